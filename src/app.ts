@@ -1,0 +1,241 @@
+// The composition root: the data path, top to bottom, with the repair beside it.
+//
+//   vms row ─trigger─▶ NOTIFY ─▶ listener ─▶ intake ─▶ truth ─▶ fleet ─▶ hub ─▶ session ─▶ WebSocket
+//   a gap, or doubt: resync reads the table ─▶ truth
+
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import websocket from '@fastify/websocket';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { WebSocket } from 'ws';
+import { createVerifier } from './auth/token.js';
+import { checkTable, notify, readRows } from './database/fleet-reads.js';
+import { createPool } from './database/pool.js';
+import { Heartbeat, type MissReason } from './feed/heartbeat.js';
+import { createIntake } from './feed/intake.js';
+import { Listener } from './feed/listener.js';
+import { NOTICES_CHANNEL, ROWS_CHANNEL } from './feed/notification.js';
+import { Resync } from './feed/resync.js';
+import { Truth } from './feed/truth.js';
+import { Fleet } from './fleet/fleet.js';
+import { createAllow } from './http/access.js';
+import { registerHealth } from './http/health.js';
+import { createRequests } from './http/requests.js';
+import { createServer, type TrustProxy } from './http/server.js';
+import { registerVms } from './http/vms.js';
+import { WEBSOCKET_OPTIONS } from './http/websocket.js';
+import { Hub } from './hub/hub.js';
+import { createRowText } from './hub/views.js';
+import { CLOSE } from './protocol/close-codes.js';
+import { DASHBOARD_COLUMNS } from './protocol/row.js';
+import { Sessions } from './session/sessions.js';
+import { paceFlushes } from './timers.js';
+
+export interface AppOptions {
+  /** Where queries go; may be a pooler. */
+  readonly database: pg.ClientConfig;
+  /** Where LISTEN goes: directly to the server. */
+  readonly listenDatabase: pg.ClientConfig;
+  readonly jwtSecrets: readonly string[];
+  readonly trustProxy: TrustProxy;
+  /** Columns a dashboard sees beside the protocol's. */
+  readonly dashboardColumns: readonly string[];
+  readonly log: Logger;
+  readonly timing?: Partial<Timing>;
+}
+
+/** Every interval, in one place. Tests shorten them; nobody else should need to. */
+export interface Timing {
+  /** Between the Pings of a socket. Under the 60 s after which load balancers cut what is idle. */
+  readonly pingIntervalMs: number;
+  /** Between two frames of changes: 4 ms cost a third of the CPU of sending each change alone. */
+  readonly flushGapMs: number;
+  readonly sweepIntervalMs: number;
+  readonly beatIntervalMs: number;
+  readonly beatDeadlineMs: number;
+  readonly checkIntervalMs: number;
+  readonly fullReadIntervalMs: number;
+  /** How long a closing gateway waits for its sockets to say goodbye. */
+  readonly goodbyeMs: number;
+}
+
+const TIMING: Timing = {
+  pingIntervalMs: 25_000,
+  flushGapMs: 4,
+  sweepIntervalMs: 1_000,
+  beatIntervalMs: 2_000,
+  beatDeadlineMs: 5_000,
+  checkIntervalMs: 5_000,
+  fullReadIntervalMs: 60_000,
+  goodbyeMs: 1_000,
+};
+
+/** How many deletions a client may miss and still resume. */
+const MAX_DELETIONS = 10_000;
+
+export type App = ReturnType<typeof createApp>;
+
+export function createApp(options: AppOptions) {
+  const { log } = options;
+  const timing = { ...TIMING, ...options.timing };
+  const gateway = randomBytes(8).toString('hex');
+  const heartbeatChannel = `lablink_gateway_${gateway}`;
+  const { pool, end: endPool } = createPool(options.database, (err) =>
+    log.warn({ err }, 'lost an idle connection'),
+  );
+  const dashboardColumns = [...new Set([...DASHBOARD_COLUMNS, ...options.dashboardColumns])];
+  let trouble: string | undefined = 'The database has not been reached yet.';
+
+  const fleet = new Fleet(gateway, MAX_DELETIONS);
+  const requestFlush = paceFlushes(() => hub.flush(), timing.flushGapMs);
+  const hub = new Hub(fleet, createRowText(dashboardColumns), requestFlush);
+  const truth = new Truth(fleet, (entry) => hub.publish(entry));
+
+  const resync = new Resync(
+    truth,
+    { read: (request) => readRows(pool, request), check: () => checkTable(pool) },
+    {
+      liveChanged: (live) => {
+        log.info({ vms: fleet.size }, live ? 'the feed is live' : 'the feed is in a gap');
+        if (live) trouble = undefined;
+        hub.setLive(live);
+      },
+      reading: (request, reason) => log.debug({ read: request.kind, reason }, 'reading'),
+      failed: (err) => {
+        if (!resync.live) trouble = 'The table could not be read.';
+        log.warn({ err }, 'could not read the table; trying again');
+      },
+      triggersOff: () => log.error('the triggers of vms are missing, changed or disabled'),
+    },
+    timing,
+  );
+
+  const heartbeat = new Heartbeat(
+    { intervalMs: timing.beatIntervalMs, deadlineMs: timing.beatDeadlineMs },
+    {
+      send: (beat) => notify(pool, heartbeatChannel, beat),
+      arrived: () => resync.heartbeatArrived(),
+      missed: (reason, err) => {
+        trouble = MISSED[reason];
+        log.warn({ err }, trouble);
+        resync.heartbeatMissed();
+        if (reason !== 'failed') listener.reconnect(HEARTBEAT_MISSED);
+      },
+    },
+  );
+
+  const intake = createIntake(truth, {
+    taken: () => undefined,
+    rejected: (channel, reason, length) =>
+      log.warn({ channel, reason, length }, 'rejected a payload'),
+    doubtful: () => resync.wake(),
+    heartbeat: (payload) => heartbeat.received(payload),
+    bug: (err) => {
+      log.error({ err }, 'a notification could not be handled');
+      resync.readAll('check');
+    },
+  });
+
+  const listener = new Listener(
+    { ...options.listenDatabase, application_name: listenName(options.listenDatabase) },
+    [ROWS_CHANNEL, NOTICES_CHANNEL, heartbeatChannel],
+    {
+      up: () => {
+        resync.listenerUp();
+        heartbeat.start();
+      },
+      down: (err) => {
+        // A connection given up for a missed heartbeat was not what is wrong.
+        if (err !== HEARTBEAT_MISSED) trouble = 'The LISTEN connection to the database is down.';
+        log.warn({ err }, 'not listening');
+        heartbeat.stop();
+        resync.listenerDown();
+      },
+      notification: intake,
+    },
+  );
+
+  const sessions = new Sessions();
+  const verify = createVerifier(options.jwtSecrets);
+  const allow = createAllow(verify);
+  const server = createServer(log, options.trustProxy);
+  server.register(websocket, {
+    options: WEBSOCKET_OPTIONS,
+    // ws closes a socket that breaks the protocol with the right code by itself.
+    errorHandler: (err) => log.debug({ err }, 'a socket failed'),
+    preClose: (done) => {
+      sessions.closeAll(CLOSE.restart);
+      waitUntilEmpty(server.websocketServer.clients, timing.goodbyeMs).then(() => done(), done);
+    },
+  });
+  server.after(() => {
+    registerHealth(server, () => (resync.live ? undefined : trouble));
+    registerVms(server, {
+      pool,
+      hub,
+      sessions,
+      allow,
+      dashboardColumns,
+      isLoaded: () => resync.loaded,
+      settings: {
+        gateway,
+        heartbeatMs: timing.pingIntervalMs,
+        requests: createRequests(pool, verify, log),
+        onBug: (err) => log.error({ err }, 'a request of a session failed'),
+      },
+    });
+  });
+  let sweep: NodeJS.Timeout | undefined;
+  let ended: Promise<void> | undefined;
+  const end = async (): Promise<void> => {
+    clearInterval(sweep);
+    await server.close();
+    heartbeat.stop();
+    resync.stop();
+    await listener.stop();
+    await endPool();
+  };
+
+  return {
+    /** Serves HTTP at once, and says so; the feed follows when `startFeed` is called. */
+    async listen(host: string, port: number): Promise<string> {
+      const url = await server.listen({ host, port });
+      const runSweep = (): void => sessions.sweep(performance.now(), Date.now());
+      if (ended === undefined) sweep = setInterval(runSweep, timing.sweepIntervalMs);
+      return url;
+    },
+
+    /** Begins to listen to the database, whose schema must be there. */
+    startFeed(): void {
+      if (ended !== undefined) return;
+      resync.start();
+      listener.start();
+    },
+
+    /** Tells the sockets to come back elsewhere and ends everything. Safe to call at any time, and again. */
+    close: (): Promise<void> => (ended ??= end()),
+  };
+}
+
+/** Resolves when all sockets are gone, and sees to it that they are within the given time. */
+async function waitUntilEmpty(clients: ReadonlySet<WebSocket>, withinMs: number): Promise<void> {
+  const untilMs = performance.now() + withinMs;
+  while (clients.size > 0 && performance.now() < untilMs) await sleep(10);
+  for (const client of clients) client.terminate();
+}
+
+const HEARTBEAT_MISSED = new Error('no heartbeat arrived');
+
+const MISSED: Readonly<Record<MissReason, string>> = {
+  lost:
+    'A heartbeat sent through the pool did not reach the listener. Behind a pooler in transaction mode LISTEN hears ' +
+    'nothing: set LISTEN_DATABASE_URL to the server itself.',
+  unanswered: 'The database does not answer queries.',
+  failed: 'The database refuses queries.',
+};
+
+/** Tells the LISTEN session from the others for whoever looks at pg_stat_activity. */
+function listenName({ application_name = 'lablink-gateway' }: pg.ClientConfig): string {
+  return `${application_name} listen`;
+}

@@ -1,0 +1,55 @@
+// One change of a row as a line for people. Nothing a row holds can command the terminal it is shown on, and what a
+// VM runs is not shown at all.
+
+import type { WatchedVm } from '../client/index.js';
+
+export interface Change {
+  readonly hostname: string;
+  /** The row that was last shown; undefined when none was. */
+  readonly before: WatchedVm | undefined;
+  /** The row as it is; undefined when there is none. */
+  readonly vm: WatchedVm | undefined;
+}
+
+/** They change with every change. */
+const BOOKKEEPING = new Set(['updated_at', 'version']);
+
+/**
+ * Time (UTC), hostname, status, email, and what changed; undefined when nothing that would be shown has.
+ * @param first whether this is how things stood when the watch began.
+ */
+export function changeLine(change: Change, first: boolean, nowMs: number): string | undefined {
+  const what = whatChanged(change, first);
+  if (what === undefined) return undefined;
+  const { status = '-', email } = change.vm ?? {};
+  const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+  return [time, change.hostname, status, email ?? '-', what].map(printable).join('  ');
+}
+
+function whatChanged({ before, vm }: Change, first: boolean): string | undefined {
+  if (vm === undefined) {
+    if (first) return 'absent';
+    return before === undefined ? undefined : 'deleted';
+  }
+  if (before === undefined) return first ? 'current' : 'new';
+  const columns = changedColumns(before, vm);
+  return columns.length === 0 ? undefined : `changed: ${columns.join(', ')}`;
+}
+
+function changedColumns(before: WatchedVm, vm: WatchedVm): string[] {
+  const old = new Map<string, unknown>(Object.entries(before));
+  const names = new Set([...Object.keys(vm), ...old.keys()]);
+  const values = new Map<string, unknown>(Object.entries(vm));
+  return [...names].filter(
+    (name) =>
+      !BOOKKEEPING.has(name) && JSON.stringify(values.get(name)) !== JSON.stringify(old.get(name)),
+  );
+}
+
+/** Control characters, which could rewrite the screen, are written as escapes. */
+function printable(text: string): string {
+  return text.replace(
+    /\p{Cc}/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,72 @@
+// How the command ends: what each exit code means, which failure gets which, and what is said of it.
+
+import { inspect } from 'node:util';
+import { CommanderError } from 'commander';
+import { ConfigError } from '../config.js';
+import { EmbeddedError } from '../database/embedded/errors.js';
+import { SchemaError } from '../database/migrations.js';
+
+export const ExitCode = {
+  ok: 0,
+  /** It worked and found something to look at, or a threshold was missed; or the program failed. */
+  finding: 1,
+  /** The command line or the configuration is wrong. */
+  usage: 2,
+  /** The database cannot be reached. */
+  unreachable: 3,
+  /** The database's schema cannot be used by this program. */
+  schema: 4,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** The command line asks for what cannot be done. The message is for whoever typed it. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** The codes of a network that does not lead there, as Node gives them. */
+const NETWORK =
+  /^(ECONN(REFUSED|RESET|ABORTED)|E(TIMEDOUT|PIPE)|E(HOST|NET)UNREACH|ENOTFOUND|EAI_)/;
+/** PostgreSQL's classes "connection exception", "insufficient resources" and "operator intervention" (appendix A). */
+const SERVER_AWAY = /^(08...|53...|57P..)$/;
+/** What pg and pg-pool say when a connection ends or does not come about; these have no code. */
+const CODELESS = /^(Connection terminated|timeout expired|timeout exceeded when)/;
+/**
+ * PostgreSQL's classes for a wrong role or password and for a database that does not exist, and the
+ * codes of OpenSSL and Node for a certificate that does not pass: waiting does not help with these.
+ */
+const MISCONFIGURED = /^(28...|3D000|\w*CERT\w*|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/;
+/** What pg says where TLS is asked for and the server has none. */
+const NO_TLS = 'The server does not support SSL connections';
+
+/** The exit code of what a subcommand threw; `finding` for what nobody expected. */
+export function exitCodeOf(error: unknown): ExitCode {
+  return expectedCodeOf(error) ?? ExitCode.finding;
+}
+
+/** What to tell of an error: its message where it was expected, all there is where it was not. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error) || expectedCodeOf(error) === undefined) return inspect(error);
+  // Node's error for a name with several addresses, none of which answers, has no message.
+  return error.message === '' ? `Cannot connect (${codeOf(error)})` : error.message;
+}
+
+function expectedCodeOf(error: unknown): ExitCode | undefined {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  if (error instanceof ConfigError || error instanceof UsageError) return ExitCode.usage;
+  if (error instanceof SchemaError) return ExitCode.schema;
+  if (error instanceof EmbeddedError) return ExitCode.unreachable;
+  if (!(error instanceof Error)) return undefined;
+  // A port that is taken, or not this user's to take.
+  if ('syscall' in error && error.syscall === 'listen') return ExitCode.usage;
+  if ('syscall' in error && error.syscall === 'connect') return ExitCode.unreachable;
+  const code = codeOf(error);
+  if (NETWORK.test(code) || SERVER_AWAY.test(code)) return ExitCode.unreachable;
+  if (CODELESS.test(error.message)) return ExitCode.unreachable;
+  const misconfigured = MISCONFIGURED.test(code) || error.message === NO_TLS;
+  return misconfigured ? ExitCode.usage : undefined;
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+}

@@ -1,0 +1,84 @@
+// The subcommand `token`: signs a token with the secret that is configured or kept, and prints it alone.
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { Value } from 'typebox/value';
+import type { Role } from '../auth/roles.js';
+import { resolveSecrets } from '../auth/secret.js';
+import { signToken, Subject } from '../auth/token.js';
+import { loadConfig, type Config } from '../config.js';
+import { UsageError } from './exit.js';
+
+const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin'];
+
+const SECONDS_PER_UNIT = new Map([
+  ['s', 1],
+  ['m', 60],
+  ['h', 3_600],
+  ['d', 86_400],
+]);
+/** A token cannot be called back, so none is for ever. */
+const MAX_TTL_DAYS = 3_650;
+
+const DEFAULT_TTL: Readonly<Record<Role, string>> = {
+  agent: '30d',
+  dashboard: '12h',
+  admin: '12h',
+};
+
+interface TokenOptions {
+  readonly role: Role;
+  readonly hostname?: string;
+  readonly sub?: string;
+  readonly ttl?: number;
+}
+
+/** @param load where the configuration comes from; called when the command runs. */
+export function tokenCommand(load: () => Config = loadConfig): Command {
+  return new Command('token')
+    .description('print a token, signed with JWT_SECRET or the secret kept in DATA_DIR')
+    .addOption(
+      new Option('--role <role>', 'what its bearer may do').choices(ROLES).makeOptionMandatory(),
+    )
+    .option('--hostname <hostname>', 'the VM of an agent')
+    .option('--sub <name>', 'who a dashboard or an admin is, for logs (default: the role)')
+    .option(
+      '--ttl <duration>',
+      'how long it is good: 90s, 15m, 12h, 30d (default: 30d for agents, 12h for others)',
+      ttlSeconds,
+    )
+    .exitOverride()
+    .action(async (options: TokenOptions, command: Command) => {
+      const content = {
+        role: options.role,
+        sub: subjectOf(options),
+        ttlSeconds: options.ttl ?? ttlSeconds(DEFAULT_TTL[options.role]),
+      };
+      const [secret] = await resolveSecrets(load());
+      command.configureOutput().writeOut?.(`${await signToken(content, secret)}\n`);
+    });
+}
+
+/** An agent is its hostname; others have a name. @throws UsageError */
+function subjectOf({ role, hostname, sub }: TokenOptions): string {
+  if (role === 'agent') {
+    if (hostname !== undefined && sub === undefined) return checked('--hostname', hostname);
+    throw new UsageError('An agent is named by --hostname, and by nothing else.');
+  }
+  if (hostname === undefined) return checked('--sub', sub ?? role);
+  throw new UsageError(
+    'Only an agent has a --hostname; a dashboard or an admin is named by --sub.',
+  );
+}
+
+function checked(option: string, subject: string): string {
+  if (Value.Check(Subject, subject)) return subject;
+  throw new UsageError(`${option} must have 1 to 255 characters.`);
+}
+
+/** Reads a duration as the option --ttl takes it. @throws InvalidArgumentError */
+export function ttlSeconds(text: string): number {
+  const [, count, unit = ''] = /^([1-9]\d{0,9})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(count) * (SECONDS_PER_UNIT.get(unit) ?? NaN);
+  if (seconds <= MAX_TTL_DAYS * 86_400) return seconds;
+  throw new InvalidArgumentError(`Expected 90s, 15m, 12h or 30d, up to ${MAX_TTL_DAYS}d.`);
+}

@@ -1,0 +1,165 @@
+// The subcommand `watch`: prints what a socket gets, until it is interrupted or refused. Changes go to stdout, how the
+// connection fares to stderr.
+
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import {
+  createClient,
+  type Client,
+  type ConnectionState,
+  type FleetWatch,
+  type VmWatch,
+  type WatchedVm,
+} from '../client/index.js';
+import { changeLine, type Change } from './change-line.js';
+import { ExitCode, UsageError } from './exit.js';
+
+export interface DefaultGateway {
+  readonly url: string;
+  /** A fresh token for it. */
+  token(): Promise<string>;
+}
+
+/** @param first whether this is how things stood when the watch began. */
+type Show = (change: Change, first: boolean) => void;
+
+interface WatchOptions {
+  readonly json?: true;
+  readonly url?: string;
+  readonly tokenFile?: string;
+}
+
+/** @param findGateway stands in for options that are not given; called when the command runs and needs it. */
+export function watchCommand(findGateway: () => Promise<DefaultGateway>): Command {
+  return new Command('watch')
+    .description('print the changes of one VM, or of all, as they happen')
+    .argument('[hostname]', 'the VM to watch; all of them when left out')
+    .option('--json', 'print the messages of the gateway as they come, one a line')
+    .option('--url <url>', 'the gateway (default: the one that runs here)')
+    .option('--token-file <file>', 'a file with a token (default: one is signed here)')
+    .exitOverride()
+    .action(async (hostname: string | undefined, options: WatchOptions) => {
+      if (hostname === '') throw new UsageError('A hostname has at least one character.');
+      const gateway = await gatewayOf(options, findGateway);
+      // What is wrong with it now is a mistake, for whoever typed this; later it is waited for.
+      await gateway.token();
+      const end = new AbortController();
+      const client = openClient(gateway, end.signal);
+      const output = new Output(end);
+      const show: Show = (change, first) => {
+        const line = changeLine(change, first, Date.now());
+        if (line !== undefined && options.json === undefined) output.line(line);
+      };
+      const watch =
+        hostname === undefined ? watchFleet(client, show) : watchVm(client, hostname, show);
+      if (options.json === true) watch.on('frame', (text) => output.line(onOneLine(text)));
+      watch.on('connection', tellConnection);
+      const { refused } = await watch.closed;
+      output.check();
+      process.exitCode = refused ? ExitCode.finding : ExitCode.ok;
+    });
+}
+
+async function gatewayOf(
+  { url, tokenFile }: WatchOptions,
+  findGateway: () => Promise<DefaultGateway>,
+): Promise<DefaultGateway> {
+  // Read anew for each token: whoever renews it writes it there.
+  const token = tokenFile === undefined ? undefined : () => readToken(tokenFile);
+  if (url !== undefined && token !== undefined) return { url, token };
+  const found = await findGateway();
+  return { url: url ?? found.url, token: token ?? (() => found.token()) };
+}
+
+/** @throws UsageError when there is no such file, or it cannot be read. */
+async function readToken(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (cause) {
+    throw new UsageError(`The token file ${file} cannot be read.`, { cause });
+  }
+}
+
+/** @throws UsageError when the URL is none. */
+function openClient(gateway: DefaultGateway, signal: AbortSignal): Client {
+  try {
+    return createClient({ url: gateway.url, token: () => gateway.token(), signal });
+  } catch (cause) {
+    throw new UsageError(`${gateway.url} is not the URL of a gateway.`, { cause });
+  }
+}
+
+function watchFleet(client: Client, show: Show): FleetWatch {
+  const watch = client.watchFleet();
+  let first = true;
+  watch.on('update', (update) => {
+    for (const [hostname, change] of update) show({ hostname, ...change }, first);
+    first = false;
+  });
+  return watch;
+}
+
+function watchVm(client: Client, hostname: string, show: Show): VmWatch {
+  const watch = client.watchVm(hostname);
+  let before: WatchedVm | undefined;
+  let first = true;
+  watch.on('update', (state) => {
+    const vm = state.type === 'absent' ? undefined : state.vm;
+    show({ hostname, before, vm }, first);
+    before = vm;
+    first = false;
+  });
+  return watch;
+}
+
+function tellConnection(state: ConnectionState): void {
+  const text = connectionText(state);
+  if (text !== undefined) process.stderr.write(`${text}\n`);
+}
+
+function connectionText(state: ConnectionState): string | undefined {
+  switch (state.phase) {
+    case 'connecting':
+      return undefined;
+    case 'live':
+      return 'live';
+    case 'gap':
+      return 'gap: the gateway cannot hear its database; this is what was last known';
+    case 'reconnecting': {
+      const seconds = Math.ceil((state.nextTryMs - Date.now()) / 1000);
+      return `reconnecting in ${seconds} s: ${state.reason}`;
+    }
+    case 'closed':
+      return state.refused ? `refused: ${state.reason}` : undefined;
+  }
+}
+
+/** A JSON column may hold line breaks; outside strings, the only place where JSON allows them, they mean nothing. */
+function onOneLine(json: string): string {
+  return json.replace(/[\r\n]+/g, ' ');
+}
+
+/** stdout, until somebody has had enough: the one who interrupts, or the program that reads. */
+class Output {
+  #failure: Error | undefined;
+
+  /** @param end is aborted when nothing more is wanted. */
+  constructor(end: AbortController) {
+    const stop = (): void => end.abort();
+    process.once('SIGINT', stop).once('SIGTERM', stop);
+    // Stays to the end of the process: what is still buffered may fail later.
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') this.#failure ??= error;
+      stop();
+    });
+  }
+
+  line(text: string): void {
+    process.stdout.write(`${text}\n`);
+  }
+
+  /** @throws what stdout failed with, unless only its reader had gone. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}

@@ -1,0 +1,88 @@
+// The configuration: the only reader of the process's environment. Everything is checked once, at the start, and
+// everything that is wrong is told at once.
+
+import { resolve } from 'node:path';
+import type { ClientConfig } from 'pg';
+import { isLoopback, parseTrustProxy, type TrustProxy } from './config/address.js';
+import { parseColumns } from './config/columns.js';
+import { ConfigError, shown } from './config/config-error.js';
+import { databasesOf, NAMES_A_DATABASE } from './config/databases.js';
+import {
+  isSet,
+  MIN_SECRET_BYTES,
+  readEnvironment,
+  refuseUnknown,
+  type Environment,
+} from './config/environment.js';
+import { readGuideFile } from './config/guide-file.js';
+
+export { ConfigError } from './config/config-error.js';
+export { Environment, VARIABLES, type Variable } from './config/environment.js';
+
+export interface Config {
+  /** Undefined: the embedded database in `dataDir`. Else complete, `ssl` included. */
+  readonly database: ClientConfig | undefined;
+  /** Where LISTEN and migrations connect; undefined: as `database`. */
+  readonly listenDatabase: ClientConfig | undefined;
+  readonly host: string;
+  /** 0: the system chooses. */
+  readonly port: number;
+  /** An absolute path; the folder may not exist yet. */
+  readonly dataDir: string;
+  /** The first signs, all verify. Empty: the one kept in `dataDir` (only on loopback). */
+  readonly jwtSecrets: readonly string[];
+  /** As Fastify's option of this name takes it. */
+  readonly trustProxy: TrustProxy;
+  readonly logLevel: Environment['LOG_LEVEL'];
+  readonly migrate: Environment['MIGRATE'];
+  /** Columns that dashboards see besides the protocol's. */
+  readonly dashboardColumns: readonly string[];
+}
+
+/**
+ * Reads and checks the environment, and the files it names; writes nothing. A variable that is
+ * empty counts as not set.
+ * @throws ConfigError with everything that is wrong, and never a secret in it
+ */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const problems: string[] = [];
+  const environment = readEnvironment(env, problems);
+  const path = environment.LABLINK_CONFIG;
+  const file = path === undefined ? undefined : readGuideFile(path, env, problems);
+  refuseUnknown(env, file?.references ?? new Set(), problems);
+  const databases = databasesOf(environment, file?.parts, problems);
+  refuseIncomplete(env, environment.HOST, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return {
+    ...databases,
+    host: environment.HOST,
+    port: environment.PORT,
+    dataDir: resolve(environment.DATA_DIR),
+    jwtSecrets: [environment.JWT_SECRET, environment.JWT_SECRET_PREVIOUS].filter(
+      (secret) => secret !== undefined,
+    ),
+    trustProxy: parseTrustProxy(environment.TRUST_PROXY) ?? false,
+    logLevel: environment.LOG_LEVEL,
+    migrate: environment.MIGRATE,
+    dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],
+  };
+}
+
+/** What is missing only because of what else is set. */
+function refuseIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string[]): void {
+  if (!isLoopback(host) && !isSet(env, 'JWT_SECRET')) {
+    problems.push(
+      `JWT_SECRET is not set, and HOST ${shown(host)} is open to others; expected ` +
+        `${MIN_SECRET_BYTES} bytes or more, such as \`openssl rand -base64 48\` prints`,
+    );
+  }
+  if (isSet(env, 'JWT_SECRET_PREVIOUS') && !isSet(env, 'JWT_SECRET')) {
+    problems.push('JWT_SECRET_PREVIOUS is set (not shown) without JWT_SECRET; expected both');
+  }
+  if (isSet(env, 'LISTEN_DATABASE_URL') && !NAMES_A_DATABASE.some((name) => isSet(env, name))) {
+    problems.push(
+      'LISTEN_DATABASE_URL is set (not shown), but nothing names the database that it is ' +
+        `another way to; expected one of ${NAMES_A_DATABASE.join(', ')}`,
+    );
+  }
+}

@@ -1,0 +1,144 @@
+// Which database, and how to reach it: from DATABASE_URL, LABLINK_CONFIG and PG* together. What one
+// leaves open another may say; where two say different things, nothing is guessed.
+
+import type { ClientConfig } from 'pg';
+import { shown } from './config-error.js';
+import { readDatabaseUrl, type DatabaseParts, type DatabaseUrl } from './database-url.js';
+import { DATABASE_DEFAULTS, type Environment } from './environment.js';
+
+export interface Databases {
+  /** Undefined: none is named, and the embedded one is used. */
+  readonly database: ClientConfig | undefined;
+  /** The direct way for LISTEN and migrations; undefined: the same as `database`. */
+  readonly listenDatabase: ClientConfig | undefined;
+}
+
+type Part = keyof DatabaseParts;
+
+interface Source {
+  readonly parts: DatabaseParts;
+  /** The variable that says a part. */
+  readonly variable: (part: Part) => string;
+}
+
+const PG_VARIABLES = {
+  host: 'PGHOST',
+  port: 'PGPORT',
+  user: 'PGUSER',
+  password: 'PGPASSWORD',
+  database: 'PGDATABASE',
+} as const satisfies Record<Part, keyof Environment>;
+
+/** Any of these names a database; PGSSLMODE alone does not. */
+export const NAMES_A_DATABASE: readonly (keyof Environment)[] = [
+  'DATABASE_URL',
+  'LABLINK_CONFIG',
+  ...Object.values(PG_VARIABLES),
+];
+
+/**
+ * Brings the sources together. What is wrong is added to `problems`.
+ * @param file the parts that LABLINK_CONFIG says; undefined when there is no such file
+ */
+export function databasesOf(
+  environment: Environment,
+  file: DatabaseParts | undefined,
+  problems: string[],
+): Databases {
+  const url = urlOf('DATABASE_URL', environment, problems);
+  const listenUrl = urlOf('LISTEN_DATABASE_URL', environment, problems);
+  const database = databaseOf(environment, url, file, problems);
+  if (listenUrl === undefined || database === undefined) {
+    return { database, listenDatabase: undefined };
+  }
+  return { database, listenDatabase: directTo(database, listenUrl) };
+}
+
+function urlOf(
+  name: 'DATABASE_URL' | 'LISTEN_DATABASE_URL',
+  environment: Environment,
+  problems: string[],
+): DatabaseUrl | undefined {
+  const text = environment[name];
+  if (text === undefined) return undefined;
+  const url = readDatabaseUrl(text);
+  if (typeof url !== 'string') return url;
+  problems.push(`${name} (not shown): ${url}`);
+  return undefined;
+}
+
+function databaseOf(
+  environment: Environment,
+  url: DatabaseUrl | undefined,
+  file: DatabaseParts | undefined,
+  problems: string[],
+): ClientConfig | undefined {
+  const pg = pgParts(environment);
+  const pgNamesOne = Object.values(pg).some((value) => value !== undefined);
+  if (url === undefined && file === undefined && !pgNamesOne) return undefined;
+
+  const sources: Source[] = [
+    { parts: url ?? {}, variable: () => 'DATABASE_URL' },
+    { parts: file ?? {}, variable: () => 'LABLINK_CONFIG' },
+    { parts: pg, variable: (part) => PG_VARIABLES[part] },
+  ];
+  return {
+    host: agreed('host', sources, problems) ?? DATABASE_DEFAULTS.host,
+    port: agreed('port', sources, problems) ?? DATABASE_DEFAULTS.port,
+    user: agreed('user', sources, problems) ?? DATABASE_DEFAULTS.user,
+    password: agreed('password', sources, problems),
+    database: agreed('database', sources, problems) ?? DATABASE_DEFAULTS.database,
+    ssl: url?.ssl ?? sslOf(environment.PGSSLMODE),
+    options: url?.options,
+  };
+}
+
+function pgParts(environment: Environment): DatabaseParts {
+  return {
+    host: environment.PGHOST,
+    port: environment.PGPORT,
+    user: environment.PGUSER,
+    password: environment.PGPASSWORD,
+    database: environment.PGDATABASE,
+  };
+}
+
+/** What the sources say about one part; that they differ is a problem. */
+function agreed<P extends Part>(
+  part: P,
+  sources: readonly Source[],
+  problems: string[],
+): DatabaseParts[P] {
+  const [first, ...others] = sources.filter((source) => source.parts[part] !== undefined);
+  if (first === undefined) return undefined;
+  for (const other of others) {
+    if (other.parts[part] === first.parts[part]) continue;
+    const names = `${first.variable(part)} and ${other.variable(part)}`;
+    const values = [first, other].map((source) => shown(source.parts[part] ?? '')).join(' and ');
+    problems.push(
+      part === 'password'
+        ? `${names} give different passwords; expected one, or the same`
+        : `${names} name different databases: ${part} ${values}; expected one, or the same`,
+    );
+  }
+  return first.parts[part];
+}
+
+/** PGSSLMODE as pg reads it: all that check are `verify-full`, and none falls back to plain text. */
+function sslOf(mode: Environment['PGSSLMODE']): NonNullable<ClientConfig['ssl']> {
+  if (mode === undefined || mode === 'disable') return false;
+  return mode === 'no-verify' ? { rejectUnauthorized: false } : true;
+}
+
+/** The same database without the pooler: its port is not the pooler's. */
+function directTo(database: ClientConfig, url: DatabaseUrl): ClientConfig {
+  return {
+    host: url.host ?? database.host,
+    port: url.port ?? DATABASE_DEFAULTS.port,
+    user: url.user ?? database.user,
+    password: url.password ?? database.password,
+    database: url.database ?? database.database,
+    ssl: url.ssl ?? database.ssl,
+    options: url.options ?? database.options,
+  };
+}

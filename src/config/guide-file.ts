@@ -1,0 +1,127 @@
+// Reads the YAML file of LABLINK_CONFIG: `db: {dbname, user, password, host, port}`, in which `${NAME}` stands for
+// an environment variable. No value of it is ever repeated in a message: any of them may be a secret.
+
+import { readFileSync } from 'node:fs';
+import { Type, type TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { LineCounter, parseDocument } from 'yaml';
+import { shown } from './config-error.js';
+import type { DatabaseParts } from './database-url.js';
+import { Environment, expectedOf, fromText, isSet } from './environment.js';
+
+const { PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGUSER } = Environment.properties;
+
+/** The section `db`. Each key means what its variable means, and passes the same check. */
+const Db = Type.Object(
+  { dbname: PGDATABASE, user: PGUSER, password: PGPASSWORD, host: PGHOST, port: PGPORT },
+  { additionalProperties: false },
+);
+const schemas = new Map<string, TSchema>(Object.entries(Db.properties));
+
+export interface GuideFile {
+  readonly parts: DatabaseParts;
+  /** The names of the environment variables it refers to. */
+  readonly references: ReadonlySet<string>;
+}
+
+/**
+ * Reads the section `db` of the file at `path`. The file is the allocator's own; its other
+ * sections are left alone. What is wrong is added to `problems`.
+ */
+export function readGuideFile(path: string, env: NodeJS.ProcessEnv, problems: string[]): GuideFile {
+  const faults: string[] = [];
+  const references = new Set<string>();
+  const entries = entriesOf(path, faults).flatMap(([key, value]): [string, unknown][] => {
+    const resolved = resolve(key, value, env, references, faults);
+    return resolved === undefined ? [] : [[key, resolved]];
+  });
+  faults.push(...entries.flatMap(([key, value]) => faultsOf(key, value)));
+  problems.push(...faults.map((fault) => `LABLINK_CONFIG ${shown(path)}: ${fault}`));
+  const db: unknown = Object.fromEntries(entries);
+  if (faults.length > 0 || !Value.Check(Db, db)) return { parts: {}, references };
+  const { dbname, ...parts } = db;
+  return { parts: { ...parts, database: dbname }, references };
+}
+
+/** The keys and values of the section `db`, values as YAML has them. */
+function entriesOf(path: string, faults: string[]): [string, unknown][] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    faults.push(`it cannot be read (${code})`);
+    return [];
+  }
+  const file = parsed(text, faults);
+  if (faults.length > 0) return [];
+  const db = isMapping(file) ? file.get('db') : undefined;
+  if (isMapping(db)) return [...db].map(([key, value]) => [String(key), value]);
+  faults.push(`it has no section db; expected db: {${[...schemas.keys()].join(', ')}}`);
+  return [];
+}
+
+/** An error is told by line and code: its message quotes the text around it. The rest follow from the first. */
+function parsed(text: string, faults: string[]): unknown {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const { line } = lineCounter.linePos(error.pos[0]);
+    faults.push(`it is not YAML at line ${line} (${error.code})`);
+    return undefined;
+  }
+  try {
+    return document.toJS({ mapAsMap: true });
+  } catch {
+    faults.push('it is not YAML (an alias without its anchor, or too many of them)');
+    return undefined;
+  }
+}
+
+function isMapping(value: unknown): value is Map<unknown, unknown> {
+  return value instanceof Map;
+}
+
+/**
+ * Puts variables in place of their `${NAME}`, once: what they hold is not looked into again.
+ * Undefined when one cannot be had.
+ */
+function resolve(
+  key: string,
+  value: unknown,
+  env: NodeJS.ProcessEnv,
+  references: Set<string>,
+  faults: string[],
+): unknown {
+  if (typeof value !== 'string') return value;
+  const before = faults.length;
+  const text = value.replace(/\$\{([^}]*)\}/g, (_reference, name: string) => {
+    if (!/^[A-Za-z_]\w*$/.test(name)) {
+      faults.push(`db.${key} has a \${…} that does not hold the name of a variable`);
+      return '';
+    }
+    references.add(name);
+    if (!isSet(env, name)) faults.push(`db.${key} refers to ${name}, which is not set`);
+    return env[name] ?? '';
+  });
+  if (faults.length > before) return undefined;
+  const schema = schemas.get(key);
+  return schema === undefined ? text : fromText(schema, text);
+}
+
+function faultsOf(key: string, value: unknown): string[] {
+  const schema = schemas.get(key);
+  if (schema === undefined) {
+    return [`db has an unknown key ${shown(key)}; expected ${[...schemas.keys()].join(', ')}`];
+  }
+  if (Value.Check(schema, value)) return [];
+  return [`db.${key} is ${kindOf(value)} (not shown); expected ${expectedOf(schema)}`];
+}
+
+/** `0123` and `true` are no text in YAML until they are quoted; a person is helped by hearing so. */
+function kindOf(value: unknown): string {
+  if (value === null) return 'a key without a value';
+  if (typeof value === 'string') return 'text';
+  return typeof value === 'object' ? 'a list or mapping' : `a ${typeof value} without quotes`;
+}

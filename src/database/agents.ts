@@ -1,0 +1,67 @@
+// What an agent changes: its own VM's status, and the record of the assignments it acknowledged.
+
+import type pg from 'pg';
+
+/** What became of a report. `stale`: about an assignment that is no longer the VM's. */
+export type ReportOutcome = 'done' | 'stale' | 'not-failed' | 'no-vm';
+
+interface Report {
+  readonly hostname: string;
+  readonly status: 'failed' | 'available';
+  readonly assignmentId: string | undefined;
+}
+
+/** The row is locked before it is judged, so that what it is judged by is what is changed. */
+const REPORT = `
+  WITH held AS (
+    SELECT id, status, assignment_id IS DISTINCT FROM coalesce($3::uuid, assignment_id) AS stale
+    FROM public.vms WHERE hostname = $1 FOR UPDATE
+  ), changed AS (
+    UPDATE public.vms SET status = $2::text,
+      email = CASE WHEN $2::text = 'available' THEN NULL ELSE email END,
+      crd_command = CASE WHEN $2::text = 'available' THEN NULL ELSE crd_command END
+    FROM held
+    WHERE vms.id = held.id AND NOT held.stale
+      AND ($2::text = 'failed' OR held.status IN ('failed', 'available'))
+  )
+  SELECT stale, status FROM held`;
+
+/**
+ * Sets the status of the agent's own VM: `failed` at any time, `available` (which lets go of the person) only from
+ * `failed`. To repeat a report changes nothing.
+ */
+export async function reportStatus(pool: pg.Pool, report: Report): Promise<ReportOutcome> {
+  const { hostname, status, assignmentId } = report;
+  const { rows } = await pool.query<{ stale: boolean; status: string }>(REPORT, [
+    hostname,
+    status,
+    assignmentId ?? null,
+  ]);
+  const [held] = rows;
+  if (held === undefined) return 'no-vm';
+  if (held.stale) return 'stale';
+  const allowed = status === 'failed' || held.status === 'failed' || held.status === 'available';
+  return allowed ? 'done' : 'not-failed';
+}
+
+/**
+ * Records that the agent has got its assignment; false when it is not, or no longer, its own. To repeat changes
+ * nothing.
+ */
+export async function acknowledge(
+  pool: pg.Pool,
+  hostname: string,
+  assignmentId: string,
+): Promise<boolean> {
+  const { rows } = await pool.query(
+    `WITH current AS (
+       SELECT assignment_id, hostname FROM public.vms WHERE hostname = $1 AND assignment_id = $2
+     ), recorded AS (
+       INSERT INTO public.vm_deliveries (assignment_id, hostname)
+       SELECT assignment_id, hostname FROM current ON CONFLICT DO NOTHING
+     )
+     SELECT FROM current`,
+    [hostname, assignmentId],
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,79 @@
+// What the feed asks of the database: rows, the cheap check, and the sending of a heartbeat.
+
+import type pg from 'pg';
+
+/** Rows to read: all of them, or those of these hostnames. */
+type Request =
+  { readonly kind: 'all' } | { readonly kind: 'rows'; readonly hostnames: readonly string[] };
+
+interface ReadRow {
+  hostname: string;
+  version: string;
+  status: string;
+  row_text: string;
+}
+
+/**
+ * Reads rows and, after them, the last version handed out: every version that existed when the rows were read is at
+ * or below it. A sequence's value is outside of transactions, so the order is what counts (PostgreSQL, "Sequence
+ * Manipulation Functions").
+ */
+export async function readRows(pool: pg.Pool, request: Request) {
+  const hostnames = request.kind === 'all' ? null : request.hostnames;
+  const read = await pool.query<ReadRow>('SELECT * FROM public.read_vms($1)', [hostnames]);
+  const sequence = await pool.query<{ last_value: string }>(
+    'SELECT last_value FROM public.vms_version_seq',
+  );
+  return {
+    rows: read.rows.map(({ hostname, version, status, row_text }) => ({
+      hostname,
+      version: Number(version),
+      status,
+      row: row_text,
+    })),
+    sequence: Number(sequence.rows[0]?.last_value ?? 0),
+  };
+}
+
+interface CheckRow {
+  count: string;
+  max_version: string;
+  sum_of_versions: string;
+  triggers: string | null;
+  in_force: string;
+}
+
+/** The table in numbers, and its triggers: xmin changes whenever one of them, or its function, does. */
+const CHECK = `
+  SELECT * FROM (
+    SELECT count(*), coalesce(max(version), 0) AS max_version,
+      coalesce(sum(version), 0) AS sum_of_versions
+    FROM public.vms
+  ) AS vms, (
+    SELECT string_agg(concat_ws(' ', tgname, tgenabled, t.xmin, p.xmin), ', ' ORDER BY tgname) AS triggers,
+      count(*) FILTER (WHERE tgenabled = 'A' AND prosecdef AND tgname IN
+        ('vm_stamp_trigger', 'vm_update_trigger', 'vm_delete_trigger', 'vm_truncate_trigger')) AS in_force
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = tgfoid
+    WHERE tgrelid = 'public.vms'::regclass AND NOT tgisinternal
+  ) AS triggers`;
+
+const TRIGGERS = 4;
+
+/** The cheap check of rows and triggers. */
+export async function checkTable(pool: pg.Pool) {
+  const { rows } = await pool.query<CheckRow>(CHECK);
+  const [row] = rows;
+  if (row === undefined) throw new Error('the check of vms gave no row');
+  return {
+    count: Number(row.count),
+    maxVersion: Number(row.max_version),
+    sumOfVersions: BigInt(row.sum_of_versions),
+    triggers: row.triggers ?? '',
+    triggersInForce: Number(row.in_force) === TRIGGERS,
+  };
+}
+
+/** Sends a notification. */
+export async function notify(pool: pg.Pool, channel: string, payload: string): Promise<void> {
+  await pool.query('SELECT pg_notify($1, $2)', [channel, payload]);
+}

@@ -1,0 +1,47 @@
+// What is to be applied: the program's migrations held against the database's record of them. Pure.
+
+import type { Migration } from './migration-files.js';
+import { SchemaError } from './schema-error.js';
+
+/** A migration as the database remembers it. */
+export interface AppliedMigration {
+  readonly number: number;
+  readonly name: string;
+  readonly checksum: string;
+  readonly appliedAt: Date;
+}
+
+/**
+ * The migrations that the database lacks, in order; or the reason why none may be applied and the
+ * schema not be used: the record is ahead of the program, differs from it, or has a gap.
+ */
+export function pendingMigrations(
+  migrations: readonly Migration[],
+  applied: readonly AppliedMigration[],
+): Migration[] | SchemaError {
+  for (const [index, record] of applied.entries()) {
+    const migration = migrations[record.number - 1];
+    if (migration === undefined) return newer(record);
+    if (record.number !== index + 1) return gap(index + 1, record);
+    if (migration.checksum !== record.checksum) return edited(migration, record);
+  }
+  return migrations.slice(applied.length);
+}
+
+const newer = (record: AppliedMigration) =>
+  new SchemaError(
+    'schema_newer',
+    `the database has migration ${record.name}, which this lablink-gateway does not know; run the version that applied it, or a newer one`,
+  );
+
+const gap = (missing: number, record: AppliedMigration) =>
+  new SchemaError(
+    'schema_gap',
+    `the database has migration ${record.name} but lacks number ${missing} in lablink_migrations; restore it from a backup that is whole`,
+  );
+
+const edited = (migration: Migration, record: AppliedMigration) =>
+  new SchemaError(
+    'schema_edited',
+    `schema/${migration.name}.sql is not what was applied on ${record.appliedAt.toISOString()} as ${record.name}; install lablink-gateway again, and put changes into a new migration`,
+  );

@@ -1,0 +1,64 @@
+// The pool of connections for queries. LISTEN has its own connection and never comes from here.
+
+import { Socket } from 'node:net';
+import pg from 'pg';
+
+/** `maxConnections` of one gateway; everything it does through the pool is short. */
+const MAX_CONNECTIONS = 10;
+/** Deadlines of the client's own: a server that is stopped or unreachable answers nothing. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const QUERY_TIMEOUT_MS = 15_000;
+/** How long the end waits for queries under way and for goodbyes. */
+const END_TIMEOUT_MS = 1_000;
+
+export interface QueryPool {
+  readonly pool: pg.Pool;
+  /** Ends every connection: in order where the server answers, soon by force where it does not. */
+  readonly end: () => Promise<void>;
+}
+
+/**
+ * Makes the pool. Its connections run in UTC, because times without a zone are UTC; a SET is used, and not a startup
+ * option, because PgBouncer carries the former over in transaction mode and refuses the latter.
+ * @param onIdleError told when a connection is lost that nobody was using; the pool replaces it.
+ */
+export function createPool(
+  config: pg.ClientConfig,
+  onIdleError: (error: Error) => void,
+): QueryPool {
+  const sockets = new Set<Socket>();
+  const pool = new pg.Pool({
+    application_name: 'lablink-gateway',
+    ...config,
+    // The sockets are ours, so that connections that no longer answer can be ended without the server's help.
+    stream: () => track(sockets),
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    keepAlive: true,
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool waits for it; its types do not say so
+    onConnect: async (client: pg.ClientBase) => {
+      await client.query("SET TimeZone TO 'UTC'");
+    },
+  });
+  pool.on('error', onIdleError);
+  return { pool, end: () => endPool(pool, sockets) };
+}
+
+function track(sockets: Set<Socket>): Socket {
+  const socket = new Socket();
+  sockets.add(socket);
+  socket.once('close', () => sockets.delete(socket));
+  return socket;
+}
+
+async function endPool(pool: pg.Pool, sockets: ReadonlySet<Socket>): Promise<void> {
+  const timer = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, END_TIMEOUT_MS);
+  await pool.end();
+  // The pool does not wait for the goodbyes of its last connections.
+  const closed = [...sockets].map((socket) => new Promise((done) => socket.once('close', done)));
+  await Promise.all(closed);
+  clearTimeout(timer);
+}

@@ -1,0 +1,74 @@
+// One LISTEN connection, from its opening to its loss; there is never more than one loss. pg-listen does the
+// listening and is kept from reconnecting: its own loop gives up silently, leaks a session when closed meanwhile,
+// and does not tell a payload's error from the end of the connection.
+
+import { Socket } from 'node:net';
+import type pg from 'pg';
+import pgListen from 'pg-listen';
+
+export interface ListenConnection {
+  /** Settles with the reason when the connection is gone. Never rejects. */
+  readonly lost: Promise<Error>;
+  /** Ends the connection whatever state it is in. */
+  drop(reason: Error): void;
+}
+
+/** Deadlines of the connection's own: a black hole answers nothing. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const QUERY_TIMEOUT_MS = 5_000;
+/** How long a goodbye may take before the socket is destroyed. */
+const END_TIMEOUT_MS = 500;
+
+/** Connects and listens to all channels; throws when that fails. An aborted signal ends the attempt. */
+export async function openListenConnection(
+  config: pg.ClientConfig,
+  channels: readonly string[],
+  onNotification: (channel: string, payload: string) => void,
+  signal: AbortSignal,
+): Promise<ListenConnection> {
+  // The socket is ours, so that a connection that no longer answers can be ended without its help.
+  const socket = new Socket();
+  const subscriber = pgListen.default(
+    {
+      ...config,
+      stream: () => socket,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
+    },
+    { retryLimit: 1, paranoidChecking: false, parse: (text) => text },
+  );
+  let lose: (reason: Error) => void = () => undefined;
+  const lost = new Promise<Error>((resolve) => (lose = resolve));
+  subscriber.events.on('error', (error) => {
+    socket.destroy();
+    lose(error);
+  });
+  subscriber.events.on('notification', ({ channel, payload }) => {
+    onNotification(channel, typeof payload === 'string' ? payload : '');
+  });
+  const abort = (): void => void socket.destroy();
+  signal.addEventListener('abort', abort);
+  try {
+    await subscriber.connect();
+    for (const channel of channels) await subscriber.listenTo(channel);
+  } catch (error) {
+    end(subscriber, socket);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+  return {
+    lost,
+    drop: (reason) => {
+      end(subscriber, socket);
+      lose(reason);
+    },
+  };
+}
+
+/** Says goodbye, and does not wait for the answer of a server that may be gone. */
+function end(subscriber: pgListen.Subscriber, socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);
+  const ended = (): void => clearTimeout(timer);
+  subscriber.close().then(ended, ended);
+}

@@ -1,0 +1,78 @@
+// From a notification's raw payload to news of a row, a row to read, or a reason to reject it. Pure, and never
+// throws: anyone who may connect to the database may send anything.
+
+import type { Row } from '../fleet/entry.js';
+
+/** The channel that carries rows, exactly as `row_to_json` gives them. */
+export const ROWS_CHANNEL = 'vm_updates';
+/** The channel that carries what a row cannot say. */
+export const NOTICES_CHANNEL = 'vm_changes';
+
+/** Why a payload was rejected. Stable: a label of a metric. */
+export type RejectReason =
+  'not_json' | 'not_an_object' | 'no_hostname' | 'bad_version' | 'bad_status' | 'unknown_op';
+
+export type Parsed =
+  /** News: this row, at this version. */
+  | { readonly kind: 'row'; readonly row: Row }
+  /** This hostname's row must be read. */
+  | { readonly kind: 'read'; readonly hostname: string }
+  /** Everything must be read. */
+  | { readonly kind: 'read-all' }
+  /** Not what our triggers send; `hostname` where it could be told, so that its row can be read. */
+  | {
+      readonly kind: 'rejected';
+      readonly reason: RejectReason;
+      readonly hostname: string | undefined;
+    };
+
+const rejected = (reason: RejectReason, hostname?: string): Parsed => ({
+  kind: 'rejected',
+  reason,
+  hostname,
+});
+
+/** A payload of `vm_updates`: the row's JSON text is kept as it came. */
+export function parseRow(payload: string): Parsed {
+  const value = parseObject(payload);
+  if (typeof value === 'string') return rejected(value);
+  const { hostname, version, status } = value;
+  if (!isHostname(hostname)) return rejected('no_hostname');
+  if (!isVersion(version)) return rejected('bad_version', hostname);
+  if (typeof status !== 'string') return rejected('bad_status', hostname);
+  return { kind: 'row', row: { hostname, version, status, row: payload } };
+}
+
+/** A payload of `vm_changes`: `{"op":"read","hostname"}` or `{"op":"read"}`. */
+export function parseNotice(payload: string): Parsed {
+  const value = parseObject(payload);
+  if (typeof value === 'string') return rejected(value);
+  const { op, hostname } = value;
+  if (op !== 'read') return rejected('unknown_op', isHostname(hostname) ? hostname : undefined);
+  if (hostname === undefined) return { kind: 'read-all' };
+  return isHostname(hostname) ? { kind: 'read', hostname } : rejected('no_hostname');
+}
+
+function parseObject(payload: string): Record<string, unknown> | RejectReason {
+  let value: unknown;
+  try {
+    value = JSON.parse(payload);
+  } catch {
+    return 'not_json';
+  }
+  return isRecord(value) ? value : 'not_an_object';
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** PostgreSQL's text holds no NUL: such a name has no row, and asking for it would be an error. */
+function isHostname(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0');
+}
+
+/** The schema's sequence ends at 2^53 - 1, so that a version is exact as a JSON number. */
+function isVersion(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

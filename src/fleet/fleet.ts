@@ -1,0 +1,158 @@
+// The in-memory copy of the table, which is a compacted log at once: each hostname's latest entry stands at
+// the offset where it last changed, in offset order. So a snapshot, a resume and a slow reader are the same
+// walk forward, at a cost of what changed. Pure: no I/O, no timers.
+
+import type { Cursor } from './cursor.js';
+import type { Deletion, Entry, Row, VmEntry } from './entry.js';
+
+/** The table in three numbers, to compare with the database's. */
+export interface Fingerprint {
+  readonly count: number;
+  readonly maxVersion: number;
+  /** Beyond the safe integers: ten thousand versions of up to 2^53. */
+  readonly sumOfVersions: bigint;
+}
+
+/** Below this a log is not worth compacting. */
+const MIN_STALE_TO_COMPACT = 1_000;
+
+export class Fleet {
+  readonly #latest = new Map<string, Entry>();
+  /** In offset order, stale entries among them. */
+  #log: Entry[] = [];
+  #head = 0;
+  #deletions = 0;
+  #droppedUpTo = 0;
+
+  /**
+   * @param epoch names this copy in cursors: the process's own.
+   * @param maxDeletions how many markers to keep: a bound on memory, and how far back a reader may resume.
+   */
+  constructor(
+    readonly epoch: string,
+    readonly maxDeletions: number,
+  ) {}
+
+  /** The offset of the latest change; 0 before the first. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** How many VMs there are. */
+  get size(): number {
+    return this.#latest.size - this.#deletions;
+  }
+
+  get(hostname: string): Entry | undefined {
+    return this.#latest.get(hostname);
+  }
+
+  /** Every hostname that has a row. */
+  *hostnames(): Generator<string> {
+    for (const entry of this.#latest.values()) if (entry.kind === 'vm') yield entry.hostname;
+  }
+
+  /** Takes the row as its hostname's latest state. */
+  upsert({ hostname, version, status, row }: Row): VmEntry {
+    const offset = this.#head + 1;
+    const entry: VmEntry = {
+      kind: 'vm',
+      hostname,
+      version,
+      status,
+      row,
+      offset,
+      dashboardRow: undefined,
+    };
+    this.#append(entry);
+    return entry;
+  }
+
+  /** Takes it that the hostname has no row, and that news up to `version` may be older than that. */
+  delete(hostname: string, version: number): Deletion {
+    const entry: Deletion = { kind: 'deleted', hostname, version, offset: this.#head + 1 };
+    this.#append(entry);
+    return entry;
+  }
+
+  /** Raises a marker's version: the hostname was found missing again, later. Nothing changed for readers. */
+  raiseDeletion(marker: Deletion, version: number): void {
+    marker.version = Math.max(marker.version, version);
+  }
+
+  /** The latest entries learned after `offset`, in order. Do not change the fleet while iterating. */
+  *after(offset: number): Generator<Entry> {
+    for (let i = this.#firstAfter(offset); i < this.#log.length; i++) {
+      const entry = this.#log[i];
+      if (entry !== undefined && this.#isLatest(entry)) yield entry;
+    }
+  }
+
+  /** Whether a reader at `cursor` can be brought up to date by what changed since; else it needs a snapshot. */
+  canResume(cursor: Cursor): boolean {
+    return (
+      cursor.epoch === this.epoch &&
+      cursor.offset <= this.#head &&
+      cursor.offset >= this.#droppedUpTo
+    );
+  }
+
+  /** Drops the oldest markers beyond `maxDeletions`. Not while the table is being read: see the rules of truth. */
+  dropOldDeletions(): void {
+    let excess = this.#deletions - this.maxDeletions;
+    // A quarter of slack, so that the pass over the log is paid once for many deletions.
+    if (excess <= this.maxDeletions / 4) return;
+    for (const entry of this.#log) {
+      if (excess === 0) break;
+      if (entry.kind !== 'deleted' || !this.#isLatest(entry)) continue;
+      this.#latest.delete(entry.hostname);
+      this.#droppedUpTo = entry.offset;
+      this.#deletions--;
+      excess--;
+    }
+    this.#compact();
+  }
+
+  fingerprint(): Fingerprint {
+    let maxVersion = 0;
+    let sumOfVersions = 0n;
+    for (const entry of this.#latest.values()) {
+      if (entry.kind !== 'vm') continue;
+      maxVersion = Math.max(maxVersion, entry.version);
+      sumOfVersions += BigInt(entry.version);
+    }
+    return { count: this.size, maxVersion, sumOfVersions };
+  }
+
+  #append(entry: Entry): void {
+    const before = this.#latest.get(entry.hostname);
+    if (before?.kind === 'deleted') this.#deletions--;
+    if (entry.kind === 'deleted') this.#deletions++;
+    this.#latest.set(entry.hostname, entry);
+    this.#log.push(entry);
+    this.#head = entry.offset;
+    const stale = this.#log.length - this.#latest.size;
+    if (stale > MIN_STALE_TO_COMPACT && stale > this.#latest.size) this.#compact();
+  }
+
+  #isLatest(entry: Entry): boolean {
+    return this.#latest.get(entry.hostname) === entry;
+  }
+
+  #compact(): void {
+    this.#log = this.#log.filter((entry) => this.#isLatest(entry));
+  }
+
+  /** Index of the first log entry with a higher offset. */
+  #firstAfter(offset: number): number {
+    let low = 0;
+    let high = this.#log.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const entry = this.#log[middle];
+      if (entry !== undefined && entry.offset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,58 @@
+// Who may do what over HTTP and by upgrade: the token is checked, then the one table of roles, before anything else.
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { tokenOf } from '../auth/credentials.js';
+import { may, type Action } from '../auth/roles.js';
+import type { Identity, Verifier } from '../auth/token.js';
+import { hostnameOfSegment } from '../protocol/paths.js';
+import { sendProblem } from './problem.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; null before `allow` has checked it. */
+    identity: Identity | null;
+  }
+}
+
+/** The identity that `allow` let through. */
+export function identityOf(request: FastifyRequest): Identity {
+  if (request.identity === null) throw new Error('a route without an access check');
+  return request.identity;
+}
+
+/** The hostname in the URL of a route with `:hostname`. */
+export function hostnameOf(request: FastifyRequest): string | undefined {
+  const { params } = request;
+  if (typeof params !== 'object' || params === null || !('hostname' in params)) return undefined;
+  return typeof params.hostname === 'string' ? hostnameOfSegment(params.hostname) : undefined;
+}
+
+export type Allow = (
+  action: Action,
+) => (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+/** Makes the check that routes put before their handlers: 401 without a good token, 403 without the right. */
+export function createAllow(verify: Verifier): Allow {
+  return (action) => async (request, reply) => {
+    const token = tokenOf(request.headers);
+    if (token === undefined) {
+      await unauthorized(reply, 'token_missing', 'A bearer token is needed.');
+      return;
+    }
+    const verified = await verify(token);
+    if (!verified.ok) {
+      await unauthorized(reply, `token_${verified.reason}`, 'The token is not valid.');
+      return;
+    }
+    request.identity = verified.identity;
+    if (may(verified.identity, action, hostnameOf(request))) return;
+    const detail = `The role ${verified.identity.role} may not do this here.`;
+    await sendProblem(reply, 403, 'not_allowed', detail);
+  };
+}
+
+async function unauthorized(reply: FastifyReply, code: string, detail: string): Promise<void> {
+  // RFC 6750 §3: what a client that came without a good token is told.
+  reply.header('WWW-Authenticate', 'Bearer');
+  await sendProblem(reply, 401, code, detail);
+}

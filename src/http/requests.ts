@@ -1,0 +1,43 @@
+// What sessions ask for, done in the database. A change made here is not told to any socket from here: it comes
+// back as news, like every other.
+
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { Verifier } from '../auth/token.js';
+import { acknowledge, reportStatus, type ReportOutcome } from '../database/agents.js';
+import type { Refusal, Requests } from '../session/requests.js';
+
+const STALE: Refusal = {
+  code: 'stale_assignment',
+  message: 'this assignment is no longer the current one',
+};
+
+const REFUSALS: Readonly<Record<ReportOutcome, Refusal | undefined>> = {
+  done: undefined,
+  stale: STALE,
+  'not-failed': { code: 'not_allowed', message: 'only a failed VM may report itself available' },
+  'no-vm': { code: 'not_allowed', message: 'there is no VM of this hostname' },
+};
+
+export function createRequests(pool: pg.Pool, verify: Verifier, log: Logger): Requests {
+  const attempt = async (
+    work: () => Promise<Refusal | undefined>,
+  ): Promise<Refusal | undefined> => {
+    try {
+      return await work();
+    } catch (err) {
+      log.warn({ err }, 'a request of an agent failed');
+      return { code: 'unavailable', message: 'the database does not answer; try again' };
+    }
+  };
+  return {
+    verify,
+    acknowledge: (agent, assignmentId) =>
+      attempt(async () => ((await acknowledge(pool, agent.sub, assignmentId)) ? undefined : STALE)),
+    reportStatus: (agent, { status, assignment_id }) =>
+      attempt(async () => {
+        const report = { hostname: agent.sub, status, assignmentId: assignment_id };
+        return REFUSALS[await reportStatus(pool, report)];
+      }),
+  };
+}

@@ -1,0 +1,62 @@
+// WebSockets as sessions see them: ws adapted to the small interface a session knows, and its events handed on.
+
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from '@fastify/websocket';
+import type { Frame } from '../hub/hub.js';
+import type { CloseCode } from '../protocol/close-codes.js';
+import { SUBPROTOCOL } from '../protocol/messages.js';
+import type { Session } from '../session/session.js';
+import type { Socket } from '../session/socket.js';
+
+/** Client messages are small; a token renewal is the largest. */
+const MAX_MESSAGE_BYTES = 16 * 1024;
+/** How long a peer has to answer a close before its socket is destroyed. */
+const CLOSE_TIMEOUT_MS = 3_000;
+
+/** What ws is told, once. */
+export const WEBSOCKET_OPTIONS = {
+  maxPayload: MAX_MESSAGE_BYTES,
+  closeTimeout: CLOSE_TIMEOUT_MS,
+  // Answered by hand: the automatic Pongs of a client that pings and never reads would pile up without end.
+  autoPong: false,
+  perMessageDeflate: false,
+  // The bearer offer is never echoed.
+  handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+};
+
+export class WsSocket implements Socket {
+  constructor(private readonly ws: WebSocket) {}
+
+  get bufferedAmount(): number {
+    return this.ws.bufferedAmount;
+  }
+
+  send(frame: Frame): void {
+    if (this.ws.readyState === this.ws.OPEN) this.ws.send(frame, { binary: false });
+  }
+
+  ping(): void {
+    if (this.ws.readyState === this.ws.OPEN) this.ws.ping();
+  }
+
+  close({ code, reason }: CloseCode): void {
+    this.ws.close(code, reason);
+  }
+}
+
+/** Hands the events of an upgraded socket to its session. To be called before anything is awaited. */
+export function attach(ws: WebSocket, tcp: Duplex, session: Session, onClose: () => void): void {
+  ws.on('message', (data: Buffer, isBinary: boolean) => {
+    session.receive(isBinary ? undefined : data.toString(), performance.now());
+  });
+  ws.on('ping', (data: Buffer) => {
+    session.alive(performance.now());
+    if (ws.bufferedAmount === 0) ws.pong(data);
+  });
+  ws.on('pong', () => session.alive(performance.now()));
+  ws.on('close', () => {
+    session.ended();
+    onClose();
+  });
+  tcp.on('drain', () => session.drained(performance.now()));
+}

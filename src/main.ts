@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+// The command `lablink-gateway`: a table of subcommands, and the exit code of each kind of failure.
+
+import { Command, CommanderError } from 'commander';
+import { dbCommand } from './cli/db.js';
+import { exitCodeOf, explain } from './cli/exit.js';
+import { findGateway } from './cli/gateway.js';
+import { loadConfig } from './config.js';
+import { serveCommand } from './cli/serve.js';
+import { tokenCommand } from './cli/token.js';
+import { watchCommand } from './cli/watch.js';
+
+const program = new Command('lablink-gateway')
+  .description('The realtime gateway between PostgreSQL and WebSockets.')
+  .exitOverride()
+  .addCommand(serveCommand())
+  .addCommand(tokenCommand())
+  .addCommand(watchCommand(() => findGateway(loadConfig())))
+  .addCommand(dbCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) process.stderr.write(`${explain(error)}\n`);
+  process.exitCode = exitCodeOf(error);
+}

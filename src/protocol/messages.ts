@@ -1,0 +1,106 @@
+// Every message of protocol v1, once: the types, the checks and the document all come from here.
+// A message is one JSON text frame, an object with `type`.
+
+import { Type, type Static } from 'typebox';
+import { SUBPROTOCOL } from './names.js';
+import { DashboardVm, Vm } from './row.js';
+
+export { BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from './names.js';
+
+const AnyVm = Type.Union([Vm, DashboardVm]);
+const Cursor = Type.String({
+  description: 'Opaque; sent back as `?cursor=` to receive only what changed since.',
+});
+const Live = Type.Boolean({
+  description: 'False in a gap: what is shown is what was last known.',
+});
+
+export const Welcome = Type.Object({
+  type: Type.Literal('welcome'),
+  protocol: Type.Literal(SUBPROTOCOL),
+  gateway: Type.String({ description: 'This process; a new one after every start.' }),
+  heartbeat_ms: Type.Integer({
+    description: 'How often the gateway pings; silence of two is death.',
+  }),
+  live: Live,
+});
+
+export const Assignment = Type.Object({ type: Type.Literal('assignment'), vm: AnyVm });
+export const StatusChange = Type.Object({ type: Type.Literal('status'), vm: AnyVm });
+export const Absent = Type.Object({ type: Type.Literal('absent'), hostname: Type.String() });
+
+export const Snapshot = Type.Object({
+  type: Type.Literal('snapshot'),
+  vms: Type.Array(AnyVm),
+  presence: Type.Array(Type.Unknown(), { description: 'Empty: kept for agents seen online.' }),
+  more: Type.Boolean({ description: 'Whether further parts follow.' }),
+  cursor: Type.Optional(Cursor),
+});
+
+export const Upsert = Type.Object({ op: Type.Literal('upsert'), vm: AnyVm });
+export const Delete = Type.Object({ op: Type.Literal('delete'), hostname: Type.String() });
+
+export const Changes = Type.Object({
+  type: Type.Literal('changes'),
+  changes: Type.Array(Type.Union([Upsert, Delete])),
+  cursor: Cursor,
+});
+
+export const Feed = Type.Object({ type: Type.Literal('feed'), live: Live });
+
+/** Why a message was refused. Stable: programs compare them. */
+export const ErrorCode = Type.Union([
+  Type.Literal('invalid_message'),
+  Type.Literal('unknown_type'),
+  Type.Literal('not_allowed'),
+  Type.Literal('stale_assignment'),
+  Type.Literal('unavailable'),
+]);
+export type ErrorCode = Static<typeof ErrorCode>;
+
+export const ErrorMessage = Type.Object({
+  type: Type.Literal('error'),
+  code: ErrorCode,
+  message: Type.String({ description: 'For people.' }),
+});
+
+export const Pong = Type.Object({ type: Type.Literal('pong') });
+
+/** Server to client. Clients ignore types and fields they do not know. */
+export const ServerMessage = Type.Union([
+  Welcome,
+  Assignment,
+  StatusChange,
+  Absent,
+  Snapshot,
+  Changes,
+  Feed,
+  ErrorMessage,
+  Pong,
+]);
+export type ServerMessage = Static<typeof ServerMessage>;
+
+const AssignmentId = Type.String({
+  pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
+  description: 'A UUID, as the row carries it.',
+});
+
+export const Ack = Type.Object({ type: Type.Literal('ack'), assignment_id: AssignmentId });
+
+export const StatusReport = Type.Object({
+  type: Type.Literal('status'),
+  status: Type.Union([Type.Literal('failed'), Type.Literal('available')]),
+  assignment_id: Type.Optional(AssignmentId),
+});
+export type StatusReport = Static<typeof StatusReport>;
+
+export const Auth = Type.Object({
+  type: Type.Literal('auth'),
+  token: Type.String({ description: 'A fresh token of the same `sub` and `role`.' }),
+});
+
+export const Ping = Type.Object({ type: Type.Literal('ping') });
+
+/** Client to server. Fields nobody knows are ignored. */
+export const ClientMessage = Type.Union([Ack, StatusReport, Auth, Ping]);
+export type ClientMessage = Static<typeof ClientMessage>;

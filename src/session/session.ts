@@ -1,0 +1,180 @@
+// One socket's life: its identity, its heartbeat, what it says and what it is told, until it is closed. Knows no
+// WebSocket library, no clock and no database: each is handed in.
+
+import { may } from '../auth/roles.js';
+import type { Identity, Verified } from '../auth/token.js';
+import { CLOSE, type CloseCode } from '../protocol/close-codes.js';
+import { errorFrame, PONG_FRAME, welcomeFrame } from '../protocol/frames.js';
+import type { ClientMessage } from '../protocol/messages.js';
+import { parseClientFrame } from '../protocol/parse.js';
+import type { Refusal, Requests } from './requests.js';
+import { hasRoom, type Socket } from './socket.js';
+import type { Stream } from './stream.js';
+
+/** What every session of a gateway shares. */
+export interface SessionSettings {
+  /** Names the process in `welcome`. */
+  readonly gateway: string;
+  readonly heartbeatMs: number;
+  readonly requests: Requests;
+  /** Told of what should never happen. */
+  readonly onBug: (error: unknown) => void;
+}
+
+/** A client with so many unanswered requests does not wait for answers. */
+const MAX_UNANSWERED = 16;
+
+export class Session {
+  #identity: Identity;
+  #closed = false;
+  #unanswered = 0;
+  /** When the peer last showed that it lives. */
+  #lastSignMs: number;
+  /** When the peer last had read all it was sent, or was owed nothing more. */
+  #lastProgressMs: number;
+  #nextPingMs: number;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly stream: Stream,
+    private readonly settings: SessionSettings,
+    identity: Identity,
+    nowMs: number,
+  ) {
+    this.#identity = identity;
+    this.#lastSignMs = nowMs;
+    this.#lastProgressMs = nowMs;
+    // Somewhere within the first interval, so that sockets that came together are not pinged together.
+    this.#nextPingMs = nowMs + Math.random() * settings.heartbeatMs;
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /** Welcomes the client and tells it the current state. */
+  start(live: boolean): void {
+    this.socket.send(welcomeFrame(this.settings.gateway, this.settings.heartbeatMs, live));
+    if (!this.#closed) this.stream.start();
+  }
+
+  /** A message of the client's; `text` is undefined when it was binary. */
+  receive(text: string | undefined, nowMs: number): void {
+    if (this.#closed) return;
+    this.#lastSignMs = nowMs;
+    if (text === undefined) {
+      this.close(CLOSE.badFrame);
+      return;
+    }
+    const frame = parseClientFrame(text);
+    if (frame.kind === 'close') this.close(frame.close);
+    else if (frame.kind === 'refused') this.#reply(errorFrame(frame.code, frame.message));
+    else this.#handle(frame.message);
+  }
+
+  /** A Ping or Pong of the client's. */
+  alive(nowMs: number): void {
+    this.#lastSignMs = nowMs;
+  }
+
+  /** The socket's buffer has emptied. */
+  drained(nowMs: number): void {
+    this.#lastProgressMs = nowMs;
+    if (!this.#closed) this.stream.drained();
+  }
+
+  /**
+   * Called every second or so: heartbeat, progress and expiry, without a timer of its own.
+   * @param nowMs by a clock that never jumps, like every other time here.
+   * @param epochMs by the clock on the wall, which is what tokens expire by.
+   */
+  sweep(nowMs: number, epochMs: number): void {
+    if (this.socket.bufferedAmount === 0) this.drained(nowMs);
+    if (this.#closed) return;
+    const patienceMs = 2 * this.settings.heartbeatMs;
+    if (!this.stream.behind) this.#lastProgressMs = nowMs;
+    if (epochMs >= this.#identity.expiresAtMs) this.close(CLOSE.tokenExpired);
+    else if (nowMs - Math.min(this.#lastSignMs, this.#lastProgressMs) > patienceMs)
+      this.close(CLOSE.silent);
+    else if (nowMs >= this.#nextPingMs) this.#ping(nowMs);
+  }
+
+  /** Ends the session: nothing more is told. */
+  close(close: CloseCode): void {
+    if (this.#closed) return;
+    this.ended();
+    this.socket.close(close);
+  }
+
+  /** The socket is gone, whoever closed it. */
+  ended(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.stream.stop();
+  }
+
+  #ping(nowMs: number): void {
+    this.#nextPingMs = nowMs + this.settings.heartbeatMs;
+    this.socket.ping();
+  }
+
+  /** An answer that finds no room is dropped: a client that does not read cannot make the gateway keep things. */
+  #reply(frame: string): void {
+    if (!this.#closed && hasRoom(this.socket)) this.socket.send(frame);
+  }
+
+  #handle(message: ClientMessage): void {
+    const { requests } = this.settings;
+    switch (message.type) {
+      case 'ping':
+        this.#reply(PONG_FRAME);
+        return;
+      case 'auth':
+        this.#ask(async () => this.#renew(await requests.verify(message.token)));
+        return;
+      case 'ack':
+        this.#askAsAgent('acknowledge', () =>
+          requests.acknowledge(this.#identity, message.assignment_id),
+        );
+        return;
+      case 'status':
+        this.#askAsAgent('report-status', () => requests.reportStatus(this.#identity, message));
+    }
+  }
+
+  #askAsAgent(
+    action: 'acknowledge' | 'report-status',
+    request: () => Promise<Refusal | undefined>,
+  ): void {
+    if (may(this.#identity, action, this.#identity.sub)) this.#ask(request);
+    else this.#reply(errorFrame('not_allowed', `a ${this.#identity.role} may not send this`));
+  }
+
+  #ask(request: () => Promise<Refusal | undefined>): void {
+    if (this.#unanswered >= MAX_UNANSWERED) {
+      this.close(CLOSE.tooMany);
+      return;
+    }
+    this.#unanswered++;
+    request()
+      .then((refusal) => {
+        if (refusal !== undefined) this.#reply(errorFrame(refusal.code, refusal.message));
+      })
+      .catch(this.settings.onBug)
+      .finally(() => this.#unanswered--);
+  }
+
+  /** Takes a fresh token of the same identity; any other ends the session. */
+  #renew(verified: Verified): undefined {
+    if (!verified.ok) {
+      this.close(CLOSE.tokenExpired);
+      return;
+    }
+    const { identity } = verified;
+    if (identity.sub === this.#identity.sub && identity.role === this.#identity.role) {
+      this.#identity = identity;
+    } else {
+      this.close(CLOSE.notAllowed);
+    }
+  }
+}

@@ -1,0 +1,14 @@
+// What flows to one socket. A stream never queues: what the socket has no room for is told later, as the state it
+// has then.
+
+/** The two kinds are one VM's (vm-stream.ts) and the fleet's (fleet-stream.ts). */
+export interface Stream {
+  /** Joins the hub and tells the current state. */
+  start(): void;
+  /** Whether something is still to be told that found no room. */
+  readonly behind: boolean;
+  /** The socket's buffer has emptied: tell what was left. */
+  drained(): void;
+  /** Leaves the hub. */
+  stop(): void;
+}

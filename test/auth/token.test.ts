@@ -1,0 +1,227 @@
+// Tokens that are good, and every kind that is not.
+
+import { createHmac, generateKeyPairSync } from 'node:crypto';
+import fc from 'fast-check';
+import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
+import t from 'tap';
+import { createVerifier, signToken } from '../../src/auth/token.js';
+
+const SECRET = 'a secret that only this test knows of';
+const OTHER = 'another secret that this test knows of';
+const NOW_S = 1_700_000_000;
+
+const INVALID = { ok: false, reason: 'invalid' };
+const EXPIRED = { ok: false, reason: 'expired' };
+
+const encode = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+
+/** A token with a good signature over whatever header and claims are given. */
+function forge(header: unknown, claims: unknown, secret = SECRET, hash = 'sha256'): string {
+  const content = `${encode(header)}.${encode(claims)}`;
+  return `${content}.${createHmac(hash, secret).update(content).digest('base64url')}`;
+}
+
+const HS256 = { alg: 'HS256' };
+const CLAIMS = { sub: 'vm-1', role: 'agent', exp: NOW_S + 60 };
+
+const verify = createVerifier([SECRET], () => NOW_S * 1000);
+
+t.test('a signed token names its bearer until it expires', async (t) => {
+  const before = Math.floor(Date.now() / 1000);
+  for (const role of ['agent', 'dashboard', 'admin'] as const) {
+    const token = await signToken({ sub: 'vm-é 1', role, ttlSeconds: 3600 }, SECRET);
+    const after = Math.floor(Date.now() / 1000);
+    const { exp = 0, iat = 0 } = decodeJwt(token);
+    t.strictSame(decodeProtectedHeader(token), { alg: 'HS256' });
+    t.ok(iat >= before && iat <= after);
+    t.equal(exp - iat, 3600);
+    const identity = { sub: 'vm-é 1', role, expiresAtMs: (exp + 5) * 1000 };
+    t.strictSame(await createVerifier([SECRET])(token), { ok: true, identity });
+  }
+});
+
+t.test('the test forges what the program accepts', async (t) => {
+  const identity = { sub: 'vm-1', role: 'agent', expiresAtMs: (NOW_S + 65) * 1000 };
+  t.strictSame(await verify(forge(HS256, CLAIMS)), { ok: true, identity });
+  t.match(await verify(forge({ ...HS256, typ: 'JWT', kid: 'x' }, { ...CLAIMS, iss: 1, jti: {} })), {
+    ok: true,
+  });
+});
+
+t.test('a token is accepted up to 5 s after its end, and then it has expired', async (t) => {
+  const at = (exp: number) => verify(forge(HS256, { ...CLAIMS, exp }));
+  t.match(await at(NOW_S - 4), { ok: true, identity: { expiresAtMs: (NOW_S + 1) * 1000 } });
+  t.strictSame(await at(NOW_S - 5), EXPIRED);
+  t.strictSame(await at(NOW_S - 3600), EXPIRED);
+  t.strictSame(await at(0), EXPIRED);
+});
+
+t.test('a token is accepted exactly until the moment its identity names', async (t) => {
+  const token = forge(HS256, CLAIMS);
+  const at = (nowMs: number) => createVerifier([SECRET], () => nowMs)(token);
+  const good = await at(NOW_S * 1000);
+  const expiresAtMs = good.ok ? good.identity.expiresAtMs : 0;
+  t.match(await at(expiresAtMs - 1), { ok: true });
+  t.strictSame(await at(expiresAtMs), EXPIRED);
+});
+
+t.test('a token that is not good yet is refused, but for 5 s', async (t) => {
+  t.match(await verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 5 })), { ok: true });
+  t.strictSame(await verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 })), INVALID);
+  t.strictSame(await verify(forge(HS256, { ...CLAIMS, nbf: 'tomorrow' })), INVALID);
+});
+
+t.test('each claim is required and checked', async (t) => {
+  const bad: Record<string, readonly unknown[]> = {
+    sub: [undefined, null, '', 7, ['vm-1'], {}, 'a\0b', 'x'.repeat(256)],
+    role: [
+      undefined,
+      null,
+      '',
+      'Agent',
+      'root',
+      'agent ',
+      ['agent'],
+      1,
+      '__proto__',
+      'constructor',
+    ],
+    exp: [undefined, null, '', String(NOW_S + 60), true, [NOW_S + 60], {}, 1e300, 8.64e12],
+  };
+  for (const [claim, values] of Object.entries(bad)) {
+    for (const value of values) {
+      const token = forge(HS256, { ...CLAIMS, [claim]: value });
+      t.strictSame(await verify(token), INVALID, `${claim} ${JSON.stringify(value)}`);
+    }
+  }
+  t.strictSame(await verify(forge(HS256, '{"sub":"vm-1","role":"agent","exp":1e999}')), INVALID);
+  t.match(await verify(forge(HS256, { ...CLAIMS, sub: '😀'.repeat(255) })), { ok: true });
+  t.match(await verify(forge(HS256, { ...CLAIMS, exp: NOW_S + 0.5 })), { ok: true });
+});
+
+t.test('a token of another secret, or changed in any part, is refused', async (t) => {
+  const token = forge(HS256, CLAIMS);
+  const [header = '', claims = '', signature = ''] = token.split('.');
+  const admin = encode({ ...CLAIMS, role: 'admin' });
+  for (const forged of [
+    forge(HS256, CLAIMS, OTHER),
+    `${header}.${admin}.${signature}`,
+    `${encode({ ...HS256, x: 1 })}.${claims}.${signature}`,
+    `${header}.${claims}.${signature.slice(0, -2)}`,
+    `${header}.${claims}.`,
+    `${header}.${claims}`,
+    `${token}.x`,
+    `${token} `,
+    ` ${token}`,
+    `${token}=`,
+    `.${claims}.${signature}`,
+  ]) {
+    t.strictSame(await verify(forged), INVALID, forged);
+  }
+  const expired = forge(HS256, { ...CLAIMS, exp: 1 }, OTHER);
+  t.strictSame(
+    await verify(expired),
+    INVALID,
+    'of a forged one it is not said that it has expired',
+  );
+});
+
+t.test('no token chooses how it is checked', async (t) => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const rs256 = await new SignJWT(CLAIMS).setProtectedHeader({ alg: 'RS256' }).sign(privateKey);
+  t.strictSame(await verify(rs256), INVALID, 'signed by somebody else');
+  t.strictSame(await verify(forge(HS256, CLAIMS, pem)), INVALID, 'a public key as the secret');
+  t.strictSame(await verify(forge({ alg: 'HS512' }, CLAIMS, SECRET, 'sha512')), INVALID);
+  t.strictSame(await verify(forge({ alg: 'HS384' }, CLAIMS, SECRET, 'sha384')), INVALID);
+  for (const alg of ['none', 'None', 'NONE', '', 'hs256', null, 7, ['HS256'], {}, undefined]) {
+    t.strictSame(await verify(forge({ alg }, CLAIMS)), INVALID, `alg ${JSON.stringify(alg)}`);
+    t.strictSame(await verify(`${encode({ alg })}.${encode(CLAIMS)}.`), INVALID);
+  }
+});
+
+t.test('headers that ask for more than is understood are refused', async (t) => {
+  for (const header of [
+    { ...HS256, crit: ['exp'], exp: 1 },
+    { ...HS256, crit: [] },
+    { ...HS256, crit: 'b64' },
+    { ...HS256, b64: false, crit: ['b64'] },
+    'null',
+    '[]',
+    '7',
+    '"HS256"',
+    'not JSON',
+    '',
+    '{"alg":"HS256"',
+    '[{"alg":"HS256"}]',
+  ]) {
+    t.strictSame(await verify(forge(header, CLAIMS)), INVALID, JSON.stringify(header));
+  }
+});
+
+t.test('claims that are no object are refused', async (t) => {
+  for (const claims of [
+    'null',
+    '[]',
+    '7',
+    '"x"',
+    'not JSON',
+    '',
+    '{}',
+    '['.repeat(2000),
+    '\ufeff{}',
+  ]) {
+    t.strictSame(await verify(forge(HS256, claims)), INVALID, claims.slice(0, 20));
+  }
+});
+
+t.test('odd text is refused and never throws', async (t) => {
+  for (const text of [
+    '',
+    '.',
+    '..',
+    '...',
+    '\0',
+    'a\0.b.c',
+    'ü.ü.ü',
+    '\ud800.\udc00.x',
+    '%%%.%%%.%%%',
+    'undefined',
+  ]) {
+    t.strictSame(await verify(text), INVALID, JSON.stringify(text));
+  }
+  const character = fc.constantFrom('.', 'a', '=', '-', '\0', '😀', 'eyJhbGciOiJIUzI1NiJ9');
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: character })),
+      async (text) => {
+        const verified = await verify(text);
+        return !verified.ok && verified.reason === 'invalid';
+      },
+    ),
+  );
+});
+
+t.test('a huge token is refused, though its signature is good', async (t) => {
+  const padded = (bytes: number) => forge(HS256, { ...CLAIMS, pad: 'x'.repeat(bytes) });
+  t.match(await verify(padded(5_000)), { ok: true });
+  t.strictSame(await verify(padded(7_000)), INVALID);
+  t.strictSame(await verify('a'.repeat(10_000_000)), INVALID);
+});
+
+t.test('while secrets are rotated, tokens of both are good and the first signs', async (t) => {
+  const rotating = createVerifier([OTHER, SECRET], () => NOW_S * 1000);
+  t.match(await rotating(forge(HS256, CLAIMS, OTHER)), { ok: true });
+  t.match(await rotating(forge(HS256, CLAIMS, SECRET)), { ok: true });
+  t.strictSame(await rotating(forge(HS256, CLAIMS, `${SECRET}!`)), INVALID);
+  for (const secret of [OTHER, SECRET]) {
+    t.strictSame(await rotating(forge(HS256, { ...CLAIMS, exp: 1 }, secret)), EXPIRED);
+    t.strictSame(await rotating(forge(HS256, { ...CLAIMS, role: 'root' }, secret)), INVALID);
+  }
+});
+
+t.test('without a secret nothing is accepted', async (t) => {
+  t.strictSame(await createVerifier([])(forge(HS256, CLAIMS)), INVALID);
+  t.strictSame(await createVerifier([])(forge(HS256, CLAIMS, '')), INVALID);
+});

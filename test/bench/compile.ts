@@ -1,0 +1,38 @@
+// Makes plain JavaScript of the gateway and of the benchmark's processes, so that what is measured is what an
+// installed gateway runs: a loader that transpiles while it runs wraps functions and adds to every process.
+
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Under node_modules, where the processes find their packages. */
+const OUT = join(ROOT, 'node_modules', '.cache', 'lablink-gateway-bench');
+const FOLDERS = ['src', join('test', 'bench')];
+
+const OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2023,
+  module: ts.ModuleKind.ESNext,
+  verbatimModuleSyntax: true,
+};
+
+/** Compiles, without checking types; returns where a module of the benchmark's is then found. */
+export async function compile(): Promise<(module: string) => string> {
+  await mkdir(OUT, { recursive: true });
+  await writeFile(join(OUT, 'package.json'), '{"type":"module"}\n');
+  for (const folder of FOLDERS) {
+    const names = await readdir(join(ROOT, folder), { recursive: true });
+    const sources = names.filter((name) => name.endsWith('.ts'));
+    await Promise.all(sources.map((name) => compileFile(join(folder, name))));
+  }
+  return (module) => join(OUT, 'test', 'bench', `${module}.js`);
+}
+
+async function compileFile(path: string): Promise<void> {
+  const source = await readFile(join(ROOT, path), 'utf8');
+  const { outputText } = ts.transpileModule(source, { compilerOptions: OPTIONS, fileName: path });
+  const target = join(OUT, path.replace(/\.ts$/, '.js'));
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, outputText);
+}

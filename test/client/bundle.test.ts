@@ -1,0 +1,30 @@
+// What a browser has to load of the client.
+
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import t from 'tap';
+
+const MAX_BYTES = 10_000;
+/** Of the protocol: constants only. `ws` brings a stub for browsers. */
+const ALLOWED =
+  /^src\/client\/|^src\/protocol\/(close-codes|names|paths)\.ts$|^node_modules\/ws\/browser\.js$/;
+
+t.test('the client is small in a browser, and takes only constants of the protocol', async (t) => {
+  const { outputFiles, metafile } = await build({
+    entryPoints: ['src/client/index.ts'],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+    metafile: true,
+  });
+  const [{ contents } = { contents: new Uint8Array() }] = outputFiles;
+  const bytes = gzipSync(contents).length;
+  t.comment(`${bytes} bytes gzipped`);
+  t.ok(bytes > 1_000 && bytes < MAX_BYTES, `${bytes} bytes gzipped`);
+  t.same(
+    Object.keys(metafile.inputs).filter((input) => !ALLOWED.test(input)),
+    [],
+  );
+});

@@ -1,0 +1,114 @@
+// What an agent may change of its row, and what is recorded of its assignments.
+
+import t, { type Test } from 'tap';
+import pg from 'pg';
+import { acknowledge, reportStatus, type ReportOutcome } from '../../src/database/agents.js';
+import { startServer } from '../helpers/database.js';
+import { until } from '../helpers/until.js';
+
+const { createDatabase } = await startServer(t);
+const NOBODYS = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
+
+/** A database with one VM in this status. */
+async function withVm(status: string) {
+  const database = await createDatabase();
+  await database.query(
+    `INSERT INTO vms (hostname, status, email, crd_command) VALUES ('vm-1', $1, 'a@b.c', 'run')`,
+    [status],
+  );
+  const row = async () => {
+    const [found] = await database.query(
+      'SELECT status, email, crd_command, assignment_id, version FROM vms',
+    );
+    return found;
+  };
+  const report = (
+    to: 'failed' | 'available',
+    assignmentId?: string,
+    hostname = 'vm-1',
+  ): Promise<ReportOutcome> => reportStatus(database.pool, { hostname, status: to, assignmentId });
+  return { database, row, report };
+}
+
+const OUTCOMES: readonly [from: string, to: 'failed' | 'available', ReportOutcome][] = [
+  ['in-use', 'failed', 'done'],
+  ['available', 'failed', 'done'],
+  ['failed', 'failed', 'done'],
+  ['rebooting', 'failed', 'done'],
+  ['failed', 'available', 'done'],
+  ['available', 'available', 'done'],
+  ['in-use', 'available', 'not-failed'],
+  ['rebooting', 'available', 'not-failed'],
+];
+
+for (const [from, to, outcome] of OUTCOMES) {
+  t.test(`from ${from} to ${to}: ${outcome}`, async (t) => {
+    const { row, report } = await withVm(from);
+    const before = await row();
+    t.equal(await report(to), outcome);
+    const after = await row();
+    if (outcome !== 'done') t.same(after, before);
+    else t.equal(after?.status, to);
+    if (from === to && to === 'failed') t.same(after, before, 'a repeat changes nothing');
+    if (outcome === 'done' && to === 'available')
+      t.match(after, { email: null, crd_command: null, assignment_id: null });
+    if (outcome === 'done' && to === 'failed') t.match(after, { email: 'a@b.c' });
+  });
+}
+
+t.test('a report about another assignment than the current one is stale', async (t) => {
+  const { row, report } = await withVm('in-use');
+  const before = await row();
+  const assignment = String(before?.assignment_id);
+  t.equal(await report('failed', NOBODYS), 'stale');
+  t.same(await row(), before);
+  t.equal(await report('failed', assignment), 'done');
+  t.equal(await report('available', NOBODYS), 'stale');
+  t.equal(await report('available', assignment), 'done');
+  t.equal(await report('failed', assignment), 'stale', 'there is none any more');
+  t.match(await row(), { status: 'available' });
+});
+
+t.test('there is no such VM', async (t) => {
+  const { report } = await withVm('in-use');
+  t.equal(await report('failed', undefined, 'nobody'), 'no-vm');
+});
+
+t.test('it is judged by the row that it changes', async (t) => {
+  const { database, row, report } = await withVm('failed');
+  const reassigner = await connected(t, database.config);
+  await reassigner.query(`BEGIN; UPDATE vms SET status = 'in-use', email = 'next@b.c'`);
+  const outcome = report('available');
+  await until('the report waits', async () => {
+    const waiting = await database.query(
+      `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+    );
+    return waiting.length > 0;
+  });
+  await reassigner.query('COMMIT');
+  t.equal(await outcome, 'not-failed');
+  t.match(await row(), { status: 'in-use', email: 'next@b.c' });
+});
+
+t.test('what was acknowledged is recorded once, with its first time', async (t) => {
+  const { database, row } = await withVm('in-use');
+  const assignment = String((await row())?.assignment_id);
+  const deliveries = () => database.query('SELECT * FROM vm_deliveries');
+  t.equal(await acknowledge(database.pool, 'vm-1', NOBODYS), false);
+  t.equal(await acknowledge(database.pool, 'vm-2', assignment), false);
+  t.same(await deliveries(), []);
+  t.equal(await acknowledge(database.pool, 'vm-1', assignment), true);
+  const recorded = await deliveries();
+  t.match(recorded, [{ assignment_id: assignment, hostname: 'vm-1', acknowledged_at: Date }]);
+  t.equal(await acknowledge(database.pool, 'vm-1', assignment), true);
+  t.same(await deliveries(), recorded);
+  await database.query(`UPDATE vms SET email = 'next@b.c'`);
+  t.equal(await acknowledge(database.pool, 'vm-1', assignment), false);
+});
+
+async function connected(t: Test, config: pg.ClientConfig): Promise<pg.Client> {
+  const client = new pg.Client(config);
+  await client.connect();
+  t.teardown(() => client.end());
+  return client;
+}

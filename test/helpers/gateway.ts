@@ -1,0 +1,94 @@
+// A gateway for one test: on a free port, on a database of its own, ended with the test.
+
+import { pino } from 'pino';
+import type { Test } from 'tap';
+import { createApp, type App, type AppOptions, type Timing } from '../../src/app.js';
+import { signToken } from '../../src/auth/token.js';
+import type { Role } from '../../src/auth/roles.js';
+import type { TestDatabase } from './database.js';
+import { connect, type RawClient } from './raw-client.js';
+
+const SECRET = 'a secret that only tests know, of enough bytes';
+
+/** Short enough that what a test waits for comes soon, long enough for a busy machine. */
+const TIMING: Partial<Timing> = {
+  sweepIntervalMs: 50,
+  beatIntervalMs: 200,
+  checkIntervalMs: 200,
+  goodbyeMs: 500,
+};
+
+export interface TestGateway {
+  readonly app: App;
+  readonly url: string;
+  readonly database: TestDatabase;
+  /** A token of this role; an agent's `sub` is its hostname. */
+  token(role: Role, sub?: string): Promise<string>;
+  /** A socket at the path, once it is open. */
+  connect(path: string, role: Role, sub?: string): Promise<RawClient>;
+  /** An answer over HTTP. */
+  fetch(path: string, role?: Role, sub?: string): Promise<Response>;
+  /** Resolves when `/health/ready` says so. */
+  ready(): Promise<void>;
+  /** Resolves when `/health/ready` says that it is not, with its reason. */
+  notReady(): Promise<string>;
+}
+
+export interface TestGatewayOptions extends Partial<Omit<AppOptions, 'timing'>> {
+  readonly timing?: Partial<Timing>;
+}
+
+/** Starts a gateway on a migrated database, and waits until it is ready unless told not to. */
+export async function startGateway(
+  t: Test,
+  database: TestDatabase,
+  options: TestGatewayOptions & { readonly waitReady?: boolean } = {},
+): Promise<TestGateway> {
+  const app = createApp({
+    database: database.config,
+    listenDatabase: database.config,
+    jwtSecrets: [SECRET],
+    trustProxy: false,
+    dashboardColumns: [],
+    log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
+    ...options,
+    timing: { ...TIMING, ...options.timing },
+  });
+  t.teardown(() => app.close());
+  const url = await app.listen('127.0.0.1', 0);
+  app.startFeed();
+  const gateway = testGateway(app, url, database);
+  if (options.waitReady !== false) await gateway.ready();
+  return gateway;
+}
+
+function testGateway(app: App, url: string, database: TestDatabase): TestGateway {
+  const token = (role: Role, sub = 'tester'): Promise<string> =>
+    signToken({ role, sub, ttlSeconds: 3600 }, SECRET);
+  const readiness = async (wanted: boolean): Promise<string> => {
+    for (;;) {
+      const response = await fetch(`${url}/health/ready`);
+      const body = (await response.json()) as { detail?: string };
+      if (response.ok === wanted) return body.detail ?? '';
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  return {
+    app,
+    url,
+    database,
+    token,
+    connect: async (path, role, sub) =>
+      connect(url.replace('http', 'ws') + path, [], {
+        headers: { authorization: `Bearer ${await token(role, sub)}` },
+      }),
+    fetch: async (path, role, sub) =>
+      fetch(url + path, {
+        headers: role === undefined ? {} : { authorization: `Bearer ${await token(role, sub)}` },
+      }),
+    ready: async () => {
+      await readiness(true);
+    },
+    notReady: () => readiness(false),
+  };
+}

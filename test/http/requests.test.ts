@@ -1,0 +1,48 @@
+// What an agent asks for ends in a value: done, a refusal, or that the database is away.
+
+import t from 'tap';
+import { pino } from 'pino';
+import type { Identity } from '../../src/auth/token.js';
+import { createPool } from '../../src/database/pool.js';
+import { createRequests } from '../../src/http/requests.js';
+import { startServer } from '../helpers/database.js';
+
+const { createDatabase } = await startServer(t);
+const agent: Identity = { sub: 'vm-1', role: 'agent', expiresAtMs: 0 };
+const UUID = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
+
+t.test('every outcome has its refusal', async (t) => {
+  const database = await createDatabase();
+  const requests = createRequests(
+    database.pool,
+    async () => ({ ok: false, reason: 'invalid' }),
+    pino({ level: 'silent' }),
+  );
+  const report = { type: 'status', status: 'available' } as const;
+  t.match(await requests.reportStatus(agent, report), { code: 'not_allowed', message: /no VM/ });
+  await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'in-use')`);
+  t.match(await requests.reportStatus(agent, report), {
+    code: 'not_allowed',
+    message: /only a failed VM/,
+  });
+  t.match(await requests.acknowledge(agent, UUID), { code: 'stale_assignment' });
+  t.match(await requests.reportStatus(agent, { ...report, assignment_id: UUID }), {
+    code: 'stale_assignment',
+  });
+  t.equal(await requests.reportStatus(agent, { type: 'status', status: 'failed' }), undefined);
+  t.equal(await requests.reportStatus(agent, report), undefined);
+  t.same(await requests.verify('x'), { ok: false, reason: 'invalid' });
+});
+
+t.test('a database that does not answer is an answer, and is logged', async (t) => {
+  const logged: unknown[] = [];
+  const log = pino({ level: 'warn' }, { write: (line) => logged.push(JSON.parse(line)) });
+  const { pool, end } = createPool({ host: '/nowhere', user: 'x' }, () => undefined);
+  t.teardown(end);
+  const requests = createRequests(pool, async () => ({ ok: false, reason: 'invalid' }), log);
+  t.match(await requests.acknowledge(agent, UUID), { code: 'unavailable' });
+  t.match(await requests.reportStatus(agent, { type: 'status', status: 'failed' }), {
+    code: 'unavailable',
+  });
+  t.match(logged, Array(2).fill({ msg: 'a request of an agent failed', err: { code: 'ENOENT' } }));
+});

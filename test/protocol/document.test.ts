@@ -1,0 +1,186 @@
+// The protocol's document, its schemas and its close codes say the same, in both directions.
+
+import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import t from 'tap';
+import { Type, type TObject, type TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { CLOSE } from '../../src/protocol/close-codes.js';
+import {
+  Absent,
+  Ack,
+  Assignment,
+  Auth,
+  Changes,
+  Delete,
+  ErrorCode,
+  ErrorMessage,
+  Feed,
+  Ping,
+  Pong,
+  ServerMessage,
+  Snapshot,
+  StatusChange,
+  StatusReport,
+  Upsert,
+  Welcome,
+  ClientMessage,
+} from '../../src/protocol/messages.js';
+import { DASHBOARD_COLUMNS, DashboardVm, Vm } from '../../src/protocol/row.js';
+
+const SERVER: readonly TObject[] = [
+  Welcome,
+  Assignment,
+  StatusChange,
+  Absent,
+  Snapshot,
+  Changes,
+  Feed,
+  ErrorMessage,
+  Pong,
+];
+const CLIENT: readonly TObject[] = [Ack, StatusReport, Auth, Ping];
+
+const document = await readFile('src/protocol/README.md', 'utf8');
+
+/** The tables under a heading: of each its rows, and of each row its cells, without backticks. */
+function tables(heading: string): string[][][] {
+  const section = document.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  return section
+    .split(/\n(?!\|)/)
+    .map((block) => block.split('\n').filter((line) => line.startsWith('|')))
+    .filter((lines) => lines.length > 2)
+    .map((lines) =>
+      lines.slice(2).map((line) =>
+        line
+          .slice(1, -1)
+          .split('|')
+          .map((cell) => cell.trim().replaceAll('`', '')),
+      ),
+    );
+}
+
+/** `type` and `type.field: type of the field` of every message in a table. */
+function documented(rows: string[][] = []): string[] {
+  let type = '';
+  return rows.map(([first = '', field = '', shape = '']) => {
+    if (first !== '') return (type = first);
+    return `${type}.${field}: ${shape}`;
+  });
+}
+
+/** @param tag the field that tells messages apart. */
+function defined(messages: readonly TObject[], tag: 'type' | 'op' = 'type'): string[] {
+  return messages.flatMap(({ properties }) => {
+    const type = literalOf(properties[tag]) ?? '';
+    const fields = Object.entries(properties)
+      .filter(([name]) => name !== tag)
+      .map(([name, schema]) => `${type}.${name}: ${shapeOf(schema)}`);
+    return [type, ...fields];
+  });
+}
+
+function literalOf(schema: TSchema | undefined): string | undefined {
+  return schema !== undefined && Type.IsLiteral(schema) ? String(schema.const) : undefined;
+}
+
+/** A schema in the document's words. */
+function shapeOf(schema: TSchema): string {
+  return `${required(schema)}${Type.IsOptional(schema) ? '?' : ''}`;
+}
+
+function required(schema: TSchema): string {
+  if (Type.IsArray(schema))
+    return Type.IsUnknown(schema.items) ? 'array' : `${required(schema.items)}[]`;
+  if (Type.IsUnion(schema)) {
+    const named = NAMED.find(([, variants]) => isDeepStrictEqual(schema.anyOf, variants));
+    return named?.[0] ?? schema.anyOf.map(required).join(' or ');
+  }
+  if (Type.IsLiteral(schema)) return `"${String(schema.const)}"`;
+  if (Type.IsString(schema) && 'pattern' in schema) return 'UUID';
+  if ('type' in schema && typeof schema.type === 'string') return schema.type;
+  throw new Error(`the document has no word for ${JSON.stringify(schema)}`);
+}
+
+/** Unions that the document has a name for. */
+const NAMED: readonly [string, readonly TSchema[]][] = [
+  ['row', [Vm, DashboardVm]],
+  ['change', [Upsert, Delete]],
+  ['error code', ErrorCode.anyOf],
+];
+
+t.test('every server message and field is documented, and nothing else', async (t) => {
+  t.same(documented(tables('Server to client')[0]), defined(SERVER));
+  t.same(ServerMessage.anyOf, SERVER);
+});
+
+t.test('every client message and field is documented, and nothing else', async (t) => {
+  t.same(documented(tables('Client to server')[0]), defined(CLIENT));
+  t.same(ClientMessage.anyOf, CLIENT);
+});
+
+t.test('every change is documented, and nothing else', async (t) => {
+  t.same(documented(tables('Server to client')[1]), defined([Upsert, Delete], 'op'));
+});
+
+t.test('every column is documented, and who sees it, and nothing else', async (t) => {
+  const columns = Object.entries(Vm.properties).map(([name, schema]) => [
+    name,
+    shapeOf(schema),
+    DASHBOARD_COLUMNS.includes(name) ? 'yes' : 'no',
+    'description' in schema ? String(schema.description).replaceAll('`', '') : '',
+  ]);
+  t.same(tables('The row')[0], columns);
+});
+
+t.test('every error code is documented, and nothing else', async (t) => {
+  const codes = ErrorCode.anyOf.map((literal) => literal.const);
+  t.same(
+    (tables('Server to client')[2] ?? []).map(([code]) => code),
+    codes,
+  );
+});
+
+t.test('every close code is documented with its return, and nothing else', async (t) => {
+  const rows = Object.values(CLOSE).map(({ code, reason, return: back, meaning }) => [
+    String(code),
+    reason,
+    back,
+    meaning,
+  ]);
+  t.same(tables('Close codes')[0], rows);
+});
+
+/** The messages of the walk-throughs, each with its direction; what is left out there (…) is left out here. */
+const shown = [...document.matchAll(/^ {4}([←→]) (\{.*\})$/gm)].map(([, arrow, text = '']) => {
+  const message: unknown = JSON.parse(text.replaceAll(/,?…\}/g, '}'));
+  return { text, message, known: arrow === '←' ? SERVER : CLIENT };
+});
+
+/** What is wrong with the fields of a message of which parts are left out. */
+function faults(message: unknown, known: readonly TObject[]): unknown[] {
+  const wrong = ['additionalProperties', 'type', 'const'];
+  const [schema] = known.filter(({ properties: { type = Type.Never() } }) =>
+    Compile(Type.Object({ type })).Check(message),
+  );
+  if (schema === undefined) return ['unknown type'];
+  return Compile(Type.Object(schema.properties, { additionalProperties: false }))
+    .Errors(message)
+    .filter(({ keyword, instancePath }) => wrong.includes(keyword) && !/\/.*\//.test(instancePath));
+}
+
+t.test('the walk-throughs show messages of the protocol, with fields they have', async (t) => {
+  t.ok(shown.length >= 6);
+  for (const { text, message, known } of shown) t.same(faults(message, known), [], text);
+});
+
+t.test('the walk-throughs show columns that a row has', async (t) => {
+  const columns = [...document.matchAll(/"vm":(\{[^{}]*\})/g)].flatMap(([, row = '']) =>
+    Object.keys(JSON.parse(row.replace(/,?…\}/, '}')) as object),
+  );
+  t.ok(columns.length >= 10);
+  t.same(
+    columns.filter((column) => !(column in Vm.properties)),
+    [],
+  );
+});

@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { CLOSE } from '../../src/protocol/close-codes.js';
+import { parseClientFrame } from '../../src/protocol/parse.js';
+
+const ID = '6b1e9a34-0c4d-4f5e-8a6b-0123456789ab';
+
+t.test('every message is taken, with fields that nobody knows', async (t) => {
+  const messages = [
+    { type: 'ack', assignment_id: ID },
+    { type: 'status', status: 'failed' },
+    { type: 'status', status: 'available', assignment_id: ID.toUpperCase() },
+    { type: 'auth', token: 'a.b.c', since: 7 },
+    { type: 'ping' },
+  ];
+  for (const message of messages) {
+    t.same(parseClientFrame(JSON.stringify(message)), { kind: 'message', message });
+  }
+});
+
+t.test('what is not JSON closes', async (t) => {
+  for (const text of ['', 'hello', '{', '{"type":"ping"', "{'type':'ping'}", 'undefined', '\0']) {
+    t.same(parseClientFrame(text), { kind: 'close', close: CLOSE.badFrame }, JSON.stringify(text));
+  }
+});
+
+t.test('JSON that is no message is refused, and does not close', async (t) => {
+  for (const value of [null, 1, 'ping', true, [], ['type'], {}, { typ: 'ping' }]) {
+    t.match(parseClientFrame(JSON.stringify(value)), { kind: 'refused', code: 'invalid_message' });
+  }
+});
+
+t.test('a type nobody knows is refused as such', async (t) => {
+  for (const type of ['hello', '', 1, null, {}, 'constructor', '__proto__', 'Ping']) {
+    t.match(parseClientFrame(JSON.stringify({ type })), { kind: 'refused', code: 'unknown_type' });
+  }
+});
+
+t.test('a field that is missing or wrong is named', async (t) => {
+  const wrong: readonly [object, RegExp][] = [
+    [{ type: 'ack' }, /assignment_id/],
+    [{ type: 'ack', assignment_id: 'x' }, /assignment_id/],
+    [{ type: 'ack', assignment_id: `${ID}\n` }, /assignment_id/],
+    [{ type: 'status' }, /status/],
+    [{ type: 'status', status: 'in-use' }, /failed or available/],
+    [{ type: 'status', status: 'failed', assignment_id: 7 }, /assignment_id/],
+    [{ type: 'auth' }, /token/],
+    [{ type: 'auth', token: 7 }, /token/],
+  ];
+  for (const [message, named] of wrong) {
+    const frame = parseClientFrame(JSON.stringify(message));
+    t.match(frame, { kind: 'refused', code: 'invalid_message', message: named });
+  }
+});
+
+t.test('no text makes it throw, however deep', async (t) => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseClientFrame(text)));
+  fc.assert(fc.property(fc.json(), (text) => void parseClientFrame(text)));
+  const deep = '['.repeat(8_000) + ']'.repeat(8_000);
+  t.match(parseClientFrame(deep), { kind: 'refused' });
+  t.match(parseClientFrame(`{"type":"ack","assignment_id":${deep}}`), { kind: 'refused' });
+});

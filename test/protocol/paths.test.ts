@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { hostnameOfSegment, vmPath } from '../../src/protocol/paths.js';
+
+/** What a server sees of a path that a browser, or fetch, has normalised. */
+function segmentsOf(path: string): string[] {
+  return new URL(path, 'http://gateway').pathname.split('/');
+}
+
+const dots = fc.stringMatching(/^~{0,3}\.{0,3}$/).filter((text) => text !== '');
+const hostname = fc.oneof(
+  fc.string({ unit: 'binary', minLength: 1, maxLength: 255, size: 'max' }),
+  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 255 }),
+  fc.string({
+    unit: fc.constantFrom('.', '~', '/', '%', '2', 'e', ' ', '"', '\\', '?', '#'),
+    minLength: 1,
+  }),
+  dots,
+);
+
+t.test('every hostname has a path of its own that survives every URL parser', async (t) => {
+  fc.assert(
+    fc.property(hostname, (hostname) => {
+      const segments = segmentsOf(vmPath(hostname));
+      if (segments.length !== 4) throw new Error(`the path of ${hostname} has other segments`);
+      const back = hostnameOfSegment(decodeURIComponent(segments[3] ?? ''));
+      if (back !== hostname) throw new Error(`${hostname} came back as ${back}`);
+    }),
+    { numRuns: 2_000 },
+  );
+  t.pass('none was found that does not come back');
+});
+
+t.test('two hostnames never share a path', async (t) => {
+  const alike = [
+    '.',
+    '..',
+    '~.',
+    '~..',
+    '~~.',
+    '...',
+    '~',
+    '~~',
+    '%2e',
+    '%2E%2e',
+    '~%2e',
+    './',
+    'a',
+    'A',
+    'a ',
+    'a+',
+  ];
+  t.equal(new Set(alike.map(vmPath)).size, alike.length);
+  for (const hostname of alike) {
+    const last = segmentsOf(vmPath(hostname))[3] ?? '';
+    t.equal(hostnameOfSegment(decodeURIComponent(last)), hostname);
+  }
+});
+
+t.test('the longest hostname, of the longest characters, has a path', async (t) => {
+  const longest = '🧪'.repeat(255);
+  const path = vmPath(longest);
+  t.equal(path.length, '/v1/vms/'.length + 255 * 12);
+  t.equal(decodeURIComponent(segmentsOf(path)[3] ?? ''), longest);
+});
+
+t.test('half a character, which no text of PostgreSQL holds, has none', async (t) => {
+  t.throws(() => vmPath('\ud83e'), URIError);
+});
+
+t.test('only what looks like a step in the path is escaped', async (t) => {
+  t.equal(vmPath('vm-1'), '/v1/vms/vm-1');
+  t.equal(vmPath('a/b c'), '/v1/vms/a%2Fb%20c');
+  t.equal(vmPath('.'), '/v1/vms/~.');
+  t.equal(vmPath('..'), '/v1/vms/~..');
+  t.equal(vmPath('~..'), '/v1/vms/~~..');
+  t.equal(vmPath('...'), '/v1/vms/...');
+  t.equal(vmPath('~a'), '/v1/vms/~a');
+});
+
+t.test('a client that normalises nothing may send the dots as they are', async (t) => {
+  t.equal(hostnameOfSegment('.'), '.');
+  t.equal(hostnameOfSegment('..'), '..');
+});

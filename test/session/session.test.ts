@@ -1,0 +1,357 @@
+import t from 'tap';
+import { Fleet } from '../../src/fleet/fleet.js';
+import { Hub } from '../../src/hub/hub.js';
+import { CLOSE } from '../../src/protocol/close-codes.js';
+import { FleetStream } from '../../src/session/fleet-stream.js';
+import { Session } from '../../src/session/session.js';
+import type { Stream } from '../../src/session/stream.js';
+import { VmStream } from '../../src/session/vm-stream.js';
+import { MemorySocket } from '../helpers/memory-socket.js';
+import { vmRow } from '../hub/rows.js';
+import {
+  EXPIRES_AT_MS,
+  HEARTBEAT_MS,
+  identityOf,
+  setUp,
+  settled,
+  StreamRecorder,
+} from './gateway.js';
+
+const ASSIGNMENT = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
+const ACK = { type: 'ack', assignment_id: ASSIGNMENT };
+const FAILED = { type: 'status', status: 'failed', assignment_id: ASSIGNMENT };
+const AUTH = { type: 'auth', token: 'fresh' };
+const LATER_MS = EXPIRES_AT_MS + 1_000_000;
+
+t.test('the client is welcomed, then told the state', async (t) => {
+  const { welcome, stream } = setUp();
+  t.strictSame(welcome, [
+    {
+      type: 'welcome',
+      protocol: 'lablink.v1',
+      gateway: 'g',
+      heartbeat_ms: HEARTBEAT_MS,
+      live: true,
+    },
+  ]);
+  t.equal(stream.starts, 1);
+});
+
+t.test('a client that is gone with its welcome leaves nobody in the hub', async (t) => {
+  const hub = new Hub(new Fleet('e', 1), ({ row }) => row, () => undefined); // prettier-ignore
+  const { settings } = setUp();
+  const started = (makeStream: (socket: MemorySocket) => Stream): MemorySocket => {
+    const socket = new MemorySocket();
+    const session = new Session(socket, makeStream(socket), settings, identityOf('admin'), 0);
+    socket.onSend = () => session.ended();
+    session.start(false);
+    return socket;
+  };
+  const sockets = [
+    started((socket) => new FleetStream(hub, socket, 'full', undefined)),
+    started((socket) => new VmStream(hub, socket, 'a', 'full')),
+  ];
+  hub.publish(hub.fleet.upsert(vmRow('a', 1)));
+  hub.flush();
+  hub.setLive(true);
+  for (const socket of sockets) t.equal(socket.frames.length, 1, 'the welcome alone');
+});
+
+t.test('an answer to ping', async (t) => {
+  const { socket, say } = setUp();
+  say({ type: 'ping' });
+  t.strictSame(socket.messages(), [{ type: 'pong' }]);
+});
+
+t.test('frames that are binary or not JSON close the socket', async (t) => {
+  for (const text of [undefined, '', '{', 'nonsense']) {
+    const { socket, stream, session } = setUp();
+    session.receive(text, 0);
+    t.strictSame([socket.closes, stream.stops], [[CLOSE.badFrame], 1]);
+  }
+});
+
+t.test('JSON that is understood and refused is an error, and the socket stays open', async (t) => {
+  const { socket, say, requests } = setUp();
+  for (const message of [null, 1, [], {}, { type: 'ack' }, { type: 'status', status: 'in-use' }]) {
+    say(message);
+    t.match(socket.messages(), [{ type: 'error', code: 'invalid_message' }]);
+  }
+  say({ type: 'subscribe' });
+  t.match(socket.messages(), [{ type: 'error', code: 'unknown_type' }]);
+  t.strictSame([socket.closes, requests.asked], [[], []]);
+});
+
+t.test(
+  'an agent may acknowledge and report; success is silent, a refusal is an error',
+  async (t) => {
+    const { socket, say, requests } = setUp({ sub: 'vm-7' });
+    say(ACK);
+    say(FAILED);
+    t.strictSame(requests.asked, [
+      ['acknowledge', 'vm-7', ASSIGNMENT],
+      ['reportStatus', 'vm-7', FAILED],
+    ]);
+    requests.pending[0]?.resolve();
+    await settled();
+    t.strictSame(socket.messages(), []);
+    requests.pending[1]?.resolve({ code: 'stale_assignment', message: 'too late' });
+    await settled();
+    t.strictSame(socket.messages(), [
+      { type: 'error', code: 'stale_assignment', message: 'too late' },
+    ]);
+  },
+);
+
+t.test('nobody but an agent may acknowledge or report', async (t) => {
+  for (const role of ['dashboard', 'admin'] as const) {
+    const { socket, say, requests } = setUp({ role });
+    for (const message of [ACK, FAILED]) {
+      say(message);
+      t.match(socket.messages(), [{ type: 'error', code: 'not_allowed' }]);
+    }
+    t.strictSame([requests.asked, socket.closes], [[], []]);
+  }
+});
+
+t.test('a client with too many unanswered requests is closed', async (t) => {
+  const { socket, say, requests } = setUp();
+  for (let i = 0; i < 16; i++) say(ACK);
+  t.strictSame([socket.closes, requests.pending.length], [[], 16]);
+  say(AUTH);
+  t.strictSame(socket.closes, [CLOSE.tooMany]);
+  t.equal(requests.asked.length, 16, 'the last was not asked');
+});
+
+t.test('requests that are answered, or fail, no longer count', async (t) => {
+  const { socket, say, requests, bugs } = setUp();
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 16; i++) say(ACK);
+    for (const [i, { resolve, reject }] of requests.pending.splice(0).entries()) {
+      if (i % 2 === 0) resolve();
+      else reject(new Error('a bug'));
+    }
+    await settled();
+  }
+  t.strictSame(socket.closes, []);
+  t.equal(bugs.length, 24);
+});
+
+t.test('a request that rejects is told as a bug, and the socket stays open', async (t) => {
+  const { socket, say, requests, bugs } = setUp();
+  const error = new Error('a bug');
+  say(ACK);
+  requests.pending[0]?.reject(error);
+  say(AUTH);
+  await settled();
+  t.equal(bugs[0], error);
+  t.match(bugs[1], { message: 'cannot verify' });
+  t.strictSame([socket.closes, socket.messages()], [[], []]);
+});
+
+t.test('an answer that cannot be sent is told as a bug', async (t) => {
+  const { socket, say, requests, bugs } = setUp();
+  const error = new Error('broken');
+  socket.onSend = () => {
+    throw error;
+  };
+  say(ACK);
+  requests.pending[0]?.resolve({ code: 'unavailable', message: '' });
+  await settled();
+  t.strictSame(bugs, [error]);
+});
+
+t.test('answers that find no room are dropped', async (t) => {
+  const { socket, say, requests } = setUp();
+  say(ACK);
+  socket.fill();
+  requests.pending[0]?.resolve({ code: 'unavailable', message: '' });
+  await settled();
+  say({ type: 'ping' });
+  say({ type: 'subscribe' });
+  socket.drain();
+  t.strictSame(socket.messages(), []);
+  say({ type: 'ping' });
+  t.strictSame(socket.messages(), [{ type: 'pong' }]);
+});
+
+t.test('a fresh token of the same identity prolongs the session, silently', async (t) => {
+  const { socket, say, requests, session } = setUp();
+  requests.verified = { ok: true, identity: identityOf('agent', 'vm-1', LATER_MS) };
+  say(AUTH);
+  await settled();
+  t.strictSame(requests.asked, [['verify', 'fresh']]);
+  session.sweep(0, LATER_MS - 1);
+  t.strictSame([socket.messages(), socket.closes], [[], []]);
+  t.equal(session.identity.expiresAtMs, LATER_MS);
+  session.sweep(0, LATER_MS);
+  t.strictSame(socket.closes, [CLOSE.tokenExpired]);
+});
+
+t.test('a token of another identity, or a bad one, ends the session', async (t) => {
+  const others = [
+    { ok: true, identity: identityOf('agent', 'vm-2') },
+    { ok: true, identity: identityOf('admin', 'vm-1') },
+    { ok: false, reason: 'expired' },
+    { ok: false, reason: 'invalid' },
+  ] as const;
+  for (const verified of others) {
+    const { socket, say, requests, stream, session } = setUp();
+    requests.verified = verified;
+    say(AUTH);
+    await settled();
+    t.strictSame(socket.closes, [verified.ok ? CLOSE.notAllowed : CLOSE.tokenExpired]);
+    t.strictSame([stream.stops, session.identity], [1, identityOf('agent')]);
+  }
+});
+
+t.test('a token expires by the clock on the wall, however the other one jumps', async (t) => {
+  const { socket, session } = setUp({ nowMs: 9e15 });
+  session.sweep(9e15, EXPIRES_AT_MS - 1);
+  t.strictSame(socket.closes, []);
+  session.sweep(9e15, EXPIRES_AT_MS);
+  t.strictSame(socket.closes, [CLOSE.tokenExpired]);
+});
+
+t.test('a wall clock that jumps back or ahead is no silence', async (t) => {
+  const { socket, session } = setUp();
+  session.sweep(1, EXPIRES_AT_MS - 1);
+  session.sweep(2, 0);
+  session.sweep(3, EXPIRES_AT_MS - 1);
+  t.strictSame(socket.closes, []);
+});
+
+t.test('a Ping goes out once a heartbeat, the first within the first', async (t) => {
+  const { socket, session } = setUp();
+  const sweepUntil = (fromMs: number, toMs: number): void => {
+    for (let nowMs = fromMs; nowMs <= toMs; nowMs += 10) {
+      session.alive(nowMs);
+      session.sweep(nowMs, 0);
+    }
+  };
+  sweepUntil(0, HEARTBEAT_MS);
+  t.ok(socket.pings >= 1 && socket.pings <= 2, 'one, or two if the first was at once');
+  const pings = socket.pings;
+  sweepUntil(HEARTBEAT_MS + 10, 11 * HEARTBEAT_MS);
+  t.ok(Math.abs(socket.pings - pings - 10) <= 1, '10 in 10 heartbeats, but for rounding');
+});
+
+t.test('sockets that came together are not pinged together', async (t) => {
+  const early = Array.from({ length: 200 }, () => setUp()).filter(({ session, socket }) => {
+    session.sweep(HEARTBEAT_MS / 2, 0);
+    return socket.pings > 0;
+  });
+  // Each falls on either side like a coin: 2^-200 that all fall on one.
+  t.ok(early.length > 0 && early.length < 200, 'some in each half of the first heartbeat');
+});
+
+t.test('silence of two heartbeats closes; any sign of life counts', async (t) => {
+  const signs: ((session: Session, nowMs: number) => void)[] = [
+    (session, nowMs) => session.alive(nowMs),
+    (session, nowMs) => session.receive('{"type":"ping"}', nowMs),
+  ];
+  for (const sign of signs) {
+    const { socket, session } = setUp();
+    session.sweep(2 * HEARTBEAT_MS, 0);
+    sign(session, 2 * HEARTBEAT_MS);
+    session.sweep(4 * HEARTBEAT_MS, 0);
+    t.strictSame(socket.closes, []);
+    session.sweep(4 * HEARTBEAT_MS + 1, 0);
+    t.strictSame(socket.closes, [CLOSE.silent]);
+  }
+});
+
+t.test(
+  'who is behind and reads nothing for two heartbeats is closed, though it talks',
+  async (t) => {
+    const { socket, stream, session } = setUp();
+    const sweep = (nowMs: number): void => {
+      session.alive(nowMs);
+      session.sweep(nowMs, 0);
+    };
+    socket.bufferedAmount = 1;
+    sweep(100 * HEARTBEAT_MS);
+    t.strictSame(socket.closes, [], 'not behind: nothing is owed to it');
+    stream.behind = true;
+    sweep(102 * HEARTBEAT_MS);
+    t.strictSame(socket.closes, [], 'patience begins when it falls behind');
+    session.drained(102 * HEARTBEAT_MS);
+    sweep(104 * HEARTBEAT_MS);
+    t.strictSame(socket.closes, [], 'it read');
+    sweep(104 * HEARTBEAT_MS + 1);
+    t.strictSame(socket.closes, [CLOSE.silent]);
+  },
+);
+
+t.test('a sweep tells what is left when the socket has emptied without a word', async (t) => {
+  const { socket, stream, session } = setUp();
+  stream.behind = true;
+  socket.bufferedAmount = 1;
+  session.sweep(1, 0);
+  t.equal(stream.drains, 0);
+  socket.bufferedAmount = 0;
+  session.sweep(2, 0);
+  t.equal(stream.drains, 1);
+  session.alive(2 + 2 * HEARTBEAT_MS);
+  session.sweep(2 + 2 * HEARTBEAT_MS, 0);
+  t.strictSame(socket.closes, []);
+});
+
+t.test('after a close nothing is told, asked or closed again', async (t) => {
+  const { socket, stream, session, requests, say } = setUp();
+  say(ACK);
+  say(ACK);
+  requests.verified = { ok: false, reason: 'invalid' };
+  say(AUTH);
+  session.close(CLOSE.restart);
+  session.close(CLOSE.silent);
+  session.ended();
+  say({ type: 'ping' });
+  say(ACK);
+  session.receive(undefined, 0);
+  session.drained(0);
+  session.sweep(1e9, 1e15);
+  requests.pending[0]?.resolve({ code: 'unavailable', message: '' });
+  requests.pending[1]?.resolve();
+  await settled();
+  t.strictSame(socket.closes, [CLOSE.restart]);
+  t.strictSame([socket.afterClose, socket.frames.length, requests.asked.length], [0, 0, 3]);
+  t.strictSame([stream.stops, stream.drains], [1, 0]);
+});
+
+t.test('a socket that is gone is not closed, and its stream ends', async (t) => {
+  const { socket, stream, session } = setUp();
+  session.ended();
+  session.close(CLOSE.restart);
+  t.strictSame([socket.closes, stream.stops], [[], 1]);
+});
+
+t.test('a session that is closed while its stream drains is not pinged', async (t) => {
+  const { socket, settings } = setUp();
+  const stream = new StreamRecorder();
+  const session = new Session(socket, stream, settings, identityOf('agent'), 0);
+  stream.drained = () => session.close(CLOSE.replaced);
+  session.sweep(HEARTBEAT_MS, 0);
+  t.strictSame([socket.closes, socket.pings], [[CLOSE.replaced], 0]);
+});
+
+t.test('a socket that fails under a flush leaves the hub, and the others are told', async (t) => {
+  const hub = new Hub(new Fleet('e', 1), ({ row }) => row, () => undefined); // prettier-ignore
+  const { settings } = setUp();
+  const join = (): { session: Session; socket: MemorySocket } => {
+    const socket = new MemorySocket();
+    const stream = new FleetStream(hub, socket, 'full', undefined);
+    const session = new Session(socket, stream, settings, identityOf('admin'), 0);
+    session.start(false);
+    socket.take();
+    return { session, socket };
+  };
+  const [failing, other] = [join(), join()];
+  failing.socket.onSend = () => failing.session.close(CLOSE.overloaded);
+  for (const version of [1, 2]) {
+    hub.publish(hub.fleet.upsert(vmRow('a', version)));
+    hub.flush();
+  }
+  t.strictSame([failing.socket.frames.length, failing.socket.afterClose], [1, 0]);
+  t.equal(other.socket.frames.length, 2);
+});
