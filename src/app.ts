@@ -200,6 +200,7 @@ export function createApp(options: AppOptions) {
   return {
     /** Serves HTTP at once, and says so; the feed follows when `startFeed` is called. */
     async listen(host: string, port: number): Promise<string> {
+      if (ended !== undefined) throw new Error('the gateway has been closed');
       const url = await server.listen({ host, port });
       const runSweep = (): void => sessions.sweep(performance.now(), Date.now());
       if (ended === undefined) sweep = setInterval(runSweep, timing.sweepIntervalMs);

@@ -9,6 +9,7 @@ import t, { type Test } from 'tap';
 import { resolveSecrets } from '../../src/auth/secret.js';
 import { createVerifier, signToken } from '../../src/auth/token.js';
 import { ConfigError } from '../../src/config.js';
+import { TYPESCRIPT_LOADER } from '../helpers/loader.js';
 
 const KEPT = 'kept earlier, and long enough to be a secret';
 
@@ -69,7 +70,7 @@ t.test('two makers at once, each its own process, end up with one secret', async
   const dataDir = join(t.testdir({}), 'data');
   const maker = fileURLToPath(new URL('secret-maker.ts', import.meta.url));
   const makers = Array.from({ length: 2 }, () =>
-    fork(maker, [dataDir], { execArgv: ['--import', 'tsx'] }),
+    fork(maker, [dataDir], { execArgv: ['--import', TYPESCRIPT_LOADER] }),
   );
   t.teardown(() => {
     for (const child of makers) child.kill('SIGKILL');

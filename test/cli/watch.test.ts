@@ -11,12 +11,12 @@ import { FakeGateway, problem } from '../client/fake-gateway.js';
 import { assignment, changes, deletion, row, snapshot, status, upsert } from '../client/rows.js';
 import { run, temporaryFolder, type Program } from '../helpers/process.js';
 
-const sourceOf = (name: string): string => JSON.stringify(pathToFileURL(`src/cli/${name}`).href);
+const builtOf = (name: string): string => JSON.stringify(pathToFileURL(`dist/cli/${name}`).href);
 
 /** The subcommand alone, with a gateway of the environment's as the default. */
 const PROGRAM = `
-  import { watchCommand } from ${sourceOf('watch.ts')};
-  import { exitCodeOf, explain } from ${sourceOf('exit.ts')};
+  import { watchCommand } from ${builtOf('watch.js')};
+  import { exitCodeOf, explain } from ${builtOf('exit.js')};
   const findGateway = async () => ({
     url: process.env.GATEWAY,
     token: async () => process.env.TOKEN,
@@ -30,7 +30,7 @@ const PROGRAM = `
 `;
 
 function watch(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
-  const node = ['--import=tsx', '--input-type=module', `--eval=${PROGRAM}`, '--'];
+  const node = ['--input-type=module', `--eval=${PROGRAM}`, '--'];
   return run(t, process.execPath, [...node, ...args], { env });
 }
 

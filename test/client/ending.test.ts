@@ -161,7 +161,7 @@ t.test('a refusal for good is thrown out of the iteration', async (t) => {
 
 t.test('a program that has closed its watches ends', async (t) => {
   const gateway = await FakeGateway.start(t);
-  const client = pathToFileURL('src/client/index.ts').href;
+  const client = pathToFileURL('dist/client/index.js').href;
   const program = `
     import { createClient } from ${JSON.stringify(client)};
     const [url] = process.argv.slice(1);
@@ -173,7 +173,6 @@ t.test('a program that has closed its watches ends', async (t) => {
     console.log('closed');
   `;
   const child = run(t, process.execPath, [
-    '--import=tsx',
     '--input-type=module',
     `--eval=${program}`,
     '--',

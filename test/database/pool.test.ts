@@ -77,6 +77,7 @@ t.test('it ends although a server answers nothing', async (t) => {
     () => 'answered',
     (error: unknown) => String(error),
   );
+  await new Promise(setImmediate); // it is under way
   await end();
   t.match(await answer, 'Connection terminated', 'it did not wait for the deadline of the query');
   for (const { pid } of frozen) process.kill(pid, 'SIGCONT');

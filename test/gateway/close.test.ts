@@ -22,11 +22,11 @@ function handles(): Map<string, number> {
 }
 
 /** Runs one statement as the superuser, on a connection of its own. */
-async function administer(sql: string): Promise<pg.QueryResultRow[]> {
+async function administer(sql: string, database = 'postgres'): Promise<pg.QueryResultRow[]> {
   const client = new pg.Client({
     ...server.server.connection,
     user: 'postgres',
-    database: 'postgres',
+    database,
   });
   await client.connect();
   try {
@@ -69,7 +69,8 @@ const CASES: Readonly<Record<string, Case>> = {
   'when all is well': { reach: (gateway) => gateway.ready() },
   'at once after its start': { reach: async () => undefined },
   'while the fleet is read for the first time': {
-    reach: (gateway) => gateway.database.query(`SELECT pg_notify('vm_changes', '{"op":"read"}')`),
+    reach: ({ database }) =>
+      administer(`SELECT pg_notify('vm_changes', '{"op":"read"}')`, database.config.database),
   },
   'without its database': {
     options: { database: NOWHERE, listenDatabase: NOWHERE },
