@@ -4,6 +4,7 @@
 //   a gap, or doubt: resync reads the table ─▶ truth
 
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import websocket from '@fastify/websocket';
 import type pg from 'pg';
@@ -20,7 +21,13 @@ import { Resync } from './feed/resync.js';
 import { Truth } from './feed/truth.js';
 import { Fleet } from './fleet/fleet.js';
 import { createAllow } from './http/access.js';
+import { registerAssignments } from './http/assignments.js';
+import { registerChanges } from './http/changes.js';
+import { describeRoutes } from './http/document.js';
+import { registerEvents } from './http/events.js';
 import { registerHealth } from './http/health.js';
+import { collectMethods } from './http/methods.js';
+import { limitRates } from './http/rate-limit.js';
 import { createRequests } from './http/requests.js';
 import { createServer, type TrustProxy } from './http/server.js';
 import { registerVms } from './http/vms.js';
@@ -31,6 +38,7 @@ import { CLOSE } from './protocol/close-codes.js';
 import { DASHBOARD_COLUMNS } from './protocol/row.js';
 import { Sessions } from './session/sessions.js';
 import { paceFlushes } from './timers.js';
+import { VERSION } from './version.js';
 
 export interface AppOptions {
   /** Where queries go; may be a pooler. */
@@ -39,6 +47,8 @@ export interface AppOptions {
   readonly listenDatabase: pg.ClientConfig;
   readonly jwtSecrets: readonly string[];
   readonly trustProxy: TrustProxy;
+  /** How often one identity may ask over HTTP. */
+  readonly requestsPerMinute: number;
   /** Columns a dashboard sees beside the protocol's. */
   readonly dashboardColumns: readonly string[];
   readonly log: Logger;
@@ -157,6 +167,8 @@ export function createApp(options: AppOptions) {
   );
 
   const sessions = new Sessions();
+  const ending = new AbortController();
+  setMaxListeners(0, ending.signal); // one for each request that waits
   const verify = createVerifier(options.jwtSecrets);
   const allow = createAllow(verify);
   const server = createServer(log, options.trustProxy);
@@ -165,19 +177,24 @@ export function createApp(options: AppOptions) {
     // ws closes a socket that breaks the protocol with the right code by itself.
     errorHandler: (err) => log.debug({ err }, 'a socket failed'),
     preClose: (done) => {
+      ending.abort();
       sessions.closeAll(CLOSE.restart);
       waitUntilEmpty(server.websocketServer.clients, timing.goodbyeMs).then(() => done(), done);
     },
   });
-  server.after(() => {
-    registerHealth(server, () => (resync.live ? undefined : trouble));
-    registerVms(server, {
+  server.register(async (routes) => {
+    await describeRoutes(routes, VERSION);
+    const answerOtherMethods = collectMethods(routes);
+    registerHealth(routes, () => (resync.live ? undefined : trouble));
+    await limitRates(routes, options.requestsPerMinute);
+    registerVms(routes, {
       pool,
       hub,
       sessions,
       allow,
       dashboardColumns,
       isLoaded: () => resync.loaded,
+      ending: ending.signal,
       settings: {
         gateway,
         heartbeatMs: timing.pingIntervalMs,
@@ -185,9 +202,14 @@ export function createApp(options: AppOptions) {
         onBug: (err) => log.error({ err }, 'a request of a session failed'),
       },
     });
+    registerChanges(routes, pool, allow);
+    registerAssignments(routes, pool, allow);
+    registerEvents(routes, pool, allow);
+    answerOtherMethods();
   });
   let sweep: NodeJS.Timeout | undefined;
   let ended: Promise<void> | undefined;
+  const isEnded = (): boolean => ended !== undefined;
   const end = async (): Promise<void> => {
     clearInterval(sweep);
     await server.close();
@@ -200,16 +222,16 @@ export function createApp(options: AppOptions) {
   return {
     /** Serves HTTP at once, and says so; the feed follows when `startFeed` is called. */
     async listen(host: string, port: number): Promise<string> {
-      if (ended !== undefined) throw new Error('the gateway has been closed');
+      if (isEnded()) throw new Error('the gateway has been closed');
       const url = await server.listen({ host, port });
       const runSweep = (): void => sessions.sweep(performance.now(), Date.now());
-      if (ended === undefined) sweep = setInterval(runSweep, timing.sweepIntervalMs);
+      if (!isEnded()) sweep = setInterval(runSweep, timing.sweepIntervalMs);
       return url;
     },
 
     /** Begins to listen to the database, whose schema must be there. */
     startFeed(): void {
-      if (ended !== undefined) return;
+      if (isEnded()) return;
       resync.start();
       listener.start();
     },

@@ -33,6 +33,8 @@ export interface Config {
   readonly jwtSecrets: readonly string[];
   /** As Fastify's option of this name takes it. */
   readonly trustProxy: TrustProxy;
+  /** How often one identity may ask over HTTP. */
+  readonly requestsPerMinute: number;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly migrate: Environment['MIGRATE'];
   /** Columns that dashboards see besides the protocol's. */
@@ -62,6 +64,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       (secret) => secret !== undefined,
     ),
     trustProxy: parseTrustProxy(environment.TRUST_PROXY) ?? false,
+    requestsPerMinute: environment.REQUESTS_PER_MINUTE,
     logLevel: environment.LOG_LEVEL,
     migrate: environment.MIGRATE,
     dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],

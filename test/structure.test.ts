@@ -23,6 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   http: ['session', 'hub', 'fleet', 'protocol', 'auth', 'database'],
   cli: ['app', 'auth', 'client', 'config', 'database', 'protocol'],
   timers: [],
+  version: [],
 };
 /** These may import whatever they like: they put the parts together. */
 const ROOTS = ['app', 'main'];

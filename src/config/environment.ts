@@ -160,6 +160,14 @@ export const Environment = Type.Object({
     }),
     (text) => parseTrustProxy(text) !== undefined,
   ),
+  REQUESTS_PER_MINUTE: Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000_000,
+    default: 6_000,
+    description:
+      'How often one identity (role and `sub`) may ask over HTTP; upgrades are not counted.',
+    expected: 'an integer from 1 to 1000000000',
+  }),
   LOG_LEVEL: oneOf(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     'info',

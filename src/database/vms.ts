@@ -1,6 +1,8 @@
-// The queries of the HTTP surface about rows of `vms`. Rows come as the JSON text that PostgreSQL makes of them.
+// Reads of `vms` for the HTTP surface. Rows come as the JSON text that PostgreSQL makes of them, in the same words as
+// notifications.
 
 import type pg from 'pg';
+import { read } from './transaction.js';
 
 export interface FoundVm {
   readonly version: number;
@@ -8,44 +10,86 @@ export interface FoundVm {
   readonly row: string;
 }
 
-/** The VM of this hostname, or undefined. */
-export async function findVm(pool: pg.Pool, hostname: string): Promise<FoundVm | undefined> {
-  const { rows } = await pool.query<{ version: string; row_text: string }>(
-    'SELECT version, row_text FROM public.read_vms(ARRAY[$1])',
-    [hostname],
-  );
-  const [found] = rows;
-  return found && { version: Number(found.version), row: found.row_text };
+/** What a statement that changes rows gives back of each, see `found`. */
+export const FOUND = 'coalesce(vms.version, 0) AS version, public.vm_text(vms) AS row';
+
+export interface FoundRow {
+  readonly version: string;
+  readonly row: string;
 }
 
-export interface VmFilter {
+export function found({ version, row }: FoundRow): FoundVm {
+  return { version: Number(version), row };
+}
+
+/** The VM of this hostname, or undefined. */
+export async function findVm(pool: pg.Pool, hostname: string): Promise<FoundVm | undefined> {
+  const { rows } = await pool.query<FoundRow>(
+    `SELECT ${FOUND} FROM public.vms WHERE hostname = $1`,
+    [hostname],
+  );
+  return rows[0] && found(rows[0]);
+}
+
+/** The orders in which VMs are listed; those with a `-` begin with the latest. */
+export const SORTS = ['id', 'created_at', '-created_at', 'updated_at', '-updated_at'] as const;
+export type Sort = (typeof SORTS)[number];
+
+/** Where a page ended: the values that the order goes by, of its last row. */
+export interface Position {
+  /** ISO 8601 in UTC, or `-infinity` for a time that is NULL; undefined in the order of `id`. */
+  readonly time: string | undefined;
+  readonly id: number;
+}
+
+export interface VmQuery {
   readonly status: string | undefined;
   readonly email: string | undefined;
+  readonly sort: Sort;
   readonly limit: number;
-  /** The `id` after which to begin. */
-  readonly after: number | undefined;
+  readonly after: Position | undefined;
 }
 
 export interface VmPage {
-  /** Each row's JSON text, in the order of `id`. */
+  /** Each row's JSON text. */
   readonly rows: readonly string[];
-  /** The `id` to continue after, or undefined at the end. */
-  readonly next: number | undefined;
+  /** To continue after; undefined at the end. */
+  readonly next: Position | undefined;
 }
 
-/** One page of VMs. */
-export async function listVms(pool: pg.Pool, filter: VmFilter): Promise<VmPage> {
-  const { status, email, limit, after } = filter;
-  const { rows } = await pool.query<{ id: number; row: string }>(
-    `SELECT id, row_to_json(v)::text AS row FROM public.vms v
-     WHERE id > $1 AND status = coalesce($2, status)
-       AND ($3::text IS NULL OR email = $3)
-     ORDER BY id LIMIT $4`,
-    [after ?? 0, status, email, limit + 1],
-  );
-  const page = rows.slice(0, limit);
+/**
+ * One page of VMs. Pages hang together by the values of rows, not by counting them: what comes or goes meanwhile
+ * shifts nothing.
+ * @throws a `pg` error of class 22 for a time that there is not, such as the 30th of February.
+ */
+export async function listVms(pool: pg.Pool, query: VmQuery): Promise<VmPage> {
+  const { status, email, sort, limit, after } = query;
+  const values = [status, email, limit + 1, after?.id];
+  if (sort !== 'id') values.push(after?.time);
+  const rows = await read<ListedRow>(pool, listSql(sort), values);
+  const last = rows.length > limit ? rows[limit - 1] : undefined;
   return {
-    rows: page.map(({ row }) => row),
-    next: rows.length > limit ? page.at(-1)?.id : undefined,
+    rows: rows.slice(0, limit).map(({ row }) => row),
+    next: last && { id: last.id, time: last.time ?? undefined },
   };
+}
+
+interface ListedRow {
+  readonly id: number;
+  readonly time: string | null;
+  readonly row: string;
+}
+
+/** to_json writes a time as ISO 8601, whatever the session's DateStyle. */
+function listSql(sort: Sort): string {
+  const [above, direction] = sort.startsWith('-') ? ['<', 'DESC'] : ['>', 'ASC'];
+  const time = sort === 'id' ? undefined : `coalesce(${sort.replace('-', '')}, '-infinity')`;
+  const beyond = time === undefined ? 'id > $4' : `(${time}, id) ${above} ($5::timestamp, $4::int)`;
+  const order = time === undefined ? 'id' : `${time} ${direction}, id ${direction}`;
+  return `
+    SELECT id, ${time === undefined ? 'NULL' : `to_json(${time}) #>> '{}'`} AS time, public.vm_text(vms) AS row
+    FROM public.vms
+    WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR email = $2)
+      AND ($4::int IS NULL OR ${beyond})
+    ORDER BY ${order} LIMIT $3`;
 }

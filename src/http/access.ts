@@ -4,8 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { tokenOf } from '../auth/credentials.js';
 import { may, type Action } from '../auth/roles.js';
 import type { Identity, Verifier } from '../auth/token.js';
+import type { Actor } from '../database/transaction.js';
 import { hostnameOfSegment } from '../protocol/paths.js';
-import { sendProblem } from './problem.js';
+import { sendProblem, type ProblemCode } from './problem.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -20,11 +21,26 @@ export function identityOf(request: FastifyRequest): Identity {
   return request.identity;
 }
 
-/** The hostname in the URL of a route with `:hostname`. */
-export function hostnameOf(request: FastifyRequest): string | undefined {
-  const { params } = request;
+/** Who the audit says made this request's changes. */
+export function actorOf(request: FastifyRequest): Actor {
+  const { role, sub } = identityOf(request);
+  return { name: `${role}:${sub}`, requestId: request.id };
+}
+
+/** The hostname in the URL of a route with `:hostname`; of another, one that no VM has. */
+export function hostnameOf(request: FastifyRequest): string {
+  return urlHostname(request) ?? '';
+}
+
+function urlHostname({ params }: FastifyRequest): string | undefined {
   if (typeof params !== 'object' || params === null || !('hostname' in params)) return undefined;
   return typeof params.hostname === 'string' ? hostnameOfSegment(params.hostname) : undefined;
+}
+
+/** A hook: PostgreSQL's text holds no NUL, so there is no such VM, and to ask would be an error. */
+export async function checkHostname(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (!hostnameOf(request).includes('\0')) return;
+  await sendProblem(reply, 'invalid_hostname', 'A hostname holds no NUL.');
 }
 
 export type Allow = (
@@ -45,14 +61,14 @@ export function createAllow(verify: Verifier): Allow {
       return;
     }
     request.identity = verified.identity;
-    if (may(verified.identity, action, hostnameOf(request))) return;
+    if (may(verified.identity, action, urlHostname(request))) return;
     const detail = `The role ${verified.identity.role} may not do this here.`;
-    await sendProblem(reply, 403, 'not_allowed', detail);
+    await sendProblem(reply, 'not_allowed', detail);
   };
 }
 
-async function unauthorized(reply: FastifyReply, code: string, detail: string): Promise<void> {
+async function unauthorized(reply: FastifyReply, code: ProblemCode, detail: string): Promise<void> {
   // RFC 6750 §3: what a client that came without a good token is told.
   reply.header('WWW-Authenticate', 'Bearer');
-  await sendProblem(reply, 401, code, detail);
+  await sendProblem(reply, code, detail);
 }

@@ -1,18 +1,40 @@
 // Whether the process lives, and whether it is ready to serve. They are apart on purpose: a database that is away
 // is no reason to restart the gateway.
 
+import { Type } from 'typebox';
 import { sendProblem } from './problem.js';
+import { problemAnswer } from './schemas.js';
 import type { HttpServer } from './server.js';
 
 /** Why the gateway is not ready, in words for the person who looks, or undefined when it is. */
 export type NotReady = () => string | undefined;
 
-export function registerHealth(server: HttpServer, notReady: NotReady): void {
-  server.get('/health/live', () => ({ status: 'live' }));
+const Health = Type.Object({ status: Type.String() });
 
-  server.get('/health/ready', async (_request, reply) => {
-    const reason = notReady();
-    if (reason === undefined) return { status: 'ready' };
-    return sendProblem(reply, 503, 'not_ready', reason);
+export function registerHealth(server: HttpServer, notReady: NotReady): void {
+  server.get('/health/live', {
+    schema: {
+      operationId: 'live',
+      summary: 'Whether the process lives',
+      tags: ['operation'],
+      security: [],
+      response: { 200: Health },
+    },
+    handler: () => ({ status: 'live' }),
+  });
+
+  server.get('/health/ready', {
+    schema: {
+      operationId: 'ready',
+      summary: 'Whether the gateway serves what the table says',
+      tags: ['operation'],
+      security: [],
+      response: { 200: Health, 503: problemAnswer('not_ready', 'draining') },
+    },
+    handler: async (_request, reply) => {
+      const reason = notReady();
+      if (reason === undefined) return { status: 'ready' };
+      return sendProblem(reply, 'not_ready', reason);
+    },
   });
 }

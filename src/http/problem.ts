@@ -1,28 +1,111 @@
-// Every failure over HTTP is a problem (RFC 9457) with a stable `code` that programs compare.
+// Every failure over HTTP is a problem (RFC 9457) with a stable `code` that programs compare. All codes stand here, each
+// with its one status.
 
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 
-/** The body of an answer that is not what was asked for. */
-export const Problem = Type.Object({
-  type: Type.Literal('about:blank'),
-  title: Type.String({ description: 'The status in words.' }),
-  status: Type.Integer(),
-  code: Type.String({ description: 'Stable; programs compare it.' }),
-  detail: Type.String({ description: 'For people.' }),
-});
+interface About {
+  readonly status: number;
+  /** When it is answered, for the document. */
+  readonly when: string;
+  /** In seconds: it is worth coming back so soon. */
+  readonly retryAfter?: number;
+}
 
-/** Answers with a problem. */
+export const PROBLEMS = {
+  invalid_request: { status: 400, when: 'A parameter, the body or its JSON is not as documented.' },
+  invalid_hostname: {
+    status: 400,
+    when: 'A hostname has 1 to 255 characters, and no NUL among them.',
+  },
+  invalid_cursor: { status: 400, when: '`cursor` or `after` is not one that the gateway gave.' },
+  unknown_status: { status: 400, when: 'No such status; `allowed` lists those there are.' },
+  contradictory_change: { status: 400, when: 'What is asked for does not go together.' },
+  token_missing: { status: 401, when: 'There is no bearer token.' },
+  token_invalid: { status: 401, when: 'The token is none that this gateway accepts.' },
+  token_expired: { status: 401, when: 'The token was good, and is no longer.' },
+  not_allowed: { status: 403, when: 'The role of the token may not do this here.' },
+  not_found: { status: 404, when: 'There is nothing at this URL.' },
+  vm_not_found: { status: 404, when: 'There is no VM of this hostname.' },
+  assignment_not_found: { status: 404, when: 'This assignment is not, or no longer, current.' },
+  method_not_allowed: { status: 405, when: 'The URL knows other methods: see `Allow`.' },
+  request_timeout: { status: 408, when: 'The request did not arrive in time.' },
+  no_vm_available: {
+    status: 409,
+    when: 'No VM is free; `counts` has how many are of each status.',
+  },
+  assigned_to_another: {
+    status: 409,
+    when: 'Another person has the VM, and `reassign` was not asked for.',
+  },
+  vm_not_in_use: {
+    status: 409,
+    when: 'A VM that is not in use has no person or command to change.',
+  },
+  wrong_count: {
+    status: 409,
+    when: 'There are not as many VMs as `confirm` says; `count` has how many.',
+  },
+  version_mismatch: {
+    status: 412,
+    when: 'The row is not the one in `If-Match`; `version` has its own.',
+  },
+  body_too_large: { status: 413, when: 'The body is larger than 64 KiB.' },
+  uri_too_long: { status: 414, when: 'A part of the URL is too long.' },
+  unsupported_media_type: { status: 415, when: 'A body is JSON, and says so.' },
+  rate_limited: {
+    status: 429,
+    when: 'The token has asked too often; `Retry-After` says when again.',
+  },
+  headers_too_large: { status: 431, when: 'The headers take more than 16 KiB.' },
+  internal_error: { status: 500, when: 'A defect of the gateway; its log says more.' },
+  not_ready: { status: 503, when: 'The gateway does not know the table yet.', retryAfter: 1 },
+  draining: { status: 503, when: 'The gateway is about to end.', retryAfter: 1 },
+  database_unavailable: { status: 503, when: 'The database does not answer.', retryAfter: 1 },
+  database_busy: {
+    status: 503,
+    when: 'Others held what was asked for too long; nothing was changed.',
+    retryAfter: 1,
+  },
+} as const satisfies Record<string, About>;
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** The body of an answer that is not what was asked for. Some codes add members, as the table says. */
+export const Problem = Type.Object(
+  {
+    type: Type.Literal('about:blank'),
+    title: Type.String({ description: 'The status in words.' }),
+    status: Type.Integer(),
+    code: Type.Enum(Object.keys(PROBLEMS), { description: 'Stable; programs compare it.' }),
+    detail: Type.String({ description: 'For people.' }),
+  },
+  { additionalProperties: true },
+);
+
+/** The body of a problem, as text. */
+export function problemText(code: ProblemCode, detail: string, members?: object): string {
+  const { status } = PROBLEMS[code];
+  const title = STATUS_CODES[status] ?? 'Error';
+  return JSON.stringify({ type: 'about:blank', title, status, code, detail, ...members });
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/**
+ * Answers with a problem.
+ * @param members what this code adds to the body
+ */
 export function sendProblem(
   reply: FastifyReply,
-  status: number,
-  code: string,
+  code: ProblemCode,
   detail: string,
+  members?: object,
 ): FastifyReply {
-  const title = STATUS_CODES[status] ?? 'Error';
+  const about: About = PROBLEMS[code];
+  if (about.retryAfter !== undefined) reply.header('Retry-After', String(about.retryAfter));
   return reply
-    .code(status)
-    .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title, status, code, detail }));
+    .code(about.status)
+    .type(PROBLEM_TYPE)
+    .send(problemText(code, detail, members));
 }

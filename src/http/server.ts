@@ -1,17 +1,15 @@
 // The HTTP server before it has routes: its limits, its validation, and the shape of its failures.
 
-import Fastify, {
-  LogController,
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify';
+import Fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { answerBrokenRequest, answerError, answerErrorBeforeRouting } from './failures.js';
 import { sendProblem } from './problem.js';
 
 /** A hostname of 255 characters, each percent-encoded from up to 4 bytes, and an escape. */
 const MAX_PARAM_LENGTH = 255 * 4 * 3 + 8;
+
+/** Room for the longest command a person would write; what is larger is no request of ours. */
+const MAX_BODY_BYTES = 64 * 1024;
 
 /** Whose forwarding headers to believe, as Fastify takes it. */
 export type TrustProxy = boolean | string | string[] | ((address: string, hop: number) => boolean);
@@ -25,57 +23,19 @@ export function createServer(log: FastifyBaseLogger, trustProxy: TrustProxy) {
     // Who asked for what is the business of a proxy's log; here it would drown what matters.
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: answerErrorBeforeRouting,
+    clientErrorHandler: answerBrokenRequest,
     forceCloseConnections: true,
+    bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
     .setValidatorCompiler(TypeBoxValidatorCompiler)
+    // Answers are text that PostgreSQL or a problem made; their schemas are for the document and the tests.
+    .setSerializerCompiler(() => JSON.stringify)
     .withTypeProvider<TypeBoxTypeProvider>();
+  server.removeContentTypeParser('text/plain');
   server.setErrorHandler(answerError);
   server.setNotFoundHandler(
-    (_request, reply) => void sendProblem(reply, 404, 'not_found', 'There is nothing at this URL.'),
+    (_request, reply) => void sendProblem(reply, 'not_found', 'There is nothing at this URL.'),
   );
   return server;
-}
-
-/** PostgreSQL's classes "connection exception", "insufficient resources" and "operator intervention", and the network's errors. */
-const DATABASE_AWAY = /^(08|53|57P|ECONN|ENOENT|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENOTFOUND)/;
-
-function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  if (error.validation !== undefined || error.statusCode === 400) {
-    sendProblem(reply, 400, 'invalid_request', error.message);
-  } else if (error.statusCode !== undefined && error.statusCode < 500) {
-    sendProblem(reply, error.statusCode, error.code.toLowerCase(), error.message);
-  } else if (isDatabaseAway(error)) {
-    request.log.warn({ err: error }, 'the database did not answer');
-    reply.header('Retry-After', '1');
-    sendProblem(reply, 503, 'database_unavailable', 'The database does not answer; try again.');
-  } else {
-    request.log.error({ err: error }, 'a request failed');
-    sendProblem(reply, 500, 'internal_error', 'The gateway failed; its log says why.');
-  }
-}
-
-/**
- * A URL that is too long, or cannot be decoded, is refused before there is a route, and so without hooks: the socket
- * of an upgrade is nobody's then, and would stay open for ever.
- */
-function answerErrorBeforeRouting(
-  error: FastifyError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): void {
-  const { socket } = request.raw;
-  if (request.raw.headers.upgrade !== undefined)
-    reply.raw.once('finish', () => socket.destroySoon());
-  answerError(error, request, reply);
-}
-
-function isDatabaseAway(error: FastifyError): boolean {
-  return (
-    DATABASE_AWAY.test(error.code) ||
-    // pg and pg-pool give their own failures no code.
-    /^(Connection terminated|timeout expired|timeout exceeded when|Query read timeout)/.test(
-      error.message,
-    )
-  );
 }

@@ -1,10 +1,10 @@
 // The two URLs of the protocol. Each answers HTTP with the state, read from the database, and an upgrade with the
-// state and its changes, from the fleet.
+// state and its changes, from the fleet. One who can hold no socket may wait for one VM to change.
 
 import type { WebSocket } from '@fastify/websocket';
 import type pg from 'pg';
-import { Type } from 'typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { viewOf } from '../auth/roles.js';
 import { findVm, listVms } from '../database/vms.js';
 import { parseCursor } from '../fleet/cursor.js';
@@ -16,9 +16,21 @@ import { Session, type SessionSettings } from '../session/session.js';
 import type { Sessions } from '../session/sessions.js';
 import type { Stream } from '../session/stream.js';
 import { VmStream } from '../session/vm-stream.js';
-import { hostnameOf, identityOf, type Allow } from './access.js';
+import { checkHostname, hostnameOf, identityOf, type Allow } from './access.js';
+import { sendPage, sendVm } from './answers.js';
+import { formatPosition, parsePosition } from './position.js';
 import { sendProblem } from './problem.js';
+import {
+  FleetQuery,
+  HostnameParams,
+  PAGE_LIMIT,
+  problems,
+  VmAnswer,
+  VmPageAnswer,
+  VmQuery,
+} from './schemas.js';
 import type { HttpServer } from './server.js';
+import { waitForVersion } from './wait.js';
 import { attach, WsSocket } from './websocket.js';
 
 export interface VmRoutes {
@@ -31,21 +43,11 @@ export interface VmRoutes {
   readonly allow: Allow;
   /** Whether the fleet has been read: before that a socket has nothing to be told. */
   readonly isLoaded: () => boolean;
+  /** Aborted when the gateway begins to end. */
+  readonly ending: AbortSignal;
 }
 
-/** How many VMs a page holds unless the request says otherwise. */
-const PAGE_LIMIT = 100;
-
-const FleetQuery = Type.Object(
-  {
-    status: Type.Optional(Type.String({ maxLength: 50 })),
-    email: Type.Optional(Type.String({ maxLength: 255 })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: PAGE_LIMIT })),
-    after: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
-    cursor: Type.Optional(Type.String({ description: 'Only for a WebSocket.' })),
-  },
-  { additionalProperties: false },
-);
+const NO_VM = 'There is no VM of this hostname.';
 
 export function registerVms(server: HttpServer, routes: VmRoutes): void {
   const { pool, hub, allow } = routes;
@@ -55,15 +57,24 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
   server.route({
     method: 'GET',
     url: FLEET_PATH,
-    schema: { querystring: FleetQuery },
+    schema: {
+      operationId: 'listVms',
+      summary: 'All VMs, in pages; by upgrade, all VMs and their changes',
+      tags: ['vms'],
+      querystring: FleetQuery,
+      response: { 200: VmPageAnswer, ...problems('invalid_cursor', 'not_ready') },
+    },
     preValidation: allow('watch-fleet'),
     preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes)],
     handler: async (request, reply) => {
-      const { status, email, limit = PAGE_LIMIT, after } = request.query;
-      const page = await listVms(pool, { status, email, limit, after });
+      const { status, email, sort = 'id', limit = PAGE_LIMIT, after: text } = request.query;
+      const after = text === undefined ? undefined : parsePosition(text, sort);
+      if (after === null) {
+        return sendProblem(reply, 'invalid_cursor', 'after must be the `next` of such a page.');
+      }
+      const page = await listVms(pool, { status, email, sort, limit, after });
       const rows = page.rows.map((row) => shown(request, row));
-      const next = page.next === undefined ? 'null' : `"${page.next}"`;
-      return sendJson(reply, `{"vms":[${rows.join(',')}],"next":${next}}`);
+      return sendPage(request, reply, 'vms', rows, page.next && formatPosition(page.next));
     },
     wsHandler: (ws, request) => {
       const { cursor } = request.query as { cursor?: string };
@@ -77,23 +88,52 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
   server.route({
     method: 'GET',
     url: `${FLEET_PATH}/:hostname`,
+    schema: {
+      operationId: 'getVm',
+      summary: 'One VM, at once or when it changes; by upgrade, the VM and its changes',
+      tags: ['vms'],
+      params: HostnameParams,
+      querystring: VmQuery,
+      response: {
+        200: VmAnswer,
+        204: Type.Null({ description: 'The time to wait is up, and nothing changed.' }),
+        ...problems('invalid_hostname', 'vm_not_found', 'not_ready'),
+      },
+    },
     preValidation: allow('watch-vm'),
     preHandler: [checkHostname, upgradeOnlyWhenLoaded(routes)],
     handler: async (request, reply) => {
-      const found = await findVm(pool, hostnameOf(request) ?? '');
-      if (found === undefined) {
-        return sendProblem(reply, 404, 'vm_not_found', 'There is no VM of this hostname.');
-      }
-      reply.header('ETag', `"${found.version}"`);
-      return sendJson(reply, shown(request, found.row));
+      const { wait, version = 0 } = request.query;
+      if (wait !== undefined) return answerWhenChanged(request, reply, wait, version);
+      const found = await findVm(pool, hostnameOf(request));
+      if (found === undefined) return sendProblem(reply, 'vm_not_found', NO_VM);
+      return sendVm(reply, { ...found, row: shown(request, found.row) });
     },
     wsHandler: (ws, request) => {
       const socket = new WsSocket(ws);
       const view = viewOf(identityOf(request).role);
-      const stream = new VmStream(hub, socket, hostnameOf(request) ?? '', view);
+      const stream = new VmStream(hub, socket, hostnameOf(request), view);
       openSession(routes, ws, request, socket, stream);
     },
   });
+
+  async function answerWhenChanged(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    waitSeconds: number,
+    version: number,
+  ): Promise<FastifyReply> {
+    if (!routes.isLoaded()) return sendNotReady(reply);
+    const wish = { hostname: hostnameOf(request), version, forMs: waitSeconds * 1000 };
+    const waited = await waitForVersion(hub, wish, [routes.ending, request.signal]);
+    if (waited.outcome === 'ended') {
+      return sendProblem(reply, 'draining', 'The gateway is about to end; ask again.');
+    }
+    if (waited.outcome === 'up') return reply.code(204).send(null);
+    const { entry } = waited;
+    if (entry === undefined) return sendProblem(reply, 'vm_not_found', NO_VM);
+    return sendVm(reply, { version: entry.version, row: shown(request, entry.row) });
+  }
 }
 
 function openSession(
@@ -109,23 +149,11 @@ function openSession(
   session.start(hub.live);
 }
 
-function sendJson(reply: FastifyReply, text: string): FastifyReply {
-  return reply.type('application/json; charset=utf-8').send(text);
-}
-
 /** A hook: a cursor that cannot be read is refused before the upgrade. */
 async function checkCursor(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { cursor } = request.query as { cursor?: string };
   if (cursor !== undefined && parseCursor(cursor) === undefined) {
-    sendProblem(reply, 400, 'invalid_cursor', 'cursor must be one that the gateway sent.');
-    await reply;
-  }
-}
-
-/** A hook: PostgreSQL's text holds no NUL, so there is no such VM, and to ask would be an error. */
-async function checkHostname(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  if (hostnameOf(request)?.includes('\0') ?? true) {
-    sendProblem(reply, 400, 'invalid_hostname', 'A hostname holds no NUL.');
+    sendProblem(reply, 'invalid_cursor', 'cursor must be one that the gateway sent.');
     await reply;
   }
 }
@@ -133,8 +161,10 @@ async function checkHostname(request: FastifyRequest, reply: FastifyReply): Prom
 function upgradeOnlyWhenLoaded({ isLoaded }: VmRoutes) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (!request.ws || isLoaded()) return;
-    reply.header('Retry-After', '1');
-    sendProblem(reply, 503, 'not_ready', 'The gateway has not read the table yet.');
-    await reply;
+    await sendNotReady(reply);
   };
+}
+
+function sendNotReady(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, 'not_ready', 'The gateway has not read the table yet.');
 }

@@ -124,6 +124,7 @@ t.test('it ends before it has begun', async (t) => {
     listenDatabase: database.config,
     jwtSecrets: ['x'.repeat(32)],
     trustProxy: false,
+    requestsPerMinute: 1_000_000,
     dashboardColumns: [],
     log: pino({ level: 'silent' }),
   });

@@ -49,6 +49,7 @@ export async function startGateway(
     listenDatabase: database.config,
     jwtSecrets: [SECRET],
     trustProxy: false,
+    requestsPerMinute: 1_000_000,
     dashboardColumns: [],
     log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     ...options,

@@ -3,7 +3,6 @@
 import t from 'tap';
 import { pino } from 'pino';
 import { registerHealth } from '../../src/http/health.js';
-import { sendProblem } from '../../src/http/problem.js';
 import { createServer } from '../../src/http/server.js';
 
 interface Logged {
@@ -54,7 +53,7 @@ t.test('a database that is away is 503, and a reason to come back', async (t) =>
 });
 
 t.test('any other failure is 500, logged, and tells nothing of itself', async (t) => {
-  for (const error of [new Error('secret'), withCode('42P01'), withCode('22021')]) {
+  for (const error of [new Error('secret'), withCode('42P01'), withCode('XX000')]) {
     const { server, logged } = failing(() => {
       throw error;
     });
@@ -72,15 +71,11 @@ t.test('a request that cannot be taken is a problem with its own code', async (t
   const large = JSON.stringify('x'.repeat(2 ** 20));
   for (const [request, status, code] of [
     [{ method: 'POST', url: '/', headers: json, payload: '{' }, 400, 'invalid_request'],
-    [
-      { method: 'POST', url: '/', headers: json, payload: large },
-      413,
-      'fst_err_ctp_body_too_large',
-    ],
+    [{ method: 'POST', url: '/', headers: json, payload: large }, 413, 'body_too_large'],
     [
       { method: 'POST', url: '/', headers: { 'content-type': 'text/x' }, payload: 'x' },
       415,
-      'fst_err_ctp_invalid_media_type',
+      'unsupported_media_type',
     ],
     [{ method: 'GET', url: '/%' }, 400, 'invalid_request'],
     [{ method: 'GET', url: '/nothing' }, 404, 'not_found'],
@@ -91,12 +86,6 @@ t.test('a request that cannot be taken is a problem with its own code', async (t
     t.match(response.json(), { status, code });
   }
   t.same(logged, []);
-});
-
-t.test('a problem of a status without a name', async (t) => {
-  const { server } = failing(() => undefined);
-  server.get('/599', async (_request, reply) => sendProblem(reply, 599, 'odd', 'Odd.'));
-  t.match((await server.inject('/599')).json(), { title: 'Error', status: 599, code: 'odd' });
 });
 
 t.test('the process lives, and is ready when nothing is wrong', async (t) => {

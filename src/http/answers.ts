@@ -1,0 +1,37 @@
+// The shapes of good answers: a row with its version as ETag, and a page with a link to the next.
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FoundVm } from '../database/vms.js';
+
+/** @param text JSON. */
+export function sendJson(reply: FastifyReply, text: string): FastifyReply {
+  return reply.type('application/json; charset=utf-8').send(text);
+}
+
+/** A row, and its version as the strong ETag that `If-Match` takes back (RFC 9110 §8.8.3). */
+export function sendVm(reply: FastifyReply, { version, row }: FoundVm): FastifyReply {
+  return sendJson(reply.header('ETag', `"${version}"`), row);
+}
+
+/**
+ * A page, and where there is a next one its URL in `Link` (RFC 8288).
+ * @param items each JSON
+ */
+export function sendPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  name: string,
+  items: readonly string[],
+  next: string | undefined,
+): FastifyReply {
+  if (next !== undefined) reply.header('Link', `<${withAfter(request.url, next)}>; rel="next"`);
+  return sendJson(reply, `{"${name}":[${items.join(',')}],"next":${JSON.stringify(next ?? null)}}`);
+}
+
+/** The same URL, its path untouched, with this `after`. */
+function withAfter(url: string, after: string): string {
+  const [path = '', search] = url.split('?', 2);
+  const parameters = new URLSearchParams(search);
+  parameters.set('after', after);
+  return `${path}?${parameters.toString()}`;
+}

@@ -1,0 +1,53 @@
+// Assignments: a person gets a VM, and gives it back.
+
+import type pg from 'pg';
+import { assign, release } from '../database/assignments.js';
+import { actorOf, type Allow } from './access.js';
+import { sendVm } from './answers.js';
+import { sendProblem } from './problem.js';
+import { AssignmentBody, AssignmentParams, problems, VmAnswer } from './schemas.js';
+import type { HttpServer } from './server.js';
+
+const PATH = '/v1/assignments';
+
+export function registerAssignments(server: HttpServer, pool: pg.Pool, allow: Allow): void {
+  server.post(PATH, {
+    schema: {
+      operationId: 'assign',
+      summary: 'Give a person the VM that has been available for longest, or the one she has',
+      tags: ['assignments'],
+      body: AssignmentBody,
+      response: {
+        200: { ...VmAnswer, description: 'The VM that the person has.' },
+        201: { ...VmAnswer, description: 'A VM that was free.' },
+        ...problems('no_vm_available', 'body_too_large', 'unsupported_media_type'),
+      },
+    },
+    preValidation: allow('change-vms'),
+    handler: async (request, reply) => {
+      const { email, crd_command: crdCommand } = request.body;
+      const assigned = await assign(pool, actorOf(request), { email, crdCommand });
+      if (assigned.outcome === 'none-free') {
+        const detail = 'No VM is available.';
+        return sendProblem(reply, 'no_vm_available', detail, { counts: assigned.counts });
+      }
+      return sendVm(reply.code(assigned.outcome === 'assigned' ? 201 : 200), assigned.vm);
+    },
+  });
+
+  server.delete(`${PATH}/:assignment_id`, {
+    schema: {
+      operationId: 'release',
+      summary: 'End exactly this assignment; to repeat it never frees the next person',
+      tags: ['assignments'],
+      params: AssignmentParams,
+      response: { 200: VmAnswer, ...problems('assignment_not_found') },
+    },
+    preValidation: allow('change-vms'),
+    handler: async (request, reply) => {
+      const released = await release(pool, actorOf(request), request.params.assignment_id);
+      if (released !== undefined) return sendVm(reply, released);
+      return sendProblem(reply, 'assignment_not_found', 'No VM has this assignment now.');
+    },
+  });
+}

@@ -1,0 +1,163 @@
+// Changes of single VMs, their registration, and the clearing of all. Each goes to the database and comes back to whom it
+// concerns through the feed; nothing here writes to a socket.
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type pg from 'pg';
+import { Type } from 'typebox';
+import { changeVm, clearVms, deleteVm, registerVm } from '../database/changes.js';
+import { STATUSES, type RefusedChange, type Status } from '../database/judgement.js';
+import { FLEET_PATH } from '../protocol/paths.js';
+import { actorOf, checkHostname, hostnameOf, type Allow } from './access.js';
+import { sendJson, sendVm } from './answers.js';
+import { preconditionOf } from './precondition.js';
+import { sendProblem } from './problem.js';
+import {
+  ChangeBody,
+  ClearedAnswer,
+  ClearQuery,
+  HostnameParams,
+  IfMatch,
+  problems,
+  VmAnswer,
+} from './schemas.js';
+import type { HttpServer } from './server.js';
+
+const VM_PATH = `${FLEET_PATH}/:hostname`;
+const NO_VM = 'There is no VM of this hostname.';
+
+export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow): void {
+  server.put(VM_PATH, {
+    schema: {
+      operationId: 'registerVm',
+      summary: 'Make a VM known, available; one that is known stays as it is',
+      tags: ['vms'],
+      params: HostnameParams,
+      response: { 200: VmAnswer, 201: VmAnswer, ...problems('invalid_hostname') },
+    },
+    preValidation: allow('register-vm'),
+    preHandler: checkNewHostname,
+    handler: async (request, reply) => {
+      const { isNew, vm } = await registerVm(pool, actorOf(request), hostnameOf(request));
+      return sendVm(reply.code(isNew ? 201 : 200), vm);
+    },
+  });
+
+  server.patch(VM_PATH, {
+    schema: {
+      operationId: 'changeVm',
+      summary: 'Change status, person or command of a VM',
+      tags: ['vms'],
+      params: HostnameParams,
+      headers: IfMatch,
+      body: ChangeBody,
+      response: { 200: VmAnswer, ...problems(...CHANGE_PROBLEMS) },
+    },
+    preValidation: allow('change-vms'),
+    preHandler: checkHostname,
+    handler: async (request, reply) => {
+      const { status, email, crd_command: crdCommand, reassign = false } = request.body;
+      if (status !== undefined && !isStatus(status)) {
+        const detail = `A status is one of ${STATUSES.join(', ')}.`;
+        return sendProblem(reply, 'unknown_status', detail, { allowed: STATUSES });
+      }
+      const changed = await changeVm(
+        pool,
+        actorOf(request),
+        hostnameOf(request),
+        { status, email, crdCommand, reassign },
+        preconditionOf(request.headers),
+      );
+      switch (changed.outcome) {
+        case 'changed':
+          return sendVm(reply, changed.vm);
+        case 'no-vm':
+          return sendProblem(reply, 'vm_not_found', NO_VM);
+        case 'moved-on':
+          return sendMovedOn(reply, changed.version);
+        case 'refused':
+          return sendRefused(reply, changed.why);
+      }
+    },
+  });
+
+  server.delete(VM_PATH, {
+    schema: {
+      operationId: 'deleteVm',
+      summary: 'Remove a VM',
+      tags: ['vms'],
+      params: HostnameParams,
+      headers: IfMatch,
+      response: {
+        204: Type.Null({ description: 'It is gone.' }),
+        ...problems('invalid_hostname', 'vm_not_found', 'version_mismatch'),
+      },
+    },
+    preValidation: allow('change-vms'),
+    preHandler: checkHostname,
+    handler: async (request, reply) => {
+      const precondition = preconditionOf(request.headers);
+      const outcome = await deleteVm(pool, actorOf(request), hostnameOf(request), precondition);
+      if (outcome === 'deleted') return reply.code(204).send(null);
+      if (outcome === 'no-vm') return sendProblem(reply, 'vm_not_found', NO_VM);
+      return sendMovedOn(reply, outcome.movedOnTo);
+    },
+  });
+
+  server.delete(FLEET_PATH, {
+    schema: {
+      operationId: 'clearVms',
+      summary: 'Remove all VMs, if there are exactly so many',
+      tags: ['vms'],
+      querystring: ClearQuery,
+      response: { 200: ClearedAnswer, ...problems('wrong_count') },
+    },
+    preValidation: allow('change-vms'),
+    handler: async (request, reply) => {
+      const { confirm } = request.query;
+      const count = await clearVms(pool, actorOf(request), confirm);
+      if (count === confirm) return sendJson(reply, JSON.stringify({ deleted: count }));
+      const detail = `There are ${count} VMs, not ${confirm}; nothing was removed.`;
+      return sendProblem(reply, 'wrong_count', detail, { count });
+    },
+  });
+}
+
+const CHANGE_PROBLEMS = [
+  'invalid_hostname',
+  'unknown_status',
+  'contradictory_change',
+  'vm_not_found',
+  'assigned_to_another',
+  'vm_not_in_use',
+  'version_mismatch',
+  'body_too_large',
+  'unsupported_media_type',
+] as const;
+
+function isStatus(status: string): status is Status {
+  return STATUSES.some((known) => known === status);
+}
+
+/** A hook: a VM that is to be made needs a hostname that the column can hold. */
+async function checkNewHostname(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (/^[^\0]{1,255}$/u.test(hostnameOf(request))) return;
+  await sendProblem(reply, 'invalid_hostname', 'A hostname has 1 to 255 characters, none a NUL.');
+}
+
+function sendMovedOn(reply: FastifyReply, version: number): FastifyReply {
+  const detail = 'The row is no longer the one in If-Match.';
+  return sendProblem(reply.header('ETag', `"${version}"`), 'version_mismatch', detail, { version });
+}
+
+function sendRefused(reply: FastifyReply, why: RefusedChange): FastifyReply {
+  switch (why.refused) {
+    case 'contradiction':
+      return sendProblem(reply, 'contradictory_change', `${why.why}.`);
+    case 'not-in-use':
+      return sendProblem(reply, 'vm_not_in_use', 'Only a VM in use has a person and a command.');
+    case 'another-person': {
+      const detail = 'Another person has this VM; "reassign": true takes it from her.';
+      return sendProblem(reply, 'assigned_to_another', detail);
+    }
+  }
+}

@@ -1,0 +1,244 @@
+// What routes take and answer: parameters, bodies and answers, once for the checks, the types and the document.
+
+import { Type, type TSchema } from 'typebox';
+import { SORTS } from '../database/vms.js';
+import { STATUSES } from '../database/judgement.js';
+import { DashboardVm, Vm } from '../protocol/row.js';
+import { Problem, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
+
+/** A text that PostgreSQL can hold: no NUL, no half of a character; its length counted as PostgreSQL does. */
+const text = (maxLength: number, options: object) =>
+  Type.String({ pattern: `^[^\\u0000\\uD800-\\uDFFF]{1,${maxLength}}$`, ...options });
+
+export const Email = text(255, {
+  description: 'Names the person. Compared character by character: another case is another person.',
+  examples: ['ada@example.com'],
+});
+
+export const Command = Type.String({
+  pattern: '^[^\\u0000\\uD800-\\uDFFF]*$',
+  description: 'What the VM runs.',
+  examples: ['start-host --code=4/0AX4XfWh'],
+});
+
+export const HostnameParams = Type.Object({
+  hostname: Type.String({
+    description:
+      'Percent-encoded. `.` and `..` are written `~.` and `~..`, because URLs cannot hold them.',
+    examples: ['vm-1'],
+  }),
+});
+
+export const AssignmentParams = Type.Object({
+  assignment_id: Type.String({
+    pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
+    description: "A UUID: a row's `assignment_id`.",
+    examples: ['0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a'],
+  }),
+});
+
+/** How many items a page holds unless the request says otherwise. */
+export const PAGE_LIMIT = 100;
+
+export const Limit = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 1000, default: PAGE_LIMIT, description: 'Of a page.' }),
+);
+
+export const FleetQuery = Type.Object(
+  {
+    status: Type.Optional(Type.String({ maxLength: 50, examples: ['available'] })),
+    email: Type.Optional(Email),
+    sort: Type.Optional(
+      Type.Enum([...SORTS], { default: 'id', description: 'With a `-`: the latest first.' }),
+    ),
+    limit: Limit,
+    after: Type.Optional(
+      Type.String({ description: '`next` of the page before, with the same sort and filters.' }),
+    ),
+    cursor: Type.Optional(Type.String({ description: 'Only for a WebSocket.' })),
+  },
+  { additionalProperties: false },
+);
+
+export const VmQuery = Type.Object(
+  {
+    wait: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 60,
+        description: 'Seconds to wait for a version other than `version`.',
+      }),
+    ),
+    version: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        default: 0,
+        description: 'With `wait`: of the row that the client has; 0 is none.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const ChangeBody = Type.Object(
+  {
+    status: Type.Optional(
+      Type.String({
+        description: `One of ${STATUSES.join(', ')}. \`available\` lets go of person and command, \`in-use\` needs an email, \`failed\` keeps who had it.`,
+        examples: [...STATUSES],
+      }),
+    ),
+    email: Type.Optional(Email),
+    crd_command: Type.Optional(
+      Type.Union([Command, Type.Null()], {
+        description: 'Without it, a VM that gets a person has none: never the last person’s.',
+      }),
+    ),
+    reassign: Type.Optional(
+      Type.Boolean({ default: false, description: 'Takes the VM from another person.' }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    examples: [
+      { status: 'in-use', email: 'ada@example.com', crd_command: 'start-host --code=4/0AX4XfWh' },
+    ],
+  },
+);
+
+export const IfMatch = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({
+      description: "A row's `ETag`: the change is made only if the row is still that one.",
+      examples: ['"17"'],
+    }),
+  ),
+});
+
+export const ClearQuery = Type.Object(
+  {
+    confirm: Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'How many VMs there are. Nothing is removed when there are more or fewer.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export const AssignmentBody = Type.Object(
+  { email: Email, crd_command: Type.Optional(Command) },
+  {
+    additionalProperties: false,
+    examples: [{ email: 'ada@example.com', crd_command: 'start-host --code=4/0AX4XfWh' }],
+  },
+);
+
+export const EventsQuery = Type.Object(
+  {
+    limit: Limit,
+    after: Type.Optional(
+      Type.String({ pattern: '^[1-9]\\d{0,17}$', description: '`next` of the page before.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const AllEventsQuery = Type.Object(
+  { ...EventsQuery.properties, email: Type.Optional(Email) },
+  { additionalProperties: false },
+);
+
+const exampleVm = {
+  id: 1,
+  hostname: 'vm-1',
+  email: 'ada@example.com',
+  status: 'in-use',
+  crd_command: 'start-host --code=4/0AX4XfWh',
+  created_at: '2026-03-02T09:00:00',
+  updated_at: '2026-03-02T09:30:00.123456',
+  version: 17,
+  assignment_id: '0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a',
+};
+
+const examples = [exampleVm];
+export const VmAnswer = Type.Union([Vm, DashboardVm], {
+  description: 'The row. A dashboard sees no `crd_command`.',
+  examples,
+});
+
+const Next = Type.Union([Type.String(), Type.Null()], {
+  description: 'For `after` of the next page, which `Link` names too; null at the end.',
+});
+
+export const VmPageAnswer = Type.Object({ vms: Type.Array(VmAnswer), next: Next });
+
+const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+
+/** A row of `vm_events`. */
+export const Event = Type.Object(
+  {
+    id: Type.Integer(),
+    at: Type.String({ description: 'The time of the transaction, in UTC.' }),
+    op: Type.Enum(['insert', 'update', 'delete', 'truncate']),
+    hostname: nullable(Type.String()),
+    old_hostname: nullable(Type.String()),
+    assignment_id: nullable(Type.String()),
+    old_status: nullable(Type.String()),
+    new_status: nullable(Type.String()),
+    old_email: nullable(Type.String()),
+    new_email: nullable(Type.String()),
+    crd_command_changed: nullable(Type.Boolean()),
+    version: nullable(Type.Integer()),
+    database_user: Type.String({ description: 'The role whose session made the change.' }),
+    actor: nullable(Type.String({ description: 'Role and `sub` of the token.' })),
+    request_id: nullable(Type.String()),
+  },
+  { description: 'One change of one VM. The command is not kept.' },
+);
+
+export const EventPageAnswer = Type.Object({ events: Type.Array(Event), next: Next });
+
+export const StatsAnswer = Type.Object({
+  total: Type.Integer(),
+  assigned: Type.Integer({ description: 'How many VMs have a person.' }),
+  by_status: Type.Record(Type.String(), Type.Integer()),
+});
+
+export const ClearedAnswer = Type.Object({ deleted: Type.Integer() });
+
+/** The answers of problems for a route's schema: those of every route, and these. */
+export function problems(...codes: ProblemCode[]): Record<number, object> {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of [...EVERYWHERE, ...codes]) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [status, problemAnswer(...codes)]),
+  );
+}
+
+/** One answer for the problems of one status. */
+export function problemAnswer(...codes: ProblemCode[]): object {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join(' '),
+    content: { [PROBLEM_TYPE]: { schema: Problem } },
+  };
+}
+
+const EVERYWHERE: readonly ProblemCode[] = [
+  'invalid_request',
+  'token_missing',
+  'token_invalid',
+  'token_expired',
+  'not_allowed',
+  'uri_too_long',
+  'rate_limited',
+  'internal_error',
+  'database_unavailable',
+  'database_busy',
+  'draining',
+];
