@@ -17,8 +17,9 @@ BEGIN
 END $$;
 
 -- The longest-available first: of 10,000 free VMs EXPLAIN ANALYZE found the first in 0.03 ms with it and in 7 ms without.
-CREATE INDEX IF NOT EXISTS idx_vms_available
-  ON public.vms (updated_at NULLS FIRST, id) WHERE status = 'available';
+-- Not a partial one: its predicate would be in the way of who gives status another type.
+CREATE INDEX IF NOT EXISTS idx_vms_status_updated_at
+  ON public.vms (status, updated_at NULLS FIRST, id);
 
 CREATE INDEX IF NOT EXISTS idx_vms_assignment_id
   ON public.vms (assignment_id) WHERE assignment_id IS NOT NULL;
