@@ -10,6 +10,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import { createVerifier } from './auth/token.js';
+import type { PublicKey } from './config/public-key.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
 import { createPool } from './database/pool.js';
 import { Heartbeat, type MissReason } from './feed/heartbeat.js';
@@ -38,6 +39,9 @@ export interface AppOptions {
   /** Where LISTEN goes: directly to the server. */
   readonly listenDatabase: pg.ClientConfig;
   readonly jwtSecrets: readonly string[];
+  readonly jwtPublicKeys: readonly PublicKey[];
+  /** Whose pages may use the gateway from a browser, besides its own. */
+  readonly allowedOrigins: readonly string[];
   readonly trustProxy: TrustProxy;
   /** Columns a dashboard sees beside the protocol's. */
   readonly dashboardColumns: readonly string[];
@@ -157,7 +161,7 @@ export function createApp(options: AppOptions) {
   );
 
   const sessions = new Sessions();
-  const verify = createVerifier(options.jwtSecrets);
+  const verify = createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]);
   const allow = createAllow(verify);
   const server = createServer(log, options.trustProxy);
   server.register(websocket, {

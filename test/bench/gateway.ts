@@ -10,6 +10,8 @@ const app = createApp({
   database: {},
   listenDatabase: {},
   jwtSecrets: [BENCH_SECRET],
+  jwtPublicKeys: [],
+  allowedOrigins: [],
   trustProxy: false,
   dashboardColumns: DASHBOARD_COLUMNS,
   log: pino({ level: 'warn' }, pino.destination(2)),

@@ -122,6 +122,8 @@ t.test('it ends before it has begun', async (t) => {
     database: database.config,
     listenDatabase: database.config,
     jwtSecrets: ['x'.repeat(32)],
+    jwtPublicKeys: [],
+    allowedOrigins: [],
     trustProxy: false,
     dashboardColumns: [],
     log: pino({ level: 'silent' }),

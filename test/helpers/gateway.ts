@@ -48,6 +48,8 @@ export async function startGateway(
     database: database.config,
     listenDatabase: database.config,
     jwtSecrets: [SECRET],
+    jwtPublicKeys: [],
+    allowedOrigins: [],
     trustProxy: false,
     dashboardColumns: [],
     log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
