@@ -21,9 +21,11 @@ import { Resync } from './feed/resync.js';
 import { Truth } from './feed/truth.js';
 import { Fleet } from './fleet/fleet.js';
 import { createAllow } from './http/access.js';
+import { registerBrowserHeaders } from './http/browsers.js';
 import { registerHealth } from './http/health.js';
 import { createRequests } from './http/requests.js';
 import { createServer, type TrustProxy } from './http/server.js';
+import { guardUpgrades } from './http/upgrades.js';
 import { registerVms } from './http/vms.js';
 import { WEBSOCKET_OPTIONS } from './http/websocket.js';
 import { Hub } from './hub/hub.js';
@@ -173,6 +175,8 @@ export function createApp(options: AppOptions) {
       waitUntilEmpty(server.websocketServer.clients, timing.goodbyeMs).then(() => done(), done);
     },
   });
+  guardUpgrades(server, options.allowedOrigins);
+  registerBrowserHeaders(server, options.allowedOrigins);
   server.after(() => {
     registerHealth(server, () => (resync.live ? undefined : trouble));
     registerVms(server, {
