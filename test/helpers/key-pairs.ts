@@ -14,7 +14,7 @@ const GENERATE = {
 
 export interface KeyPair extends PublicKey {
   /** A token with these claims; by the key's own algorithm, unless another is named. */
-  sign(claims: JWTPayload, alg?: string): Promise<string>;
+  readonly sign: (claims: JWTPayload, alg?: string) => Promise<string>;
 }
 
 export function keyPair(algorithm: PublicKeyAlgorithm): KeyPair {
