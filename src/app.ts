@@ -11,6 +11,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import { createVerifier } from './auth/token.js';
+import type { PublicKey } from './config/public-key.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
 import { createPool } from './database/pool.js';
 import { Heartbeat, type MissReason } from './feed/heartbeat.js';
@@ -25,11 +26,13 @@ import { registerAssignments } from './http/assignments.js';
 import { registerChanges } from './http/changes.js';
 import { describeRoutes } from './http/document.js';
 import { registerEvents } from './http/events.js';
+import { registerBrowserHeaders } from './http/browsers.js';
 import { registerHealth } from './http/health.js';
 import { collectMethods } from './http/methods.js';
 import { limitRates } from './http/rate-limit.js';
 import { createRequests } from './http/requests.js';
 import { createServer, type TrustProxy } from './http/server.js';
+import { guardUpgrades } from './http/upgrades.js';
 import { registerVms } from './http/vms.js';
 import { WEBSOCKET_OPTIONS } from './http/websocket.js';
 import { Hub } from './hub/hub.js';
@@ -46,6 +49,9 @@ export interface AppOptions {
   /** Where LISTEN goes: directly to the server. */
   readonly listenDatabase: pg.ClientConfig;
   readonly jwtSecrets: readonly string[];
+  readonly jwtPublicKeys: readonly PublicKey[];
+  /** Whose pages may use the gateway from a browser, besides its own. */
+  readonly allowedOrigins: readonly string[];
   readonly trustProxy: TrustProxy;
   /** How often one identity may ask over HTTP. */
   readonly requestsPerMinute: number;
@@ -169,7 +175,7 @@ export function createApp(options: AppOptions) {
   const sessions = new Sessions();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // one for each request that waits
-  const verify = createVerifier(options.jwtSecrets);
+  const verify = createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]);
   const allow = createAllow(verify);
   const server = createServer(log, options.trustProxy);
   server.register(websocket, {
@@ -182,6 +188,8 @@ export function createApp(options: AppOptions) {
       waitUntilEmpty(server.websocketServer.clients, timing.goodbyeMs).then(() => done(), done);
     },
   });
+  guardUpgrades(server, options.allowedOrigins);
+  registerBrowserHeaders(server, options.allowedOrigins);
   server.register(async (routes) => {
     await describeRoutes(routes, VERSION);
     const answerOtherMethods = collectMethods(routes);

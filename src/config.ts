@@ -15,6 +15,8 @@ import {
   type Environment,
 } from './config/environment.js';
 import { readGuideFile } from './config/guide-file.js';
+import { parseOrigins } from './config/origins.js';
+import { parsePublicKey, type PublicKey } from './config/public-key.js';
 
 export { ConfigError } from './config/config-error.js';
 export { Environment, VARIABLES, type Variable } from './config/environment.js';
@@ -29,8 +31,12 @@ export interface Config {
   readonly port: number;
   /** An absolute path; the folder may not exist yet. */
   readonly dataDir: string;
-  /** The first signs, all verify. Empty: the one kept in `dataDir` (only on loopback). */
+  /** The first signs, all verify. Empty, and no public key: the one kept in `dataDir` (only on loopback). */
   readonly jwtSecrets: readonly string[];
+  /** Verify what others signed. */
+  readonly jwtPublicKeys: readonly PublicKey[];
+  /** Whose pages may use the gateway besides its own: origins as browsers send them. */
+  readonly allowedOrigins: readonly string[];
   /** As Fastify's option of this name takes it. */
   readonly trustProxy: TrustProxy;
   /** How often one identity may ask over HTTP. */
@@ -63,6 +69,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     jwtSecrets: [environment.JWT_SECRET, environment.JWT_SECRET_PREVIOUS].filter(
       (secret) => secret !== undefined,
     ),
+    jwtPublicKeys: [environment.JWT_PUBLIC_KEY, environment.JWT_PUBLIC_KEY_PREVIOUS]
+      .map((pem) => parsePublicKey(pem ?? ''))
+      .filter((key) => key !== undefined),
+    allowedOrigins: parseOrigins(environment.ALLOWED_ORIGINS) ?? [],
     trustProxy: parseTrustProxy(environment.TRUST_PROXY) ?? false,
     requestsPerMinute: environment.REQUESTS_PER_MINUTE,
     logLevel: environment.LOG_LEVEL,
@@ -73,14 +83,16 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
 
 /** What is missing only because of what else is set. */
 function refuseIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string[]): void {
-  if (!isLoopback(host) && !isSet(env, 'JWT_SECRET')) {
+  if (!isLoopback(host) && !isSet(env, 'JWT_SECRET') && !isSet(env, 'JWT_PUBLIC_KEY')) {
     problems.push(
-      `JWT_SECRET is not set, and HOST ${shown(host)} is open to others; expected ` +
-        `${MIN_SECRET_BYTES} bytes or more, such as \`openssl rand -base64 48\` prints`,
+      `JWT_SECRET is not set, nor JWT_PUBLIC_KEY, and HOST ${shown(host)} is open to others; expected a ` +
+        `secret of ${MIN_SECRET_BYTES} bytes or more, such as \`openssl rand -base64 48\` prints, or a public key`,
     );
   }
-  if (isSet(env, 'JWT_SECRET_PREVIOUS') && !isSet(env, 'JWT_SECRET')) {
-    problems.push('JWT_SECRET_PREVIOUS is set (not shown) without JWT_SECRET; expected both');
+  for (const name of ['JWT_SECRET', 'JWT_PUBLIC_KEY']) {
+    if (isSet(env, `${name}_PREVIOUS`) && !isSet(env, name)) {
+      problems.push(`${name}_PREVIOUS is set (not shown) without ${name}; expected both`);
+    }
   }
   if (isSet(env, 'LISTEN_DATABASE_URL') && !NAMES_A_DATABASE.some((name) => isSet(env, name))) {
     problems.push(

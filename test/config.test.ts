@@ -1,9 +1,11 @@
 // What the environment may say, and that everything wrong in it is told at once, without a secret.
 
+import { generateKeyPairSync } from 'node:crypto';
 import { resolve } from 'node:path';
 import Fastify from 'fastify';
 import t from 'tap';
 import { ConfigError, Environment, loadConfig, VARIABLES } from '../src/config.js';
+import { keyPair, pemOf } from './helpers/key-pairs.js';
 
 const SECRET = 'a secret for tests that is long enough';
 
@@ -26,6 +28,8 @@ t.test('an empty environment is a gateway on loopback with the embedded database
     port: 8080,
     dataDir: resolve('.lablink'),
     jwtSecrets: [],
+    jwtPublicKeys: [],
+    allowedOrigins: [],
     trustProxy: false,
     requestsPerMinute: 6000,
     logLevel: 'info',
@@ -45,12 +49,16 @@ t.test('without an argument the environment of the process is read', async (t) =
 });
 
 t.test('every variable is taken', async (t) => {
+  const [key, older] = [keyPair('EdDSA').pem, keyPair('RS256').pem];
   const config = loadConfig({
     HOST: '::',
     PORT: '0',
     DATA_DIR: '/var/lib/lablink',
     JWT_SECRET: SECRET,
     JWT_SECRET_PREVIOUS: `older: ${SECRET}`,
+    JWT_PUBLIC_KEY: key,
+    JWT_PUBLIC_KEY_PREVIOUS: older.replaceAll('\n', '\\n'),
+    ALLOWED_ORIGINS: 'https://lab.example.org, http://localhost:5173',
     TRUST_PROXY: '10.0.0.0/8, ::1',
     REQUESTS_PER_MINUTE: '100',
     LOG_LEVEL: 'warn',
@@ -64,6 +72,11 @@ t.test('every variable is taken', async (t) => {
     port: 0,
     dataDir: '/var/lib/lablink',
     jwtSecrets: [SECRET, `older: ${SECRET}`],
+    jwtPublicKeys: [
+      { algorithm: 'EdDSA', pem: key.trim() },
+      { algorithm: 'RS256', pem: older.trim() },
+    ],
+    allowedOrigins: ['https://lab.example.org', 'http://localhost:5173'],
     trustProxy: ['10.0.0.0/8', '::1'],
     requestsPerMinute: 100,
     logLevel: 'warn',
@@ -98,6 +111,7 @@ t.test(
         'fe80::1%eth0',
         'true,false',
       ],
+      ALLOWED_ORIGINS: ['*', 'null', 'lab.example.org', 'https://lab.example.org/'],
       LOG_LEVEL: ['loud', 'INFO', 'warning'],
       MIGRATE: ['yes', 'true', 'Apply'],
       DASHBOARD_COLUMNS: [
@@ -179,7 +193,8 @@ t.test('a secret needs 32 bytes, and stands in no message', async (t) => {
     const short = 'thirty-one bytes are not enough';
     t.equal(short.length, 31);
     const problems = problemsOf({ JWT_SECRET: SECRET, [name]: short });
-    t.strictSame(problems, [`${name} is set (31 bytes, not shown); expected 32 bytes or more`]);
+    const expected = '32 bytes or more, and no key in PEM';
+    t.strictSame(problems, [`${name} is set (31 bytes, not shown); expected ${expected}`]);
   }
   t.strictSame(
     loadConfig({ JWT_SECRET: 'ü'.repeat(16) }).jwtSecrets,
@@ -189,16 +204,42 @@ t.test('a secret needs 32 bytes, and stands in no message', async (t) => {
   t.equal(problemsOf({ JWT_SECRET: 'ü'.repeat(15) }).length, 1);
 });
 
-t.test('an older secret alone is refused', async (t) => {
-  const problems = problemsOf({ JWT_SECRET_PREVIOUS: SECRET });
-  t.equal(problems.length, 1);
-  t.match(problems[0], /^JWT_SECRET_PREVIOUS .* without JWT_SECRET/);
-  t.notMatch(problems[0], SECRET);
+t.test('a public key is no secret: whoever knows it could sign', async (t) => {
+  const { pem } = keyPair('RS256');
+  for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
+    const problems = problemsOf({ JWT_SECRET: SECRET, [name]: pem });
+    t.match(problems, [/^JWT_SECRET.* is set \(\d+ bytes, not shown\); .* no key in PEM$/]);
+  }
+});
+
+t.test('a key that cannot be used is refused, with those that can, and is not shown', async (t) => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1_024 });
+  const mistaken = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  for (const name of ['JWT_PUBLIC_KEY', 'JWT_PUBLIC_KEY_PREVIOUS']) {
+    for (const pem of [pemOf(publicKey), mistaken, 'key.pem']) {
+      const good = { JWT_PUBLIC_KEY: keyPair('EdDSA').pem };
+      const [problem = '', ...others] = problemsOf({ ...good, [name]: pem });
+      t.ok(problem.startsWith(`${name} is set (${pem.length} bytes, not shown); expected `));
+      t.match(problem, /BEGIN PUBLIC KEY.* RSA with 2048 bits or more, EC P-256 or Ed25519/);
+      t.strictSame(others, []);
+    }
+  }
+});
+
+t.test('an older secret or key alone is refused', async (t) => {
+  for (const [name, value] of [
+    ['JWT_SECRET', SECRET],
+    ['JWT_PUBLIC_KEY', keyPair('EdDSA').pem],
+  ] as const) {
+    const problems = problemsOf({ [`${name}_PREVIOUS`]: value });
+    t.strictSame(problems, [`${name}_PREVIOUS is set (not shown) without ${name}; expected both`]);
+  }
 });
 
 t.test(
-  'only loopback may do without a secret; elsewhere the refusal says how to make one',
+  'only loopback may do without a secret or key; elsewhere the refusal says how to make one',
   async (t) => {
+    const { pem } = keyPair('EdDSA');
     for (const HOST of [
       '127.0.0.1',
       '127.255.0.9',
@@ -223,6 +264,7 @@ t.test(
       t.equal(problems.length, 1, HOST);
       t.match(problems[0], /^JWT_SECRET is not set.*openssl rand/);
       t.strictSame(problemsOf({ HOST, JWT_SECRET: SECRET }), [], `${HOST} with a secret`);
+      t.strictSame(problemsOf({ HOST, JWT_PUBLIC_KEY: pem }), [], `${HOST} with a public key`);
     }
   },
 );

@@ -10,17 +10,18 @@ import { MIN_SECRET_BYTES } from '../config/environment.js';
 const FILE_NAME = 'jwt-secret';
 
 /** The first signs, all verify. */
-export type Secrets = readonly [string, ...string[]];
+export type Secrets = readonly string[];
 
 /**
  * The secrets that are configured, or else the one kept in the data folder, made when there is none.
+ * Empty where only public keys are configured: tokens are then signed elsewhere, and a secret nobody
+ * asked for would open a second way in.
  * @throws ConfigError when it cannot be kept, or somebody else could know it
  */
 export async function resolveSecrets(
-  config: Pick<Config, 'jwtSecrets' | 'dataDir'>,
+  config: Pick<Config, 'jwtSecrets' | 'jwtPublicKeys' | 'dataDir'>,
 ): Promise<Secrets> {
-  const [first, ...others] = config.jwtSecrets;
-  if (first !== undefined) return [first, ...others];
+  if (config.jwtSecrets.length > 0 || config.jwtPublicKeys.length > 0) return config.jwtSecrets;
   const path = join(config.dataDir, FILE_NAME);
   try {
     return [(await readSecret(path)) ?? (await makeSecret(config.dataDir, path))];

@@ -9,8 +9,10 @@ export interface Banner {
   readonly database: string;
   /** How to reach it with psql; undefined when it was named by whoever started the gateway. */
   readonly psql: string | undefined;
-  /** An admin's token; undefined where no person looks. */
+  /** An admin's token; undefined where no person looks, or none can be signed. */
   readonly token: string | undefined;
+  /** Whether tokens can be signed here, or only verified. */
+  readonly signs: boolean;
   /** Whether the commands of this machine find the gateway and its database by themselves. */
   readonly local: boolean;
 }
@@ -27,10 +29,14 @@ const CHANGE =
   'ON CONFLICT (hostname) DO UPDATE SET status = excluded.status, email = excluded.email, ' +
   "crd_command = 'echo hello, it is ' || to_char(now(), 'HH24:MI:SS')";
 
-export function bannerText({ url, database, psql, token, local }: Banner): string {
+export function bannerText({ url, database, psql, token, signs, local }: Banner): string {
   const lines = [`  Gateway    ${url}`, `  Database   ${database}`];
   if (psql !== undefined) lines.push(`             ${psql}`);
-  if (local) {
+  if (!signs) {
+    lines.push('', '  Tokens are signed elsewhere: JWT_PUBLIC_KEY verifies them, and signs none.');
+  }
+  // The command needs a token, which it signs itself.
+  if (local && signs) {
     lines.push(
       '',
       '  See a change pushed (paste this into another terminal, in this folder):',

@@ -1,13 +1,12 @@
 // Which gateway a command means, and a token for it: the one that runs here, unless told otherwise.
 
-import { resolveSecrets } from '../auth/secret.js';
-import { signToken } from '../auth/token.js';
 import type { Config } from '../config.js';
 import { readLock } from '../database/embedded/lock.js';
+import { signHere } from './sign.js';
 
 export interface FoundGateway {
   readonly url: string;
-  /** A token to look with, made from the secret that is configured or kept here. */
+  /** A token to look with, made from the secret that is configured or kept here. @throws UsageError without one */
   token(): Promise<string>;
 }
 
@@ -18,9 +17,6 @@ export async function findGateway(config: Config): Promise<FoundGateway> {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   return {
     url: lock?.url ?? `http://${host}:${config.port}`,
-    token: async () => {
-      const [secret] = await resolveSecrets(config);
-      return await signToken({ role: 'admin', sub: 'cli', ttlSeconds: TTL_SECONDS }, secret);
-    },
+    token: () => signHere({ role: 'admin', sub: 'cli', ttlSeconds: TTL_SECONDS }, config),
   };
 }

@@ -90,7 +90,8 @@ async function banner(
         ? 'as configured'
         : `PostgreSQL ${embedded.majorVersion}, embedded, in ${config.dataDir}`,
     psql: embedded && psqlLine(embedded),
-    token: process.stdout.isTTY ? await signToken(admin, secret) : undefined,
+    token: process.stdout.isTTY && secret ? await signToken(admin, secret) : undefined,
+    signs: secret !== undefined,
     local: embedded !== undefined,
   });
 }

@@ -3,10 +3,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import type { Role } from '../auth/roles.js';
-import { resolveSecrets } from '../auth/secret.js';
-import { signToken, Subject } from '../auth/token.js';
+import { Subject } from '../auth/token.js';
 import { loadConfig, type Config } from '../config.js';
 import { UsageError } from './exit.js';
+import { signHere } from './sign.js';
 
 const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin'];
 
@@ -53,8 +53,7 @@ export function tokenCommand(load: () => Config = loadConfig): Command {
         sub: subjectOf(options),
         ttlSeconds: options.ttl ?? ttlSeconds(DEFAULT_TTL[options.role]),
       };
-      const [secret] = await resolveSecrets(load());
-      command.configureOutput().writeOut?.(`${await signToken(content, secret)}\n`);
+      command.configureOutput().writeOut?.(`${await signHere(content, load())}\n`);
     });
 }
 

@@ -5,6 +5,8 @@ import { Value } from 'typebox/value';
 import { isHost, parseTrustProxy } from './address.js';
 import { parseColumns } from './columns.js';
 import { shown } from './config-error.js';
+import { parseOrigins } from './origins.js';
+import { EXPECTED_PUBLIC_KEY, isPem, parsePublicKey } from './public-key.js';
 
 /** The smallest secret for HS256: as long as its hash (RFC 7518 §3.2). */
 export const MIN_SECRET_BYTES = 32;
@@ -30,8 +32,22 @@ export const SSL_MODES = [
 const Secret = (description: string) =>
   Type.Optional(
     Type.Refine(
-      Type.String({ description, expected: `${MIN_SECRET_BYTES} bytes or more`, secret: true }),
-      (secret) => Buffer.byteLength(secret) >= MIN_SECRET_BYTES,
+      Type.String({
+        description,
+        expected: `${MIN_SECRET_BYTES} bytes or more, and no key in PEM`,
+        secret: true,
+      }),
+      // Who knows a public key that is taken for a secret could sign with it (RFC 8725 §2.1).
+      (secret) => Buffer.byteLength(secret) >= MIN_SECRET_BYTES && !isPem(secret),
+    ),
+  );
+
+/** Not shown in messages: it may be a private key, by mistake. */
+const PublicKeyPem = (description: string) =>
+  Type.Optional(
+    Type.Refine(
+      Type.String({ description, expected: EXPECTED_PUBLIC_KEY, secret: true }),
+      (pem) => parsePublicKey(pem) !== undefined,
     ),
   );
 
@@ -130,7 +146,8 @@ export const Environment = Type.Object({
   HOST: Type.Refine(
     Type.String({
       default: '127.0.0.1',
-      description: 'The address to listen on. Other than loopback, JWT_SECRET is required.',
+      description:
+        'The address to listen on. Other than loopback, JWT_SECRET or JWT_PUBLIC_KEY is required.',
       expected: 'an IP address (without brackets) or a host name',
     }),
     isHost,
@@ -149,13 +166,30 @@ export const Environment = Type.Object({
     expected: 'the path of a folder',
   }),
   JWT_SECRET: Secret(
-    'Signs and verifies tokens (HS256). On loopback one is made and kept in DATA_DIR.',
+    'Signs and verifies tokens (HS256). On loopback, without JWT_PUBLIC_KEY, one is made and kept in DATA_DIR.',
   ),
   JWT_SECRET_PREVIOUS: Secret('An older secret whose tokens are still accepted, for rotation.'),
+  JWT_PUBLIC_KEY: PublicKeyPem(
+    'Verifies tokens that others sign: PEM, in which \\n may stand for a line break, of an RSA (RS256), ' +
+      'EC P-256 (ES256) or Ed25519 (EdDSA) key.',
+  ),
+  JWT_PUBLIC_KEY_PREVIOUS: PublicKeyPem(
+    'An older public key whose tokens are still accepted, for rotation.',
+  ),
+  ALLOWED_ORIGINS: Type.Refine(
+    Type.String({
+      default: '',
+      description:
+        'Sites besides its own whose pages may use the gateway from a browser, with commas.',
+      expected: 'origins like https://lab.example.org or http://localhost:5173, with commas',
+    }),
+    (text) => parseOrigins(text) !== undefined,
+  ),
   TRUST_PROXY: Type.Refine(
     Type.String({
       default: 'false',
-      description: 'Which proxies to believe about the address of a client (X-Forwarded-For).',
+      description:
+        'Which proxies to believe about a client: its address (X-Forwarded-For), the host it asked (X-Forwarded-Host).',
       expected: 'false, true, a number of hops up to 99, or addresses and CIDR ranges with commas',
     }),
     (text) => parseTrustProxy(text) !== undefined,

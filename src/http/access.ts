@@ -3,10 +3,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { tokenOf } from '../auth/credentials.js';
 import { may, type Action } from '../auth/roles.js';
-import type { Identity, Verifier } from '../auth/token.js';
+import type { Identity, TokenFault, Verifier } from '../auth/token.js';
 import type { Actor } from '../database/transaction.js';
 import { hostnameOfSegment } from '../protocol/paths.js';
-import { sendProblem, type ProblemCode } from './problem.js';
+import { sendProblem } from './problem.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -52,23 +52,32 @@ export function createAllow(verify: Verifier): Allow {
   return (action) => async (request, reply) => {
     const token = tokenOf(request.headers);
     if (token === undefined) {
-      await unauthorized(reply, 'token_missing', 'A bearer token is needed.');
+      challenge(reply);
+      await sendProblem(reply, 'token_missing', 'A bearer token is needed.');
       return;
     }
     const verified = await verify(token);
     if (!verified.ok) {
-      await unauthorized(reply, `token_${verified.reason}`, 'The token is not valid.');
+      challenge(reply, 'invalid_token');
+      await sendProblem(reply, `token_${verified.reason}`, FAULTS[verified.reason]);
       return;
     }
     request.identity = verified.identity;
     if (may(verified.identity, action, urlHostname(request))) return;
+    challenge(reply, 'insufficient_scope');
     const detail = `The role ${verified.identity.role} may not do this here.`;
     await sendProblem(reply, 'not_allowed', detail);
   };
 }
 
-async function unauthorized(reply: FastifyReply, code: ProblemCode, detail: string): Promise<void> {
-  // RFC 6750 §3: what a client that came without a good token is told.
-  reply.header('WWW-Authenticate', 'Bearer');
-  await sendProblem(reply, code, detail);
+const FAULTS: Readonly<Record<TokenFault, string>> = {
+  expired: 'The token has expired.',
+  not_yet_valid: 'The token is not valid yet.',
+  invalid: 'The token is not valid.',
+};
+
+/** What a client without a token that opens this is told (RFC 6750 §3): an error only of a token that it brought. */
+function challenge(reply: FastifyReply, error?: 'invalid_token' | 'insufficient_scope'): void {
+  const realm = 'Bearer realm="lablink-gateway"';
+  reply.header('WWW-Authenticate', error === undefined ? realm : `${realm}, error="${error}"`);
 }

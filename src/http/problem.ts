@@ -25,6 +25,8 @@ export const PROBLEMS = {
   token_missing: { status: 401, when: 'There is no bearer token.' },
   token_invalid: { status: 401, when: 'The token is none that this gateway accepts.' },
   token_expired: { status: 401, when: 'The token was good, and is no longer.' },
+  token_not_yet_valid: { status: 401, when: 'The token will be good, and is not yet.' },
+  origin_not_allowed: { status: 403, when: 'An upgrade from a page of another site.' },
   not_allowed: { status: 403, when: 'The role of the token may not do this here.' },
   not_found: { status: 404, when: 'There is nothing at this URL.' },
   vm_not_found: { status: 404, when: 'There is no VM of this hostname.' },

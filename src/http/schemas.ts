@@ -234,6 +234,7 @@ const EVERYWHERE: readonly ProblemCode[] = [
   'token_missing',
   'token_invalid',
   'token_expired',
+  'token_not_yet_valid',
   'not_allowed',
   'uri_too_long',
   'rate_limited',

@@ -76,7 +76,8 @@ t.test('only dashboards see less than the row', async (t) => {
 
 t.test("the document's table is the program's", async (t) => {
   const readme = readFileSync(new URL('../../src/auth/README.md', import.meta.url), 'utf8');
-  const rows = readme.split('\n').filter((line) => line.startsWith('| `'));
+  const section = readme.split('\n## Roles\n')[1]?.split('\n## ')[0] ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'));
   const expected = Object.entries(PERMISSIONS).map(([action, { agent, dashboard, admin }]) => [
     `\`${action}\``,
     agent,

@@ -8,6 +8,6 @@ const [, , dataDir = ''] = process.argv;
 const go = once(process, 'message');
 process.send?.('ready');
 await go;
-const [secret] = await resolveSecrets({ jwtSecrets: [], dataDir });
+const [secret] = await resolveSecrets({ jwtSecrets: [], jwtPublicKeys: [], dataDir });
 process.send?.(secret);
 process.disconnect();

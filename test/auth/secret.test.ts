@@ -13,7 +13,7 @@ import { TYPESCRIPT_LOADER } from '../helpers/loader.js';
 
 const KEPT = 'kept earlier, and long enough to be a secret';
 
-const kept = (dataDir: string) => resolveSecrets({ jwtSecrets: [], dataDir });
+const kept = (dataDir: string) => resolveSecrets({ jwtSecrets: [], jwtPublicKeys: [], dataDir });
 
 /** A data folder with this secret in it. */
 async function folderWith(t: Test, secret: string, mode = 0o600): Promise<[string, string]> {
@@ -26,8 +26,20 @@ async function folderWith(t: Test, secret: string, mode = 0o600): Promise<[strin
 
 t.test('secrets that are configured are taken, and no file is made', async (t) => {
   const dataDir = t.testdir({});
-  t.strictSame(await resolveSecrets({ jwtSecrets: ['new', 'old'], dataDir }), ['new', 'old']);
+  const configured = { jwtSecrets: ['new', 'old'], jwtPublicKeys: [], dataDir };
+  t.strictSame(await resolveSecrets(configured), ['new', 'old']);
   t.strictSame(await readdir(dataDir), []);
+});
+
+t.test('beside a public key no secret is made, and one kept earlier is not used', async (t) => {
+  const jwtPublicKeys = [{ algorithm: 'EdDSA', pem: 'any' }] as const;
+  const [dataDir] = await folderWith(t, KEPT);
+  t.strictSame(await resolveSecrets({ jwtSecrets: [], jwtPublicKeys, dataDir }), []);
+  const none = t.testdir({});
+  t.strictSame(await resolveSecrets({ jwtSecrets: [], jwtPublicKeys, dataDir: none }), []);
+  t.strictSame(await readdir(none), []);
+  const both = { jwtSecrets: ['configured'], jwtPublicKeys, dataDir };
+  t.strictSame(await resolveSecrets(both), ['configured']);
 });
 
 t.test(
@@ -37,11 +49,12 @@ t.test(
     const umask = process.umask(0);
     t.teardown(() => process.umask(umask));
     const secrets = await kept(dataDir);
+    const [secret = ''] = secrets;
     t.equal(secrets.length, 1);
-    t.match(secrets[0], /^[\w-]{43}$/, '32 random bytes');
+    t.match(secret, /^[\w-]{43}$/, '32 random bytes');
     t.strictSame(await readdir(dataDir), ['jwt-secret'], 'no drafts are left');
     t.equal((await stat(join(dataDir, 'jwt-secret'))).mode & 0o777, 0o600);
-    const token = await signToken({ sub: 'a', role: 'admin', ttlSeconds: 60 }, secrets[0]);
+    const token = await signToken({ sub: 'a', role: 'admin', ttlSeconds: 60 }, secret);
     t.match(await createVerifier(secrets)(token), { ok: true });
   },
 );

@@ -1,10 +1,11 @@
 // Tokens that are good, and every kind that is not.
 
-import { createHmac, generateKeyPairSync } from 'node:crypto';
+import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import t from 'tap';
 import { createVerifier, signToken } from '../../src/auth/token.js';
+import { ALGORITHMS, keyPair } from '../helpers/key-pairs.js';
 
 const SECRET = 'a secret that only this test knows of';
 const OTHER = 'another secret that this test knows of';
@@ -12,12 +13,18 @@ const NOW_S = 1_700_000_000;
 
 const INVALID = { ok: false, reason: 'invalid' };
 const EXPIRED = { ok: false, reason: 'expired' };
+const NOT_YET_VALID = { ok: false, reason: 'not_yet_valid' };
 
 const encode = (value: unknown): string =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 /** A token with a good signature over whatever header and claims are given. */
-function forge(header: unknown, claims: unknown, secret = SECRET, hash = 'sha256'): string {
+function forge(
+  header: unknown,
+  claims: unknown,
+  secret: string | Buffer = SECRET,
+  hash = 'sha256',
+): string {
   const content = `${encode(header)}.${encode(claims)}`;
   return `${content}.${createHmac(hash, secret).update(content).digest('base64url')}`;
 }
@@ -68,7 +75,8 @@ t.test('a token is accepted exactly until the moment its identity names', async 
 
 t.test('a token that is not good yet is refused, but for 5 s', async (t) => {
   t.match(await verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 5 })), { ok: true });
-  t.strictSame(await verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 })), INVALID);
+  t.strictSame(await verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
+  t.strictSame(await verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 }, OTHER)), INVALID);
   t.strictSame(await verify(forge(HS256, { ...CLAIMS, nbf: 'tomorrow' })), INVALID);
 });
 
@@ -218,6 +226,77 @@ t.test('while secrets are rotated, tokens of both are good and the first signs',
   for (const secret of [OTHER, SECRET]) {
     t.strictSame(await rotating(forge(HS256, { ...CLAIMS, exp: 1 }, secret)), EXPIRED);
     t.strictSame(await rotating(forge(HS256, { ...CLAIMS, role: 'root' }, secret)), INVALID);
+  }
+});
+
+t.test(
+  'a public key verifies what its private key signed, by its own algorithm alone',
+  async (t) => {
+    for (const algorithm of ALGORITHMS) {
+      const [pair, stranger] = [keyPair(algorithm), keyPair(algorithm)];
+      const check = createVerifier([pair], () => NOW_S * 1000);
+      const identity = { sub: 'vm-1', role: 'agent', expiresAtMs: (NOW_S + 65) * 1000 };
+      t.strictSame(await check(await pair.sign(CLAIMS)), { ok: true, identity }, algorithm);
+      t.strictSame(await check(await stranger.sign(CLAIMS)), INVALID, 'of another key');
+      t.strictSame(await check(await pair.sign({ ...CLAIMS, exp: NOW_S - 5 })), EXPIRED);
+      t.strictSame(await check(await pair.sign({ ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
+      t.strictSame(await check(await pair.sign({ ...CLAIMS, role: 'root' })), INVALID);
+      const { exp, ...endless } = CLAIMS;
+      t.ok(exp);
+      t.strictSame(await check(await pair.sign(endless)), INVALID, 'without an end');
+      t.strictSame(await check(`${encode({ alg: 'none' })}.${encode(CLAIMS)}.`), INVALID);
+      for (const other of ALGORITHMS.filter((name) => name !== algorithm)) {
+        const [, claims = '', signature = ''] = (await pair.sign(CLAIMS)).split('.');
+        t.strictSame(
+          await check(`${encode({ alg: other })}.${claims}.${signature}`),
+          INVALID,
+          other,
+        );
+      }
+    }
+    const rsa = keyPair('RS256');
+    const check = createVerifier([rsa], () => NOW_S * 1000);
+    for (const alg of ['RS384', 'RS512', 'PS256']) {
+      t.strictSame(await check(await rsa.sign(CLAIMS, alg)), INVALID, `by its own key as ${alg}`);
+    }
+  },
+);
+
+t.test('a public key is no secret, whichever way it is written', async (t) => {
+  for (const algorithm of ALGORITHMS) {
+    const { pem } = keyPair(algorithm);
+    const key = createPublicKey(pem);
+    for (const verifier of [
+      createVerifier([{ algorithm, pem }]),
+      createVerifier([SECRET, { algorithm, pem }]),
+    ]) {
+      for (const secret of [
+        pem,
+        pem.trim(),
+        pem.replaceAll('\n', '\\n'),
+        pem.split('\n').slice(1, -2).join(''),
+        key.export({ type: 'spki', format: 'der' }),
+        JSON.stringify(key.export({ format: 'jwk' })),
+      ]) {
+        const inAnHour = { ...CLAIMS, exp: Math.floor(Date.now() / 1000) + 3_600 };
+        for (const alg of ['HS256', algorithm]) {
+          t.strictSame(await verifier(forge({ alg }, inAnHour, secret)), INVALID);
+        }
+      }
+    }
+  }
+});
+
+t.test('a secret and keys of every kind stand beside each other', async (t) => {
+  const pairs = ALGORITHMS.map(keyPair);
+  const older = keyPair('EdDSA');
+  const check = createVerifier([SECRET, ...pairs, older], () => NOW_S * 1000);
+  t.match(await check(forge(HS256, CLAIMS)), { ok: true });
+  for (const pair of [...pairs, older]) {
+    t.match(await check(await pair.sign(CLAIMS)), { ok: true }, pair.algorithm);
+    t.strictSame(await check(await pair.sign({ ...CLAIMS, exp: 1 })), EXPIRED, pair.algorithm);
+    t.strictSame(await check(await pair.sign({ ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
+    t.strictSame(await check(await keyPair(pair.algorithm).sign(CLAIMS)), INVALID, 'a stranger');
   }
 });
 

@@ -10,6 +10,8 @@ const app = createApp({
   database: {},
   listenDatabase: {},
   jwtSecrets: [BENCH_SECRET],
+  jwtPublicKeys: [],
+  allowedOrigins: [],
   trustProxy: false,
   requestsPerMinute: 1_000_000_000,
   dashboardColumns: DASHBOARD_COLUMNS,

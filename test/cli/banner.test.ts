@@ -6,6 +6,7 @@ const banner = {
   database: 'as configured',
   psql: undefined,
   token: undefined,
+  signs: true,
   local: false,
 };
 
@@ -28,3 +29,13 @@ t.test('what finds the database by itself is offered only where it does', async 
 t.test('the way to the embedded database is told', async (t) => {
   t.match(bannerText({ ...banner, psql: 'psql -h /run/x' }), 'psql -h /run/x');
 });
+
+t.test(
+  'where tokens are only verified it says so, and offers nothing that signs one',
+  async (t) => {
+    t.notMatch(bannerText({ ...banner, local: true }), 'JWT_PUBLIC_KEY');
+    const text = bannerText({ ...banner, signs: false, local: true });
+    t.match(text, /signed elsewhere: JWT_PUBLIC_KEY/);
+    t.notMatch(text, 'watch vm-1');
+  },
+);

@@ -7,6 +7,7 @@ import { UsageError } from '../../src/cli/exit.js';
 import { findGateway } from '../../src/cli/gateway.js';
 import { loadConfig } from '../../src/config.js';
 import { acquireLock } from '../../src/database/embedded/lock.js';
+import { keyPair } from '../helpers/key-pairs.js';
 import { temporaryFolder } from '../helpers/process.js';
 
 const SECRET = 'a secret that only tests know, of enough bytes';
@@ -46,4 +47,12 @@ t.test('its token is an admin’s, signed with the secret of the configuration',
   const gateway = await findGateway(loadConfig({ DATA_DIR, JWT_SECRET: SECRET }));
   const verified = await createVerifier([SECRET])(await gateway.token());
   t.match(verified, { ok: true, identity: { role: 'admin' } });
+});
+
+t.test('where tokens are signed elsewhere it has none, and says so', async (t) => {
+  const DATA_DIR = await temporaryFolder(t);
+  const config = loadConfig({ DATA_DIR, JWT_PUBLIC_KEY: keyPair('ES256').pem });
+  const gateway = await findGateway(config);
+  t.equal(gateway.url, 'http://127.0.0.1:8080');
+  await t.rejects(gateway.token(), UsageError);
 });

@@ -2,11 +2,12 @@
 
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
 import { startServer, type TestDatabase } from '../helpers/database.js';
+import { keyPair } from '../helpers/key-pairs.js';
 import { run, runCommand, temporaryFolder, type Program } from '../helpers/process.js';
 import { connect } from '../helpers/raw-client.js';
 
@@ -65,6 +66,25 @@ t.test('on a database that is named', async (t) => {
     gateway.child.kill('SIGTERM');
     t.match(await agent.closed, { code: 1012 });
     t.same(await gateway.exited, { code: 0, signal: null });
+  });
+
+  t.test('with only a public key it verifies, makes no secret, and says so', async (t) => {
+    const { pem, sign } = keyPair('ES256');
+    const dataDir = await temporaryFolder(t);
+    const gateway = runCommand(t, ['serve'], {
+      PORT: '0',
+      DATA_DIR: dataDir,
+      DATABASE_URL: urlOf(await server.createDatabase()),
+      JWT_PUBLIC_KEY: pem.replaceAll('\n', '\\n'),
+    });
+    const url = await gateway.until(gatewayUrl);
+    t.match(gateway.stdout, 'Tokens are signed elsewhere');
+    await ready(url);
+    const exp = Math.floor(Date.now() / 1000) + 600;
+    const token = await sign({ sub: 'ada', role: 'admin', exp });
+    const headers = { authorization: `Bearer ${token}` };
+    t.same(await (await fetch(`${url}/v1/vms`, { headers })).json(), { vms: [], next: null });
+    t.same(await readdir(dataDir), []);
   });
 
   t.test('a schema it may not change and does not know is refused with 4', async (t) => {

@@ -9,6 +9,7 @@ import { createVerifier } from '../../src/auth/token.js';
 import { ExitCode, exitCodeOf, UsageError } from '../../src/cli/exit.js';
 import { tokenCommand } from '../../src/cli/token.js';
 import { ConfigError, loadConfig } from '../../src/config.js';
+import { keyPair } from '../helpers/key-pairs.js';
 
 const SECRET = 'a secret that only this test knows of';
 
@@ -74,6 +75,18 @@ t.test('without a secret on loopback, the one that the gateway keeps signs', asy
   t.strictSame(await readdir(DATA_DIR), ['jwt-secret']);
   const secret = (await readFile(join(DATA_DIR, 'jwt-secret'), 'utf8')).trim();
   t.match(await createVerifier([secret])(stdout.trim()), { ok: true });
+});
+
+t.test('with only a public key it says that none can be signed, and makes no secret', async (t) => {
+  const DATA_DIR = t.testdir({});
+  const env = { DATA_DIR, JWT_PUBLIC_KEY: keyPair('EdDSA').pem };
+  const { stdout, error } = await run('--role admin', env);
+  t.match(error, { message: /No token can be signed here: JWT_PUBLIC_KEY.*set JWT_SECRET/ });
+  t.equal(exitCodeOf(error), ExitCode.usage);
+  t.equal(stdout, '');
+  t.strictSame(await readdir(DATA_DIR), []);
+  const both = await run('--role admin', { ...env, JWT_SECRET: SECRET });
+  t.match(await createVerifier([SECRET])(both.stdout.trim()), { ok: true });
 });
 
 t.test(

@@ -123,6 +123,8 @@ t.test('it ends before it has begun', async (t) => {
     database: database.config,
     listenDatabase: database.config,
     jwtSecrets: ['x'.repeat(32)],
+    jwtPublicKeys: [],
+    allowedOrigins: [],
     trustProxy: false,
     requestsPerMinute: 1_000_000,
     dashboardColumns: [],

@@ -104,6 +104,35 @@ t.test('every hostname has its URL, over HTTP and as WebSocket', async (t) => {
   }
 });
 
+t.test('a hostname that looks like SQL is a hostname and nothing else', async (t) => {
+  const database = await createDatabase();
+  await database.query(
+    `INSERT INTO vms (hostname, status) VALUES ('vm-1', 'in-use'), ('vm-2', 'failed')`,
+  );
+  const before = await readTable(database);
+  const gateway = await startGateway(t, database);
+  for (const hostname of [
+    `x' OR 'a'='a`,
+    `x'; DELETE FROM vms; --`,
+    `'; UPDATE vms SET status = 'failed'; --`,
+    '$1',
+    `\\'; TRUNCATE vms; --`,
+    'vm-%',
+  ]) {
+    const path = vmPath(hostname);
+    t.same(await (await gateway.fetch(path, 'admin')).json(), vmNotFound, hostname);
+    const query = `?email=${encodeURIComponent(hostname)}&status=${encodeURIComponent(hostname)}`;
+    const found = await gateway.fetch(`/v1/vms${query}`, 'admin');
+    t.same(await found.json(), { vms: [], next: null });
+    const agent = await gateway.connect(path, 'agent', hostname);
+    t.match(await agent.nextOf('absent'), { hostname });
+    agent.send({ type: 'status', status: 'failed' });
+    t.match(await agent.nextOf('error'), { code: 'not_allowed' });
+    await agent.close();
+  }
+  t.same(await readTable(database), before);
+});
+
 const vmNotFound = {
   type: 'about:blank',
   title: 'Not Found',

@@ -48,6 +48,8 @@ export async function startGateway(
     database: database.config,
     listenDatabase: database.config,
     jwtSecrets: [SECRET],
+    jwtPublicKeys: [],
+    allowedOrigins: [],
     trustProxy: false,
     requestsPerMinute: 1_000_000,
     dashboardColumns: [],

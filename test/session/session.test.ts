@@ -193,6 +193,7 @@ t.test('a token of another identity, or a bad one, ends the session', async (t) 
     { ok: true, identity: identityOf('agent', 'vm-2') },
     { ok: true, identity: identityOf('admin', 'vm-1') },
     { ok: false, reason: 'expired' },
+    { ok: false, reason: 'not_yet_valid' },
     { ok: false, reason: 'invalid' },
   ] as const;
   for (const verified of others) {

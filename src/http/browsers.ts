@@ -1,0 +1,44 @@
+// What browsers are told: which sites may read answers (CORS), and that no answer is a page or belongs into one.
+
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import type { HttpServer } from './server.js';
+
+/** For how long a browser may remember what a site may send. */
+const PREFLIGHT_MAX_AGE_S = 600;
+
+/** JSON needs nothing of a browser. A route that serves a page says what it needs by its option `helmet`. */
+const NO_PAGE = {
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'none'"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+  },
+};
+
+/**
+ * Adds the headers to every route that follows.
+ * @param allowedOrigins sites besides the gateway's own, as browsers name them
+ */
+export function registerBrowserHeaders(
+  server: HttpServer,
+  allowedOrigins: readonly string[],
+): void {
+  server.register(helmet, {
+    contentSecurityPolicy: NO_PAGE,
+    // Says something of the whole host, and of hosts below it: for the proxy that ends TLS to say.
+    strictTransportSecurity: false,
+  });
+  if (allowedOrigins.length === 0) return;
+  server.register(cors, {
+    origin: [...allowedOrigins],
+    methods: ['GET', 'PUT', 'PATCH', 'POST', 'DELETE'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'If-Match'],
+    exposedHeaders: ['ETag', 'Link', 'Retry-After', 'WWW-Authenticate'],
+    maxAge: PREFLIGHT_MAX_AGE_S,
+    // The strict answer to an OPTIONS that is no preflight is plain text, and no problem.
+    strictPreflight: false,
+  });
+}

@@ -1,0 +1,18 @@
+// What the document says of threats is shown by tests that are there.
+
+import { access, readFile } from 'node:fs/promises';
+import t from 'tap';
+
+const readme = await readFile('src/auth/README.md', 'utf8');
+
+t.test('every threat names the tests that show what stops it', async (t) => {
+  const section = readme.split('\n## Threats\n')[1]?.split('\n## ')[0] ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('|'));
+  t.ok(rows.length > 20, 'the table was found');
+  for (const row of rows.slice(2)) {
+    const [attempt = '', , tests = ''] = row.split('|').slice(1, -1);
+    const names = [...tests.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+    t.ok(names.length > 0, attempt.trim());
+    for (const name of names) await t.resolves(access(`test/${name}`), name);
+  }
+});
