@@ -4,11 +4,9 @@
 //   a gap, or doubt: resync reads the table ─▶ truth
 
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import websocket from '@fastify/websocket';
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import type { WebSocket } from 'ws';
 import { createVerifier } from './auth/token.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
 import { createPool } from './database/pool.js';
@@ -20,15 +18,20 @@ import { Resync } from './feed/resync.js';
 import { Truth } from './feed/truth.js';
 import { Fleet } from './fleet/fleet.js';
 import { createAllow } from './http/access.js';
+import { createAdmit } from './http/admission.js';
+import { capacityOf, openFilesLimit } from './http/capacity.js';
+import { Connections } from './http/connections.js';
+import { Draining } from './http/drain.js';
 import { registerHealth } from './http/health.js';
 import { createRequests } from './http/requests.js';
 import { createServer, type TrustProxy } from './http/server.js';
 import { registerVms } from './http/vms.js';
-import { WEBSOCKET_OPTIONS } from './http/websocket.js';
+import { isTooLarge, WEBSOCKET_OPTIONS } from './http/websocket.js';
 import { Hub } from './hub/hub.js';
 import { createRowText } from './hub/views.js';
-import { CLOSE } from './protocol/close-codes.js';
 import { DASHBOARD_COLUMNS } from './protocol/row.js';
+import { Places, type SocketLimits } from './session/places.js';
+import type { OnRefusal } from './session/refusals.js';
 import { Sessions } from './session/sessions.js';
 import { paceFlushes } from './timers.js';
 
@@ -41,6 +44,12 @@ export interface AppOptions {
   readonly trustProxy: TrustProxy;
   /** Columns a dashboard sees beside the protocol's. */
   readonly dashboardColumns: readonly string[];
+  /** How many sockets there may be; fewer where the process may not open as many files. */
+  readonly socketLimits: SocketLimits;
+  /** How long the sockets may take to be told to come back elsewhere when the gateway ends. */
+  readonly drainMs: number;
+  /** Told of whatever is turned away because it is too much. */
+  readonly onRefusal?: OnRefusal;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
 }
@@ -70,6 +79,12 @@ const TIMING: Timing = {
   fullReadIntervalMs: 60_000,
   goodbyeMs: 1_000,
 };
+
+/**
+ * How many connections may wait to be accepted: Node's 511 overflow when thousands come back at once, and each that is
+ * dropped tries again a second later. The system allows as many as `net.core.somaxconn` says, usually 4,096.
+ */
+const BACKLOG = 4_096;
 
 /** How many deletions a client may miss and still resume. */
 const MAX_DELETIONS = 10_000;
@@ -156,32 +171,48 @@ export function createApp(options: AppOptions) {
     },
   );
 
+  const onRefusal: OnRefusal = (reason) => {
+    log.debug({ reason }, 'refused');
+    options.onRefusal?.(reason);
+  };
+  const capacity = capacityOf(openFilesLimit(), options.socketLimits.total);
+  if (capacity.sockets < options.socketLimits.total)
+    log.warn(capacity, 'the limit of open files allows fewer sockets than configured');
+  const places = new Places({ ...options.socketLimits, total: capacity.sockets });
   const sessions = new Sessions();
   const verify = createVerifier(options.jwtSecrets);
   const allow = createAllow(verify);
   const server = createServer(log, options.trustProxy);
+  const connections = new Connections(server.server, capacity.connections, onRefusal);
+  const draining = new Draining(sessions, connections, onRefusal);
   server.register(websocket, {
     options: WEBSOCKET_OPTIONS,
     // ws closes a socket that breaks the protocol with the right code by itself.
-    errorHandler: (err) => log.debug({ err }, 'a socket failed'),
+    errorHandler: (err) => {
+      if (isTooLarge(err)) onRefusal('message_too_large');
+      log.debug({ err }, 'a socket failed');
+    },
     preClose: (done) => {
-      sessions.closeAll(CLOSE.restart);
-      waitUntilEmpty(server.websocketServer.clients, timing.goodbyeMs).then(() => done(), done);
+      connections.end();
+      done();
     },
   });
   server.after(() => {
+    server.addHook('onRequest', draining.refuse);
     registerHealth(server, () => (resync.live ? undefined : trouble));
     registerVms(server, {
       pool,
       hub,
       sessions,
       allow,
+      admit: createAdmit(places, onRefusal),
       dashboardColumns,
       isLoaded: () => resync.loaded,
       settings: {
         gateway,
         heartbeatMs: timing.pingIntervalMs,
         requests: createRequests(pool, verify, log),
+        onRefusal,
         onBug: (err) => log.error({ err }, 'a request of a session failed'),
       },
     });
@@ -189,6 +220,7 @@ export function createApp(options: AppOptions) {
   let sweep: NodeJS.Timeout | undefined;
   let ended: Promise<void> | undefined;
   const end = async (): Promise<void> => {
+    await draining.run(options.drainMs, timing.goodbyeMs);
     clearInterval(sweep);
     await server.close();
     heartbeat.stop();
@@ -200,7 +232,8 @@ export function createApp(options: AppOptions) {
   return {
     /** Serves HTTP at once, and says so; the feed follows when `startFeed` is called. */
     async listen(host: string, port: number): Promise<string> {
-      const url = await server.listen({ host, port });
+      if (ended !== undefined) throw new Error('the gateway has been closed');
+      const url = await server.listen({ host, port, backlog: BACKLOG });
       const runSweep = (): void => sessions.sweep(performance.now(), Date.now());
       if (ended === undefined) sweep = setInterval(runSweep, timing.sweepIntervalMs);
       return url;
@@ -216,13 +249,6 @@ export function createApp(options: AppOptions) {
     /** Tells the sockets to come back elsewhere and ends everything. Safe to call at any time, and again. */
     close: (): Promise<void> => (ended ??= end()),
   };
-}
-
-/** Resolves when all sockets are gone, and sees to it that they are within the given time. */
-async function waitUntilEmpty(clients: ReadonlySet<WebSocket>, withinMs: number): Promise<void> {
-  const untilMs = performance.now() + withinMs;
-  while (clients.size > 0 && performance.now() < untilMs) await sleep(10);
-  for (const client of clients) client.terminate();
 }
 
 const HEARTBEAT_MISSED = new Error('no heartbeat arrived');

@@ -33,6 +33,12 @@ export interface Config {
   readonly jwtSecrets: readonly string[];
   /** As Fastify's option of this name takes it. */
   readonly trustProxy: TrustProxy;
+  readonly socketLimits: {
+    readonly total: number;
+    readonly perAddress: number;
+    readonly perIdentity: number;
+  };
+  readonly drainMs: number;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly migrate: Environment['MIGRATE'];
   /** Columns that dashboards see besides the protocol's. */
@@ -62,6 +68,12 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       (secret) => secret !== undefined,
     ),
     trustProxy: parseTrustProxy(environment.TRUST_PROXY) ?? false,
+    socketLimits: {
+      total: environment.MAX_SOCKETS,
+      perAddress: environment.MAX_SOCKETS_PER_ADDRESS,
+      perIdentity: environment.MAX_SOCKETS_PER_IDENTITY,
+    },
+    drainMs: environment.DRAIN_SECONDS * 1_000,
     logLevel: environment.LOG_LEVEL,
     migrate: environment.MIGRATE,
     dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],

@@ -20,9 +20,14 @@ export function sendProblem(
   code: string,
   detail: string,
 ): FastifyReply {
-  const title = STATUS_CODES[status] ?? 'Error';
   return reply
     .code(status)
     .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title, status, code, detail }));
+    .send(problemText(status, code, detail));
+}
+
+/** The body of a problem. */
+export function problemText(status: number, code: string, detail: string): string {
+  const title = STATUS_CODES[status] ?? 'Error';
+  return JSON.stringify({ type: 'about:blank', title, status, code, detail });
 }

@@ -8,10 +8,21 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { answerClientError } from './client-error.js';
 import { sendProblem } from './problem.js';
 
 /** A hostname of 255 characters, each percent-encoded from up to 4 bytes, and an escape. */
 const MAX_PARAM_LENGTH = 255 * 4 * 3 + 8;
+
+/**
+ * How long a request may take to arrive: its headers, and all of it. Generous for a slow link, and short for one who
+ * sends a byte now and then to hold a place.
+ */
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const CHECK_INTERVAL_MS = 1_000;
+/** How long a connection may rest while it is answered; an answer may be waited for by request for up to 60 s. */
+const IDLE_TIMEOUT_MS = 90_000;
 
 /** Whose forwarding headers to believe, as Fastify takes it. */
 export type TrustProxy = boolean | string | string[] | ((address: string, hop: number) => boolean);
@@ -26,11 +37,19 @@ export function createServer(log: FastifyBaseLogger, trustProxy: TrustProxy) {
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: answerErrorBeforeRouting,
     forceCloseConnections: true,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: IDLE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_INTERVAL_MS },
+    clientErrorHandler: answerClientError,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
     .setValidatorCompiler(TypeBoxValidatorCompiler)
     .withTypeProvider<TypeBoxTypeProvider>();
   server.setErrorHandler(answerError);
+  server.server.on('error', (err) => {
+    // One that comes before it listens is told to whoever called `listen`.
+    if (server.server.listening) log.error({ err }, 'a connection could not be accepted');
+  });
   server.setNotFoundHandler(
     (_request, reply) => void sendProblem(reply, 404, 'not_found', 'There is nothing at this URL.'),
   );

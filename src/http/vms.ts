@@ -17,6 +17,7 @@ import type { Sessions } from '../session/sessions.js';
 import type { Stream } from '../session/stream.js';
 import { VmStream } from '../session/vm-stream.js';
 import { hostnameOf, identityOf, type Allow } from './access.js';
+import type { Admit } from './admission.js';
 import { sendProblem } from './problem.js';
 import type { HttpServer } from './server.js';
 import { attach, WsSocket } from './websocket.js';
@@ -29,6 +30,7 @@ export interface VmRoutes {
   /** What a dashboard sees of a row. */
   readonly dashboardColumns: readonly string[];
   readonly allow: Allow;
+  readonly admit: Admit;
   /** Whether the fleet has been read: before that a socket has nothing to be told. */
   readonly isLoaded: () => boolean;
 }
@@ -48,7 +50,7 @@ const FleetQuery = Type.Object(
 );
 
 export function registerVms(server: HttpServer, routes: VmRoutes): void {
-  const { pool, hub, allow } = routes;
+  const { pool, hub, allow, admit } = routes;
   const shown = (request: FastifyRequest, row: string): string =>
     viewOf(identityOf(request).role) === 'full' ? row : project(row, routes.dashboardColumns);
 
@@ -57,7 +59,7 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
     url: FLEET_PATH,
     schema: { querystring: FleetQuery },
     preValidation: allow('watch-fleet'),
-    preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes)],
+    preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes), admit],
     handler: async (request, reply) => {
       const { status, email, limit = PAGE_LIMIT, after } = request.query;
       const page = await listVms(pool, { status, email, limit, after });
@@ -78,7 +80,7 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
     method: 'GET',
     url: `${FLEET_PATH}/:hostname`,
     preValidation: allow('watch-vm'),
-    preHandler: [checkHostname, upgradeOnlyWhenLoaded(routes)],
+    preHandler: [checkHostname, upgradeOnlyWhenLoaded(routes), admit],
     handler: async (request, reply) => {
       const found = await findVm(pool, hostnameOf(request) ?? '');
       if (found === undefined) {

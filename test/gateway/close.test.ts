@@ -124,6 +124,8 @@ t.test('it ends before it has begun', async (t) => {
     jwtSecrets: ['x'.repeat(32)],
     trustProxy: false,
     dashboardColumns: [],
+    socketLimits: { total: 1, perAddress: 1, perIdentity: 1 },
+    drainMs: 1_000,
     log: pino({ level: 'silent' }),
   });
   await app.close();

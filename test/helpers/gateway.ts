@@ -50,6 +50,8 @@ export async function startGateway(
     jwtSecrets: [SECRET],
     trustProxy: false,
     dashboardColumns: [],
+    socketLimits: { total: 10_000, perAddress: 10_000, perIdentity: 10_000 },
+    drainMs: 1_000,
     log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     ...options,
     timing: { ...TIMING, ...options.timing },
