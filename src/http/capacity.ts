@@ -3,9 +3,10 @@
 
 /** What is not a client: the pool, LISTEN, the listener, an embedded server's pipes, and Node's own. */
 const OTHER_FILES = 100;
-/** Connections that are no sockets: handshakes under way, health checks, requests. At least 16, else a twentieth. */
-const MIN_HTTP_CONNECTIONS = 16;
+/** Connections that are no sockets: handshakes under way, health checks, requests. A twentieth, within these. */
 const HTTP_SHARE = 0.05;
+const MIN_HTTP_CONNECTIONS = 16;
+const MAX_HTTP_CONNECTIONS = 1_000;
 
 export interface Capacity {
   /** Connections of all kinds. */
@@ -17,7 +18,8 @@ export interface Capacity {
 /** @param openFiles the limit (RLIMIT_NOFILE); Infinity where there is none. */
 export function capacityOf(openFiles: number, maxSockets: number): Capacity {
   const connections = openFiles - Math.min(OTHER_FILES, Math.floor(openFiles / 2));
-  const forHttp = Math.max(MIN_HTTP_CONNECTIONS, Math.ceil(connections * HTTP_SHARE));
+  const share = Math.ceil(connections * HTTP_SHARE);
+  const forHttp = Math.min(Math.max(share, MIN_HTTP_CONNECTIONS), MAX_HTTP_CONNECTIONS);
   return { connections, sockets: Math.min(maxSockets, connections - forHttp) };
 }
 

@@ -355,3 +355,27 @@ t.test('a socket that fails under a flush leaves the hub, and the others are tol
   t.strictSame([failing.socket.frames.length, failing.socket.afterClose], [1, 0]);
   t.equal(other.socket.frames.length, 2);
 });
+
+t.test('too many messages or Pings end the session, and are counted once', async (t) => {
+  const says: ((session: Session, nowMs: number) => void)[] = [
+    (session, nowMs) => session.alive(nowMs),
+    (session, nowMs) => session.receive('{"type":"ping"}', nowMs),
+    (session, nowMs) => session.receive('{"type":"what?"}', nowMs),
+  ];
+  for (const say of says) {
+    const { socket, session, refusals, stream } = setUp();
+    for (let n = 0; n < 100; n++) say(session, 0);
+    t.strictSame(socket.closes, []);
+    const answers = socket.frames.length;
+    for (let n = 0; n < 3; n++) say(session, 0);
+    t.strictSame([socket.closes, stream.stops], [[CLOSE.tooMany], 1]);
+    t.strictSame(refusals, ['too_many_messages']);
+    t.equal(socket.frames.length, answers, 'the one too many is not answered');
+  }
+});
+
+t.test('large messages end it sooner', async (t) => {
+  const { socket, session } = setUp();
+  for (let n = 0; n < 6; n++) session.receive(`"${'x'.repeat(16 * 1024 - 2)}"`, 0);
+  t.strictSame(socket.closes, [CLOSE.tooMany]);
+});
