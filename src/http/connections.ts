@@ -10,7 +10,6 @@ export class Connections {
   readonly #all = new Set<Socket>();
   /** Those with no request under way, half a request at most; the one that waits longest first. */
   readonly #waiting = new Set<Socket>();
-  #answering = 0;
   #ended = false;
 
   /** @param max how many there may be at any moment. */
@@ -32,9 +31,9 @@ export class Connections {
     server.on('error', () => this.#giveUpOne());
   }
 
-  /** How many requests are being answered; upgrades are none of them. */
-  get answering(): number {
-    return this.#answering;
+  /** Whether a request is under way, or a socket open or being opened. */
+  get busy(): boolean {
+    return this.#all.size > this.#waiting.size;
   }
 
   /** Ends all there are, and each that is still to come. */
@@ -59,9 +58,7 @@ export class Connections {
 
   #asked({ socket }: IncomingMessage, response: ServerResponse): void {
     this.#waiting.delete(socket);
-    this.#answering++;
     response.once('close', () => {
-      this.#answering--;
       if (!socket.destroyed) this.#waiting.add(socket);
     });
   }

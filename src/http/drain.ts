@@ -42,14 +42,14 @@ export class Draining {
    * @param goodbyeMs for those told last to say goodbye, and for answers under way.
    */
   async run(limitMs: number, goodbyeMs: number): Promise<void> {
-    const beginMs = performance.now();
-    this.#drain = new Drain(this.sessions, limitMs, beginMs);
-    while (!this.#drain.tick(performance.now())) await sleep(TICK_MS);
+    const drain = new Drain(this.sessions, limitMs, performance.now());
+    this.#drain = drain;
+    while (!drain.tick(performance.now())) await sleep(TICK_MS);
     const untilMs = performance.now() + goodbyeMs;
-    while (this.#isBusy() && performance.now() < untilMs) await sleep(TICK_MS);
-  }
-
-  #isBusy(): boolean {
-    return this.sessions.size > 0 || this.connections.answering > 0;
+    while (this.connections.busy && performance.now() < untilMs) {
+      await sleep(TICK_MS);
+      // An upgrade that was let in earlier may have become a socket since.
+      drain.tick(performance.now());
+    }
   }
 }
