@@ -177,7 +177,7 @@ export function createApp(options: AppOptions) {
   };
   const capacity = capacityOf(openFilesLimit(), options.socketLimits.total);
   if (capacity.sockets < options.socketLimits.total)
-    log.warn(capacity, 'the limit of open files allows fewer sockets than configured');
+    log.info(capacity, 'the limit of open files allows fewer sockets than configured');
   const places = new Places({ ...options.socketLimits, total: capacity.sockets });
   const sessions = new Sessions();
   const verify = createVerifier(options.jwtSecrets);
