@@ -219,6 +219,7 @@ export function createApp(options: AppOptions) {
   });
   let sweep: NodeJS.Timeout | undefined;
   let ended: Promise<void> | undefined;
+  const hasEnded = (): boolean => ended !== undefined;
   const end = async (): Promise<void> => {
     await draining.run(options.drainMs, timing.goodbyeMs);
     clearInterval(sweep);
@@ -232,16 +233,16 @@ export function createApp(options: AppOptions) {
   return {
     /** Serves HTTP at once, and says so; the feed follows when `startFeed` is called. */
     async listen(host: string, port: number): Promise<string> {
-      if (ended !== undefined) throw new Error('the gateway has been closed');
+      if (hasEnded()) throw new Error('the gateway has been closed');
       const url = await server.listen({ host, port, backlog: BACKLOG });
       const runSweep = (): void => sessions.sweep(performance.now(), Date.now());
-      if (ended === undefined) sweep = setInterval(runSweep, timing.sweepIntervalMs);
+      if (!hasEnded()) sweep = setInterval(runSweep, timing.sweepIntervalMs);
       return url;
     },
 
     /** Begins to listen to the database, whose schema must be there. */
     startFeed(): void {
-      if (ended !== undefined) return;
+      if (hasEnded()) return;
       resync.start();
       listener.start();
     },

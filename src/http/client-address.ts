@@ -21,9 +21,9 @@ export function clientOf(address: string): string | undefined {
 
 /** The eight groups, `::` written out (RFC 4291 §2.2). An IPv4 address at the end counts as one: it is never looked at. */
 function groupsOf(address: string): string[] {
-  const [head = '', tail] = address.split('::').map((part) => (part === '' ? [] : part.split(':')));
-  const before = [...head];
-  const after = [...(tail ?? [])];
+  const [before = [], after = []] = address
+    .split('::')
+    .map((part) => (part === '' ? [] : part.split(':')));
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
   return [...before, ...zeros, ...after].map((group) =>
     group.toLowerCase().replace(/^0+(?=.)/, ''),

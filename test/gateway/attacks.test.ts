@@ -120,7 +120,7 @@ t.test('dashboards that read nothing', async (t) => {
   const told = await attack(t, 'slow-readers');
   await until('they are connected', () => count(told(), '101') === 40);
   const note = 'x'.repeat(200);
-  for (let n = 0; n < 20; n++) await database.query('UPDATE vms SET email = $1', [note + n]);
+  for (let n = 0; n < 20; n++) await database.query('UPDATE vms SET email = $1', [`${note}${n}`]);
   await endure(t, () => true);
 });
 
