@@ -51,9 +51,14 @@ export class WsSocket implements Socket {
   }
 }
 
-/** Whether ws closed a socket because of a frame that was too large. */
+const TOO_LARGE: readonly unknown[] = [
+  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+  'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+];
+
+/** Whether ws closed a socket because of a message that was too large, or in too many parts. */
 export function isTooLarge(error: Error): boolean {
-  return 'code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+  return 'code' in error && TOO_LARGE.includes(error.code);
 }
 
 /** Hands the events of an upgraded socket to its session. To be called before anything is awaited. */

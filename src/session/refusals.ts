@@ -12,6 +12,7 @@ export const REFUSAL_REASONS = [
   'too_many_sockets_of_identity',
   'too_many_connections',
   'request_timeout',
+  'headers_too_large',
   'draining',
 ] as const;
 

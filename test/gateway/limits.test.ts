@@ -133,6 +133,7 @@ t.test('a flood', async (t) => {
   });
 
   t.test('of parts of one message ends it, whether frames or packets', async (t) => {
+    refusals.length = 0;
     const inFrames = await gateway.connect('/v1/vms', 'dashboard');
     for (let n = 0; n < 1_000; n++) inFrames.ws.send('', { fin: false });
     t.match(await inFrames.closed, { code: 1008 });
@@ -146,6 +147,7 @@ t.test('a flood', async (t) => {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     t.match(await inPackets.closed, { code: 1008 });
+    t.same(refusals, ['message_too_large', 'message_too_large']);
   });
 
   t.test('of bytes in one message ends it with 1009, counted', async (t) => {
@@ -174,7 +176,7 @@ t.test('headers that do not end are cut, and so is silence', async (t) => {
 });
 
 t.test('headers that are too large, and what is no HTTP, are problems', async (t) => {
-  const { gateway } = await limited(t, {});
+  const { gateway, refusals } = await limited(t, {});
   const asked = async (text: string): Promise<string> => {
     const socket = tcpTo(gateway.url);
     socket.write(text);
@@ -182,6 +184,7 @@ t.test('headers that are too large, and what is no HTTP, are problems', async (t
   };
   const large = await asked(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
   t.match(large, /^HTTP\/1\.1 431 [^]*"code":"headers_too_large"/);
+  t.same(refusals, ['headers_too_large']);
   const noHttp = await asked('\u0016\u0003\u0001 this is TLS\r\n\r\n');
   t.match(noHttp, /^HTTP\/1\.1 400 [^]*"code":"invalid_request"/);
 });
