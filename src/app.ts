@@ -5,11 +5,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import websocket from '@fastify/websocket';
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import type { WebSocket } from 'ws';
 import { createVerifier } from './auth/token.js';
 import type { PublicKey } from './config/public-key.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
@@ -27,6 +25,10 @@ import { registerChanges } from './http/changes.js';
 import { describeRoutes } from './http/document.js';
 import { registerEvents } from './http/events.js';
 import { registerBrowserHeaders } from './http/browsers.js';
+import { createAdmit } from './http/admission.js';
+import { capacityOf, openFilesLimit } from './http/capacity.js';
+import { Connections } from './http/connections.js';
+import { Draining } from './http/drain.js';
 import { registerHealth } from './http/health.js';
 import { collectMethods } from './http/methods.js';
 import { limitRates } from './http/rate-limit.js';
@@ -34,11 +36,12 @@ import { createRequests } from './http/requests.js';
 import { createServer, type TrustProxy } from './http/server.js';
 import { guardUpgrades } from './http/upgrades.js';
 import { registerVms } from './http/vms.js';
-import { WEBSOCKET_OPTIONS } from './http/websocket.js';
+import { isTooLarge, WEBSOCKET_OPTIONS } from './http/websocket.js';
 import { Hub } from './hub/hub.js';
 import { createRowText } from './hub/views.js';
-import { CLOSE } from './protocol/close-codes.js';
 import { DASHBOARD_COLUMNS } from './protocol/row.js';
+import { Places, type SocketLimits } from './session/places.js';
+import type { OnRefusal } from './session/refusals.js';
 import { Sessions } from './session/sessions.js';
 import { paceFlushes } from './timers.js';
 import { VERSION } from './version.js';
@@ -57,6 +60,12 @@ export interface AppOptions {
   readonly requestsPerMinute: number;
   /** Columns a dashboard sees beside the protocol's. */
   readonly dashboardColumns: readonly string[];
+  /** How many sockets there may be; fewer where the process may not open as many files. */
+  readonly socketLimits: SocketLimits;
+  /** How long the sockets may take to be told to come back elsewhere when the gateway ends. */
+  readonly drainMs: number;
+  /** Told of whatever is turned away because it is too much. */
+  readonly onRefusal?: OnRefusal;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
 }
@@ -86,6 +95,12 @@ const TIMING: Timing = {
   fullReadIntervalMs: 60_000,
   goodbyeMs: 1_000,
 };
+
+/**
+ * How many connections may wait to be accepted: Node's 511 overflow when thousands come back at once, and each that is
+ * dropped tries again a second later. The system allows as many as `net.core.somaxconn` says, usually 4,096.
+ */
+const BACKLOG = 4_096;
 
 /** How many deletions a client may miss and still resume. */
 const MAX_DELETIONS = 10_000;
@@ -172,25 +187,38 @@ export function createApp(options: AppOptions) {
     },
   );
 
+  const onRefusal: OnRefusal = (reason) => {
+    log.debug({ reason }, 'refused');
+    options.onRefusal?.(reason);
+  };
+  const capacity = capacityOf(openFilesLimit(), options.socketLimits.total);
+  if (capacity.sockets < options.socketLimits.total)
+    log.info(capacity, 'the limit of open files allows fewer sockets than configured');
+  const places = new Places({ ...options.socketLimits, total: capacity.sockets });
   const sessions = new Sessions();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // one for each request that waits
   const verify = createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]);
   const allow = createAllow(verify);
   const server = createServer(log, options.trustProxy);
+  const connections = new Connections(server.server, capacity.connections, onRefusal);
+  const draining = new Draining(sessions, connections, onRefusal);
   server.register(websocket, {
     options: WEBSOCKET_OPTIONS,
     // ws closes a socket that breaks the protocol with the right code by itself.
-    errorHandler: (err) => log.debug({ err }, 'a socket failed'),
+    errorHandler: (err) => {
+      if (isTooLarge(err)) onRefusal('message_too_large');
+      log.debug({ err }, 'a socket failed');
+    },
     preClose: (done) => {
-      ending.abort();
-      sessions.closeAll(CLOSE.restart);
-      waitUntilEmpty(server.websocketServer.clients, timing.goodbyeMs).then(() => done(), done);
+      connections.end();
+      done();
     },
   });
   guardUpgrades(server, options.allowedOrigins);
   registerBrowserHeaders(server, options.allowedOrigins);
   server.register(async (routes) => {
+    routes.addHook('onRequest', draining.refuse);
     await describeRoutes(routes, VERSION);
     const answerOtherMethods = collectMethods(routes);
     registerHealth(routes, () => (resync.live ? undefined : trouble));
@@ -200,6 +228,7 @@ export function createApp(options: AppOptions) {
       hub,
       sessions,
       allow,
+      admit: createAdmit(places, onRefusal),
       dashboardColumns,
       isLoaded: () => resync.loaded,
       ending: ending.signal,
@@ -207,6 +236,7 @@ export function createApp(options: AppOptions) {
         gateway,
         heartbeatMs: timing.pingIntervalMs,
         requests: createRequests(pool, verify, log),
+        onRefusal,
         onBug: (err) => log.error({ err }, 'a request of a session failed'),
       },
     });
@@ -217,8 +247,10 @@ export function createApp(options: AppOptions) {
   });
   let sweep: NodeJS.Timeout | undefined;
   let ended: Promise<void> | undefined;
-  const isEnded = (): boolean => ended !== undefined;
+  const hasEnded = (): boolean => ended !== undefined;
   const end = async (): Promise<void> => {
+    ending.abort();
+    await draining.run(options.drainMs, timing.goodbyeMs);
     clearInterval(sweep);
     await server.close();
     heartbeat.stop();
@@ -230,16 +262,16 @@ export function createApp(options: AppOptions) {
   return {
     /** Serves HTTP at once, and says so; the feed follows when `startFeed` is called. */
     async listen(host: string, port: number): Promise<string> {
-      if (isEnded()) throw new Error('the gateway has been closed');
-      const url = await server.listen({ host, port });
+      if (hasEnded()) throw new Error('the gateway has been closed');
+      const url = await server.listen({ host, port, backlog: BACKLOG });
       const runSweep = (): void => sessions.sweep(performance.now(), Date.now());
-      if (!isEnded()) sweep = setInterval(runSweep, timing.sweepIntervalMs);
+      if (!hasEnded()) sweep = setInterval(runSweep, timing.sweepIntervalMs);
       return url;
     },
 
     /** Begins to listen to the database, whose schema must be there. */
     startFeed(): void {
-      if (isEnded()) return;
+      if (hasEnded()) return;
       resync.start();
       listener.start();
     },
@@ -247,13 +279,6 @@ export function createApp(options: AppOptions) {
     /** Tells the sockets to come back elsewhere and ends everything. Safe to call at any time, and again. */
     close: (): Promise<void> => (ended ??= end()),
   };
-}
-
-/** Resolves when all sockets are gone, and sees to it that they are within the given time. */
-async function waitUntilEmpty(clients: ReadonlySet<WebSocket>, withinMs: number): Promise<void> {
-  const untilMs = performance.now() + withinMs;
-  while (clients.size > 0 && performance.now() < untilMs) await sleep(10);
-  for (const client of clients) client.terminate();
 }
 
 const HEARTBEAT_MISSED = new Error('no heartbeat arrived');

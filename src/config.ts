@@ -41,6 +41,12 @@ export interface Config {
   readonly trustProxy: TrustProxy;
   /** How often one identity may ask over HTTP. */
   readonly requestsPerMinute: number;
+  readonly socketLimits: {
+    readonly total: number;
+    readonly perAddress: number;
+    readonly perIdentity: number;
+  };
+  readonly drainMs: number;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly migrate: Environment['MIGRATE'];
   /** Columns that dashboards see besides the protocol's. */
@@ -75,6 +81,12 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     allowedOrigins: parseOrigins(environment.ALLOWED_ORIGINS) ?? [],
     trustProxy: parseTrustProxy(environment.TRUST_PROXY) ?? false,
     requestsPerMinute: environment.REQUESTS_PER_MINUTE,
+    socketLimits: {
+      total: environment.MAX_SOCKETS,
+      perAddress: environment.MAX_SOCKETS_PER_ADDRESS,
+      perIdentity: environment.MAX_SOCKETS_PER_IDENTITY,
+    },
+    drainMs: environment.DRAIN_SECONDS * 1_000,
     logLevel: environment.LOG_LEVEL,
     migrate: environment.MIGRATE,
     dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],

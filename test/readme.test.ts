@@ -3,6 +3,7 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import t from 'tap';
 import { VARIABLES } from '../src/config.js';
+import { REFUSAL_REASONS } from '../src/session/refusals.js';
 
 const readme = await readFile('README.md', 'utf8');
 
@@ -29,6 +30,11 @@ t.test(
     t.same(table('Configuration'), variables);
   },
 );
+
+t.test('every limit stands in the table by the name it is counted under', async (t) => {
+  const named = table('Limits and drain').map((cells) => cells.at(-1));
+  t.same(named.toSorted(), REFUSAL_REASONS.toSorted());
+});
 
 t.test('every dependency has its reason', async (t) => {
   const manifest = JSON.parse(await readFile('package.json', 'utf8')) as Record<string, object>;

@@ -5,8 +5,8 @@ import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { ExitCode, exitCodeOf, explain } from './exit.js';
 
-/** How long an orderly end may take; then the process ends anyway, with exit code 1. */
-const END_TIMEOUT_MS = 10_000;
+/** How long an orderly end may take after the drain; then the process ends anyway, with exit code 1. */
+const END_TIMEOUT_MS = 5_000;
 
 export interface Lifetime {
   /** Aborted when the end has begun. */
@@ -17,12 +17,12 @@ export interface Lifetime {
   readonly fail: (error: unknown) => void;
 }
 
-export function beginLifetime(log: Logger): Lifetime {
+export function beginLifetime(log: Logger, drainMs: number): Lifetime {
   const controller = new AbortController();
   const stops: (() => Promise<void>)[] = [];
   let failure: unknown;
   const grace = closeWithGrace(
-    { delay: END_TIMEOUT_MS, logger: false },
+    { delay: drainMs + END_TIMEOUT_MS, logger: false },
     async ({ err, signal }) => {
       if (err !== undefined) log.fatal({ err }, 'the gateway failed');
       else if (failure === undefined) log.info({ signal }, 'stopping');

@@ -31,7 +31,7 @@ export function serveCommand(): Command {
 /** From here on a signal ends the process, and so does a failure. */
 async function serve(config: Config, log: Logger): Promise<void> {
   const jwtSecrets = await resolveSecrets(config);
-  const lifetime = beginLifetime(log);
+  const lifetime = beginLifetime(log, config.drainMs);
   await start(config, jwtSecrets, lifetime, log).catch(lifetime.fail);
 }
 

@@ -46,7 +46,8 @@ async function judge(response: Response): Promise<Ending> {
   if (code >= 500) return { return: 'soon', reason, code, notBeforeMs };
   // The state of a VM without a row is 404, but its socket is opened: what refused it is over.
   if (response.ok || problem?.code === 'vm_not_found') {
-    const hint = 'answers HTTP, but no WebSocket was opened; does a proxy forward the upgrade?';
+    const hint =
+      'answers HTTP, but no WebSocket was opened; has it room for one more, and does a proxy forward the upgrade?';
     return { return: 'soon', reason: `the gateway ${hint}`, code };
   }
   if (problem === undefined || code === 429) return { return: 'later', reason, code, notBeforeMs };

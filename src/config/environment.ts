@@ -74,6 +74,15 @@ const oneOf = <const T extends readonly string[]>(
     }),
   );
 
+const Count = (fallback: number, description: string) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000,
+    default: fallback,
+    description,
+    expected: 'an integer from 1 to 1000000',
+  });
+
 /**
  * The variables. One with a default that is not optional always has a value. The defaults of
  * optional ones (`PG*`) hold where a database is named and no source says that part of it.
@@ -201,6 +210,21 @@ export const Environment = Type.Object({
     description:
       'How often one identity (role and `sub`) may ask over HTTP; upgrades are not counted.',
     expected: 'an integer from 1 to 1000000000',
+  }),
+  MAX_SOCKETS: Count(20_000, 'Sockets in all; fewer where the process may not open as many files.'),
+  MAX_SOCKETS_PER_ADDRESS: Count(
+    2_000,
+    'Sockets from one address (of IPv6, from one /64). Loopback is not counted.',
+  ),
+  MAX_SOCKETS_PER_IDENTITY: Count(500, 'Sockets of one role and sub, whatever tokens they bring.'),
+  DRAIN_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: 3_600,
+    default: 5,
+    description:
+      'How long the end may take to tell the sockets, one after the other, to come back elsewhere. ' +
+      'The process is gone at most 5 seconds later.',
+    expected: 'an integer from 0 to 3600',
   }),
   LOG_LEVEL: oneOf(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

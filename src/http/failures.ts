@@ -1,9 +1,8 @@
 // What becomes of a request that failed: a problem with its code, whoever refused it. What the database says of itself
 // goes to the log, and to nobody else.
 
-import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { PROBLEM_TYPE, PROBLEMS, problemText, sendProblem, type ProblemCode } from './problem.js';
+import { sendProblem, type ProblemCode } from './problem.js';
 
 /** What Fastify, its plugins and Node refuse by themselves, by status. */
 const REFUSED: Readonly<Record<number, ProblemCode>> = {
@@ -60,25 +59,6 @@ export function answerErrorBeforeRouting(
     reply.raw.once('finish', () => socket.destroySoon());
   answerError(error, request, reply);
 }
-
-/** What Node refuses before there is a request: bytes that are no HTTP, headers too large or too slow. */
-export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const code = BROKEN[error.code ?? ''] ?? 'invalid_request';
-  const body = problemText(code, PROBLEMS[code].when);
-  socket.end(
-    `HTTP/1.1 ${PROBLEMS[code].status} ${code}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
-}
-
-const BROKEN: Readonly<Record<string, ProblemCode>> = {
-  HPE_HEADER_OVERFLOW: 'headers_too_large',
-  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
-};
 
 function isDatabaseAway(error: FastifyError): boolean {
   return (

@@ -54,6 +54,16 @@ export const PROBLEMS = {
     when: 'The row is not the one in `If-Match`; `version` has its own.',
   },
   body_too_large: { status: 413, when: 'The body is larger than 64 KiB.' },
+  too_many_sockets_of_identity: {
+    status: 429,
+    when: 'The role and `sub` of the token have too many sockets open.',
+    retryAfter: 5,
+  },
+  too_many_sockets_of_address: {
+    status: 429,
+    when: 'The address has too many sockets open.',
+    retryAfter: 5,
+  },
   uri_too_long: { status: 414, when: 'A part of the URL is too long.' },
   unsupported_media_type: { status: 415, when: 'A body is JSON, and says so.' },
   rate_limited: {
@@ -62,6 +72,11 @@ export const PROBLEMS = {
   },
   headers_too_large: { status: 431, when: 'The headers take more than 16 KiB.' },
   internal_error: { status: 500, when: 'A defect of the gateway; its log says more.' },
+  too_many_sockets: {
+    status: 503,
+    when: 'There is no room for another socket.',
+    retryAfter: 5,
+  },
   not_ready: { status: 503, when: 'The gateway does not know the table yet.', retryAfter: 1 },
   draining: { status: 503, when: 'The gateway is about to end.', retryAfter: 1 },
   database_unavailable: { status: 503, when: 'The database does not answer.', retryAfter: 1 },

@@ -2,7 +2,8 @@
 
 import Fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { answerBrokenRequest, answerError, answerErrorBeforeRouting } from './failures.js';
+import { answerClientError } from './client-error.js';
+import { answerError, answerErrorBeforeRouting } from './failures.js';
 import { sendProblem } from './problem.js';
 
 /** A hostname of 255 characters, each percent-encoded from up to 4 bytes, and an escape. */
@@ -10,6 +11,15 @@ const MAX_PARAM_LENGTH = 255 * 4 * 3 + 8;
 
 /** Room for the longest command a person would write; what is larger is no request of ours. */
 const MAX_BODY_BYTES = 64 * 1024;
+/**
+ * How long a request may take to arrive: its headers, and all of it. Generous for a slow link, and short for one who
+ * sends a byte now and then to hold a place.
+ */
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const CHECK_INTERVAL_MS = 1_000;
+/** How long a connection may rest while it is answered; an answer may be waited for by request for up to 60 s. */
+const IDLE_TIMEOUT_MS = 90_000;
 
 /** Whose forwarding headers to believe, as Fastify takes it. */
 export type TrustProxy = boolean | string | string[] | ((address: string, hop: number) => boolean);
@@ -23,9 +33,12 @@ export function createServer(log: FastifyBaseLogger, trustProxy: TrustProxy) {
     // Who asked for what is the business of a proxy's log; here it would drown what matters.
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: answerErrorBeforeRouting,
-    clientErrorHandler: answerBrokenRequest,
     forceCloseConnections: true,
     bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: IDLE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_INTERVAL_MS },
+    clientErrorHandler: answerClientError,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
     .setValidatorCompiler(TypeBoxValidatorCompiler)
@@ -34,6 +47,10 @@ export function createServer(log: FastifyBaseLogger, trustProxy: TrustProxy) {
     .withTypeProvider<TypeBoxTypeProvider>();
   server.removeContentTypeParser('text/plain');
   server.setErrorHandler(answerError);
+  server.server.on('error', (err) => {
+    // One that comes before it listens is told to whoever called `listen`.
+    if (server.server.listening) log.error({ err }, 'a connection could not be accepted');
+  });
   server.setNotFoundHandler(
     (_request, reply) => void sendProblem(reply, 'not_found', 'There is nothing at this URL.'),
   );

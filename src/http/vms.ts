@@ -17,6 +17,7 @@ import type { Sessions } from '../session/sessions.js';
 import type { Stream } from '../session/stream.js';
 import { VmStream } from '../session/vm-stream.js';
 import { checkHostname, hostnameOf, identityOf, type Allow } from './access.js';
+import type { Admit } from './admission.js';
 import { sendPage, sendVm } from './answers.js';
 import { formatPosition, parsePosition } from './position.js';
 import { sendProblem } from './problem.js';
@@ -41,6 +42,7 @@ export interface VmRoutes {
   /** What a dashboard sees of a row. */
   readonly dashboardColumns: readonly string[];
   readonly allow: Allow;
+  readonly admit: Admit;
   /** Whether the fleet has been read: before that a socket has nothing to be told. */
   readonly isLoaded: () => boolean;
   /** Aborted when the gateway begins to end. */
@@ -50,7 +52,7 @@ export interface VmRoutes {
 const NO_VM = 'There is no VM of this hostname.';
 
 export function registerVms(server: HttpServer, routes: VmRoutes): void {
-  const { pool, hub, allow } = routes;
+  const { pool, hub, allow, admit } = routes;
   const shown = (request: FastifyRequest, row: string): string =>
     viewOf(identityOf(request).role) === 'full' ? row : project(row, routes.dashboardColumns);
 
@@ -65,7 +67,7 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
       response: { 200: VmPageAnswer, ...problems('invalid_cursor', 'not_ready') },
     },
     preValidation: allow('watch-fleet'),
-    preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes)],
+    preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes), admit],
     handler: async (request, reply) => {
       const { status, email, sort = 'id', limit = PAGE_LIMIT, after: text } = request.query;
       const after = text === undefined ? undefined : parsePosition(text, sort);
@@ -101,7 +103,7 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
       },
     },
     preValidation: allow('watch-vm'),
-    preHandler: [checkHostname, upgradeOnlyWhenLoaded(routes)],
+    preHandler: [checkHostname, upgradeOnlyWhenLoaded(routes), admit],
     handler: async (request, reply) => {
       const { wait, version = 0 } = request.query;
       if (wait !== undefined) return answerWhenChanged(request, reply, wait, version);

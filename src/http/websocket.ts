@@ -3,13 +3,15 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from '@fastify/websocket';
 import type { Frame } from '../hub/hub.js';
-import type { CloseCode } from '../protocol/close-codes.js';
+import { CLOSE, type CloseCode } from '../protocol/close-codes.js';
 import { SUBPROTOCOL } from '../protocol/messages.js';
 import type { Session } from '../session/session.js';
 import type { Socket } from '../session/socket.js';
 
 /** Client messages are small; a token renewal is the largest. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
+/** In how many parts a message may come, as frames or as packets: 16 KiB are 31 packets of the smallest usual size. */
+const MAX_PARTS = 64;
 /** How long a peer has to answer a close before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 3_000;
 
@@ -17,6 +19,9 @@ const CLOSE_TIMEOUT_MS = 3_000;
 export const WEBSOCKET_OPTIONS = {
   maxPayload: MAX_MESSAGE_BYTES,
   closeTimeout: CLOSE_TIMEOUT_MS,
+  // A part costs hundreds of bytes until its message is whole, however small it is: by default ws keeps 16,384.
+  maxFragments: MAX_PARTS,
+  maxBufferedChunks: MAX_PARTS,
   // Answered by hand: the automatic Pongs of a client that pings and never reads would pile up without end.
   autoPong: false,
   perMessageDeflate: false,
@@ -39,9 +44,21 @@ export class WsSocket implements Socket {
     if (this.ws.readyState === this.ws.OPEN) this.ws.ping();
   }
 
-  close({ code, reason }: CloseCode): void {
-    this.ws.close(code, reason);
+  close(close: CloseCode): void {
+    this.ws.close(close.code, close.reason);
+    // Whoever says too much is not listened to any longer: to read it cost more than to answer it.
+    if (close === CLOSE.tooMany) this.ws.pause();
   }
+}
+
+const TOO_LARGE: readonly unknown[] = [
+  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+  'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+];
+
+/** Whether ws closed a socket because of a message that was too large, or in too many parts. */
+export function isTooLarge(error: Error): boolean {
+  return 'code' in error && TOO_LARGE.includes(error.code);
 }
 
 /** Hands the events of an upgraded socket to its session. To be called before anything is awaited. */

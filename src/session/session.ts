@@ -7,6 +7,8 @@ import { CLOSE, type CloseCode } from '../protocol/close-codes.js';
 import { errorFrame, PONG_FRAME, welcomeFrame } from '../protocol/frames.js';
 import type { ClientMessage } from '../protocol/messages.js';
 import { parseClientFrame } from '../protocol/parse.js';
+import { MessageBudget } from './message-budget.js';
+import type { OnRefusal, RefusalReason } from './refusals.js';
 import type { Refusal, Requests } from './requests.js';
 import { hasRoom, type Socket } from './socket.js';
 import type { Stream } from './stream.js';
@@ -17,6 +19,7 @@ export interface SessionSettings {
   readonly gateway: string;
   readonly heartbeatMs: number;
   readonly requests: Requests;
+  readonly onRefusal: OnRefusal;
   /** Told of what should never happen. */
   readonly onBug: (error: unknown) => void;
 }
@@ -33,6 +36,7 @@ export class Session {
   /** When the peer last had read all it was sent, or was owed nothing more. */
   #lastProgressMs: number;
   #nextPingMs: number;
+  readonly #budget: MessageBudget;
 
   constructor(
     private readonly socket: Socket,
@@ -44,12 +48,18 @@ export class Session {
     this.#identity = identity;
     this.#lastSignMs = nowMs;
     this.#lastProgressMs = nowMs;
+    this.#budget = new MessageBudget(nowMs);
     // Somewhere within the first interval, so that sockets that came together are not pinged together.
     this.#nextPingMs = nowMs + Math.random() * settings.heartbeatMs;
   }
 
   get identity(): Identity {
     return this.#identity;
+  }
+
+  /** What waits to be read by the client; nothing once the session has ended. */
+  get unsentBytes(): number {
+    return this.#closed ? 0 : this.socket.bufferedAmount;
   }
 
   /** Welcomes the client and tells it the current state. */
@@ -60,8 +70,8 @@ export class Session {
 
   /** A message of the client's; `text` is undefined when it was binary. */
   receive(text: string | undefined, nowMs: number): void {
+    this.alive(nowMs, text?.length);
     if (this.#closed) return;
-    this.#lastSignMs = nowMs;
     if (text === undefined) {
       this.close(CLOSE.badFrame);
       return;
@@ -72,9 +82,11 @@ export class Session {
     else this.#handle(frame.message);
   }
 
-  /** A Ping or Pong of the client's. */
-  alive(nowMs: number): void {
+  /** A sign of life: a Ping or Pong of the client's, or a message of so many bytes. Too many of them end the session. */
+  alive(nowMs: number, bytes = 0): void {
+    if (this.#closed) return;
     this.#lastSignMs = nowMs;
+    if (!this.#budget.pay(bytes, nowMs)) this.refuse('too_many_messages', CLOSE.tooMany);
   }
 
   /** The socket's buffer has emptied. */
@@ -97,6 +109,12 @@ export class Session {
     else if (nowMs - Math.min(this.#lastSignMs, this.#lastProgressMs) > patienceMs)
       this.close(CLOSE.silent);
     else if (nowMs >= this.#nextPingMs) this.#ping(nowMs);
+  }
+
+  /** Ends the session because it is too much, and has that counted. */
+  refuse(reason: RefusalReason, close: CloseCode): void {
+    if (!this.#closed) this.settings.onRefusal(reason);
+    this.close(close);
   }
 
   /** Ends the session: nothing more is told. */
@@ -152,7 +170,7 @@ export class Session {
 
   #ask(request: () => Promise<Refusal | undefined>): void {
     if (this.#unanswered >= MAX_UNANSWERED) {
-      this.close(CLOSE.tooMany);
+      this.refuse('too_many_requests', CLOSE.tooMany);
       return;
     }
     this.#unanswered++;

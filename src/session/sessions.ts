@@ -1,7 +1,14 @@
-// All sessions of this gateway: the sweep over them, the newer agent that replaces an older one, and the end of all.
+// All sessions of this gateway: the sweep over them, what they may hold together, the newer agent that replaces an
+// older one, and the end of all.
 
 import { CLOSE, type CloseCode } from '../protocol/close-codes.js';
 import type { Session } from './session.js';
+
+/**
+ * How much all sockets together may hold unsent: a thousand full shares. Beyond it those who hold most are told to come
+ * back later, because 20,000 readers that read nothing could otherwise keep 5 GB.
+ */
+const MAX_UNSENT_BYTES_IN_ALL = 256 * 1024 * 1024;
 
 export class Sessions {
   readonly #all = new Set<Session>();
@@ -10,6 +17,10 @@ export class Sessions {
 
   get size(): number {
     return this.#all.size;
+  }
+
+  all(): readonly Session[] {
+    return [...this.#all];
   }
 
   add(session: Session): void {
@@ -28,7 +39,23 @@ export class Sessions {
 
   /** See `Session.sweep`. */
   sweep(nowMs: number, epochMs: number): void {
-    for (const session of this.#all) session.sweep(nowMs, epochMs);
+    let unsentBytes = 0;
+    for (const session of this.#all) {
+      session.sweep(nowMs, epochMs);
+      unsentBytes += session.unsentBytes;
+    }
+    if (unsentBytes > MAX_UNSENT_BYTES_IN_ALL) this.#shed(unsentBytes - MAX_UNSENT_BYTES_IN_ALL);
+  }
+
+  /** Ends the sessions that hold most unsent, until so many bytes less are held. */
+  #shed(bytes: number): void {
+    const slowestFirst = this.all().toSorted((a, b) => b.unsentBytes - a.unsentBytes);
+    let left = bytes;
+    for (const session of slowestFirst) {
+      if (left <= 0) return;
+      left -= session.unsentBytes;
+      session.refuse('overloaded', CLOSE.overloaded);
+    }
   }
 
   closeAll(close: CloseCode): void {

@@ -3,9 +3,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
+import { loadConfig } from '../../src/config.js';
 import { DASHBOARD_COLUMNS } from '../../src/protocol/row.js';
 import { BENCH_SECRET } from './secret.js';
 
+const { socketLimits, drainMs } = loadConfig({});
 const app = createApp({
   database: {},
   listenDatabase: {},
@@ -15,6 +17,8 @@ const app = createApp({
   trustProxy: false,
   requestsPerMinute: 1_000_000_000,
   dashboardColumns: DASHBOARD_COLUMNS,
+  socketLimits,
+  drainMs,
   log: pino({ level: 'warn' }, pino.destination(2)),
 });
 const url = await app.listen('127.0.0.1', 0);

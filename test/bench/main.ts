@@ -12,8 +12,8 @@ import { endProcesses } from './rpc.js';
 import { runPass, type Bench, type PassResult } from './pass.js';
 import { reportText } from './report.js';
 import { seed } from './rows.js';
-import { SCENARIOS, type Scenario } from './scenarios.js';
-import { CONTENDERS, type Contender } from './servers.js';
+import { contendersOf, SCENARIOS, type Scenario } from './scenarios.js';
+import type { Contender } from './servers.js';
 import { faultsOf, mergeRounds } from './verdict.js';
 
 /** A process opens some files beside its sockets. */
@@ -142,7 +142,7 @@ async function runScenario(bench: Bench, scenario: Scenario): Promise<number> {
 /** Every contender's rounds, in turn there and back, so that what changes on the machine meanwhile meets all. */
 async function passes(bench: Bench, scenario: Scenario): Promise<PassResult[]> {
   const { load } = scenario;
-  const contenders = CONTENDERS.filter((name) => name !== 'floor' || load.kind !== 'none');
+  const contenders = contendersOf(scenario);
   const rounds = new Map<Contender, PassResult[]>();
   for (let round = 0; round < (load.kind === 'pace' ? load.rounds : 1); round++) {
     const order = round % 2 === 0 ? contenders : contenders.toReversed();

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import type { AttackersHandlers } from './attackers.js';
 import { Crowd } from './crowd.js';
 import type { ObserverReport } from './observer.js';
 import { Remote } from './rpc.js';
@@ -55,12 +56,15 @@ export async function runPass(
   const crowd = new Crowd(bench.pathOf('clients'), scenario, { env: bench.env });
   const writer = Remote.start<WriterHandlers>(bench.pathOf('writer'), { env: bench.env });
   let server: Server | undefined;
+  let attackers: Remote<AttackersHandlers> | undefined;
   try {
     // Dead rows would slow the passes that come later.
     await bench.client.query('VACUUM ANALYZE vms');
     if (contender !== 'floor') server = await Server.start(contender, bench, scenario.name);
-    return await new Pass(bench, scenario, contender, crowd, writer, server).run();
+    if (contender === 'attacked') attackers = Remote.start(bench.pathOf('attackers'));
+    return await new Pass(bench, scenario, contender, crowd, writer, server, attackers).run();
   } finally {
+    await attackers?.stop();
     await Promise.all([crowd.stop(), writer.stop(), server?.stop()]);
   }
 }
@@ -79,14 +83,16 @@ class Pass {
     private readonly crowd: Crowd,
     private readonly writer: Remote<WriterHandlers>,
     private readonly server: Server | undefined,
+    private readonly attackers: Remote<AttackersHandlers> | undefined,
   ) {}
 
   async run(): Promise<PassResult> {
-    if (this.contender !== 'gateway') {
+    if (!this.#tellsState) {
       this.#sinceVersion = Math.max(...(await readTable(this.bench.client)).versions);
     }
     const socketCost = await this.#connect();
     await this.writer.call('connect');
+    if (this.server !== undefined) await this.attackers?.call('attack', { url: this.server.url });
     const paced = await this.#change(this.scenario.load);
     return {
       contender: this.contender,
@@ -100,13 +106,17 @@ class Pass {
     };
   }
 
+  get #tellsState(): boolean {
+    return this.contender === 'gateway' || this.contender === 'attacked';
+  }
+
   async #connect(): Promise<SocketCost | undefined> {
-    const { crowd, server, scenario, contender } = this;
+    const { crowd, server, scenario } = this;
     if (server === undefined) {
       await crowd.listen();
       return undefined;
     }
-    const endpoint = { url: server.url, tellsState: contender === 'gateway' };
+    const endpoint = { url: server.url, tellsState: this.#tellsState };
     if (scenario.load.kind === 'none') {
       await crowd.warmUp(endpoint, WARM_UP_SOCKETS);
       return await this.#costOf(server, () => crowd.connect(endpoint));

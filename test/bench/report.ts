@@ -82,26 +82,30 @@ export function reportText(scenario: Scenario, results: readonly PassResult[]): 
   const lines = [
     ['', ...columns.map(({ title }) => title)],
     ...results.map(line),
-    ...ratioLine(columns, results, 'floor'),
-    ...ratioLine(columns, results, 'naive'),
+    ...ratioLine(columns, results, 'gateway', 'floor'),
+    ...ratioLine(columns, results, 'gateway', 'naive'),
+    ...ratioLine(columns, results, 'attacked', 'gateway'),
   ];
   return [heading, '', ...markdownTable(lines), '', ...notes(results)].join('\n');
 }
 
-/** The gateway's figures over another's. */
+/** The figures of one over another's. */
 function ratioLine(
   columns: readonly Column[],
   results: readonly PassResult[],
+  one: Contender,
   other: Contender,
 ): string[][] {
-  const gateway = results.find(({ contender }) => contender === 'gateway');
-  const compared = results.find(({ contender }) => contender === other);
-  if (gateway === undefined || compared === undefined) return [];
+  const [ours, theirs] = [one, other].map((name) =>
+    results.find(({ contender }) => contender === name),
+  );
+  if (ours === undefined || theirs === undefined) return [];
   const ratios = columns.map(({ of }) => {
-    const [ours, theirs] = [of(gateway), of(compared)];
-    return ours === undefined || theirs === undefined ? '' : `× ${(ours / theirs).toFixed(2)}`;
+    const [figure, compared] = [of(ours), of(theirs)];
+    if (figure === undefined || compared === undefined) return '';
+    return `× ${(figure / compared).toFixed(2)}`;
   });
-  return [[`gateway / ${other}`, ...ratios]];
+  return [[`${one} / ${other}`, ...ratios]];
 }
 
 /** What bounds the figures: how far the writer itself was late, and what dashboards were spared. */

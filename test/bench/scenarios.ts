@@ -1,4 +1,6 @@
-// What is measured: how many watch, how many rows there are, and what changes.
+// What is measured: how many watch, how many rows there are, what changes, and who is compared.
+
+import { CONTENDERS, type Contender } from './servers.js';
 
 export interface Scenario {
   readonly name: string;
@@ -6,6 +8,8 @@ export interface Scenario {
   readonly dashboards: number;
   readonly rows: number;
   readonly load: Load;
+  /** By default those that can do it of all but `attacked`. */
+  readonly contenders?: readonly Contender[];
 }
 
 export type Load =
@@ -39,7 +43,17 @@ export const SCENARIOS: readonly Scenario[] = [
     ...{ name: 'burst', agents: 300, dashboards: 20, rows: 10_000 },
     load: { kind: 'bursts', count: 5 },
   },
+  {
+    ...{ name: 'attack', agents: 300, dashboards: 20, rows: 300 },
+    load: { kind: 'pace', perSecond: 500, durationMs: 4_000, rounds: 4 },
+    contenders: ['gateway', 'attacked'],
+  },
 ];
+
+/** Who is measured; a socket that only waits has no floor. */
+export function contendersOf({ contenders = CONTENDERS, load }: Scenario): readonly Contender[] {
+  return contenders.filter((name) => name !== 'floor' || load.kind !== 'none');
+}
 
 /** In words, for the table's heading. */
 export function describe({ agents, dashboards, rows, load }: Scenario): string {

@@ -4,7 +4,8 @@ import type { MemorySample, ProbeHandlers } from './probe.js';
 import { Remote, type StartOptions } from './rpc.js';
 
 export const CONTENDERS = ['floor', 'naive', 'gateway'] as const;
-export type Contender = (typeof CONTENDERS)[number];
+/** `attacked` is the gateway too, while others mean it harm. */
+export type Contender = (typeof CONTENDERS)[number] | 'attacked';
 
 /** What servers are started from. */
 export interface Workshop {
@@ -16,7 +17,7 @@ export interface Workshop {
   readonly profileDir: string | undefined;
 }
 
-const MODULES = { naive: 'naive-bridge', gateway: 'gateway' } as const;
+const MODULES = { naive: 'naive-bridge', gateway: 'gateway', attacked: 'gateway' } as const;
 
 export class Server {
   private constructor(

@@ -128,6 +128,8 @@ t.test('it ends before it has begun', async (t) => {
     trustProxy: false,
     requestsPerMinute: 1_000_000,
     dashboardColumns: [],
+    socketLimits: { total: 1, perAddress: 1, perIdentity: 1 },
+    drainMs: 1_000,
     log: pino({ level: 'silent' }),
   });
   await app.close();

@@ -25,7 +25,12 @@ export interface TestGateway {
   /** A token of this role; an agent's `sub` is its hostname. */
   token(role: Role, sub?: string): Promise<string>;
   /** A socket at the path, once it is open. */
-  connect(path: string, role: Role, sub?: string): Promise<RawClient>;
+  connect(
+    path: string,
+    role: Role,
+    sub?: string,
+    headers?: Record<string, string>,
+  ): Promise<RawClient>;
   /** An answer over HTTP. */
   fetch(path: string, role?: Role, sub?: string): Promise<Response>;
   /** Resolves when `/health/ready` says so. */
@@ -53,6 +58,8 @@ export async function startGateway(
     trustProxy: false,
     requestsPerMinute: 1_000_000,
     dashboardColumns: [],
+    socketLimits: { total: 10_000, perAddress: 10_000, perIdentity: 10_000 },
+    drainMs: 1_000,
     log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     ...options,
     timing: { ...TIMING, ...options.timing },
@@ -81,9 +88,9 @@ function testGateway(app: App, url: string, database: TestDatabase): TestGateway
     url,
     database,
     token,
-    connect: async (path, role, sub) =>
+    connect: async (path, role, sub, headers) =>
       connect(url.replace('http', 'ws') + path, [], {
-        headers: { authorization: `Bearer ${await token(role, sub)}` },
+        headers: { authorization: `Bearer ${await token(role, sub)}`, ...headers },
       }),
     fetch: async (path, role, sub) =>
       fetch(url + path, {

@@ -4,6 +4,7 @@
 import type { Identity, Verified } from '../../src/auth/token.js';
 import type { Role } from '../../src/auth/roles.js';
 import type { StatusReport } from '../../src/protocol/messages.js';
+import type { RefusalReason } from '../../src/session/refusals.js';
 import type { Refusal, Requests } from '../../src/session/requests.js';
 import { Session, type SessionSettings } from '../../src/session/session.js';
 import type { Stream } from '../../src/session/stream.js';
@@ -76,10 +77,12 @@ export function setUp({ role, sub, nowMs }: { role?: Role; sub?: string; nowMs?:
   const stream = new StreamRecorder();
   const requests = new RecordedRequests();
   const bugs: unknown[] = [];
+  const refusals: RefusalReason[] = [];
   const settings: SessionSettings = {
     gateway: 'g',
     heartbeatMs: HEARTBEAT_MS,
     requests,
+    onRefusal: (reason) => refusals.push(reason),
     onBug: (error) => bugs.push(error),
   };
   const session = new Session(
@@ -92,7 +95,7 @@ export function setUp({ role, sub, nowMs }: { role?: Role; sub?: string; nowMs?:
   session.start(true);
   const welcome = socket.messages();
   const say = (message: unknown): void => session.receive(JSON.stringify(message), 0);
-  return { socket, stream, requests, bugs, session, settings, welcome, say };
+  return { socket, stream, requests, bugs, refusals, session, settings, welcome, say };
 }
 
 /** Resolves when whatever waits on settled promises has run. */

@@ -225,7 +225,7 @@ t.test('a wall clock that jumps back or ahead is no silence', async (t) => {
 t.test('a Ping goes out once a heartbeat, the first within the first', async (t) => {
   const { socket, session } = setUp();
   const sweepUntil = (fromMs: number, toMs: number): void => {
-    for (let nowMs = fromMs; nowMs <= toMs; nowMs += 10) {
+    for (let nowMs = fromMs; nowMs <= toMs; nowMs += 100) {
       session.alive(nowMs);
       session.sweep(nowMs, 0);
     }
@@ -233,7 +233,7 @@ t.test('a Ping goes out once a heartbeat, the first within the first', async (t)
   sweepUntil(0, HEARTBEAT_MS);
   t.ok(socket.pings >= 1 && socket.pings <= 2, 'one, or two if the first was at once');
   const pings = socket.pings;
-  sweepUntil(HEARTBEAT_MS + 10, 11 * HEARTBEAT_MS);
+  sweepUntil(HEARTBEAT_MS + 100, 11 * HEARTBEAT_MS);
   t.ok(Math.abs(socket.pings - pings - 10) <= 1, '10 in 10 heartbeats, but for rounding');
 });
 
@@ -355,4 +355,28 @@ t.test('a socket that fails under a flush leaves the hub, and the others are tol
   }
   t.strictSame([failing.socket.frames.length, failing.socket.afterClose], [1, 0]);
   t.equal(other.socket.frames.length, 2);
+});
+
+t.test('too many messages or Pings end the session, and are counted once', async (t) => {
+  const says: ((session: Session, nowMs: number) => void)[] = [
+    (session, nowMs) => session.alive(nowMs),
+    (session, nowMs) => session.receive('{"type":"ping"}', nowMs),
+    (session, nowMs) => session.receive('{"type":"what?"}', nowMs),
+  ];
+  for (const say of says) {
+    const { socket, session, refusals, stream } = setUp();
+    for (let n = 0; n < 100; n++) say(session, 0);
+    t.strictSame(socket.closes, []);
+    const answers = socket.frames.length;
+    for (let n = 0; n < 3; n++) say(session, 0);
+    t.strictSame([socket.closes, stream.stops], [[CLOSE.tooMany], 1]);
+    t.strictSame(refusals, ['too_many_messages']);
+    t.equal(socket.frames.length, answers, 'the one too many is not answered');
+  }
+});
+
+t.test('large messages end it sooner', async (t) => {
+  const { socket, session } = setUp();
+  for (let n = 0; n < 6; n++) session.receive(`"${'x'.repeat(16 * 1024 - 2)}"`, 0);
+  t.strictSame(socket.closes, [CLOSE.tooMany]);
 });

@@ -85,3 +85,34 @@ t.test('the end of all', async (t) => {
     t.strictSame([socket.closes, stream.stops], [[CLOSE.restart], 1]);
   }
 });
+
+const MIB = 1024 * 1024;
+
+t.test('who holds most unsent is told to come back later when all hold too much', async (t) => {
+  const sessions = new Sessions();
+  const opened = [10, 100, 60, 1, 90].map((mib, n) => {
+    const one = open(sessions, 'dashboard', `wall-${n}`);
+    one.socket.bufferedAmount = mib * MIB;
+    return one;
+  });
+  const closed = () => opened.map(({ socket }) => socket.closes);
+  sessions.sweep(0, 0);
+  t.strictSame(closed(), [[], [CLOSE.overloaded], [], [], []], '261 MiB: the largest goes');
+  t.strictSame(
+    opened.map(({ refusals }) => refusals),
+    [[], ['overloaded'], [], [], []],
+  );
+  sessions.sweep(1, 0);
+  t.equal(closed().flat().length, 1, 'what a closed one still holds does not count');
+  for (const { socket } of opened) socket.bufferedAmount = 86 * MIB;
+  sessions.sweep(2, 0);
+  t.equal(closed().flat().length, 3, '344 MiB: two more');
+});
+
+t.test('a full share each harms nobody while they are few', async (t) => {
+  const sessions = new Sessions();
+  const opened = Array.from({ length: 1_000 }, () => open(sessions, 'dashboard', 'wall'));
+  for (const { socket } of opened) socket.fill();
+  sessions.sweep(0, 0);
+  t.equal(opened.filter(({ socket }) => socket.closes.length > 0).length, 0);
+});

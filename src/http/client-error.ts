@@ -1,0 +1,26 @@
+// What is answered to a connection that sends no request that could be routed: too slowly, too much, or no HTTP.
+
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { PROBLEM_TYPE, PROBLEMS, problemText, type ProblemCode } from './problem.js';
+
+/** By Node's code of the error. */
+const CODES: Readonly<Record<string, ProblemCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+};
+
+/** Answers, and ends the connection whether or not the answer is read. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (socket.writable && error.code !== 'ECONNRESET') {
+    const code = CODES[error.code ?? ''] ?? 'invalid_request';
+    const { status, when } = PROBLEMS[code];
+    const body = problemText(code, when);
+    socket.write(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+  // No error is handed over: a peer that breaks off is nobody's news.
+  socket.destroy();
+}

@@ -1,0 +1,22 @@
+// What the gateway turns away because it is too much, by the name it is counted under. The README's table of limits
+// says what each bounds and what its client is answered.
+
+/** Every reason, once. The ones that are answered over HTTP are the problem's `code` too. */
+export const REFUSAL_REASONS = [
+  'too_many_messages',
+  'too_many_requests',
+  'message_too_large',
+  'overloaded',
+  'too_many_sockets',
+  'too_many_sockets_of_address',
+  'too_many_sockets_of_identity',
+  'too_many_connections',
+  'request_timeout',
+  'headers_too_large',
+  'draining',
+] as const;
+
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+/** Told of every refusal, so that it can be counted. Must not throw. */
+export type OnRefusal = (reason: RefusalReason) => void;
