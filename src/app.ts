@@ -12,6 +12,7 @@ import type { WebSocket } from 'ws';
 import { createVerifier } from './auth/token.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
 import { createPool } from './database/pool.js';
+import { DeliveryTimes } from './delivery.js';
 import { Heartbeat, type MissReason } from './feed/heartbeat.js';
 import { createIntake } from './feed/intake.js';
 import { Listener } from './feed/listener.js';
@@ -21,12 +22,16 @@ import { Truth } from './feed/truth.js';
 import { Fleet } from './fleet/fleet.js';
 import { createAllow } from './http/access.js';
 import { registerHealth } from './http/health.js';
+import { registerMetrics } from './http/metrics.js';
+import { tellUpgradeId } from './http/request-id.js';
 import { createRequests } from './http/requests.js';
 import { createServer, type TrustProxy } from './http/server.js';
 import { registerVms } from './http/vms.js';
 import { WEBSOCKET_OPTIONS } from './http/websocket.js';
 import { Hub } from './hub/hub.js';
 import { createRowText } from './hub/views.js';
+import { LOG_SERIALIZERS } from './log.js';
+import { createMetrics } from './metrics.js';
 import { CLOSE } from './protocol/close-codes.js';
 import { DASHBOARD_COLUMNS } from './protocol/row.js';
 import { Sessions } from './session/sessions.js';
@@ -77,7 +82,7 @@ const MAX_DELETIONS = 10_000;
 export type App = ReturnType<typeof createApp>;
 
 export function createApp(options: AppOptions) {
-  const { log } = options;
+  const log = options.log.child({}, { serializers: LOG_SERIALIZERS });
   const timing = { ...TIMING, ...options.timing };
   const gateway = randomBytes(8).toString('hex');
   const heartbeatChannel = `lablink_gateway_${gateway}`;
@@ -88,20 +93,38 @@ export function createApp(options: AppOptions) {
   let trouble: string | undefined = 'The database has not been reached yet.';
 
   const fleet = new Fleet(gateway, MAX_DELETIONS);
-  const requestFlush = paceFlushes(() => hub.flush(), timing.flushGapMs);
-  const hub = new Hub(fleet, createRowText(dashboardColumns), requestFlush);
-  const truth = new Truth(fleet, (entry) => hub.publish(entry));
+  const requestFlush = paceFlushes(() => delivery.flushed(hub.flush()), timing.flushGapMs);
+  const hub = new Hub(fleet, createRowText(dashboardColumns), () => {
+    delivery.pending();
+    requestFlush();
+  });
+  const truth = new Truth(fleet, (entry) => delivery.pushed(hub.publish(entry)));
+  const sessions = new Sessions();
+
+  const metrics = createMetrics({
+    sessions,
+    vms: () => fleet.vms(),
+    doubtfulRows: () => truth.doubtful,
+    live: () => resync.live,
+  });
+  const delivery = new DeliveryTimes(metrics.delivered);
 
   const resync = new Resync(
     truth,
-    { read: (request) => readRows(pool, request), check: () => checkTable(pool) },
+    {
+      read: (request) => readRows(pool, request),
+      check: async () => metrics.checked(await checkTable(pool)),
+    },
     {
       liveChanged: (live) => {
         log.info({ vms: fleet.size }, live ? 'the feed is live' : 'the feed is in a gap');
         if (live) trouble = undefined;
         hub.setLive(live);
       },
-      reading: (request, reason) => log.debug({ read: request.kind, reason }, 'reading'),
+      reading: (request, reason) => {
+        log.debug({ read: request.kind, reason }, 'reading');
+        metrics.reading(reason);
+      },
       failed: (err) => {
         if (!resync.live) trouble = 'The table could not be read.';
         log.warn({ err }, 'could not read the table; trying again');
@@ -115,8 +138,12 @@ export function createApp(options: AppOptions) {
     { intervalMs: timing.beatIntervalMs, deadlineMs: timing.beatDeadlineMs },
     {
       send: (beat) => notify(pool, heartbeatChannel, beat),
-      arrived: () => resync.heartbeatArrived(),
+      arrived: (roundTripMs) => {
+        metrics.heartbeatArrived(roundTripMs);
+        resync.heartbeatArrived();
+      },
       missed: (reason, err) => {
+        metrics.heartbeatMissed(reason);
         trouble = MISSED[reason];
         log.warn({ err }, trouble);
         resync.heartbeatMissed();
@@ -126,9 +153,11 @@ export function createApp(options: AppOptions) {
   );
 
   const intake = createIntake(truth, {
-    taken: () => undefined,
-    rejected: (channel, reason, length) =>
-      log.warn({ channel, reason, length }, 'rejected a payload'),
+    taken: metrics.taken,
+    rejected: (channel, reason, length) => {
+      log.warn({ channel, reason, length }, 'rejected a payload');
+      metrics.rejected(reason);
+    },
     doubtful: () => resync.wake(),
     heartbeat: (payload) => heartbeat.received(payload),
     bug: (err) => {
@@ -152,25 +181,26 @@ export function createApp(options: AppOptions) {
         heartbeat.stop();
         resync.listenerDown();
       },
-      notification: intake,
+      notification: (channel, payload) => delivery.during(() => intake(channel, payload)),
     },
   );
 
-  const sessions = new Sessions();
   const verify = createVerifier(options.jwtSecrets);
   const allow = createAllow(verify);
-  const server = createServer(log, options.trustProxy);
+  const server = createServer(log, options.trustProxy, metrics.answered);
   server.register(websocket, {
     options: WEBSOCKET_OPTIONS,
     // ws closes a socket that breaks the protocol with the right code by itself.
-    errorHandler: (err) => log.debug({ err }, 'a socket failed'),
+    errorHandler: (err, _ws, request) => request.log.debug({ err }, 'a socket failed'),
     preClose: (done) => {
       sessions.closeAll(CLOSE.restart);
       waitUntilEmpty(server.websocketServer.clients, timing.goodbyeMs).then(() => done(), done);
     },
   });
   server.after(() => {
+    server.websocketServer.on('headers', tellUpgradeId);
     registerHealth(server, () => (resync.live ? undefined : trouble));
+    registerMetrics(server, allow, metrics.read);
     registerVms(server, {
       pool,
       hub,
@@ -178,11 +208,13 @@ export function createApp(options: AppOptions) {
       allow,
       dashboardColumns,
       isLoaded: () => resync.loaded,
+      onOpen: metrics.opened,
+      onClose: metrics.closed,
       settings: {
         gateway,
         heartbeatMs: timing.pingIntervalMs,
         requests: createRequests(pool, verify, log),
-        onBug: (err) => log.error({ err }, 'a request of a session failed'),
+        onBug: (err, { id }) => log.error({ err, session: id }, 'a request of a session failed'),
       },
     });
   });

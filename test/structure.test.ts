@@ -20,9 +20,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   database: [],
   client: ['protocol'],
   config: ['protocol'],
-  http: ['session', 'hub', 'fleet', 'protocol', 'auth', 'database'],
-  cli: ['app', 'auth', 'client', 'config', 'database', 'protocol'],
+  http: ['session', 'hub', 'fleet', 'protocol', 'auth', 'config', 'database'],
+  cli: ['app', 'auth', 'client', 'config', 'database', 'log', 'protocol'],
   timers: [],
+  metrics: [],
+  delivery: [],
+  log: [],
 };
 /** These may import whatever they like: they put the parts together. */
 const ROOTS = ['app', 'main'];
@@ -33,6 +36,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   hub: [],
   session: [],
   client: ['ws'],
+  metrics: ['prom-client'],
+  delivery: [],
+  log: [],
 };
 
 interface Source {

@@ -4,6 +4,13 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** The code of the problem that was answered; null when none was. */
+    problem: string | null;
+  }
+}
+
 /** The body of an answer that is not what was asked for. */
 export const Problem = Type.Object({
   type: Type.Literal('about:blank'),
@@ -21,6 +28,7 @@ export function sendProblem(
   detail: string,
 ): FastifyReply {
   const title = STATUS_CODES[status] ?? 'Error';
+  reply.problem = code;
   return reply
     .code(status)
     .type('application/problem+json')

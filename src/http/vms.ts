@@ -31,6 +31,9 @@ export interface VmRoutes {
   readonly allow: Allow;
   /** Whether the fleet has been read: before that a socket has nothing to be told. */
   readonly isLoaded: () => boolean;
+  readonly onOpen: (session: Session) => void;
+  /** @param code what the socket ended with. */
+  readonly onClose: (session: Session, code: number) => void;
 }
 
 /** How many VMs a page holds unless the request says otherwise. */
@@ -97,15 +100,23 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
 }
 
 function openSession(
-  { sessions, settings, hub }: VmRoutes,
+  { sessions, settings, hub, onOpen, onClose }: VmRoutes,
   ws: WebSocket,
   request: FastifyRequest,
   socket: WsSocket,
   stream: Stream,
 ): void {
   const session = new Session(socket, stream, settings, identityOf(request), performance.now());
+  const { id, identity } = session;
+  const { role, sub } = identity;
+  request.log.debug({ session: id, kind: stream.kind, role, sub }, 'a session opened');
+  onOpen(session);
   sessions.add(session);
-  attach(ws, request.raw.socket, session, () => sessions.remove(session));
+  attach(ws, request.raw.socket, session, (code) => {
+    request.log.debug({ session: id, role, sub, code }, 'a session closed');
+    sessions.remove(session);
+    onClose(session, code);
+  });
   session.start(hub.live);
 }
 

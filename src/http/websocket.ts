@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from '@fastify/websocket';
 import type { Frame } from '../hub/hub.js';
-import type { CloseCode } from '../protocol/close-codes.js';
+import { CLOSE, type CloseCode } from '../protocol/close-codes.js';
 import { SUBPROTOCOL } from '../protocol/messages.js';
 import type { Session } from '../session/session.js';
 import type { Socket } from '../session/socket.js';
@@ -12,6 +12,8 @@ import type { Socket } from '../session/socket.js';
 const MAX_MESSAGE_BYTES = 16 * 1024;
 /** How long a peer has to answer a close before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 3_000;
+
+const TOO_LARGE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
 
 /** What ws is told, once. */
 export const WEBSOCKET_OPTIONS = {
@@ -44,8 +46,16 @@ export class WsSocket implements Socket {
   }
 }
 
-/** Hands the events of an upgraded socket to its session. To be called before anything is awaited. */
-export function attach(ws: WebSocket, tcp: Duplex, session: Session, onClose: () => void): void {
+/**
+ * Hands the events of an upgraded socket to its session. To be called before anything is awaited.
+ * @param onClose told once what the socket ended with.
+ */
+export function attach(
+  ws: WebSocket,
+  tcp: Duplex,
+  session: Session,
+  onClose: (code: number) => void,
+): void {
   ws.on('message', (data: Buffer, isBinary: boolean) => {
     session.receive(isBinary ? undefined : data.toString(), performance.now());
   });
@@ -54,9 +64,13 @@ export function attach(ws: WebSocket, tcp: Duplex, session: Session, onClose: ()
     if (ws.bufferedAmount === 0) ws.pong(data);
   });
   ws.on('pong', () => session.alive(performance.now()));
-  ws.on('close', () => {
+  ws.on('error', (error) => {
+    // ws closes by itself then; the session is told what with.
+    if ('code' in error && error.code === TOO_LARGE) session.close(CLOSE.tooLarge);
+  });
+  ws.on('close', (code) => {
     session.ended();
-    onClose();
+    onClose(code);
   });
   tcp.on('drain', () => session.drained(performance.now()));
 }

@@ -355,3 +355,14 @@ t.test('a socket that fails under a flush leaves the hub, and the others are tol
   t.strictSame([failing.socket.frames.length, failing.socket.afterClose], [1, 0]);
   t.equal(other.socket.frames.length, 2);
 });
+
+t.test('each session has a name of its own, and knows whether the gateway closed it', async (t) => {
+  const [one, other] = [setUp(), setUp()];
+  t.not(one.session.id, other.session.id);
+  one.session.close(CLOSE.silent);
+  one.session.close(CLOSE.restart);
+  t.equal(one.session.closedWith, CLOSE.silent);
+  other.session.ended();
+  other.session.close(CLOSE.restart);
+  t.equal(other.session.closedWith, undefined);
+});

@@ -85,3 +85,15 @@ t.test('the end of all', async (t) => {
     t.strictSame([socket.closes, stream.stops], [[CLOSE.restart], 1]);
   }
 });
+
+t.test('what was conflated for sessions that have ended stays counted, once', async (t) => {
+  const sessions = new Sessions();
+  const [one, other] = [open(sessions, 'agent', 'vm-1'), open(sessions, 'agent', 'vm-2')];
+  one.stream.conflated = 2;
+  other.stream.conflated = 3;
+  t.same(sessions.conflated, { vm: 5, fleet: 0 });
+  sessions.remove(one.session);
+  sessions.remove(one.session);
+  t.same(sessions.conflated, { vm: 5, fleet: 0 });
+  t.same([...sessions], [other.session]);
+});
