@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { dbCommand } from './cli/db.js';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
+import { healthcheckCommand } from './cli/healthcheck.js';
 import { loadConfig } from './config.js';
 import { serveCommand } from './cli/serve.js';
 import { tokenCommand } from './cli/token.js';
@@ -16,7 +17,8 @@ const program = new Command('lablink-gateway')
   .addCommand(serveCommand())
   .addCommand(tokenCommand())
   .addCommand(watchCommand(() => findGateway(loadConfig())))
-  .addCommand(dbCommand());
+  .addCommand(dbCommand())
+  .addCommand(healthcheckCommand(() => findGateway(loadConfig())));
 
 try {
   await program.parseAsync();
