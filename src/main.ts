@@ -2,6 +2,7 @@
 // The command `lablink-gateway`: a table of subcommands, and the exit code of each kind of failure.
 
 import { Command, CommanderError } from 'commander';
+import { asyncapiCommand } from './cli/asyncapi.js';
 import { dbCommand } from './cli/db.js';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
@@ -18,7 +19,8 @@ const program = new Command('lablink-gateway')
   .addCommand(tokenCommand())
   .addCommand(watchCommand(() => findGateway(loadConfig())))
   .addCommand(dbCommand())
-  .addCommand(healthcheckCommand(() => findGateway(loadConfig())));
+  .addCommand(healthcheckCommand(() => findGateway(loadConfig())))
+  .addCommand(asyncapiCommand());
 
 try {
   await program.parseAsync();
