@@ -113,7 +113,8 @@ function openSession(
   onOpen(session);
   sessions.add(session);
   attach(ws, request.raw.socket, session, (code) => {
-    request.log.debug({ session: id, role, sub, code }, 'a session closed');
+    const ended = session.closedWith?.code ?? code;
+    request.log.debug({ session: id, role, sub, code: ended }, 'a session closed');
     sessions.remove(session);
     onClose(session, code);
   });
