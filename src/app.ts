@@ -12,6 +12,7 @@ import { createVerifier } from './auth/token.js';
 import type { PublicKey } from './config/public-key.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
 import { createPool } from './database/pool.js';
+import { DeliveryTimes } from './delivery.js';
 import { Heartbeat, type MissReason } from './feed/heartbeat.js';
 import { createIntake } from './feed/intake.js';
 import { Listener } from './feed/listener.js';
@@ -31,7 +32,9 @@ import { Connections } from './http/connections.js';
 import { Draining } from './http/drain.js';
 import { registerHealth } from './http/health.js';
 import { collectMethods } from './http/methods.js';
+import { registerMetrics } from './http/metrics.js';
 import { limitRates } from './http/rate-limit.js';
+import { tellUpgradeId } from './http/request-id.js';
 import { createRequests } from './http/requests.js';
 import { createServer, type TrustProxy } from './http/server.js';
 import { guardUpgrades } from './http/upgrades.js';
@@ -39,6 +42,8 @@ import { registerVms } from './http/vms.js';
 import { isTooLarge, WEBSOCKET_OPTIONS } from './http/websocket.js';
 import { Hub } from './hub/hub.js';
 import { createRowText } from './hub/views.js';
+import { LOG_SERIALIZERS } from './log.js';
+import { createMetrics } from './metrics.js';
 import { DASHBOARD_COLUMNS } from './protocol/row.js';
 import { Places, type SocketLimits } from './session/places.js';
 import type { OnRefusal } from './session/refusals.js';
@@ -64,8 +69,6 @@ export interface AppOptions {
   readonly socketLimits: SocketLimits;
   /** How long the sockets may take to be told to come back elsewhere when the gateway ends. */
   readonly drainMs: number;
-  /** Told of whatever is turned away because it is too much. */
-  readonly onRefusal?: OnRefusal;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
 }
@@ -108,7 +111,7 @@ const MAX_DELETIONS = 10_000;
 export type App = ReturnType<typeof createApp>;
 
 export function createApp(options: AppOptions) {
-  const { log } = options;
+  const log = options.log.child({}, { serializers: LOG_SERIALIZERS });
   const timing = { ...TIMING, ...options.timing };
   const gateway = randomBytes(8).toString('hex');
   const heartbeatChannel = `lablink_gateway_${gateway}`;
@@ -119,20 +122,38 @@ export function createApp(options: AppOptions) {
   let trouble: string | undefined = 'The database has not been reached yet.';
 
   const fleet = new Fleet(gateway, MAX_DELETIONS);
-  const requestFlush = paceFlushes(() => hub.flush(), timing.flushGapMs);
-  const hub = new Hub(fleet, createRowText(dashboardColumns), requestFlush);
-  const truth = new Truth(fleet, (entry) => hub.publish(entry));
+  const requestFlush = paceFlushes(() => delivery.flushed(hub.flush()), timing.flushGapMs);
+  const hub = new Hub(fleet, createRowText(dashboardColumns), () => {
+    delivery.pending();
+    requestFlush();
+  });
+  const truth = new Truth(fleet, (entry) => delivery.pushed(hub.publish(entry)));
+  const sessions = new Sessions();
+
+  const metrics = createMetrics({
+    sessions,
+    vms: () => fleet.vms(),
+    doubtfulRows: () => truth.doubtful,
+    live: () => resync.live,
+  });
+  const delivery = new DeliveryTimes(metrics.delivered);
 
   const resync = new Resync(
     truth,
-    { read: (request) => readRows(pool, request), check: () => checkTable(pool) },
+    {
+      read: (request) => readRows(pool, request),
+      check: async () => metrics.checked(await checkTable(pool)),
+    },
     {
       liveChanged: (live) => {
         log.info({ vms: fleet.size }, live ? 'the feed is live' : 'the feed is in a gap');
         if (live) trouble = undefined;
         hub.setLive(live);
       },
-      reading: (request, reason) => log.debug({ read: request.kind, reason }, 'reading'),
+      reading: (request, reason) => {
+        log.debug({ read: request.kind, reason }, 'reading');
+        metrics.reading(reason);
+      },
       failed: (err) => {
         if (!resync.live) trouble = 'The table could not be read.';
         log.warn({ err }, 'could not read the table; trying again');
@@ -146,8 +167,12 @@ export function createApp(options: AppOptions) {
     { intervalMs: timing.beatIntervalMs, deadlineMs: timing.beatDeadlineMs },
     {
       send: (beat) => notify(pool, heartbeatChannel, beat),
-      arrived: () => resync.heartbeatArrived(),
+      arrived: (roundTripMs) => {
+        metrics.heartbeatArrived(roundTripMs);
+        resync.heartbeatArrived();
+      },
       missed: (reason, err) => {
+        metrics.heartbeatMissed(reason);
         trouble = MISSED[reason];
         log.warn({ err }, trouble);
         resync.heartbeatMissed();
@@ -157,9 +182,11 @@ export function createApp(options: AppOptions) {
   );
 
   const intake = createIntake(truth, {
-    taken: () => undefined,
-    rejected: (channel, reason, length) =>
-      log.warn({ channel, reason, length }, 'rejected a payload'),
+    taken: metrics.taken,
+    rejected: (channel, reason, length) => {
+      log.warn({ channel, reason, length }, 'rejected a payload');
+      metrics.rejected(reason);
+    },
     doubtful: () => resync.wake(),
     heartbeat: (payload) => heartbeat.received(payload),
     bug: (err) => {
@@ -183,32 +210,31 @@ export function createApp(options: AppOptions) {
         heartbeat.stop();
         resync.listenerDown();
       },
-      notification: intake,
+      notification: (channel, payload) => delivery.during(() => intake(channel, payload)),
     },
   );
 
   const onRefusal: OnRefusal = (reason) => {
     log.debug({ reason }, 'refused');
-    options.onRefusal?.(reason);
+    metrics.refused(reason);
   };
   const capacity = capacityOf(openFilesLimit(), options.socketLimits.total);
   if (capacity.sockets < options.socketLimits.total)
     log.info(capacity, 'the limit of open files allows fewer sockets than configured');
   const places = new Places({ ...options.socketLimits, total: capacity.sockets });
-  const sessions = new Sessions();
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // one for each request that waits
   const verify = createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]);
   const allow = createAllow(verify);
-  const server = createServer(log, options.trustProxy);
+  const server = createServer(log, options.trustProxy, metrics.answered);
   const connections = new Connections(server.server, capacity.connections, onRefusal);
   const draining = new Draining(sessions, connections, onRefusal);
   server.register(websocket, {
     options: WEBSOCKET_OPTIONS,
     // ws closes a socket that breaks the protocol with the right code by itself.
-    errorHandler: (err) => {
+    errorHandler: (err, _ws, request) => {
       if (isTooLarge(err)) onRefusal('message_too_large');
-      log.debug({ err }, 'a socket failed');
+      request.log.debug({ err }, 'a socket failed');
     },
     preClose: (done) => {
       connections.end();
@@ -221,7 +247,9 @@ export function createApp(options: AppOptions) {
     routes.addHook('onRequest', draining.refuse);
     await describeRoutes(routes, VERSION);
     const answerOtherMethods = collectMethods(routes);
+    routes.websocketServer.on('headers', tellUpgradeId);
     registerHealth(routes, () => (resync.live ? undefined : trouble));
+    registerMetrics(routes, allow, metrics.read);
     await limitRates(routes, options.requestsPerMinute);
     registerVms(routes, {
       pool,
@@ -232,12 +260,14 @@ export function createApp(options: AppOptions) {
       dashboardColumns,
       isLoaded: () => resync.loaded,
       ending: ending.signal,
+      onOpen: metrics.opened,
+      onClose: metrics.closed,
       settings: {
         gateway,
         heartbeatMs: timing.pingIntervalMs,
         requests: createRequests(pool, verify, log),
         onRefusal,
-        onBug: (err) => log.error({ err }, 'a request of a session failed'),
+        onBug: (err, { id }) => log.error({ err, session: id }, 'a request of a session failed'),
       },
     });
     registerChanges(routes, pool, allow);

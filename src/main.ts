@@ -2,9 +2,11 @@
 // The command `lablink-gateway`: a table of subcommands, and the exit code of each kind of failure.
 
 import { Command, CommanderError } from 'commander';
+import { asyncapiCommand } from './cli/asyncapi.js';
 import { dbCommand } from './cli/db.js';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
+import { healthcheckCommand } from './cli/healthcheck.js';
 import { loadConfig } from './config.js';
 import { serveCommand } from './cli/serve.js';
 import { tokenCommand } from './cli/token.js';
@@ -16,7 +18,9 @@ const program = new Command('lablink-gateway')
   .addCommand(serveCommand())
   .addCommand(tokenCommand())
   .addCommand(watchCommand(() => findGateway(loadConfig())))
-  .addCommand(dbCommand());
+  .addCommand(dbCommand())
+  .addCommand(healthcheckCommand(() => findGateway(loadConfig())))
+  .addCommand(asyncapiCommand());
 
 try {
   await program.parseAsync();

@@ -24,6 +24,7 @@ export const PERMISSIONS = {
   acknowledge: { agent: 'own', dashboard: 'no', admin: 'no' },
   'change-vms': { agent: 'no', dashboard: 'no', admin: 'any' },
   'read-audit': { agent: 'no', dashboard: 'no', admin: 'any' },
+  'read-metrics': { agent: 'no', dashboard: 'any', admin: 'any' },
 } as const satisfies Record<string, Record<Role, Reach>>;
 export type Action = keyof typeof PERMISSIONS;
 

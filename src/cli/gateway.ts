@@ -12,9 +12,16 @@ export interface FoundGateway {
 
 const TTL_SECONDS = 3_600;
 
+/** One can listen on these and not connect to them (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2). */
+const THIS_MACHINE = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+]);
+
 export async function findGateway(config: Config): Promise<FoundGateway> {
   const lock = await readLock(config.dataDir);
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const address = THIS_MACHINE.get(config.host) ?? config.host;
+  const host = address.includes(':') ? `[${address}]` : address;
   return {
     url: lock?.url ?? `http://${host}:${config.port}`,
     token: () => signHere({ role: 'admin', sub: 'cli', ttlSeconds: TTL_SECONDS }, config),

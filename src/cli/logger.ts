@@ -2,11 +2,13 @@
 
 import { pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { LOG_SERIALIZERS } from '../log.js';
 
 export function createLogger(level: string): Logger {
-  if (!process.stderr.isTTY) return pino({ level }, pino.destination({ fd: 2, sync: false }));
+  const options = { level, serializers: LOG_SERIALIZERS };
+  if (!process.stderr.isTTY) return pino(options, pino.destination({ fd: 2, sync: false }));
   return pino(
-    { level },
+    options,
     pretty({ destination: 2, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', sync: true }),
   );
 }

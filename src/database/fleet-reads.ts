@@ -41,11 +41,15 @@ interface CheckRow {
   sum_of_versions: string;
   triggers: string | null;
   in_force: string;
+  queue_usage: number;
 }
 
-/** The table in numbers, and its triggers: xmin changes whenever one of them, or its function, does. */
+/**
+ * The table in numbers, and its triggers: xmin changes whenever one of them, or its function, does. With it, how full
+ * the server's queue of notifications is.
+ */
 const CHECK = `
-  SELECT * FROM (
+  SELECT *, pg_catalog.pg_notification_queue_usage() AS queue_usage FROM (
     SELECT count(*), coalesce(max(version), 0) AS max_version,
       coalesce(sum(version), 0) AS sum_of_versions
     FROM public.vms
@@ -70,6 +74,8 @@ export async function checkTable(pool: pg.Pool) {
     sumOfVersions: BigInt(row.sum_of_versions),
     triggers: row.triggers ?? '',
     triggersInForce: Number(row.in_force) === TRIGGERS,
+    /** From 0 to 1. */
+    queueUsage: row.queue_usage,
   };
 }
 

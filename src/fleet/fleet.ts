@@ -47,9 +47,14 @@ export class Fleet {
     return this.#latest.get(hostname);
   }
 
+  /** Every VM that has a row. */
+  *vms(): Generator<VmEntry> {
+    for (const entry of this.#latest.values()) if (entry.kind === 'vm') yield entry;
+  }
+
   /** Every hostname that has a row. */
   *hostnames(): Generator<string> {
-    for (const entry of this.#latest.values()) if (entry.kind === 'vm') yield entry.hostname;
+    for (const { hostname } of this.vms()) yield hostname;
   }
 
   /** Takes the row as its hostname's latest state. */

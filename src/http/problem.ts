@@ -5,6 +5,13 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** The code of the problem that was answered; null when none was. */
+    problem: string | null;
+  }
+}
+
 interface About {
   readonly status: number;
   /** When it is answered, for the document. */
@@ -121,6 +128,7 @@ export function sendProblem(
 ): FastifyReply {
   const about: About = PROBLEMS[code];
   if (about.retryAfter !== undefined) reply.header('Retry-After', String(about.retryAfter));
+  reply.problem = code;
   return reply
     .code(about.status)
     .type(PROBLEM_TYPE)

@@ -21,21 +21,24 @@ const REFUSALS: Readonly<Record<ReportOutcome, Refusal | undefined>> = {
 
 export function createRequests(pool: pg.Pool, verify: Verifier, log: Logger): Requests {
   const attempt = async (
+    session: string,
     work: () => Promise<Refusal | undefined>,
   ): Promise<Refusal | undefined> => {
     try {
       return await work();
     } catch (err) {
-      log.warn({ err }, 'a request of an agent failed');
+      log.warn({ err, session }, 'a request of an agent failed');
       return { code: 'unavailable', message: 'the database does not answer; try again' };
     }
   };
   return {
     verify,
-    acknowledge: (agent, assignmentId) =>
-      attempt(async () => ((await acknowledge(pool, agent.sub, assignmentId)) ? undefined : STALE)),
-    reportStatus: (agent, { status, assignment_id }) =>
-      attempt(async () => {
+    acknowledge: (agent, assignmentId, session) =>
+      attempt(session, async () =>
+        (await acknowledge(pool, agent.sub, assignmentId)) ? undefined : STALE,
+      ),
+    reportStatus: (agent, { status, assignment_id }, session) =>
+      attempt(session, async () => {
         const report = { hostname: agent.sub, status, assignmentId: assignment_id };
         return REFUSALS[await reportStatus(pool, report)];
       }),

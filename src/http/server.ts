@@ -1,10 +1,17 @@
 // The HTTP server before it has routes: its limits, its validation, and the shape of its failures.
 
-import Fastify, { LogController, type FastifyBaseLogger } from 'fastify';
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { answerOf, type OnAnswer } from './answered.js';
 import { answerClientError } from './client-error.js';
 import { answerError, answerErrorBeforeRouting } from './failures.js';
 import { sendProblem } from './problem.js';
+import { requestIdOf, tellRequestId } from './request-id.js';
 
 /** A hostname of 255 characters, each percent-encoded from up to 4 bytes, and an escape. */
 const MAX_PARAM_LENGTH = 255 * 4 * 3 + 8;
@@ -26,13 +33,28 @@ export type TrustProxy = boolean | string | string[] | ((address: string, hop: n
 
 export type HttpServer = ReturnType<typeof createServer>;
 
-export function createServer(log: FastifyBaseLogger, trustProxy: TrustProxy) {
+/** @param onAnswer told of every answer, once it is sent. */
+export function createServer(
+  log: FastifyBaseLogger,
+  trustProxy: TrustProxy,
+  onAnswer: OnAnswer = () => undefined,
+) {
+  const tell = (request: FastifyRequest, reply: FastifyReply): void => {
+    const answer = answerOf(request, reply);
+    request.log.debug(answer, 'answered');
+    onAnswer(answer);
+  };
   const server = Fastify({
     loggerInstance: log,
+    genReqId: requestIdOf,
     trustProxy,
     // Who asked for what is the business of a proxy's log; here it would drown what matters.
     logController: new LogController({ disableRequestLogging: true }),
-    frameworkErrors: answerErrorBeforeRouting,
+    frameworkErrors: (error, request, reply) => {
+      reply.raw.once('finish', () => tell(request, reply));
+      tellRequestId(request, reply);
+      answerErrorBeforeRouting(error, request, reply);
+    },
     forceCloseConnections: true,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -46,6 +68,9 @@ export function createServer(log: FastifyBaseLogger, trustProxy: TrustProxy) {
     .setSerializerCompiler(() => JSON.stringify)
     .withTypeProvider<TypeBoxTypeProvider>();
   server.removeContentTypeParser('text/plain');
+  server.decorateReply('problem', null);
+  server.addHook('onRequest', async (request, reply) => tellRequestId(request, reply));
+  server.addHook('onResponse', async (request, reply) => tell(request, reply));
   server.setErrorHandler(answerError);
   server.server.on('error', (err) => {
     // One that comes before it listens is told to whoever called `listen`.

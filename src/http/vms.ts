@@ -47,6 +47,9 @@ export interface VmRoutes {
   readonly isLoaded: () => boolean;
   /** Aborted when the gateway begins to end. */
   readonly ending: AbortSignal;
+  readonly onOpen: (session: Session) => void;
+  /** @param code what the socket ended with. */
+  readonly onClose: (session: Session, code: number) => void;
 }
 
 const NO_VM = 'There is no VM of this hostname.';
@@ -139,15 +142,24 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
 }
 
 function openSession(
-  { sessions, settings, hub }: VmRoutes,
+  { sessions, settings, hub, onOpen, onClose }: VmRoutes,
   ws: WebSocket,
   request: FastifyRequest,
   socket: WsSocket,
   stream: Stream,
 ): void {
   const session = new Session(socket, stream, settings, identityOf(request), performance.now());
+  const { id, identity } = session;
+  const { role, sub } = identity;
+  request.log.debug({ session: id, kind: stream.kind, role, sub }, 'a session opened');
+  onOpen(session);
   sessions.add(session);
-  attach(ws, request.raw.socket, session, () => sessions.remove(session));
+  attach(ws, request.raw.socket, session, (code) => {
+    const ended = session.closedWith?.code ?? code;
+    request.log.debug({ session: id, role, sub, code: ended }, 'a session closed');
+    sessions.remove(session);
+    onClose(session, code);
+  });
   session.start(hub.live);
 }
 

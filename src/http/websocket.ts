@@ -51,18 +51,24 @@ export class WsSocket implements Socket {
   }
 }
 
-const TOO_LARGE: readonly unknown[] = [
-  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
-  'WS_ERR_TOO_MANY_BUFFERED_PARTS',
-];
+const TOO_LARGE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
 
 /** Whether ws closed a socket because of a message that was too large, or in too many parts. */
 export function isTooLarge(error: Error): boolean {
-  return 'code' in error && TOO_LARGE.includes(error.code);
+  return 'code' in error && (error.code === TOO_LARGE || error.code === TOO_MANY_PARTS);
 }
 
-/** Hands the events of an upgraded socket to its session. To be called before anything is awaited. */
-export function attach(ws: WebSocket, tcp: Duplex, session: Session, onClose: () => void): void {
+/**
+ * Hands the events of an upgraded socket to its session. To be called before anything is awaited.
+ * @param onClose told once what the socket ended with.
+ */
+export function attach(
+  ws: WebSocket,
+  tcp: Duplex,
+  session: Session,
+  onClose: (code: number) => void,
+): void {
   ws.on('message', (data: Buffer, isBinary: boolean) => {
     session.receive(isBinary ? undefined : data.toString(), performance.now());
   });
@@ -71,9 +77,13 @@ export function attach(ws: WebSocket, tcp: Duplex, session: Session, onClose: ()
     if (ws.bufferedAmount === 0) ws.pong(data);
   });
   ws.on('pong', () => session.alive(performance.now()));
-  ws.on('close', () => {
+  ws.on('error', (error) => {
+    // ws closes by itself then; the session is told what with.
+    if ('code' in error && error.code === TOO_LARGE) session.close(CLOSE.tooLarge);
+  });
+  ws.on('close', (code) => {
     session.ended();
-    onClose();
+    onClose(code);
   });
   tcp.on('drain', () => session.drained(performance.now()));
 }

@@ -82,13 +82,17 @@ export class Hub {
     this.#fleetWatchers.delete(watcher);
   }
 
-  /** Tells of an entry that the fleet has just learned. */
-  publish(entry: Entry): void {
+  /**
+   * Tells of an entry that the fleet has just learned.
+   * @returns how many watch its VM and were told.
+   */
+  publish(entry: Entry): number {
     // The first change since the last flush, and only it, stands right behind it: asked for before anything
     // can fail, because nobody asks again.
     if (entry.offset === this.#flushedTo + 1) this.onPending();
     const watchers = this.#vmWatchers.get(entry.hostname);
     if (watchers !== undefined) this.#pushToVm(watchers, entry);
+    return watchers?.size ?? 0;
   }
 
   /** The current state of one VM, as a message. */
@@ -97,18 +101,23 @@ export class Hub {
     return entry === undefined ? absentFrame(hostname) : this.#stateFrame(entry, view);
   }
 
-  /** Tells those who watch all VMs, and are up to date, what changed since the last flush. */
-  flush(): void {
+  /**
+   * Tells those who watch all VMs, and are up to date, what changed since the last flush.
+   * @returns how many frames they were handed.
+   */
+  flush(): number {
     const { fleet } = this;
+    let frames = 0;
     if (!fleet.canResume({ epoch: fleet.epoch, offset: this.#flushedTo })) this.#skipToHead();
     while (this.#flushedTo < fleet.head) {
       const from = this.#flushedTo;
       const piece = nextPiece(fleet, from, fleet.head);
       // First: whoever is not reached, because a send failed, is behind and not forgotten.
       this.#flushedTo = piece.to;
-      this.#flushPiece(piece, from, 'full');
-      this.#flushPiece(piece, from, 'dashboard');
+      frames += this.#flushPiece(piece, from, 'full');
+      frames += this.#flushPiece(piece, from, 'dashboard');
     }
+    return frames;
   }
 
   /** The feed entered or left a gap. What was learned before is told before. */
@@ -139,12 +148,15 @@ export class Hub {
   }
 
   /** One frame for all who stand at `from`; made only when someone is there to read it. */
-  #flushPiece(piece: Piece, from: number, view: View): void {
+  #flushPiece(piece: Piece, from: number, view: View): number {
     let frame: Frame | undefined;
+    let handed = 0;
     for (const watcher of this.#fleetWatchers) {
       if (watcher.view !== view || watcher.offset !== from) continue;
       frame ??= Buffer.from(changesOf(piece, (entry) => this.rowText(entry, view)));
       watcher.push(frame, piece.to);
+      handed++;
     }
+    return handed;
   }
 }

@@ -51,7 +51,7 @@ export class Drain {
     const { refuseFromMs, toldByMs } = this.#plan;
     const elapsedMs = nowMs - this.beginMs;
     if (elapsedMs < refuseFromMs) return false;
-    this.#leaving ??= this.sessions.all();
+    this.#leaving ??= [...this.sessions];
     const isOver = elapsedMs >= toldByMs;
     const share = isOver ? 1 : (elapsedMs - refuseFromMs) / (toldByMs - refuseFromMs);
     const due = Math.ceil(share * this.#leaving.length);

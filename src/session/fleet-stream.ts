@@ -9,10 +9,12 @@ import { changesOf, nextPiece, snapshotOf, type Piece } from '../hub/pieces.js';
 import type { View } from '../hub/views.js';
 import { feedFrame, snapshotFrame } from '../protocol/frames.js';
 import { hasRoom, type Socket } from './socket.js';
-import type { Stream } from './stream.js';
+import type { Stream, StreamState } from './stream.js';
 
 export class FleetStream implements FleetWatcher, Stream {
+  readonly kind = 'fleet';
   #offset = 0;
+  #conflated = 0;
   /** The head when the snapshot under way began; undefined when none is. */
   #snapshotHead: number | undefined;
   #toldLive: boolean;
@@ -34,6 +36,15 @@ export class FleetStream implements FleetWatcher, Stream {
 
   get behind(): boolean {
     return this.#offset < this.hub.flushedTo || this.#toldLive !== this.hub.live;
+  }
+
+  get state(): StreamState {
+    if (this.#snapshotHead !== undefined) return 'catching_up';
+    return this.behind ? 'behind' : 'live';
+  }
+
+  get conflated(): number {
+    return this.#conflated;
   }
 
   start(): void {
@@ -108,8 +119,10 @@ export class FleetStream implements FleetWatcher, Stream {
       this.#snapshotHead === undefined ? whole : cutAtDeletion(whole, this.#snapshotHead);
     const last = piece !== whole || piece.to === hub.flushedTo;
     const text = (entry: VmEntry): string => hub.rowText(entry, view);
+    const skipped = piece.to - this.#offset - piece.entries.length;
     this.#offset = piece.to;
     if (this.#snapshotHead === undefined) {
+      this.#conflated += skipped;
       this.socket.send(changesOf(piece, text));
       return;
     }

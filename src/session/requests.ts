@@ -9,12 +9,16 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Every method settles with a value; a rejection is a bug. */
+/** Every method settles with a value; a rejection is a bug. `session` is who asks, for the log. */
 export interface Requests {
   /** Records that the agent has got this assignment. */
-  acknowledge(agent: Identity, assignmentId: string): Promise<Refusal | undefined>;
+  acknowledge(agent: Identity, assignmentId: string, session: string): Promise<Refusal | undefined>;
   /** Sets the status of the agent's own VM. The change comes back as news. */
-  reportStatus(agent: Identity, report: StatusReport): Promise<Refusal | undefined>;
+  reportStatus(
+    agent: Identity,
+    report: StatusReport,
+    session: string,
+  ): Promise<Refusal | undefined>;
   /** Checks a fresh token. */
   verify(token: string): Promise<Verified>;
 }

@@ -20,14 +20,19 @@ export interface SessionSettings {
   readonly heartbeatMs: number;
   readonly requests: Requests;
   readonly onRefusal: OnRefusal;
-  /** Told of what should never happen. */
-  readonly onBug: (error: unknown) => void;
+  /** Told of what should never happen, and to whom it did. */
+  readonly onBug: (error: unknown, session: Session) => void;
 }
 
 /** A client with so many unanswered requests does not wait for answers. */
 const MAX_UNANSWERED = 16;
 
+let opened = 0;
+
 export class Session {
+  /** Names the session in logs; no two of this process have the same. */
+  readonly id = String(++opened);
+  #closedWith: CloseCode | undefined;
   #identity: Identity;
   #closed = false;
   #unanswered = 0;
@@ -39,8 +44,8 @@ export class Session {
   readonly #budget: MessageBudget;
 
   constructor(
-    private readonly socket: Socket,
-    private readonly stream: Stream,
+    readonly socket: Socket,
+    readonly stream: Stream,
     private readonly settings: SessionSettings,
     identity: Identity,
     nowMs: number,
@@ -60,6 +65,11 @@ export class Session {
   /** What waits to be read by the client; nothing once the session has ended. */
   get unsentBytes(): number {
     return this.#closed ? 0 : this.socket.bufferedAmount;
+  }
+
+  /** What the gateway closed the session with, if it was the one who did. */
+  get closedWith(): CloseCode | undefined {
+    return this.#closedWith;
   }
 
   /** Welcomes the client and tells it the current state. */
@@ -120,6 +130,7 @@ export class Session {
   /** Ends the session: nothing more is told. */
   close(close: CloseCode): void {
     if (this.#closed) return;
+    this.#closedWith = close;
     this.ended();
     this.socket.close(close);
   }
@@ -152,11 +163,13 @@ export class Session {
         return;
       case 'ack':
         this.#askAsAgent('acknowledge', () =>
-          requests.acknowledge(this.#identity, message.assignment_id),
+          requests.acknowledge(this.#identity, message.assignment_id, this.id),
         );
         return;
       case 'status':
-        this.#askAsAgent('report-status', () => requests.reportStatus(this.#identity, message));
+        this.#askAsAgent('report-status', () =>
+          requests.reportStatus(this.#identity, message, this.id),
+        );
     }
   }
 
@@ -178,7 +191,7 @@ export class Session {
       .then((refusal) => {
         if (refusal !== undefined) this.#reply(errorFrame(refusal.code, refusal.message));
       })
-      .catch(this.settings.onBug)
+      .catch((error: unknown) => this.settings.onBug(error, this))
       .finally(() => this.#unanswered--);
   }
 

@@ -3,6 +3,7 @@
 
 import { CLOSE, type CloseCode } from '../protocol/close-codes.js';
 import type { Session } from './session.js';
+import type { Stream } from './stream.js';
 
 /**
  * How much all sockets together may hold unsent: a thousand full shares. Beyond it those who hold most are told to come
@@ -15,12 +16,22 @@ export class Sessions {
   /** An agent runs commands, so a hostname has one; who watches only may be many. */
   readonly #agents = new Map<string, Session>();
 
+  /** Of sessions that have ended. */
+  readonly #conflated = { vm: 0, fleet: 0 };
+
   get size(): number {
     return this.#all.size;
   }
 
-  all(): readonly Session[] {
-    return [...this.#all];
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#all.values();
+  }
+
+  /** How many changes were conflated, for all sessions there ever were: see `Stream.conflated`. */
+  get conflated(): Readonly<Record<Stream['kind'], number>> {
+    const sum = { ...this.#conflated };
+    for (const { stream } of this.#all) sum[stream.kind] += stream.conflated;
+    return sum;
   }
 
   add(session: Session): void {
@@ -32,7 +43,7 @@ export class Sessions {
   }
 
   remove(session: Session): void {
-    this.#all.delete(session);
+    if (this.#all.delete(session)) this.#conflated[session.stream.kind] += session.stream.conflated;
     const { sub } = session.identity;
     if (this.#agents.get(sub) === session) this.#agents.delete(sub);
   }
@@ -49,7 +60,7 @@ export class Sessions {
 
   /** Ends the sessions that hold most unsent, until so many bytes less are held. */
   #shed(bytes: number): void {
-    const slowestFirst = this.all().toSorted((a, b) => b.unsentBytes - a.unsentBytes);
+    const slowestFirst = [...this.#all].toSorted((a, b) => b.unsentBytes - a.unsentBytes);
     let left = bytes;
     for (const session of slowestFirst) {
       if (left <= 0) return;

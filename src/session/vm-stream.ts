@@ -5,10 +5,14 @@ import type { Frame, Hub, VmWatcher } from '../hub/hub.js';
 import type { View } from '../hub/views.js';
 import { feedFrame } from '../protocol/frames.js';
 import { hasRoom, type Socket } from './socket.js';
-import type { Stream } from './stream.js';
+import type { Stream, StreamState } from './stream.js';
 
 export class VmStream implements VmWatcher, Stream {
+  readonly kind = 'vm';
   #behind = false;
+  /** Whether a change found no room and has not been told since. */
+  #owed = false;
+  #conflated = 0;
   #toldLive: boolean;
 
   constructor(
@@ -24,14 +28,24 @@ export class VmStream implements VmWatcher, Stream {
     return this.#behind;
   }
 
+  get state(): StreamState {
+    return this.#behind ? 'behind' : 'live';
+  }
+
+  get conflated(): number {
+    return this.#conflated;
+  }
+
   start(): void {
     this.hub.watchVm(this);
     this.#tell();
   }
 
   push(frame: Frame): void {
-    if (hasRoom(this.socket)) this.socket.send(frame);
-    else this.#behind = true;
+    if (this.#owed) this.#conflated++;
+    this.#owed = !hasRoom(this.socket);
+    if (this.#owed) this.#behind = true;
+    else this.socket.send(frame);
   }
 
   feedChanged(): void {
@@ -50,6 +64,7 @@ export class VmStream implements VmWatcher, Stream {
   }
 
   #tell(): void {
+    this.#owed = false;
     this.#tellFeed();
     this.socket.send(this.hub.vmState(this.hostname, this.view));
   }

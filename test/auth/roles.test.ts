@@ -47,6 +47,11 @@ const EXPECTED: Record<
     dashboard: [false, false, false],
     admin: [true, true, true],
   },
+  'read-metrics': {
+    agent: [false, false, false],
+    dashboard: [true, true, true],
+    admin: [true, true, true],
+  },
 };
 
 t.test('every role may do what it is for, and nothing else', async (t) => {

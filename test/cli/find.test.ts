@@ -40,6 +40,8 @@ t.test('without a gateway here, the one that the configuration describes', async
     (await findGateway(loadConfig({ DATA_DIR, HOST, PORT: '9000', JWT_SECRET: SECRET }))).url;
   t.equal(await at('127.0.0.1'), 'http://127.0.0.1:9000');
   t.equal(await at('::1'), 'http://[::1]:9000');
+  t.equal(await at('0.0.0.0'), 'http://127.0.0.1:9000', 'nobody can connect to all addresses');
+  t.equal(await at('::'), 'http://[::1]:9000');
 });
 
 t.test('its token is an admin’s, signed with the secret of the configuration', async (t) => {

@@ -3,9 +3,10 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import type { RefusalReason } from '../../src/session/refusals.js';
+import { REFUSAL_REASONS, type RefusalReason } from '../../src/session/refusals.js';
 import { startServer } from '../helpers/database.js';
 import { startGateway, type TestGatewayOptions } from '../helpers/gateway.js';
+import { parseMetrics } from '../helpers/prometheus.js';
 import type { RawClient } from '../helpers/raw-client.js';
 import { clientEnd } from '../helpers/sockets.js';
 import { until } from '../helpers/until.js';
@@ -17,11 +18,21 @@ await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'availa
 
 const PLENTY = { total: 100, perAddress: 100, perIdentity: 100 };
 
-/** A gateway with these limits, and what it has refused. */
+/** A gateway with these limits, and what its metrics say it has refused since they were last asked. */
 async function limited(t: Test, options: TestGatewayOptions) {
-  const refusals: RefusalReason[] = [];
-  const onRefusal = (reason: RefusalReason): void => void refusals.push(reason);
-  const gateway = await startGateway(t, database, { ...options, onRefusal });
+  const gateway = await startGateway(t, database, options);
+  const before = new Map<string, number>();
+  const refusals = async (): Promise<RefusalReason[]> => {
+    const metrics = parseMetrics(await (await gateway.fetch('/metrics')).text());
+    const series =
+      metrics.get('lablink_limits_exceeded_total')?.series ?? new Map<string, number>();
+    return REFUSAL_REASONS.flatMap((reason) => {
+      const count = series.get(`lablink_limits_exceeded_total{reason="${reason}"}`) ?? 0;
+      const more = count - (before.get(reason) ?? 0);
+      before.set(reason, count);
+      return Array<RefusalReason>(more).fill(reason);
+    });
+  };
   return { gateway, refusals, ...waysToAsk(gateway) };
 }
 
@@ -45,7 +56,7 @@ t.test('one socket too many is 503 and a time to come back; a place is given bac
   const refused = await byUpgrade('/v1/vms', headers);
   t.same([refused.status, refused.code], [503, 'too_many_sockets']);
   t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/);
-  t.same(refusals, ['too_many_sockets']);
+  t.same(await refusals(), ['too_many_sockets']);
   t.equal((await overHttp('/v1/vms', headers)).status, 200, 'HTTP is answered');
   t.equal((await byUpgrade('/v1/vms', {})).status, 401, 'and the token is looked at first');
 
@@ -61,7 +72,7 @@ t.test('one identity has its share, whatever its tokens', async (t) => {
   const refused = await byUpgrade('/v1/vms', bearer(await gateway.token('dashboard', 'wall')));
   t.same([refused.status, refused.code], [429, 'too_many_sockets_of_identity']);
   t.ok(refused.headers.has('retry-after'));
-  t.same(refusals, ['too_many_sockets_of_identity']);
+  t.same(await refusals(), ['too_many_sockets_of_identity']);
   await gateway.connect('/v1/vms', 'dashboard', 'door');
   await gateway.connect('/v1/vms', 'admin', 'wall');
 });
@@ -80,7 +91,7 @@ t.test('one address has its share, and a proxy is believed only when it is named
       t.equal(same.status, 101, 'what comes from loopback is not counted');
     } else {
       t.same([same.status, same.code], [429, 'too_many_sockets_of_address']);
-      t.same(refusals, ['too_many_sockets_of_address']);
+      t.same(await refusals(), ['too_many_sockets_of_address']);
     }
     await held.close();
   }
@@ -125,7 +136,7 @@ t.test('a flood', async (t) => {
       }),
     );
     t.same(
-      refusals,
+      await refusals(),
       Object.keys(FLOODS).map(() => 'too_many_messages'),
     );
     await database.query(`UPDATE vms SET email = 'after the flood'`);
@@ -133,7 +144,7 @@ t.test('a flood', async (t) => {
   });
 
   t.test('of parts of one message ends it, whether frames or packets', async (t) => {
-    refusals.length = 0;
+    await refusals();
     const inFrames = await gateway.connect('/v1/vms', 'dashboard');
     for (let n = 0; n < 1_000; n++) inFrames.ws.send('', { fin: false });
     t.match(await inFrames.closed, { code: 1008 });
@@ -147,15 +158,15 @@ t.test('a flood', async (t) => {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     t.match(await inPackets.closed, { code: 1008 });
-    t.same(refusals, ['message_too_large', 'message_too_large']);
+    t.same(await refusals(), ['message_too_large', 'message_too_large']);
   });
 
   t.test('of bytes in one message ends it with 1009, counted', async (t) => {
-    refusals.length = 0;
+    await refusals();
     const client = await gateway.connect('/v1/vms', 'dashboard');
     client.ws.send('x'.repeat(16 * 1024 + 1));
     t.match(await client.closed, { code: 1009 });
-    t.same(refusals, ['message_too_large']);
+    t.same(await refusals(), ['message_too_large']);
   });
 
   t.end();
@@ -172,7 +183,7 @@ t.test('headers that do not end are cut, and so is silence', async (t) => {
     t.match(answer, /^HTTP\/1\.1 408 [^]*"code":"request_timeout"/);
   }
   clearInterval(trickle);
-  t.same(refusals, ['request_timeout', 'request_timeout']);
+  t.same(await refusals(), ['request_timeout', 'request_timeout']);
 });
 
 t.test('headers that are too large, and what is no HTTP, are problems', async (t) => {
@@ -184,7 +195,7 @@ t.test('headers that are too large, and what is no HTTP, are problems', async (t
   };
   const large = await asked(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
   t.match(large, /^HTTP\/1\.1 431 [^]*"code":"headers_too_large"/);
-  t.same(refusals, ['headers_too_large']);
+  t.same(await refusals(), ['headers_too_large']);
   const noHttp = await asked('\u0016\u0003\u0001 this is TLS\r\n\r\n');
   t.match(noHttp, /^HTTP\/1\.1 400 [^]*"code":"invalid_request"/);
 });

@@ -59,6 +59,12 @@ const WAYS: Readonly<Record<Action, Ways>> = {
       release: request('DELETE', () => `/v1/assignments/${NOBODYS}`),
     },
   },
+  'read-metrics': {
+    toFleet: {
+      HTTP: (headers, hostname) =>
+        request('GET', () => '/metrics')({ ...headers, 'x-forwarded-for': '192.0.2.1' }, hostname),
+    },
+  },
   'read-audit': {
     toVm: { HTTP: request('GET', (hostname) => `${vmPath(hostname)}/events`) },
     toFleet: { HTTP: request('GET', () => '/v1/events') },

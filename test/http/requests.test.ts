@@ -19,18 +19,24 @@ t.test('every outcome has its refusal', async (t) => {
     pino({ level: 'silent' }),
   );
   const report = { type: 'status', status: 'available' } as const;
-  t.match(await requests.reportStatus(agent, report), { code: 'not_allowed', message: /no VM/ });
+  t.match(await requests.reportStatus(agent, report, 's1'), {
+    code: 'not_allowed',
+    message: /no VM/,
+  });
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'in-use')`);
-  t.match(await requests.reportStatus(agent, report), {
+  t.match(await requests.reportStatus(agent, report, 's1'), {
     code: 'not_allowed',
     message: /only a failed VM/,
   });
-  t.match(await requests.acknowledge(agent, UUID), { code: 'stale_assignment' });
-  t.match(await requests.reportStatus(agent, { ...report, assignment_id: UUID }), {
+  t.match(await requests.acknowledge(agent, UUID, 's1'), { code: 'stale_assignment' });
+  t.match(await requests.reportStatus(agent, { ...report, assignment_id: UUID }, 's1'), {
     code: 'stale_assignment',
   });
-  t.equal(await requests.reportStatus(agent, { type: 'status', status: 'failed' }), undefined);
-  t.equal(await requests.reportStatus(agent, report), undefined);
+  t.equal(
+    await requests.reportStatus(agent, { type: 'status', status: 'failed' }, 's1'),
+    undefined,
+  );
+  t.equal(await requests.reportStatus(agent, report, 's1'), undefined);
   t.same(await requests.verify('x'), { ok: false, reason: 'invalid' });
 });
 
@@ -40,9 +46,12 @@ t.test('a database that does not answer is an answer, and is logged', async (t) 
   const { pool, end } = createPool({ host: '/nowhere', user: 'x' }, () => undefined);
   t.teardown(end);
   const requests = createRequests(pool, async () => ({ ok: false, reason: 'invalid' }), log);
-  t.match(await requests.acknowledge(agent, UUID), { code: 'unavailable' });
-  t.match(await requests.reportStatus(agent, { type: 'status', status: 'failed' }), {
+  t.match(await requests.acknowledge(agent, UUID, 's1'), { code: 'unavailable' });
+  t.match(await requests.reportStatus(agent, { type: 'status', status: 'failed' }, 's1'), {
     code: 'unavailable',
   });
-  t.match(logged, Array(2).fill({ msg: 'a request of an agent failed', err: { code: 'ENOENT' } }));
+  t.match(
+    logged,
+    Array(2).fill({ msg: 'a request of an agent failed', session: 's1', err: { code: 'ENOENT' } }),
+  );
 });

@@ -389,3 +389,18 @@ t.test('nothing is kept of those who have left', async (t) => {
   const kept = bytesKept() - before;
   t.ok(kept < 50_000 * 40, `${kept} bytes: less than 40 of each`);
 });
+
+t.test('it says how many it told, whether they have room or not', async (t) => {
+  const { hub, upsert, watchVm, watchFleet } = setUp();
+  t.equal(upsert(vmRow('a', 1)), 0);
+  t.equal(hub.flush(), 0, 'nobody watches');
+  watchVm('a', 'full');
+  watchVm('a', 'dashboard');
+  watchVm('b', 'full');
+  watchFleet('full');
+  watchFleet('dashboard');
+  watchFleet('full', 0);
+  t.equal(upsert(vmRow('a', 2)), 2);
+  t.equal(hub.flush(), 2, 'one is behind');
+  t.equal(hub.flush(), 0, 'nothing has changed');
+});

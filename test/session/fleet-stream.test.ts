@@ -77,6 +77,7 @@ t.test('a client that comes back receives only what changed meanwhile, conflated
   world.upsert('b');
   const back = world.watchFleet('full', former);
   t.strictSame(told(back), ['changes -c b6 epoch.6']);
+  t.equal(back.conflated, 1, 'b5');
 });
 
 t.test('a client that comes back and missed nothing gets exactly one, empty changes', async (t) => {
@@ -135,6 +136,7 @@ t.test(
     slow.read();
     t.strictSame(told(slow), ['changes b1998 a1999 -c epoch.2001']);
     t.notOk(slow.behind);
+    t.strictSame([slow.conflated, other.conflated], [1_998, 0]);
     world.upsert('d');
     world.flush();
     t.equal(onlyFrame(slow), other.socket.frames.at(-1), 'live again, at a flush');
@@ -148,6 +150,7 @@ t.test('what changes between a drain and a flush comes with the flush', async (t
   reader.socket.fill();
   world.upsert('a');
   world.flush();
+  t.equal(reader.state, 'behind');
   world.upsert('b');
   reader.read();
   t.strictSame(told(reader), ['changes a1 epoch.1']);
@@ -178,7 +181,9 @@ t.test('a row that changes while someone walks is met later, exactly once', asyn
   world.upsert('d', 30_000);
   world.flush();
   t.strictSame(told(reader), ['snapshot a1 b2 more']);
+  t.equal(reader.state, 'catching_up');
   reader.read();
+  t.strictSame([reader.state, reader.conflated], ['live', 0], 'a snapshot conflates nothing');
   t.strictSame(told(reader), ['snapshot c3 e5 more', 'snapshot a6 d8 epoch.8']);
 });
 

@@ -19,6 +19,9 @@ export function identityOf(role: Role, sub = 'vm-1', expiresAtMs = EXPIRES_AT_MS
 }
 
 export class StreamRecorder implements Stream {
+  readonly kind = 'vm';
+  readonly state = 'live';
+  conflated = 0;
   behind = false;
   starts = 0;
   drains = 0;

@@ -5,7 +5,7 @@ import type { Hub } from '../../src/hub/hub.js';
 import type { View } from '../../src/hub/views.js';
 import type { ServerMessage } from '../../src/protocol/messages.js';
 import { FleetStream } from '../../src/session/fleet-stream.js';
-import type { Stream } from '../../src/session/stream.js';
+import type { Stream, StreamState } from '../../src/session/stream.js';
 import { VmStream } from '../../src/session/vm-stream.js';
 import { MemorySocket } from '../helpers/memory-socket.js';
 
@@ -63,6 +63,14 @@ abstract class Reader {
 
   get behind(): boolean {
     return this.stream.behind;
+  }
+
+  get state(): StreamState {
+    return this.stream.state;
+  }
+
+  get conflated(): number {
+    return this.stream.conflated;
   }
 
   start(): this {

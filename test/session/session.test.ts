@@ -380,3 +380,14 @@ t.test('large messages end it sooner', async (t) => {
   for (let n = 0; n < 6; n++) session.receive(`"${'x'.repeat(16 * 1024 - 2)}"`, 0);
   t.strictSame(socket.closes, [CLOSE.tooMany]);
 });
+
+t.test('each session has a name of its own, and knows whether the gateway closed it', async (t) => {
+  const [one, other] = [setUp(), setUp()];
+  t.not(one.session.id, other.session.id);
+  one.session.close(CLOSE.silent);
+  one.session.close(CLOSE.restart);
+  t.equal(one.session.closedWith, CLOSE.silent);
+  other.session.ended();
+  other.session.close(CLOSE.restart);
+  t.equal(other.session.closedWith, undefined);
+});

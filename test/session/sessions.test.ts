@@ -116,3 +116,15 @@ t.test('a full share each harms nobody while they are few', async (t) => {
   sessions.sweep(0, 0);
   t.equal(opened.filter(({ socket }) => socket.closes.length > 0).length, 0);
 });
+
+t.test('what was conflated for sessions that have ended stays counted, once', async (t) => {
+  const sessions = new Sessions();
+  const [one, other] = [open(sessions, 'agent', 'vm-1'), open(sessions, 'agent', 'vm-2')];
+  one.stream.conflated = 2;
+  other.stream.conflated = 3;
+  t.same(sessions.conflated, { vm: 5, fleet: 0 });
+  sessions.remove(one.session);
+  sessions.remove(one.session);
+  t.same(sessions.conflated, { vm: 5, fleet: 0 });
+  t.same([...sessions], [other.session]);
+});

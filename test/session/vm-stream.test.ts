@@ -41,12 +41,34 @@ t.test('a socket without room gets the latest state when it has drained', async 
   reader.socket.fill();
   for (let i = 0; i < 1_000; i++) world.upsert('a');
   t.ok(reader.behind);
+  t.equal(reader.state, 'behind');
   t.strictSame(told(reader), []);
   reader.read();
   t.strictSame(told(reader), ['status a1000']);
   t.notOk(reader.behind);
+  t.equal(reader.state, 'live');
   reader.read();
   t.strictSame(told(reader), [], 'once');
+});
+
+t.test('a change counts as conflated when a later one took its place, and only then', async (t) => {
+  const world = new World();
+  const reader = world.watchVm('a');
+  world.upsert('a');
+  t.equal(reader.conflated, 0, 'told');
+  reader.socket.fill();
+  world.upsert('a');
+  t.equal(reader.conflated, 0, 'still to be told');
+  world.upsert('a');
+  world.upsert('a');
+  t.equal(reader.conflated, 2);
+  reader.read();
+  t.equal(reader.conflated, 2, 'the last was told');
+  reader.socket.fill();
+  world.upsert('a');
+  reader.socket.drain();
+  world.upsert('a');
+  t.equal(reader.conflated, 3, 'there was room before anyone noticed');
 });
 
 t.test('a gap is told at once, or when there is room', async (t) => {

@@ -23,10 +23,15 @@ export function asSchemaError(error: unknown, migration?: Migration): unknown {
   return new SchemaError(
     'schema_failed',
     [`${place(error, migration)}: ${error.message} (SQLSTATE ${error.code})`]
-      .concat(error.detail ?? [], error.hint ?? [], error.where ?? [])
+      .concat(detailOf(error), error.hint ?? [], error.where ?? [])
       .join('; '),
     { cause: error },
   );
+}
+
+/** not_null_violation, check_violation: their detail is the whole row, and a row holds what must not be told. */
+function detailOf({ code = '', detail }: pg.DatabaseError): string | [] {
+  return ['23502', '23514'].includes(code) ? [] : (detail ?? []);
 }
 
 function withoutRights(error: pg.DatabaseError): SchemaError {

@@ -50,6 +50,21 @@ for (const [name, sql, code, message] of FAILURES) {
   });
 }
 
+t.test('a row that breaks a rule is not shown', async (t) => {
+  const { folder, apply } = await setUp(t, server);
+  for (const rule of ['NOT NULL', 'CHECK (n IS NOT NULL)']) {
+    await writeFile(
+      join(folder, '000003_x.sql'),
+      `CREATE TABLE public.strict (secret text, n int ${rule});
+       INSERT INTO public.strict VALUES ('planted', NULL)`,
+    );
+    const error: unknown = await apply().catch((error: unknown) => error);
+    t.ok(error instanceof SchemaError);
+    t.match(error, { message: /000003_x\.sql: .*(not-null|check) constraint/ });
+    t.notMatch(error, { message: /planted/ });
+  }
+});
+
 t.test('a server that goes away is no fault of the schema', async (t) => {
   const { folder, apply, tables } = await setUp(t, server);
   await writeFile(

@@ -1,0 +1,62 @@
+// The AsyncAPI document is valid, and says what the schemas, the close codes and the protocol's document say.
+
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { Ajv } from 'ajv';
+import formats from 'ajv-formats';
+import t from 'tap';
+import { asyncApiDocument } from '../../src/protocol/asyncapi.js';
+import { CLOSE } from '../../src/protocol/close-codes.js';
+import { ClientMessage, ServerMessage } from '../../src/protocol/messages.js';
+import { deref, messagesOf, type Document } from '../helpers/asyncapi.js';
+
+const document = JSON.parse(JSON.stringify(asyncApiDocument())) as Document;
+
+t.test('it is valid by the schema of AsyncAPI 3.0', async (t) => {
+  const load = createRequire(import.meta.url);
+  const schema = load('@asyncapi/specs/schemas/3.0.0.json') as object;
+  // It brings the schema of schemas along.
+  const ajv = new Ajv({ strict: false, meta: false, validateSchema: false });
+  formats.default(ajv);
+  const validate = ajv.compile(schema);
+  t.equal(validate(document), true, JSON.stringify(validate.errors));
+  t.equal(validate({ ...document, servers: 'none' }), false, 'the schema is in force');
+});
+
+t.test('every reference leads somewhere', async (t) => {
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)];
+  t.ok(references.length > 50);
+  for (const [, to = ''] of references) t.type(deref(document, to), 'object', to);
+});
+
+t.test('every message is in it, in its direction, and no other', async (t) => {
+  const typesOf = ({ anyOf }: typeof ServerMessage | typeof ClientMessage): string[] =>
+    anyOf.map(({ properties }) => properties.type.const).sort();
+  const types = (action: 'send' | 'receive'): string[] => {
+    const messages = ['vm', 'fleet'].flatMap((name) => messagesOf(document, `${name}.${action}`));
+    return [...new Set(messages.map(({ type }) => type))].sort();
+  };
+  t.same(types('send'), typesOf(ServerMessage));
+  t.same(types('receive'), typesOf(ClientMessage));
+  const used = Object.values(document.channels).flatMap(({ messages }) => Object.keys(messages));
+  t.same([...new Set(used)].sort(), Object.keys(document.components.messages).sort());
+});
+
+t.test('every close code is in it', async (t) => {
+  t.same(document['x-close-codes'], Object.values(CLOSE));
+});
+
+t.test("what it says of each message is what the protocol's document says", async (t) => {
+  const readme = await readFile('src/protocol/README.md', 'utf8');
+  for (const { type, summary } of [
+    ...messagesOf(document, 'vm.send'),
+    ...messagesOf(document, 'fleet.send'),
+    ...messagesOf(document, 'vm.receive'),
+  ]) {
+    const rows = readme.split('\n').filter((line) => line.startsWith(`| \`${type}\` `));
+    t.ok(
+      rows.some((row) => row.includes(`| ${summary} `)),
+      `${type}: ${summary}`,
+    );
+  }
+});
