@@ -2,7 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Places } from '../session/places.js';
-import type { OnRefusal, RefusalReason } from '../session/refusals.js';
+import type { OnRefusal, SocketRefusal } from '../session/refusals.js';
 import { identityOf } from './access.js';
 import { clientOf } from './client-address.js';
 import { sendProblem } from './problem.js';
@@ -13,7 +13,7 @@ export type Admit = (request: FastifyRequest, reply: FastifyReply) => Promise<vo
 const RETRY_AFTER_S = 5;
 
 /** The status and words of each: 503 is the gateway's trouble, 429 the client's (RFC 6585 §4). */
-const ANSWERS: Partial<Record<RefusalReason, readonly [number, string]>> = {
+const ANSWERS: Readonly<Record<SocketRefusal, readonly [number, string]>> = {
   too_many_sockets: [503, 'The gateway has no room for another socket.'],
   too_many_sockets_of_address: [429, 'This address has too many sockets open.'],
   too_many_sockets_of_identity: [429, 'The bearer of this token has too many sockets open.'],
@@ -31,7 +31,7 @@ export function createAdmit(places: Places, onRefusal: OnRefusal): Admit {
       return;
     }
     onRefusal(reason);
-    const [status, detail] = ANSWERS[reason] ?? [503, reason];
+    const [status, detail] = ANSWERS[reason];
     reply.header('Retry-After', String(RETRY_AFTER_S));
     await sendProblem(reply, status, reason, detail);
   };

@@ -2,7 +2,7 @@
 // upgrade until its connection is gone, whatever happens in between.
 
 import type { Identity } from '../auth/token.js';
-import type { RefusalReason } from './refusals.js';
+import type { SocketRefusal } from './refusals.js';
 
 export interface SocketLimits {
   readonly total: number;
@@ -32,7 +32,7 @@ export class Places {
   }
 
   /** Why there is no place for another socket of this visitor's, or undefined when there is one. */
-  refusal({ address, identity }: Visitor): RefusalReason | undefined {
+  refusal({ address, identity }: Visitor): SocketRefusal | undefined {
     const { total, perAddress, perIdentity } = this.limits;
     const ofIdentity = this.#byIdentity.get(keyOf(identity)) ?? 0;
     if (ofIdentity >= perIdentity) return 'too_many_sockets_of_identity';
