@@ -19,11 +19,11 @@ const MAX_PARAM_LENGTH = 255 * 4 * 3 + 8;
 /** Room for the longest command a person would write; what is larger is no request of ours. */
 const MAX_BODY_BYTES = 64 * 1024;
 /**
- * How long a request may take to arrive: its headers, and all of it. Generous for a slow link, and short for one who
- * sends a byte now and then to hold a place.
+ * How long a request may take to arrive: its headers, and all of it. Short for one who sends a byte now and then to hold
+ * a place, and longer than a gateway to which thousands come back at once may take to read what has arrived.
  */
-const HEADERS_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 10_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 20_000;
 const CHECK_INTERVAL_MS = 1_000;
 /** How long a connection may rest while it is answered; an answer may be waited for by request for up to 60 s. */
 const IDLE_TIMEOUT_MS = 90_000;

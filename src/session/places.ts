@@ -2,19 +2,13 @@
 // upgrade until its connection is gone, whatever happens in between.
 
 import type { Identity } from '../auth/token.js';
-import type { RefusalReason } from './refusals.js';
+import type { SocketRefusal } from './refusals.js';
 
 export interface SocketLimits {
   readonly total: number;
   readonly perAddress: number;
   readonly perIdentity: number;
 }
-
-/** Why there is no place. */
-export type NoPlace = Extract<
-  RefusalReason,
-  'too_many_sockets' | 'too_many_sockets_of_address' | 'too_many_sockets_of_identity'
->;
 
 /** Who asks for a place. */
 export interface Visitor {
@@ -38,7 +32,7 @@ export class Places {
   }
 
   /** Why there is no place for another socket of this visitor's, or undefined when there is one. */
-  refusal({ address, identity }: Visitor): NoPlace | undefined {
+  refusal({ address, identity }: Visitor): SocketRefusal | undefined {
     const { total, perAddress, perIdentity } = this.limits;
     const ofIdentity = this.#byIdentity.get(keyOf(identity)) ?? 0;
     if (ofIdentity >= perIdentity) return 'too_many_sockets_of_identity';

@@ -18,5 +18,8 @@ export const REFUSAL_REASONS = [
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
+/** Why there is no place for another socket. */
+export type SocketRefusal = Extract<RefusalReason, `too_many_sockets${string}`>;
+
 /** Told of every refusal, so that it can be counted. Must not throw. */
 export type OnRefusal = (reason: RefusalReason) => void;
