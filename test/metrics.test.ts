@@ -28,6 +28,7 @@ function metricsOf({ sessions = [SESSION], vms = [{ status: 'available' }] } = {
 /** Everything that can happen, once. */
 function tellAll(metrics: ReturnType<typeof metricsOf>): void {
   metrics.taken('vm_updates', 'applied');
+  metrics.refused('too_many_messages');
   metrics.rejected('not_json');
   metrics.heartbeatArrived(2);
   metrics.heartbeatMissed('lost');

@@ -2,8 +2,10 @@
 // anybody else, and whoever comes through a proxy, needs a token.
 
 import type { IncomingMessage } from 'node:http';
+import { Type } from 'typebox';
 import { isLoopback } from '../config/address.js';
 import type { Allow } from './access.js';
+import { problems } from './schemas.js';
 import type { HttpServer } from './server.js';
 
 /** The metrics as text, and its media type. */
@@ -14,6 +16,19 @@ export function registerMetrics(server: HttpServer, allow: Allow, read: ReadMetr
   server.route({
     method: 'GET',
     url: '/metrics',
+    schema: {
+      operationId: 'metrics',
+      summary: 'What the gateway does, for Prometheus; from this machine itself without a token',
+      tags: ['operation'],
+      security: [{ bearer: [] }, {}],
+      response: {
+        200: {
+          description: 'Its text format.',
+          content: { 'text/plain': { schema: Type.String() } },
+        },
+        ...problems(),
+      },
+    },
     preValidation: async (request, reply) => {
       if (!isDirectAndLocal(request.raw)) await check(request, reply);
     },

@@ -133,15 +133,17 @@ t.test('no secret, no token and no piece of a row, whatever happens', async (t) 
   });
 
   // And what somebody's functions say may be anything.
-  for (const failing of [
-    `RAISE EXCEPTION 'no %', (SELECT crd_command FROM vms LIMIT 1)`,
-    `PERFORM crd_command::int FROM vms`,
-    `PERFORM crd_command::json FROM vms`,
-  ]) {
+  for (const [failing, status] of [
+    [`RAISE EXCEPTION 'no %', (SELECT crd_command FROM vms LIMIT 1)`, 500],
+    [`PERFORM crd_command::int FROM vms`, 400],
+    [`PERFORM crd_command::json FROM vms`, 400],
+  ] as const) {
     await database.query(`CREATE OR REPLACE FUNCTION read_vms(hostnames text[])
       RETURNS TABLE (hostname text, version bigint, status text, row_text text)
+      LANGUAGE plpgsql AS $$ BEGIN ${failing}; END $$;
+      CREATE OR REPLACE FUNCTION vm_text(vm vms) RETURNS text
       LANGUAGE plpgsql AS $$ BEGIN ${failing}; END $$`);
-    t.equal((await gateway.fetch('/v1/vms/vm-1', 'admin')).status, 500);
+    t.equal((await gateway.fetch('/v1/vms/vm-1', 'admin')).status, status);
   }
   await database.query(`SELECT pg_notify('vm_changes', '{"op":"read"}')`);
   t.match(await logged('could not read the table; trying again'), { level: 40 });

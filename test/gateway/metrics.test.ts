@@ -121,6 +121,7 @@ t.test('the metrics say what happened', async (t) => {
     'http_answers_total{route="GET /v1/vms/:hostname",status="404"}': 1,
     'http_answers_total{route="none",status="404"}': 1,
     'http_answers_total{route="none",status="400"}': 1,
+    'limits_exceeded_total{reason="message_too_large"}': 1,
     'refusals_total{at="http",code="token_missing"}': 1,
     'refusals_total{at="http",code="token_invalid"}': 1,
     'refusals_total{at="http",code="vm_not_found"}': 1,
