@@ -1,9 +1,10 @@
 // The HTTP server before it has routes: its limits, its validation, and the shape of its failures.
 
 import Fastify, { LogController, type FastifyBaseLogger } from 'fastify';
-import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { answerBrokenRequest, answerError, answerErrorBeforeRouting } from './failures.js';
 import { sendProblem } from './problem.js';
+import { compileValidator } from './validator.js';
 
 /** A hostname of 255 characters, each percent-encoded from up to 4 bytes, and an escape. */
 const MAX_PARAM_LENGTH = 255 * 4 * 3 + 8;
@@ -28,7 +29,7 @@ export function createServer(log: FastifyBaseLogger, trustProxy: TrustProxy) {
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
-    .setValidatorCompiler(TypeBoxValidatorCompiler)
+    .setValidatorCompiler(compileValidator)
     // Answers are text that PostgreSQL or a problem made; their schemas are for the document and the tests.
     .setSerializerCompiler(() => JSON.stringify)
     .withTypeProvider<TypeBoxTypeProvider>();
