@@ -31,7 +31,7 @@ t.test('what cannot be understood is refused before the upgrade', async (t) => {
     ['/v1/vms/%00', 400, 'invalid_hostname'],
     ['/v1/vms/%ff', 400, 'invalid_request'],
     ['/v1/vms/%', 400, 'invalid_request'],
-    [`/v1/vms/${'x'.repeat(4_000)}`, 414, 'fst_err_max_param_length'],
+    [`/v1/vms/${'x'.repeat(4_000)}`, 414, 'uri_too_long'],
     ['/v1/nothing', 404, 'not_found'],
     ['/', 404, 'not_found'],
   ] as const) {
