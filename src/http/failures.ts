@@ -46,19 +46,22 @@ export function answerError(
   }
 }
 
-/**
- * A URL that is too long, or cannot be decoded, is refused before there is a route, and so without hooks: the socket
- * of an upgrade is nobody's then, and would stay open for ever.
- */
+/** A URL that is too long, or cannot be decoded, is refused before there is a route, and so without hooks. */
 export function answerErrorBeforeRouting(
   error: FastifyError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const { socket } = request.raw;
-  if (request.raw.headers.upgrade !== undefined)
-    reply.raw.once('finish', () => socket.destroySoon());
+  endRefusedUpgrade(request, reply);
   answerError(error, request, reply);
+}
+
+/**
+ * Before @fastify/websocket has seen a request that is refused: the socket of an upgrade is nobody's then, and would stay
+ * open for ever.
+ */
+export function endRefusedUpgrade({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => raw.socket.destroySoon());
 }
 
 /** What Node refuses before there is a request: bytes that are no HTTP, headers too large or too slow. */

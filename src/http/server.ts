@@ -1,8 +1,13 @@
 // The HTTP server before it has routes: its limits, its validation, and the shape of its failures.
 
-import Fastify, { LogController, type FastifyBaseLogger } from 'fastify';
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { answerBrokenRequest, answerError, answerErrorBeforeRouting } from './failures.js';
+import {
+  answerBrokenRequest,
+  answerError,
+  answerErrorBeforeRouting,
+  endRefusedUpgrade,
+} from './failures.js';
 import { sendProblem } from './problem.js';
 import { compileValidator } from './validator.js';
 
@@ -26,6 +31,7 @@ export function createServer(log: FastifyBaseLogger, trustProxy: TrustProxy) {
     frameworkErrors: answerErrorBeforeRouting,
     clientErrorHandler: answerBrokenRequest,
     forceCloseConnections: true,
+    return503OnClosing: false, // What it would say is no problem; see `refuseWhenClosing`.
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
@@ -34,9 +40,24 @@ export function createServer(log: FastifyBaseLogger, trustProxy: TrustProxy) {
     .setSerializerCompiler(() => JSON.stringify)
     .withTypeProvider<TypeBoxTypeProvider>();
   server.removeContentTypeParser('text/plain');
+  refuseWhenClosing(server);
   server.setErrorHandler(answerError);
   server.setNotFoundHandler(
     (_request, reply) => void sendProblem(reply, 'not_found', 'There is nothing at this URL.'),
   );
   return server;
+}
+
+/** Who comes on a connection that was open before is sent elsewhere; Fastify closes the connection with the answer. */
+function refuseWhenClosing(server: FastifyInstance): void {
+  let closing = false;
+  server.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  server.addHook('onRequest', async (request, reply) => {
+    if (!closing) return;
+    endRefusedUpgrade(request, reply);
+    await sendProblem(reply, 'draining', 'The gateway is about to end; ask again.');
+  });
 }
