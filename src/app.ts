@@ -182,8 +182,9 @@ export function createApp(options: AppOptions) {
       waitUntilEmpty(server.websocketServer.clients, timing.goodbyeMs).then(() => done(), done);
     },
   });
+  let document = (): object => ({});
   server.register(async (routes) => {
-    await describeRoutes(routes, VERSION);
+    document = await describeRoutes(routes, VERSION);
     const answerOtherMethods = collectMethods(routes);
     registerHealth(routes, () => (resync.live ? undefined : trouble));
     await limitRates(routes, options.requestsPerMinute);
@@ -227,6 +228,12 @@ export function createApp(options: AppOptions) {
       const runSweep = (): void => sessions.sweep(performance.now(), Date.now());
       if (!isEnded()) sweep = setInterval(runSweep, timing.sweepIntervalMs);
       return url;
+    },
+
+    /** The OpenAPI document. Needs no database. */
+    async describe(): Promise<object> {
+      await server.ready();
+      return document();
     },
 
     /** Begins to listen to the database, whose schema must be there. */
