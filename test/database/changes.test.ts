@@ -12,6 +12,7 @@ import {
 } from '../../src/database/changes.js';
 import type { Change } from '../../src/database/judgement.js';
 import { startServer } from '../helpers/database.js';
+import { until } from '../helpers/until.js';
 
 const { createDatabase } = await startServer(t);
 const ACTOR = { name: 'admin:tester', requestId: 'req-1' };
@@ -138,6 +139,26 @@ t.test(
       cleared += removals;
     }
     t.comment(`${cleared} of 25 rounds were cleared`);
+  },
+);
+
+t.test(
+  'who holds a row that is to be changed goes on, and the clearing waits for her',
+  async (t) => {
+    const { database, pool } = await withVms(t, 'vm-1');
+    const client = new pg.Client(database.config);
+    await client.connect();
+    t.teardown(() => client.end());
+    await client.query('BEGIN');
+    await client.query('SELECT FROM vms FOR UPDATE');
+    const clearing = clearVms(pool, ACTOR, 1);
+    await until('the clearing waits', async () => {
+      const waiting = await database.query(`SELECT FROM pg_locks WHERE NOT granted`);
+      return waiting.length > 0;
+    });
+    await client.query(`UPDATE vms SET status = 'failed'`);
+    await client.query('COMMIT');
+    t.equal(await clearing, 1);
   },
 );
 
