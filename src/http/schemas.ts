@@ -241,6 +241,9 @@ export function problemAnswer(...codes: ProblemCode[]): object {
   };
 }
 
+/** Of every method but GET: a body is looked at also where none is asked for. */
+export const BODY_PROBLEMS = ['body_too_large', 'unsupported_media_type'] as const;
+
 const EVERYWHERE: readonly ProblemCode[] = [
   'invalid_request',
   'token_missing',
