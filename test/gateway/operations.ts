@@ -16,7 +16,7 @@ export interface Schema {
 }
 
 interface Content {
-  readonly [type: string]: { readonly schema: Schema };
+  readonly [type: string]: { readonly schema: Schema; readonly example?: unknown };
 }
 
 export interface Parameter {
