@@ -51,7 +51,7 @@ t.test('of many who change the same version, one does', async (t) => {
     const answers = await together((n) =>
       change({ crdCommand: `run ${round} ${n}` }, (version) => version === seen),
     );
-    const movedOn = Array(AT_ONCE - 1).fill('moved-on');
+    const movedOn = Array<string>(AT_ONCE - 1).fill('moved-on');
     t.same(outcomes(answers), ['changed', ...movedOn]);
     const now = await versionOf();
     for (const answer of answers) {
@@ -65,7 +65,7 @@ t.test('of many persons who take the same VM, one gets it', async (t) => {
   const { change } = await withVms(t, 'vm-1');
   for (let round = 0; round < 10; round++) {
     const answers = await together((n) => change({ status: 'in-use', email: `p${n}@x.y` }));
-    t.same(outcomes(answers), ['changed', ...Array(AT_ONCE - 1).fill('refused')]);
+    t.same(outcomes(answers), ['changed', ...Array<string>(AT_ONCE - 1).fill('refused')]);
     await change({ status: 'available' });
   }
 });
@@ -110,7 +110,7 @@ t.test(
     const stale = await deleteVm(pool, ACTOR, 'vm-1', (version) => version === seen - 1);
     t.same(stale, { movedOnTo: seen });
     const answers = await together(() => deleteVm(pool, ACTOR, 'vm-1', ANY));
-    t.same(answers.sort(), ['deleted', ...Array(AT_ONCE - 1).fill('no-vm')]);
+    t.same(answers.sort(), ['deleted', ...Array<string>(AT_ONCE - 1).fill('no-vm')]);
   },
 );
 

@@ -63,7 +63,7 @@ const authorization = fc.oneof(
 );
 
 const textOf = (value: unknown): string =>
-  typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  typeof value === 'string' ? value : JSON.stringify(value);
 const LONE_SURROGATE = /[\uD800-\uDFFF]/gu;
 /** As it can stand in a URL: what has no UTF-8 stands as a byte that is none. */
 const encoded = (value: unknown): string =>
@@ -136,12 +136,12 @@ function sentOf(operation: RoutedOperation, values: Values, authorization: strin
   const query = at('query').map(
     ([{ name }, value]) => `${name}=${encoded(unwaiting(name, value))}`,
   );
-  const headers = at('header').map(([{ name }, value]) => [name, headerText(value)]);
+  const headers = at('header').map(([{ name }, value]) => [name, headerText(value)] as const);
   return {
     method: operation.method,
     path: query.length === 0 ? path : `${path}?${query.join('&')}`,
     headers: {
-      ...Object.fromEntries(headers),
+      ...Object.fromEntries<string>(headers),
       ...(authorization === '' ? {} : { authorization }),
       ...(body === undefined ? {} : bodyHeaders(body, contentType)),
     },

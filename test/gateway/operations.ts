@@ -15,9 +15,7 @@ export interface Schema {
   readonly description?: string;
 }
 
-interface Content {
-  readonly [type: string]: { readonly schema: Schema; readonly example?: unknown };
-}
+type Content = Readonly<Record<string, { readonly schema: Schema; readonly example?: unknown }>>;
 
 export interface Parameter {
   readonly name: string;

@@ -25,20 +25,30 @@ const api = await apiOf(gateway);
 
 interface Page {
   readonly next: string | null;
+  readonly vms: readonly { readonly hostname: string }[];
+  readonly events: readonly Event[];
 }
+
+interface Event extends Record<'old_email' | 'new_email', string | null> {
+  readonly id: number;
+  readonly hostname: string;
+}
+
+const vmsOf = ({ vms }: Page) => vms;
+const eventsOf = ({ events }: Page) => events;
 
 /** Every item from this URL on, by `Link` alone; held against `next`. */
 async function follow<T>(
   ask: Api,
-  name: string,
+  itemsOf: (page: Page) => readonly T[],
   from: string,
 ): Promise<{ all: T[]; pages: number }> {
   const all: T[] = [];
   for (let url = from, pages = 1; ; pages++) {
     const answer = await ask('GET', url);
     if (answer.status !== 200) throw new Error(`${url}: ${answer.text}`);
-    const page = answer.json as Page & Record<string, T[]>;
-    all.push(...(page[name] ?? []));
+    const page = answer.json as Page;
+    all.push(...itemsOf(page));
     const link = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1];
     if ((link === undefined) !== (page.next === null)) throw new Error('Link and next differ');
     if (link === undefined) return { all, pages };
@@ -68,7 +78,7 @@ t.test('pages of every order, size and filter make the whole list', async (t) =>
       );
       for (const limit of [7, 1000]) {
         const path = `/v1/vms?sort=${sort}&limit=${limit}${filter}`;
-        const { all, pages } = await follow<{ hostname: string }>(api, 'vms', path);
+        const { all, pages } = await follow(api, vmsOf, path);
         t.same(hostnames(all), hostnames(expected), path);
         t.equal(pages, Math.max(1, Math.ceil(expected.length / limit)));
       }
@@ -95,12 +105,12 @@ t.test('what comes and goes between two pages shifts nothing', async (t) => {
   await database.query(`DELETE FROM vms WHERE id <= 5`);
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('late', 'available')`);
   const { next } = first.json as { next: string };
-  const { all } = await follow<{ hostname: string }>(api, 'vms', `/v1/vms?limit=10&after=${next}`);
+  const { all } = await follow(api, vmsOf, `/v1/vms?limit=10&after=${next}`);
   t.same(hostnames(all), [...Array.from({ length: COUNT - 10 }, (_, n) => `vm-${n + 11}`), 'late']);
 });
 
 t.test('the audit is paged too, the latest first', async (t) => {
-  const { all, pages } = await follow<{ id: number }>(api, 'events', '/v1/events?limit=9');
+  const { all, pages } = await follow(api, eventsOf, '/v1/events?limit=9');
   const expected = await database.query<{ id: number }>(
     'SELECT id::int FROM vm_events ORDER BY id DESC',
   );
@@ -109,8 +119,7 @@ t.test('the audit is paged too, the latest first', async (t) => {
     expected.map(({ id }) => id),
   );
   t.equal(pages, Math.ceil(expected.length / 9));
-  type Persons = Record<'old_email' | 'new_email', string | null>;
-  const adas = await follow<Persons>(api, 'events', '/v1/events?limit=3&email=ada@x.y');
+  const adas = await follow(api, eventsOf, '/v1/events?limit=3&email=ada@x.y');
   t.ok(adas.all.length > 10);
   for (const { old_email, new_email } of adas.all) t.ok([old_email, new_email].includes('ada@x.y'));
 });
@@ -120,10 +129,6 @@ t.test('the events of a VM whose hostname means something in a URL', async (t) =
   const path = `/v1/vms/${encodeURIComponent(hostname).replaceAll('%3E', '>')}`;
   await api('PUT', path);
   for (const status of ['failed', 'available', 'failed']) await api('PATCH', path, { status });
-  const { all, pages } = await follow<{ hostname: string }>(
-    api,
-    'events',
-    `${path}/events?limit=1`,
-  );
+  const { all, pages } = await follow(api, eventsOf, `${path}/events?limit=1`);
   t.same([hostnames(all), pages], [Array(4).fill(hostname), 4]);
 });

@@ -13,6 +13,7 @@ const { createDatabase } = await startServer(t);
 
 /** How many watch single VMs, of all hubs in this process. */
 let watching = 0;
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with their own hub below
 const { watchVm, unwatchVm } = Hub.prototype;
 Hub.prototype.watchVm = function (watcher) {
   watching++;

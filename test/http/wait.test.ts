@@ -1,6 +1,6 @@
 // Waiting for one VM on the fleet: it ends in every way there is, and leaves nobody watching.
 
-import { getEventListeners } from 'node:events';
+import { getEventListeners, setMaxListeners } from 'node:events';
 import t, { type Test } from 'tap';
 import { Fleet } from '../../src/fleet/fleet.js';
 import { waitForVersion } from '../../src/http/wait.js';
@@ -26,7 +26,7 @@ class CountingHub extends Hub {
 }
 
 /** A fleet with vm-1 at version 1, and one who waits for it. */
-function world(t: Test) {
+function makeWorld() {
   const fleet = new Fleet('epoch', 10);
   const hub = new CountingHub(fleet, createRowText([]), () => undefined);
   const [left, ending] = [new AbortController(), new AbortController()];
@@ -38,21 +38,34 @@ function world(t: Test) {
   const entry = learn(1);
   const wait = (version: number, forMs = LONG_MS, hostname = 'vm-1') =>
     waitForVersion(hub, { hostname, version, forMs }, [left.signal, ending.signal]);
-  t.teardown(() => {
-    t.equal(hub.watchers.size, 0, 'nobody watches any more');
-    for (const { signal } of [left, ending]) t.same(getEventListeners(signal, 'abort'), []);
-  });
+  for (const { signal } of [left, ending]) setMaxListeners(0, signal);
   return { fleet, hub, left, ending, learn, entry, wait };
 }
 
-t.test('a version that differs already is told at once, whether above or below', async (t) => {
-  const { wait, entry } = world(t);
-  t.same(await wait(0), { outcome: 'changed', entry });
-  t.same(await wait(7), { outcome: 'changed', entry });
-});
+/** A test in a world of its own, in which nobody is left watching when it ends. */
+function inWorld(
+  name: string,
+  run: (t: Test, world: ReturnType<typeof makeWorld>) => unknown,
+): void {
+  t.test(name, async (t) => {
+    const world = makeWorld();
+    await run(t, world);
+    t.equal(world.hub.watchers.size, 0, 'nobody watches any more');
+    for (const { signal } of [world.left, world.ending]) {
+      t.same(getEventListeners(signal, 'abort'), []);
+    }
+  });
+}
 
-t.test('a change ends the wait with the row as it is then', async (t) => {
-  const { wait, learn, hub } = world(t);
+inWorld(
+  'a version that differs already is told at once, whether above or below',
+  async (t, { wait, entry }) => {
+    t.same(await wait(0), { outcome: 'changed', entry });
+    t.same(await wait(7), { outcome: 'changed', entry });
+  },
+);
+
+inWorld('a change ends the wait with the row as it is then', async (t, { wait, learn, hub }) => {
   const waiting = wait(1);
   t.equal(hub.watchers.size, 1);
   learn(5, 'vm-2');
@@ -60,24 +73,21 @@ t.test('a change ends the wait with the row as it is then', async (t) => {
   t.same(await waiting, { outcome: 'changed', entry });
 });
 
-t.test('a repeat of the same version is no change', async (t) => {
-  const { wait, hub, entry, learn } = world(t);
+inWorld('a repeat of the same version is no change', async (t, { wait, hub, entry, learn }) => {
   const waiting = wait(1);
   hub.publish(entry);
   const changed = learn(2);
   t.same(await waiting, { outcome: 'changed', entry: changed });
 });
 
-t.test('who has a VM is told of its removal', async (t) => {
-  const { wait, fleet, hub } = world(t);
+inWorld('who has a VM is told of its removal', async (t, { wait, fleet, hub }) => {
   const waiting = wait(1);
   hub.publish(fleet.delete('vm-1', 2));
   t.same(await waiting, { outcome: 'changed', entry: undefined });
   t.same(await wait(1), { outcome: 'changed', entry: undefined }, 'and at once when it is gone');
 });
 
-t.test('who has none is told of its coming', async (t) => {
-  const { wait, learn, fleet, hub } = world(t);
+inWorld('who has none is told of its coming', async (t, { wait, learn, fleet, hub }) => {
   const waiting = wait(0, LONG_MS, 'vm-2');
   const entry = learn(2, 'vm-2');
   t.same(await waiting, { outcome: 'changed', entry });
@@ -85,25 +95,22 @@ t.test('who has none is told of its coming', async (t) => {
   t.same(await wait(0, 1, 'vm-2'), { outcome: 'up' }, 'a VM that is gone is none');
 });
 
-t.test('the time is up', async (t) => {
-  const { wait } = world(t);
+inWorld('the time is up', async (t, { wait }) => {
   t.same(await wait(1, 0), { outcome: 'up' });
   t.same(await wait(1, 5), { outcome: 'up' });
 });
 
-t.test('the client leaves, or the gateway ends', async (t) => {
-  for (const who of ['left', 'ending'] as const) {
-    const { wait, hub, [who]: controller } = world(t);
+for (const who of ['left', 'ending'] as const) {
+  inWorld(`who waits is let go: ${who}`, async (t, { wait, hub, [who]: controller }) => {
     const waiting = wait(1);
     t.equal(hub.watchers.size, 1);
     controller.abort();
     t.same(await waiting, { outcome: 'ended' });
     t.same(await wait(1), { outcome: 'ended' }, 'at once when it was before');
-  }
-});
+  });
+}
 
-t.test('a gap of the feed ends no wait', async (t) => {
-  const { wait, hub, learn } = world(t);
+inWorld('a gap of the feed ends no wait', async (t, { wait, hub, learn }) => {
   const waiting = wait(1);
   hub.setLive(true);
   hub.setLive(false);
@@ -111,8 +118,7 @@ t.test('a gap of the feed ends no wait', async (t) => {
   t.same(await waiting, { outcome: 'changed', entry });
 });
 
-t.test('many wait side by side', async (t) => {
-  const { wait, hub, learn } = world(t);
+inWorld('many wait side by side', async (t, { wait, hub, learn }) => {
   const waiting = Array.from({ length: 20 }, () => wait(1));
   t.equal(hub.watchers.size, 20);
   const entry = learn(2);
