@@ -241,11 +241,12 @@ export function createApp(options: AppOptions) {
       done();
     },
   });
+  let document = (): object => ({});
   guardUpgrades(server, options.allowedOrigins);
   registerBrowserHeaders(server, options.allowedOrigins);
   server.register(async (routes) => {
     routes.addHook('onRequest', draining.refuse);
-    await describeRoutes(routes, VERSION);
+    document = await describeRoutes(routes, VERSION);
     const answerOtherMethods = collectMethods(routes);
     routes.websocketServer.on('headers', tellUpgradeId);
     registerHealth(routes, () => (resync.live ? undefined : trouble));
@@ -297,6 +298,12 @@ export function createApp(options: AppOptions) {
       const runSweep = (): void => sessions.sweep(performance.now(), Date.now());
       if (!hasEnded()) sweep = setInterval(runSweep, timing.sweepIntervalMs);
       return url;
+    },
+
+    /** The OpenAPI document. Needs no database. */
+    async describe(): Promise<object> {
+      await server.ready();
+      return document();
     },
 
     /** Begins to listen to the database, whose schema must be there. */

@@ -7,6 +7,7 @@ import { dbCommand } from './cli/db.js';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
 import { healthcheckCommand } from './cli/healthcheck.js';
+import { openApiCommand } from './cli/openapi.js';
 import { loadConfig } from './config.js';
 import { serveCommand } from './cli/serve.js';
 import { tokenCommand } from './cli/token.js';
@@ -17,6 +18,7 @@ const program = new Command('lablink-gateway')
   .exitOverride()
   .addCommand(serveCommand())
   .addCommand(tokenCommand())
+  .addCommand(openApiCommand())
   .addCommand(watchCommand(() => findGateway(loadConfig())))
   .addCommand(dbCommand())
   .addCommand(healthcheckCommand(() => findGateway(loadConfig())))

@@ -96,11 +96,12 @@ export function deleteVm(
 
 /**
  * Removes all rows if there are exactly so many; gives how many there are. The lock keeps writers, and no readers, out
- * between the counting and the removing.
+ * between the counting and the removing. A weaker one would let in who locks a row first and then changes it, and each
+ * would wait for the other.
  */
 export function clearVms(pool: pg.Pool, actor: Actor, expected: number): Promise<number> {
   return inTransaction(pool, actor, async (client) => {
-    await client.query('LOCK TABLE public.vms IN SHARE ROW EXCLUSIVE MODE');
+    await client.query('LOCK TABLE public.vms IN EXCLUSIVE MODE');
     const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM public.vms');
     const count = Number(rows[0]?.count);
     if (count === expected) await client.query('DELETE FROM public.vms');

@@ -28,10 +28,10 @@ export function sendPage(
   return sendJson(reply, `{"${name}":[${items.join(',')}],"next":${JSON.stringify(next ?? null)}}`);
 }
 
-/** The same URL, its path untouched, with this `after`. */
+/** The same URL with this `after`. Its path stays as it came, but for what would end the link's `<…>`. */
 function withAfter(url: string, after: string): string {
-  const [path = '', search] = url.split('?', 2);
-  const parameters = new URLSearchParams(search);
+  const [path = ''] = url.split('?', 1);
+  const parameters = new URLSearchParams(url.slice(path.length));
   parameters.set('after', after);
-  return `${path}?${parameters.toString()}`;
+  return `${path.replace(/[<>"]/g, encodeURIComponent)}?${parameters.toString()}`;
 }

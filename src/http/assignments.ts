@@ -5,7 +5,7 @@ import { assign, release } from '../database/assignments.js';
 import { actorOf, type Allow } from './access.js';
 import { sendVm } from './answers.js';
 import { sendProblem } from './problem.js';
-import { AssignmentBody, AssignmentParams, problems, VmAnswer } from './schemas.js';
+import { AssignmentBody, AssignmentParams, BODY_PROBLEMS, problems, VmAnswer } from './schemas.js';
 import type { HttpServer } from './server.js';
 
 const PATH = '/v1/assignments';
@@ -20,7 +20,7 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, allow: Al
       response: {
         200: { ...VmAnswer, description: 'The VM that the person has.' },
         201: { ...VmAnswer, description: 'A VM that was free.' },
-        ...problems('no_vm_available', 'body_too_large', 'unsupported_media_type'),
+        ...problems('no_vm_available', ...BODY_PROBLEMS),
       },
     },
     preValidation: allow('change-vms'),
@@ -41,7 +41,7 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, allow: Al
       summary: 'End exactly this assignment; to repeat it never frees the next person',
       tags: ['assignments'],
       params: AssignmentParams,
-      response: { 200: VmAnswer, ...problems('assignment_not_found') },
+      response: { 200: VmAnswer, ...problems('assignment_not_found', ...BODY_PROBLEMS) },
     },
     preValidation: allow('change-vms'),
     handler: async (request, reply) => {

@@ -12,6 +12,7 @@ import { sendJson, sendVm } from './answers.js';
 import { preconditionOf } from './precondition.js';
 import { sendProblem } from './problem.js';
 import {
+  BODY_PROBLEMS,
   ChangeBody,
   ClearedAnswer,
   ClearQuery,
@@ -32,7 +33,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow)
       summary: 'Make a VM known, available; one that is known stays as it is',
       tags: ['vms'],
       params: HostnameParams,
-      response: { 200: VmAnswer, 201: VmAnswer, ...problems('invalid_hostname') },
+      response: { 200: VmAnswer, 201: VmAnswer, ...problems('invalid_hostname', ...BODY_PROBLEMS) },
     },
     preValidation: allow('register-vm'),
     preHandler: checkNewHostname,
@@ -89,7 +90,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow)
       headers: IfMatch,
       response: {
         204: Type.Null({ description: 'It is gone.' }),
-        ...problems('invalid_hostname', 'vm_not_found', 'version_mismatch'),
+        ...problems('invalid_hostname', 'vm_not_found', 'version_mismatch', ...BODY_PROBLEMS),
       },
     },
     preValidation: allow('change-vms'),
@@ -109,7 +110,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow)
       summary: 'Remove all VMs, if there are exactly so many',
       tags: ['vms'],
       querystring: ClearQuery,
-      response: { 200: ClearedAnswer, ...problems('wrong_count') },
+      response: { 200: ClearedAnswer, ...problems('wrong_count', ...BODY_PROBLEMS) },
     },
     preValidation: allow('change-vms'),
     handler: async (request, reply) => {
@@ -130,8 +131,7 @@ const CHANGE_PROBLEMS = [
   'assigned_to_another',
   'vm_not_in_use',
   'version_mismatch',
-  'body_too_large',
-  'unsupported_media_type',
+  ...BODY_PROBLEMS,
 ] as const;
 
 function isStatus(status: string): status is Status {

@@ -2,6 +2,7 @@
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import { problemOf, PROBLEMS } from './problem.js';
 import type { HttpServer } from './server.js';
 
 const ABOUT = {
@@ -12,8 +13,25 @@ const ABOUT = {
   license: { name: 'MIT', identifier: 'MIT' },
 };
 
-/** Collects the routes that are made after it. */
-export async function describeRoutes(server: HttpServer, version: string): Promise<void> {
+const PROBLEM =
+  'RFC 9457. Beside what an operation lists, any URL may answer 404 `not_found`, 405 `method_not_allowed`, 408 ' +
+  '`request_timeout` and 431 `headers_too_large`.';
+
+/**
+ * What the page may load: itself. The plugin's own policy adds `upgrade-insecure-requests`, with which the page is blank
+ * over plain HTTP anywhere but on localhost.
+ */
+const PAGE_POLICY = {
+  'default-src': "'self'",
+  'base-uri': "'self'",
+  'frame-ancestors': "'none'",
+  'img-src': "'self' data:",
+  'object-src': "'none'",
+  'style-src': "'self' 'unsafe-inline'",
+};
+
+/** Collects the routes that are made after it; what it gives makes their document, once the server is ready. */
+export async function describeRoutes(server: HttpServer, version: string): Promise<() => object> {
   await server.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -25,10 +43,12 @@ export async function describeRoutes(server: HttpServer, version: string): Promi
         { name: 'operation', description: 'Whether it works.' },
       ],
       components: {
+        schemas: { Problem: { ...problemOf(Object.keys(PROBLEMS)), description: PROBLEM } },
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
       },
       security: [{ bearer: [] }],
     },
   });
-  await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY });
+  return () => server.swagger();
 }

@@ -9,7 +9,7 @@ import type { HttpServer } from './server.js';
 /** Why the gateway is not ready, in words for the person who looks, or undefined when it is. */
 export type NotReady = () => string | undefined;
 
-const Health = Type.Object({ status: Type.String() });
+const Health = Type.Object({ status: Type.String() }, { description: 'It is so.' });
 
 export function registerHealth(server: HttpServer, notReady: NotReady): void {
   server.get('/health/live', {
@@ -18,7 +18,7 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
       summary: 'Whether the process lives',
       tags: ['operation'],
       security: [],
-      response: { 200: Health },
+      response: { 200: Health, 503: problemAnswer('draining') },
     },
     handler: () => ({ status: 'live' }),
   });

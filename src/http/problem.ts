@@ -95,17 +95,19 @@ export const PROBLEMS = {
 } as const satisfies Record<string, About>;
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** The body of an answer that is not what was asked for. Some codes add members, as the table says. */
-export const Problem = Type.Object(
-  {
-    type: Type.Literal('about:blank'),
-    title: Type.String({ description: 'The status in words.' }),
-    status: Type.Integer(),
-    code: Type.Enum(Object.keys(PROBLEMS), { description: 'Stable; programs compare it.' }),
-    detail: Type.String({ description: 'For people.' }),
-  },
-  { additionalProperties: true },
-);
+/** The body of an answer with one of these codes. Some codes add members, as the table says. */
+export function problemOf(codes: readonly string[]) {
+  return Type.Object(
+    {
+      type: Type.Literal('about:blank'),
+      title: Type.String({ description: 'The status in words.' }),
+      status: Type.Integer(),
+      code: Type.Enum([...codes], { description: 'Stable; programs compare it.' }),
+      detail: Type.String({ description: 'For people.' }),
+    },
+    { additionalProperties: true },
+  );
+}
 
 /** The body of a problem, as text. */
 export function problemText(code: ProblemCode, detail: string, members?: object): string {

@@ -4,7 +4,7 @@ import { Type, type TSchema } from 'typebox';
 import { SORTS } from '../database/vms.js';
 import { STATUSES } from '../database/judgement.js';
 import { DashboardVm, Vm } from '../protocol/row.js';
-import { Problem, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
+import { problemOf, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
 
 /** A text that PostgreSQL can hold: no NUL, no half of a character; its length counted as PostgreSQL does. */
 const text = (maxLength: number, options: object) =>
@@ -173,7 +173,10 @@ const Next = Type.Union([Type.String(), Type.Null()], {
   description: 'For `after` of the next page, which `Link` names too; null at the end.',
 });
 
-export const VmPageAnswer = Type.Object({ vms: Type.Array(VmAnswer), next: Next });
+export const VmPageAnswer = Type.Object(
+  { vms: Type.Array(VmAnswer), next: Next },
+  { description: 'A page of rows.' },
+);
 
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
 
@@ -199,15 +202,24 @@ export const Event = Type.Object(
   { description: 'One change of one VM. The command is not kept.' },
 );
 
-export const EventPageAnswer = Type.Object({ events: Type.Array(Event), next: Next });
+export const EventPageAnswer = Type.Object(
+  { events: Type.Array(Event), next: Next },
+  { description: 'A page of events.' },
+);
 
-export const StatsAnswer = Type.Object({
-  total: Type.Integer(),
-  assigned: Type.Integer({ description: 'How many VMs have a person.' }),
-  by_status: Type.Record(Type.String(), Type.Integer()),
-});
+export const StatsAnswer = Type.Object(
+  {
+    total: Type.Integer(),
+    assigned: Type.Integer({ description: 'How many VMs have a person.' }),
+    by_status: Type.Record(Type.String(), Type.Integer()),
+  },
+  { description: 'Counted in one moment.' },
+);
 
-export const ClearedAnswer = Type.Object({ deleted: Type.Integer() });
+export const ClearedAnswer = Type.Object(
+  { deleted: Type.Integer() },
+  { description: 'There is no VM any more.' },
+);
 
 /** The answers of problems for a route's schema: those of every route, and these. */
 export function problems(...codes: ProblemCode[]): Record<number, object> {
@@ -225,9 +237,12 @@ export function problems(...codes: ProblemCode[]): Record<number, object> {
 export function problemAnswer(...codes: ProblemCode[]): object {
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join(' '),
-    content: { [PROBLEM_TYPE]: { schema: Problem } },
+    content: { [PROBLEM_TYPE]: { schema: problemOf(codes) } },
   };
 }
+
+/** Of every method but GET: a body is looked at also where none is asked for. */
+export const BODY_PROBLEMS = ['body_too_large', 'unsupported_media_type'] as const;
 
 const EVERYWHERE: readonly ProblemCode[] = [
   'invalid_request',

@@ -6,12 +6,13 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { answerOf, type OnAnswer } from './answered.js';
 import { answerClientError } from './client-error.js';
 import { answerError, answerErrorBeforeRouting } from './failures.js';
 import { sendProblem } from './problem.js';
 import { requestIdOf, tellRequestId } from './request-id.js';
+import { compileValidator } from './validator.js';
 
 /** A hostname of 255 characters, each percent-encoded from up to 4 bytes, and an escape. */
 const MAX_PARAM_LENGTH = 255 * 4 * 3 + 8;
@@ -56,6 +57,7 @@ export function createServer(
       answerErrorBeforeRouting(error, request, reply);
     },
     forceCloseConnections: true,
+    return503OnClosing: false, // What it would say is no problem: see drain.ts.
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: IDLE_TIMEOUT_MS,
@@ -63,7 +65,7 @@ export function createServer(
     clientErrorHandler: answerClientError,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
-    .setValidatorCompiler(TypeBoxValidatorCompiler)
+    .setValidatorCompiler(compileValidator)
     // Answers are text that PostgreSQL or a problem made; their schemas are for the document and the tests.
     .setSerializerCompiler(() => JSON.stringify)
     .withTypeProvider<TypeBoxTypeProvider>();

@@ -1,7 +1,7 @@
 // Makes plain JavaScript of the gateway and of the benchmark's processes, so that what is measured is what an
 // installed gateway runs: a loader that transpiles while it runs wraps functions and adds to every process.
 
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -20,7 +20,7 @@ const OPTIONS: ts.CompilerOptions = {
 /** Compiles, without checking types; returns where a module of the benchmark's is then found. */
 export async function compile(): Promise<(module: string) => string> {
   await mkdir(OUT, { recursive: true });
-  await writeFile(join(OUT, 'package.json'), '{"type":"module"}\n');
+  await copyFile(join(ROOT, 'package.json'), join(OUT, 'package.json')); // The version is read from it.
   for (const folder of FOLDERS) {
     const names = await readdir(join(ROOT, folder), { recursive: true });
     const sources = names.filter((name) => name.endsWith('.ts'));

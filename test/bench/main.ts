@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { startServer, type TestDatabase } from '../helpers/database.js';
+import { ASSIGNMENTS, runAssignments, VMS } from './assignments.js';
 import { compile } from './compile.js';
 import { endProcesses } from './rpc.js';
 import { runPass, type Bench, type PassResult } from './pass.js';
@@ -27,11 +28,13 @@ const { values } = parseArgs({
   },
 });
 
-process.exitCode = await main(values.scenario ?? SCENARIOS.map(({ name }) => name));
+const NAMES = [...SCENARIOS.map(({ name }) => name), ASSIGNMENTS];
+
+process.exitCode = await main(values.scenario ?? NAMES);
 
 async function main(names: readonly string[]): Promise<number> {
   const scenarios = SCENARIOS.filter(({ name }) => names.includes(name));
-  const refusal = unknownNames(names) ?? tooFewFiles(scenarios);
+  const refusal = unknownNames(names) ?? tooFewFiles(scenarios, names);
   if (refusal !== undefined) {
     console.error(refusal);
     return 2;
@@ -46,7 +49,7 @@ async function main(names: readonly string[]): Promise<number> {
   }
   try {
     const { createDatabase } = await startServer({ teardown: (fn) => (teardown = fn) });
-    return await run(scenarios, await createDatabase());
+    return await run(scenarios, names.includes(ASSIGNMENTS), await createDatabase());
   } catch (error) {
     if (interrupt.signal.aborted) return 130;
     throw error;
@@ -56,16 +59,16 @@ async function main(names: readonly string[]): Promise<number> {
 }
 
 function unknownNames(names: readonly string[]): string | undefined {
-  const unknown = names.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  const unknown = names.filter((name) => !NAMES.includes(name));
   if (unknown.length === 0) return undefined;
-  const known = SCENARIOS.map(({ name }) => name).join(', ');
-  return `There is no scenario ${unknown.join(', ')}; there are ${known}.`;
+  return `There is no scenario ${unknown.join(', ')}; there are ${NAMES.join(', ')}.`;
 }
 
 /** Node raises its own limit as far as it may go: the hard limit is what counts. */
-function tooFewFiles(scenarios: readonly Scenario[]): string | undefined {
+function tooFewFiles(scenarios: readonly Scenario[], names: readonly string[]): string | undefined {
   const limit = Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }));
-  const needed = Math.max(...scenarios.map(({ agents, dashboards }) => agents + dashboards));
+  const sockets = scenarios.map(({ agents, dashboards }) => agents + dashboards);
+  const needed = Math.max(...sockets, names.includes(ASSIGNMENTS) ? VMS : 0);
   if (Number.isNaN(limit) || limit >= needed + SPARE_FILES) return undefined;
   return (
     `A process may open ${limit} files here, and ${needed + SPARE_FILES} are needed: raise it ` +
@@ -73,7 +76,11 @@ function tooFewFiles(scenarios: readonly Scenario[]): string | undefined {
   );
 }
 
-async function run(scenarios: readonly Scenario[], database: TestDatabase): Promise<number> {
+async function run(
+  scenarios: readonly Scenario[],
+  assignments: boolean,
+  database: TestDatabase,
+): Promise<number> {
   const client = new pg.Client(database.config);
   client.on('error', () => undefined); // The query under way fails too.
   await client.connect();
@@ -87,6 +94,7 @@ async function run(scenarios: readonly Scenario[], database: TestDatabase): Prom
     console.log(await machine(client));
     let faults = 0;
     for (const scenario of scenarios) faults += await runScenario(bench, scenario);
+    if (assignments) faults += await runAssignments(bench);
     return faults > 0 ? 1 : 0;
   } finally {
     await client.end();

@@ -114,7 +114,8 @@ function notes(results: readonly PassResult[]): string[] {
   return late > 0 ? [`The writer itself was late by up to ${late.toFixed(2)} ms (p99).`, ''] : [];
 }
 
-function markdownTable(lines: readonly string[][]): string[] {
+/** The first line is the heading. */
+export function markdownTable(lines: readonly string[][]): string[] {
   const widths = lines[0]?.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
   const row = (cells: readonly string[]): string =>
     `| ${cells.map((cell, at) => pad(cell, widths?.[at] ?? 0, at === 0)).join(' | ')} |`;

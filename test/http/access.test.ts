@@ -19,7 +19,7 @@ function guarded() {
     handled++;
     return { sub: identityOf(request).sub, hostname: hostnameOf(request) };
   });
-  server.get('/open', async (request) => [hostnameOf(request) || 'none', identityOf(request).sub]);
+  server.get('/open', async (request) => [hostnameOf(request), identityOf(request).sub]);
   return { server, handled: () => handled };
 }
 

@@ -52,6 +52,33 @@ t.test('a database that is away is 503, and a reason to come back', async (t) =>
   }
 });
 
+t.test('a database that is busy is 503, and a reason to come back', async (t) => {
+  for (const code of ['55P03', '40P01', '40001', '57014']) {
+    const { server, logged } = failing(() => {
+      throw withCode(code);
+    });
+    const response = await server.inject('/');
+    t.equal(response.statusCode, 503, code);
+    t.equal(response.headers['retry-after'], '1');
+    t.match(response.json(), { code: 'database_busy' });
+    t.notMatch(response.body, 'secret');
+    t.match(logged, [{ level: 40 }]);
+  }
+});
+
+t.test('a value that the database cannot take is the asker’s mistake', async (t) => {
+  for (const code of ['22001', '22008', '22021', '22P02', '22P05']) {
+    const { server, logged } = failing(() => {
+      throw withCode(code);
+    });
+    const response = await server.inject('/');
+    t.equal(response.statusCode, 400, code);
+    t.match(response.json(), { code: 'invalid_request' });
+    t.notMatch(response.body, 'secret');
+    t.same(logged, []);
+  }
+});
+
 t.test('any other failure is 500, logged, and tells nothing of itself', async (t) => {
   for (const error of [new Error('secret'), withCode('42P01'), withCode('XX000')]) {
     const { server, logged } = failing(() => {
