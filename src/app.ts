@@ -4,8 +4,6 @@
 //   a gap, or doubt: resync reads the table ─▶ truth
 
 import { randomBytes } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
-import websocket from '@fastify/websocket';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { createVerifier } from './auth/token.js';
@@ -20,55 +18,25 @@ import { NOTICES_CHANNEL, ROWS_CHANNEL } from './feed/notification.js';
 import { Resync } from './feed/resync.js';
 import { Truth } from './feed/truth.js';
 import { Fleet } from './fleet/fleet.js';
-import { createAllow } from './http/access.js';
-import { registerAssignments } from './http/assignments.js';
-import { registerChanges } from './http/changes.js';
-import { describeRoutes } from './http/document.js';
-import { registerEvents } from './http/events.js';
-import { registerBrowserHeaders } from './http/browsers.js';
-import { createAdmit } from './http/admission.js';
-import { capacityOf, openFilesLimit } from './http/capacity.js';
-import { Connections } from './http/connections.js';
-import { Draining } from './http/drain.js';
-import { registerHealth } from './http/health.js';
-import { collectMethods } from './http/methods.js';
-import { registerMetrics } from './http/metrics.js';
-import { limitRates } from './http/rate-limit.js';
-import { tellUpgradeId } from './http/request-id.js';
-import { createRequests } from './http/requests.js';
-import { createServer, type TrustProxy } from './http/server.js';
-import { guardUpgrades } from './http/upgrades.js';
-import { registerVms } from './http/vms.js';
-import { isTooLarge, WEBSOCKET_OPTIONS } from './http/websocket.js';
+import { createSurface, type SurfaceLimits } from './http/surface.js';
 import { Hub } from './hub/hub.js';
 import { createRowText } from './hub/views.js';
 import { LOG_SERIALIZERS } from './log.js';
 import { createMetrics } from './metrics.js';
 import { DASHBOARD_COLUMNS } from './protocol/row.js';
-import { Places, type SocketLimits } from './session/places.js';
-import type { OnRefusal } from './session/refusals.js';
 import { Sessions } from './session/sessions.js';
 import { paceFlushes } from './timers.js';
 import { VERSION } from './version.js';
 
-export interface AppOptions {
+export interface AppOptions extends SurfaceLimits {
   /** Where queries go; may be a pooler. */
   readonly database: pg.ClientConfig;
   /** Where LISTEN goes: directly to the server. */
   readonly listenDatabase: pg.ClientConfig;
   readonly jwtSecrets: readonly string[];
   readonly jwtPublicKeys: readonly PublicKey[];
-  /** Whose pages may use the gateway from a browser, besides its own. */
-  readonly allowedOrigins: readonly string[];
-  readonly trustProxy: TrustProxy;
-  /** How often one identity may ask over HTTP. */
-  readonly requestsPerMinute: number;
   /** Columns a dashboard sees beside the protocol's. */
   readonly dashboardColumns: readonly string[];
-  /** How many sockets there may be; fewer where the process may not open as many files. */
-  readonly socketLimits: SocketLimits;
-  /** How long the sockets may take to be told to come back elsewhere when the gateway ends. */
-  readonly drainMs: number;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
 }
@@ -98,12 +66,6 @@ const TIMING: Timing = {
   fullReadIntervalMs: 60_000,
   goodbyeMs: 1_000,
 };
-
-/**
- * How many connections may wait to be accepted: Node's 511 overflow when thousands come back at once, and each that is
- * dropped tries again a second later. The system allows as many as `net.core.somaxconn` says, usually 4,096.
- */
-const BACKLOG = 4_096;
 
 /** How many deletions a client may miss and still resume. */
 const MAX_DELETIONS = 10_000;
@@ -214,76 +176,28 @@ export function createApp(options: AppOptions) {
     },
   );
 
-  const onRefusal: OnRefusal = (reason) => {
-    log.debug({ reason }, 'refused');
-    metrics.refused(reason);
-  };
-  const capacity = capacityOf(openFilesLimit(), options.socketLimits.total);
-  if (capacity.sockets < options.socketLimits.total)
-    log.info(capacity, 'the limit of open files allows fewer sockets than configured');
-  const places = new Places({ ...options.socketLimits, total: capacity.sockets });
-  const ending = new AbortController();
-  setMaxListeners(0, ending.signal); // one for each request that waits
-  const verify = createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]);
-  const allow = createAllow(verify);
-  const server = createServer(log, options.trustProxy, metrics.answered);
-  const connections = new Connections(server.server, capacity.connections, onRefusal);
-  const draining = new Draining(sessions, connections, onRefusal);
-  server.register(websocket, {
-    options: WEBSOCKET_OPTIONS,
-    // ws closes a socket that breaks the protocol with the right code by itself.
-    errorHandler: (err, _ws, request) => {
-      if (isTooLarge(err)) onRefusal('message_too_large');
-      request.log.debug({ err }, 'a socket failed');
-    },
-    preClose: (done) => {
-      connections.end();
-      done();
-    },
-  });
-  let document = (): object => ({});
-  guardUpgrades(server, options.allowedOrigins);
-  registerBrowserHeaders(server, options.allowedOrigins);
-  server.register(async (routes) => {
-    routes.addHook('onRequest', draining.refuse);
-    document = await describeRoutes(routes, VERSION);
-    const answerOtherMethods = collectMethods(routes);
-    routes.websocketServer.on('headers', tellUpgradeId);
-    registerHealth(routes, () => (resync.live ? undefined : trouble));
-    registerMetrics(routes, allow, metrics.read);
-    await limitRates(routes, options.requestsPerMinute);
-    registerVms(routes, {
-      pool,
-      hub,
-      sessions,
-      allow,
-      admit: createAdmit(places, onRefusal),
-      dashboardColumns,
-      isLoaded: () => resync.loaded,
-      ending: ending.signal,
-      onOpen: metrics.opened,
-      onClose: metrics.closed,
-      settings: {
-        gateway,
-        heartbeatMs: timing.pingIntervalMs,
-        requests: createRequests(pool, verify, log),
-        onRefusal,
-        onBug: (err, { id }) => log.error({ err, session: id }, 'a request of a session failed'),
-      },
-    });
-    registerChanges(routes, pool, allow);
-    registerAssignments(routes, pool, allow);
-    registerEvents(routes, pool, allow);
-    answerOtherMethods();
+  const surface = createSurface({
+    gateway,
+    version: VERSION,
+    pool,
+    hub,
+    sessions,
+    verify: createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
+    limits: options,
+    metrics,
+    heartbeatMs: timing.pingIntervalMs,
+    goodbyeMs: timing.goodbyeMs,
+    dashboardColumns,
+    isLoaded: () => resync.loaded,
+    notReady: () => (resync.live ? undefined : trouble),
+    log,
   });
   let sweep: NodeJS.Timeout | undefined;
   let ended: Promise<void> | undefined;
   const hasEnded = (): boolean => ended !== undefined;
   const end = async (): Promise<void> => {
-    ending.abort();
-    await draining.run(options.drainMs, timing.goodbyeMs);
+    await surface.end();
     clearInterval(sweep);
-    await server.close();
     heartbeat.stop();
     resync.stop();
     await listener.stop();
@@ -294,17 +208,14 @@ export function createApp(options: AppOptions) {
     /** Serves HTTP at once, and says so; the feed follows when `startFeed` is called. */
     async listen(host: string, port: number): Promise<string> {
       if (hasEnded()) throw new Error('the gateway has been closed');
-      const url = await server.listen({ host, port, backlog: BACKLOG });
+      const url = await surface.listen(host, port);
       const runSweep = (): void => sessions.sweep(performance.now(), Date.now());
       if (!hasEnded()) sweep = setInterval(runSweep, timing.sweepIntervalMs);
       return url;
     },
 
     /** The OpenAPI document. Needs no database. */
-    async describe(): Promise<object> {
-      await server.ready();
-      return document();
-    },
+    describe: (): Promise<object> => surface.describe(),
 
     /** Begins to listen to the database, whose schema must be there. */
     startFeed(): void {

@@ -4,8 +4,9 @@ import type pg from 'pg';
 import { assign, release } from '../database/assignments.js';
 import { actorOf, type Allow } from './access.js';
 import { sendVm } from './answers.js';
+import { BODY_PROBLEMS, problems } from './problem-answers.js';
 import { sendProblem } from './problem.js';
-import { AssignmentBody, AssignmentParams, BODY_PROBLEMS, problems, VmAnswer } from './schemas.js';
+import { AssignmentBody, AssignmentParams, VmAnswer } from './schemas.js';
 import type { HttpServer } from './server.js';
 
 const PATH = '/v1/assignments';

@@ -10,15 +10,14 @@ import { FLEET_PATH } from '../protocol/paths.js';
 import { actorOf, checkHostname, hostnameOf, type Allow } from './access.js';
 import { sendJson, sendVm } from './answers.js';
 import { preconditionOf } from './precondition.js';
+import { BODY_PROBLEMS, problems } from './problem-answers.js';
 import { sendProblem } from './problem.js';
 import {
-  BODY_PROBLEMS,
   ChangeBody,
   ClearedAnswer,
   ClearQuery,
   HostnameParams,
   IfMatch,
-  problems,
   VmAnswer,
 } from './schemas.js';
 import type { HttpServer } from './server.js';

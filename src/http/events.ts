@@ -7,13 +7,13 @@ import { listEvents, type EventQuery } from '../database/events.js';
 import { FLEET_PATH } from '../protocol/paths.js';
 import { checkHostname, hostnameOf, type Allow } from './access.js';
 import { sendJson, sendPage } from './answers.js';
+import { problems } from './problem-answers.js';
 import {
   AllEventsQuery,
   EventPageAnswer,
   EventsQuery,
   HostnameParams,
   PAGE_LIMIT,
-  problems,
   StatsAnswer,
 } from './schemas.js';
 import type { HttpServer } from './server.js';

@@ -2,8 +2,8 @@
 // is no reason to restart the gateway.
 
 import { Type } from 'typebox';
+import { problemAnswer } from './problem-answers.js';
 import { sendProblem } from './problem.js';
-import { problemAnswer } from './schemas.js';
 import type { HttpServer } from './server.js';
 
 /** Why the gateway is not ready, in words for the person who looks, or undefined when it is. */

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { Type } from 'typebox';
 import { isLoopback } from '../config/address.js';
 import type { Allow } from './access.js';
-import { problems } from './schemas.js';
+import { problems } from './problem-answers.js';
 import type { HttpServer } from './server.js';
 
 /** The metrics as text, and its media type. */

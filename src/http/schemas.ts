@@ -4,7 +4,6 @@ import { Type, type TSchema } from 'typebox';
 import { SORTS } from '../database/vms.js';
 import { STATUSES } from '../database/judgement.js';
 import { DashboardVm, Vm } from '../protocol/row.js';
-import { problemOf, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
 
 /** A text that PostgreSQL can hold: no NUL, no half of a character; its length counted as PostgreSQL does. */
 const text = (maxLength: number, options: object) =>
@@ -220,41 +219,3 @@ export const ClearedAnswer = Type.Object(
   { deleted: Type.Integer() },
   { description: 'There is no VM any more.' },
 );
-
-/** The answers of problems for a route's schema: those of every route, and these. */
-export function problems(...codes: ProblemCode[]): Record<number, object> {
-  const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of [...EVERYWHERE, ...codes]) {
-    const { status } = PROBLEMS[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
-  return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [status, problemAnswer(...codes)]),
-  );
-}
-
-/** One answer for the problems of one status. */
-export function problemAnswer(...codes: ProblemCode[]): object {
-  return {
-    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join(' '),
-    content: { [PROBLEM_TYPE]: { schema: problemOf(codes) } },
-  };
-}
-
-/** Of every method but GET: a body is looked at also where none is asked for. */
-export const BODY_PROBLEMS = ['body_too_large', 'unsupported_media_type'] as const;
-
-const EVERYWHERE: readonly ProblemCode[] = [
-  'invalid_request',
-  'token_missing',
-  'token_invalid',
-  'token_expired',
-  'token_not_yet_valid',
-  'not_allowed',
-  'uri_too_long',
-  'rate_limited',
-  'internal_error',
-  'database_unavailable',
-  'database_busy',
-  'draining',
-];

@@ -1,64 +1,52 @@
 // The two URLs of the protocol. Each answers HTTP with the state, read from the database, and an upgrade with the
 // state and its changes, from the fleet. One who can hold no socket may wait for one VM to change.
 
-import type { WebSocket } from '@fastify/websocket';
 import type pg from 'pg';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { viewOf } from '../auth/roles.js';
 import { findVm, listVms } from '../database/vms.js';
 import { parseCursor } from '../fleet/cursor.js';
-import type { Hub } from '../hub/hub.js';
 import { project } from '../hub/views.js';
 import { FLEET_PATH } from '../protocol/paths.js';
 import { FleetStream } from '../session/fleet-stream.js';
-import { Session, type SessionSettings } from '../session/session.js';
-import type { Sessions } from '../session/sessions.js';
-import type { Stream } from '../session/stream.js';
 import { VmStream } from '../session/vm-stream.js';
 import { checkHostname, hostnameOf, identityOf, type Allow } from './access.js';
-import type { Admit } from './admission.js';
 import { sendPage, sendVm } from './answers.js';
 import { formatPosition, parsePosition } from './position.js';
+import { problems, UPGRADE_PROBLEMS } from './problem-answers.js';
 import { sendProblem } from './problem.js';
 import {
   FleetQuery,
   HostnameParams,
   PAGE_LIMIT,
-  problems,
   VmAnswer,
   VmPageAnswer,
   VmQuery,
 } from './schemas.js';
 import type { HttpServer } from './server.js';
+import { openSession, sendNotReady, upgradeOnlyWhenLoaded, type SocketParts } from './sockets.js';
 import { waitForVersion } from './wait.js';
-import { attach, WsSocket } from './websocket.js';
+import { WsSocket } from './websocket.js';
 
-export interface VmRoutes {
+export interface VmRoutes extends SocketParts {
   readonly pool: pg.Pool;
-  readonly hub: Hub;
-  readonly sessions: Sessions;
-  readonly settings: SessionSettings;
   /** What a dashboard sees of a row. */
   readonly dashboardColumns: readonly string[];
   readonly allow: Allow;
-  readonly admit: Admit;
-  /** Whether the fleet has been read: before that a socket has nothing to be told. */
-  readonly isLoaded: () => boolean;
   /** Aborted when the gateway begins to end. */
   readonly ending: AbortSignal;
-  readonly onOpen: (session: Session) => void;
-  /** @param code what the socket ended with. */
-  readonly onClose: (session: Session, code: number) => void;
 }
 
 const NO_VM = 'There is no VM of this hostname.';
 
 export function registerVms(server: HttpServer, routes: VmRoutes): void {
-  const { pool, hub, allow, admit } = routes;
-  const shown = (request: FastifyRequest, row: string): string =>
-    viewOf(identityOf(request).role) === 'full' ? row : project(row, routes.dashboardColumns);
+  registerFleet(server, routes);
+  registerVm(server, routes);
+}
 
+function registerFleet(server: HttpServer, routes: VmRoutes): void {
+  const { pool, hub, allow, admit } = routes;
   server.route({
     method: 'GET',
     url: FLEET_PATH,
@@ -67,7 +55,7 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
       summary: 'All VMs, in pages; by upgrade, all VMs and their changes',
       tags: ['vms'],
       querystring: FleetQuery,
-      response: { 200: VmPageAnswer, ...problems('invalid_cursor', 'not_ready') },
+      response: { 200: VmPageAnswer, ...problems('invalid_cursor', ...UPGRADE_PROBLEMS) },
     },
     preValidation: allow('watch-fleet'),
     preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes), admit],
@@ -78,7 +66,7 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
         return sendProblem(reply, 'invalid_cursor', 'after must be the `next` of such a page.');
       }
       const page = await listVms(pool, { status, email, sort, limit, after });
-      const rows = page.rows.map((row) => shown(request, row));
+      const rows = page.rows.map((row) => shown(routes, request, row));
       return sendPage(request, reply, 'vms', rows, page.next && formatPosition(page.next));
     },
     wsHandler: (ws, request) => {
@@ -89,7 +77,10 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
       openSession(routes, ws, request, socket, new FleetStream(hub, socket, view, from));
     },
   });
+}
 
+function registerVm(server: HttpServer, routes: VmRoutes): void {
+  const { pool, hub, allow, admit } = routes;
   server.route({
     method: 'GET',
     url: `${FLEET_PATH}/:hostname`,
@@ -102,17 +93,17 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
       response: {
         200: VmAnswer,
         204: Type.Null({ description: 'The time to wait is up, and nothing changed.' }),
-        ...problems('invalid_hostname', 'vm_not_found', 'not_ready'),
+        ...problems('invalid_hostname', 'vm_not_found', ...UPGRADE_PROBLEMS),
       },
     },
     preValidation: allow('watch-vm'),
     preHandler: [checkHostname, upgradeOnlyWhenLoaded(routes), admit],
     handler: async (request, reply) => {
       const { wait, version = 0 } = request.query;
-      if (wait !== undefined) return answerWhenChanged(request, reply, wait, version);
+      if (wait !== undefined) return answerWhenChanged(routes, request, reply, { wait, version });
       const found = await findVm(pool, hostnameOf(request));
       if (found === undefined) return sendProblem(reply, 'vm_not_found', NO_VM);
-      return sendVm(reply, { ...found, row: shown(request, found.row) });
+      return sendVm(reply, { ...found, row: shown(routes, request, found.row) });
     },
     wsHandler: (ws, request) => {
       const socket = new WsSocket(ws);
@@ -121,46 +112,30 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
       openSession(routes, ws, request, socket, stream);
     },
   });
-
-  async function answerWhenChanged(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    waitSeconds: number,
-    version: number,
-  ): Promise<FastifyReply> {
-    if (!routes.isLoaded()) return sendNotReady(reply);
-    const wish = { hostname: hostnameOf(request), version, forMs: waitSeconds * 1000 };
-    const waited = await waitForVersion(hub, wish, [routes.ending, request.signal]);
-    if (waited.outcome === 'ended') {
-      return sendProblem(reply, 'draining', 'The gateway is about to end; ask again.');
-    }
-    if (waited.outcome === 'up') return reply.code(204).send(null);
-    const { entry } = waited;
-    if (entry === undefined) return sendProblem(reply, 'vm_not_found', NO_VM);
-    return sendVm(reply, { version: entry.version, row: shown(request, entry.row) });
-  }
 }
 
-function openSession(
-  { sessions, settings, hub, onOpen, onClose }: VmRoutes,
-  ws: WebSocket,
+/** Answers from the fleet, as soon as the VM's version is another one. */
+async function answerWhenChanged(
+  routes: VmRoutes,
   request: FastifyRequest,
-  socket: WsSocket,
-  stream: Stream,
-): void {
-  const session = new Session(socket, stream, settings, identityOf(request), performance.now());
-  const { id, identity } = session;
-  const { role, sub } = identity;
-  request.log.debug({ session: id, kind: stream.kind, role, sub }, 'a session opened');
-  onOpen(session);
-  sessions.add(session);
-  attach(ws, request.raw.socket, session, (code) => {
-    const ended = session.closedWith?.code ?? code;
-    request.log.debug({ session: id, role, sub, code: ended }, 'a session closed');
-    sessions.remove(session);
-    onClose(session, code);
-  });
-  session.start(hub.live);
+  reply: FastifyReply,
+  { wait, version }: { readonly wait: number; readonly version: number },
+): Promise<FastifyReply> {
+  if (!routes.isLoaded()) return sendNotReady(reply);
+  const wish = { hostname: hostnameOf(request), version, forMs: wait * 1000 };
+  const waited = await waitForVersion(routes.hub, wish, [routes.ending, request.signal]);
+  if (waited.outcome === 'ended') {
+    return sendProblem(reply, 'draining', 'The gateway is about to end; ask again.');
+  }
+  if (waited.outcome === 'up') return reply.code(204).send(null);
+  const { entry } = waited;
+  if (entry === undefined) return sendProblem(reply, 'vm_not_found', NO_VM);
+  return sendVm(reply, { version: entry.version, row: shown(routes, request, entry.row) });
+}
+
+/** A row's JSON text as whoever asks may see it. */
+function shown({ dashboardColumns }: VmRoutes, request: FastifyRequest, row: string): string {
+  return viewOf(identityOf(request).role) === 'full' ? row : project(row, dashboardColumns);
 }
 
 /** A hook: a cursor that cannot be read is refused before the upgrade. */
@@ -170,15 +145,4 @@ async function checkCursor(request: FastifyRequest, reply: FastifyReply): Promis
     sendProblem(reply, 'invalid_cursor', 'cursor must be one that the gateway sent.');
     await reply;
   }
-}
-
-function upgradeOnlyWhenLoaded({ isLoaded }: VmRoutes) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    if (!request.ws || isLoaded()) return;
-    await sendNotReady(reply);
-  };
-}
-
-function sendNotReady(reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, 'not_ready', 'The gateway has not read the table yet.');
 }

@@ -90,7 +90,13 @@ t.test('examples are right by their own schemas', async (t) => {
 
 t.test('what needs a token says so, and what needs none too', async (t) => {
   for (const { path, security } of operations) {
-    t.same(security, path.startsWith('/health/') ? [] : undefined, path);
+    // From this machine itself the metrics are read with none.
+    const own: Readonly<Record<string, unknown>> = {
+      '/health/live': [],
+      '/health/ready': [],
+      '/metrics': [{ bearer: [] }, {}],
+    };
+    t.same(security, own[path], path);
   }
   t.match(document, { security: [{ bearer: [] }] });
 });

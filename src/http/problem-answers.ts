@@ -1,0 +1,50 @@
+// The problems that a route may answer, for its schema and so for the document.
+
+import { problemOf, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
+
+/** The answers of problems for a route's schema: those of every route, and these. */
+export function problems(...codes: ProblemCode[]): Record<number, object> {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of [...EVERYWHERE, ...codes]) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [status, problemAnswer(...codes)]),
+  );
+}
+
+/** One answer for the problems of one status. */
+export function problemAnswer(...codes: ProblemCode[]): object {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join(' '),
+    content: { [PROBLEM_TYPE]: { schema: problemOf(codes) } },
+  };
+}
+
+/** Of every method but GET: a body is looked at also where none is asked for. */
+export const BODY_PROBLEMS = ['body_too_large', 'unsupported_media_type'] as const;
+
+/** Of a URL with a socket. */
+export const UPGRADE_PROBLEMS = [
+  'not_ready',
+  'origin_not_allowed',
+  'too_many_sockets',
+  'too_many_sockets_of_address',
+  'too_many_sockets_of_identity',
+] as const;
+
+const EVERYWHERE: readonly ProblemCode[] = [
+  'invalid_request',
+  'token_missing',
+  'token_invalid',
+  'token_expired',
+  'token_not_yet_valid',
+  'not_allowed',
+  'uri_too_long',
+  'rate_limited',
+  'internal_error',
+  'database_unavailable',
+  'database_busy',
+  'draining',
+];

@@ -1,0 +1,168 @@
+// The HTTP surface, put together: what is turned away first, then the routes, and how serving ends.
+
+import { setMaxListeners } from 'node:events';
+import websocket from '@fastify/websocket';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { Verifier } from '../auth/token.js';
+import type { Hub } from '../hub/hub.js';
+import { Places, type SocketLimits } from '../session/places.js';
+import type { OnRefusal } from '../session/refusals.js';
+import type { Session } from '../session/session.js';
+import type { Sessions } from '../session/sessions.js';
+import { createAllow } from './access.js';
+import { createAdmit } from './admission.js';
+import type { OnAnswer } from './answered.js';
+import { registerAssignments } from './assignments.js';
+import { registerBrowserHeaders } from './browsers.js';
+import { capacityOf, openFilesLimit } from './capacity.js';
+import { registerChanges } from './changes.js';
+import { Connections } from './connections.js';
+import { describeRoutes } from './document.js';
+import { Draining } from './drain.js';
+import { registerEvents } from './events.js';
+import { registerHealth, type NotReady } from './health.js';
+import { collectMethods } from './methods.js';
+import { registerMetrics, type ReadMetrics } from './metrics.js';
+import { limitRates } from './rate-limit.js';
+import { tellUpgradeId } from './request-id.js';
+import { createRequests } from './requests.js';
+import { createServer, type TrustProxy } from './server.js';
+import { guardUpgrades } from './upgrades.js';
+import { registerVms } from './vms.js';
+import { isTooLarge, WEBSOCKET_OPTIONS } from './websocket.js';
+
+/** What an operator decides of the surface. */
+export interface SurfaceLimits {
+  /** Whose pages may use the gateway from a browser, besides its own. */
+  readonly allowedOrigins: readonly string[];
+  readonly trustProxy: TrustProxy;
+  /** How often one identity may ask over HTTP. */
+  readonly requestsPerMinute: number;
+  /** How many sockets there may be; fewer where the process may not open as many files. */
+  readonly socketLimits: SocketLimits;
+  /** How long the sockets may take to be told to come back elsewhere when the gateway ends. */
+  readonly drainMs: number;
+}
+
+/** Who is told of what happens here, and what is read of it. */
+export interface SurfaceMetrics {
+  readonly read: ReadMetrics;
+  readonly answered: OnAnswer;
+  readonly refused: OnRefusal;
+  readonly opened: (session: Session) => void;
+  /** @param code what the socket ended with. */
+  readonly closed: (session: Session, code: number) => void;
+}
+
+export interface SurfaceParts {
+  /** Names the process in `welcome`. */
+  readonly gateway: string;
+  readonly version: string;
+  readonly pool: pg.Pool;
+  readonly hub: Hub;
+  readonly sessions: Sessions;
+  readonly verify: Verifier;
+  readonly limits: SurfaceLimits;
+  readonly metrics: SurfaceMetrics;
+  readonly heartbeatMs: number;
+  /** How long a closing gateway waits for its sockets to say goodbye. */
+  readonly goodbyeMs: number;
+  /** What a dashboard sees of a row. */
+  readonly dashboardColumns: readonly string[];
+  /** Whether the fleet has been read: before that a socket has nothing to be told. */
+  readonly isLoaded: () => boolean;
+  readonly notReady: NotReady;
+  readonly log: Logger;
+}
+
+/**
+ * How many connections may wait to be accepted: Node's 511 overflow when thousands come back at once, and each that is
+ * dropped tries again a second later. The system allows as many as `net.core.somaxconn` says, usually 4,096.
+ */
+const BACKLOG = 4_096;
+
+export function createSurface(parts: SurfaceParts) {
+  const { log, limits, metrics, sessions } = parts;
+  const onRefusal: OnRefusal = (reason) => {
+    log.debug({ reason }, 'refused');
+    metrics.refused(reason);
+  };
+  const capacity = capacityOf(openFilesLimit(), limits.socketLimits.total);
+  if (capacity.sockets < limits.socketLimits.total)
+    log.info(capacity, 'the limit of open files allows fewer sockets than configured');
+  const places = new Places({ ...limits.socketLimits, total: capacity.sockets });
+  const server = createServer(log, limits.trustProxy, metrics.answered);
+  const connections = new Connections(server.server, capacity.connections, onRefusal);
+  const draining = new Draining(sessions, connections, onRefusal);
+  const ending = new AbortController();
+  setMaxListeners(0, ending.signal); // one for each request that waits
+  let document = (): object => ({});
+
+  server.register(websocket, {
+    options: WEBSOCKET_OPTIONS,
+    // ws closes a socket that breaks the protocol with the right code by itself.
+    errorHandler: (err, _ws, request) => {
+      if (isTooLarge(err)) onRefusal('message_too_large');
+      request.log.debug({ err }, 'a socket failed');
+    },
+    preClose: (done) => {
+      connections.end();
+      done();
+    },
+  });
+  guardUpgrades(server, limits.allowedOrigins);
+  registerBrowserHeaders(server, limits.allowedOrigins);
+  server.register(async (routes) => {
+    const { pool, hub, verify } = parts;
+    const allow = createAllow(verify);
+    routes.addHook('onRequest', draining.refuse);
+    document = await describeRoutes(routes, parts.version);
+    const answerOtherMethods = collectMethods(routes);
+    routes.websocketServer.on('headers', tellUpgradeId);
+    registerHealth(routes, parts.notReady);
+    registerMetrics(routes, allow, metrics.read);
+    await limitRates(routes, limits.requestsPerMinute);
+    registerVms(routes, {
+      pool,
+      hub,
+      sessions,
+      allow,
+      admit: createAdmit(places, onRefusal),
+      dashboardColumns: parts.dashboardColumns,
+      isLoaded: parts.isLoaded,
+      ending: ending.signal,
+      onOpen: metrics.opened,
+      onClose: metrics.closed,
+      settings: {
+        gateway: parts.gateway,
+        heartbeatMs: parts.heartbeatMs,
+        requests: createRequests(pool, verify, log),
+        onRefusal,
+        onBug: (err, { id }) => log.error({ err, session: id }, 'a request of a session failed'),
+      },
+    });
+    registerChanges(routes, pool, allow);
+    registerAssignments(routes, pool, allow);
+    registerEvents(routes, pool, allow);
+    answerOtherMethods();
+  });
+
+  return {
+    listen: (host: string, port: number): Promise<string> =>
+      server.listen({ host, port, backlog: BACKLOG }),
+
+    /** The OpenAPI document. */
+    async describe(): Promise<object> {
+      await server.ready();
+      return document();
+    },
+
+    /** Lets nobody new in, tells the sockets to come back elsewhere, and ends what is left. */
+    async end(): Promise<void> {
+      ending.abort();
+      await draining.run(limits.drainMs, parts.goodbyeMs);
+      await server.close();
+    },
+  };
+}
