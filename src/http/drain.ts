@@ -30,6 +30,7 @@ export class Draining {
     const isRefused = this.#drain.refusing && !ALWAYS_ANSWERED.includes(url);
     if (!isRefused && url !== READINESS) return;
     if (url !== READINESS) this.onRefusal('draining');
+    reply.header('Connection', 'close');
     await sendProblem(reply, 'draining', 'The gateway is going down.');
   };
 

@@ -6,6 +6,7 @@ import t from 'tap';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 import { clientEnd } from '../helpers/sockets.js';
+import { until } from '../helpers/until.js';
 
 const database = await startDatabase(t);
 
@@ -26,7 +27,12 @@ t.test('every URL answers that the gateway is about to end', async (t) => {
   clientEnd(socket.ws).pause(); // It says no goodbye, and so holds the end up.
   const closing = gateway.app.close();
 
-  for (const path of ['/v1/stats', '/v1/vms/vm-1?wait=60', '/health/ready', '/nothing']) {
+  await until('newcomers are refused', async () => {
+    const response = await ask('/v1/stats');
+    response.resume();
+    return response.statusCode === 503;
+  });
+  for (const path of ['/v1/stats', '/v1/vms/vm-1?wait=60', '/health/ready', '/docs/json']) {
     const response = await ask(path);
     const body = Buffer.concat((await response.toArray()) as Buffer[]).toString();
     t.match(JSON.parse(body), { status: 503, code: 'draining' }, path);
@@ -37,6 +43,7 @@ t.test('every URL answers that the gateway is about to end', async (t) => {
       connection: 'close',
     });
   }
+  t.equal((await ask('/health/live')).statusCode, 200, 'the process lives');
   await t.rejects(gateway.connect('/v1/vms', 'admin'), /server response: 503/);
 
   clientEnd(socket.ws).destroy();
