@@ -20,7 +20,6 @@ import {
 import { copyCluster } from '../../helpers/cluster-cache.js';
 import { scratchFolder } from '../../helpers/scratch-folder.js';
 import type { Teardown } from '../../helpers/database.js';
-import { TYPESCRIPT_LOADER } from '../../helpers/loader.js';
 
 export const isRoot = process.getuid?.() === 0;
 /** For `t.test(name, { skip })`: only root can become other users. */
@@ -101,7 +100,7 @@ export interface Program {
 /** Runs `programs/NAME.ts` with these arguments, as root's child of another user id if one is given. */
 export function program(t: Teardown, name: string, args: string[], uid?: number): Program {
   const file = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url));
-  const child = spawn(...bare([process.execPath, '--import', TYPESCRIPT_LOADER, file, ...args]), {
+  const child = spawn(...bare([process.execPath, '--import', 'tsx', file, ...args]), {
     cwd: fileURLToPath(new URL('../../..', import.meta.url)),
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
