@@ -4,7 +4,7 @@
 import t from 'tap';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
-import { untilOneListens } from '../helpers/listen-sessions.js';
+import { untilOneListens } from '../helpers/sessions.js';
 import { watch } from './checker.js';
 import { terminateListeners } from './server-faults.js';
 import { HOSTNAMES, Writers } from './writers.js';

@@ -100,10 +100,9 @@ export class Proxy {
     await once(this.server, 'listening');
   }
 
-  /** From now on this leads to another server, as an address does after a failover. */
+  /** From now on new connections lead to another server, as an address does after a failover. */
   retarget(target: pg.ClientConfig): void {
     this.target = target;
-    this.cut();
   }
 
   close(): void {

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRunning } from '../../src/database/embedded/process-table.js';
 import type { TestDatabase } from '../helpers/database.js';
-import { listening } from '../helpers/listen-sessions.js';
+import { listening } from '../helpers/sessions.js';
 import { until } from '../helpers/until.js';
 
 /** Ends the LISTEN sessions of this database as an operator does, by `pg_terminate_backend`; says how many. */

@@ -4,7 +4,7 @@
 import t, { type Test } from 'tap';
 import { startServer, type TestDatabase } from '../helpers/database.js';
 import { startGateway, type TestGateway } from '../helpers/gateway.js';
-import { listening, untilOneListens } from '../helpers/listen-sessions.js';
+import { listening, untilOneListens } from '../helpers/sessions.js';
 import { FleetModel, VmModel } from '../helpers/model.js';
 import type { RawClient } from '../helpers/raw-client.js';
 import { until } from '../helpers/until.js';

@@ -1,4 +1,4 @@
-// The LISTEN sessions that gateways hold in a database, as the server sees them.
+// The sessions that gateways hold in a database, as the server sees them.
 
 import type { TestDatabase } from './database.js';
 import { until } from './until.js';
@@ -21,3 +21,12 @@ export const untilOneListens = (
     const [pid, ...others] = await listening(database);
     return others.length === 0 && pid !== but && pid;
   });
+
+/** How many sessions gateways have in this database, for LISTEN and for queries. */
+export async function gatewaySessions(database: Pick<TestDatabase, 'query'>): Promise<number> {
+  const rows = await database.query(
+    `SELECT FROM pg_stat_activity
+     WHERE application_name LIKE 'lablink-gateway%' AND datname = current_database()`,
+  );
+  return rows.length;
+}
