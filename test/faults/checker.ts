@@ -16,7 +16,8 @@ interface Gateway {
 }
 type Queries = Pick<TestDatabase, 'query'>;
 
-const RETRY_MS = 20;
+/** Not sooner: a gateway that starts needs the processor itself. */
+const RETRY_MS = 200;
 
 /** Begins to watch; resolves when everyone has a socket. */
 export async function watch(

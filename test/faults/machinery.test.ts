@@ -1,11 +1,9 @@
-// The machinery itself: each way to spoil a link, a server or a gateway does what it says.
+// The machinery itself: each way to spoil a link or a server does what it says.
 
 import t from 'tap';
 import pg from 'pg';
 import { startServer } from '../helpers/database.js';
 import { until } from '../helpers/until.js';
-import { watch } from './checker.js';
-import { startGatewayProcess } from './gateway-process.js';
 import { startProxy } from './proxy.js';
 import { crash, freeze, kill } from './server-faults.js';
 
@@ -76,18 +74,4 @@ t.test('a server', async (t) => {
   await t.rejects(connected(t, database.config), 'gone');
   await server.start();
   await t.resolves(connected(t, database.config));
-});
-
-t.test('a gateway that is killed, and the clients that come back', async (t) => {
-  const database = await server.createDatabase();
-  const gateway = await startGatewayProcess(t, database.config);
-  const checker = await watch(t, gateway, ['vm-1']);
-  await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'in-use')`);
-  await checker.settled(database);
-  await gateway.kill();
-  await database.query(`UPDATE vms SET email = 'a@b.c'`);
-  await gateway.start();
-  await checker.settled(database);
-  t.same(await checker.violations(database), []);
-  t.equal(checker.sockets, 6);
 });

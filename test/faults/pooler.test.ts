@@ -99,13 +99,14 @@ t.test('queries through the pooler, LISTEN past it', { skip: noPgBouncer }, asyn
       other.query(`UPDATE vms SET email = 'x' WHERE status = 'none'`),
     ]);
     t.same(hers.sort(), [...Array<number>(7).fill(200), 201], 'one VM for one person');
-    const recorded = await database.query<{ actor: string; hostname: string; new_email: string }>(
-      'SELECT actor, hostname, new_email FROM vm_events',
-    );
+    const recorded = await database.query<{
+      actor: string;
+      hostname: string;
+      new_email: string | null;
+    }>('SELECT actor, hostname, new_email FROM vm_events');
     t.equal(recorded.length, 2 * people.length, 'eight registered, eight assigned');
     for (const { actor, hostname, new_email } of recorded) {
-      const expected =
-        new_email === null ? hostname.replace('of-', '') : new_email.replace('@b.c', '');
+      const expected = new_email?.replace('@b.c', '') ?? hostname.replace('of-', '');
       t.equal(actor, `admin:${expected}`);
     }
     await checker.settled(database);

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import t, { type Test } from 'tap';
 import { installedBinDirs, startServer, type TestDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
@@ -43,6 +44,17 @@ const WAYS: Readonly<Record<string, Way>> = {
     dump: PLAIN,
     restore: async (file, run, database) => {
       await database.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+      await run('psql', '-q', '-X', '-f', file);
+    },
+  },
+  'psql < dump, after the database was dropped by force': {
+    dump: PLAIN,
+    restore: async (file, run, { adminConfig, config }) => {
+      const superuser = new pg.Client({ ...adminConfig, database: 'postgres' });
+      await superuser.connect();
+      await superuser.query(`DROP DATABASE ${config.database} WITH (FORCE)`);
+      await superuser.query(`CREATE DATABASE ${config.database} OWNER ${config.user}`);
+      await superuser.end();
       await run('psql', '-q', '-X', '-f', file);
     },
   },
