@@ -67,3 +67,20 @@ t.test('faults that pass', async (t) => {
     });
   }
 });
+
+t.test('the way of the queries is lost for a while, that of LISTEN is not', async (t) => {
+  const database = await server.createDatabase();
+  const pooled = await startProxy(t, database.config);
+  const gateway = await startGateway(t, database, { database: pooled.through(database.config) });
+  const checker = await watch(t, gateway, HOSTNAMES);
+  const writers = new Writers(t, () => database.config);
+  await checker.settled(database);
+  const pid = await untilOneListens(database);
+  await pooled.refuse();
+  await gateway.notReady();
+  await writers.write(100);
+  await pooled.heal();
+  await checker.settled(database);
+  t.same(await checker.violations(database), []);
+  t.equal(await untilOneListens(database), pid, 'it is still the same session');
+});
