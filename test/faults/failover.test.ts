@@ -92,6 +92,7 @@ t.test('a standby is promoted that lacks the last commits', { skip: noTools }, a
   await new Writers(t, () => standby.config).write(400);
   await checker.settled(standby);
   t.same(await checker.violations(standby), []);
+  await untilOneListens(standby);
   t.equal(checker.sockets, HOSTNAMES.length + 2, 'nobody lost a socket');
 });
 
@@ -120,5 +121,6 @@ t.test('a server that is killed forgets what it had not written to disk', async 
   await writers.write(400);
   await checker.settled(database);
   t.same(await checker.violations(database), []);
+  await untilOneListens(database);
   t.equal(checker.sockets, HOSTNAMES.length + 2, 'nobody lost a socket');
 });
