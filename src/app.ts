@@ -77,9 +77,11 @@ export function createApp(options: AppOptions) {
   const timing = { ...TIMING, ...options.timing };
   const gateway = randomBytes(8).toString('hex');
   const heartbeatChannel = `lablink_gateway_${gateway}`;
-  const { pool, end: endPool } = createPool(options.database, (err) =>
-    log.warn({ err }, 'lost an idle connection'),
-  );
+  const {
+    pool,
+    discardIdle,
+    end: endPool,
+  } = createPool(options.database, (err) => log.warn({ err }, 'lost an idle connection'));
   const dashboardColumns = [...new Set([...DASHBOARD_COLUMNS, ...options.dashboardColumns])];
   let trouble: string | undefined = 'The database has not been reached yet.';
 
@@ -138,6 +140,7 @@ export function createApp(options: AppOptions) {
         trouble = MISSED[reason];
         log.warn({ err }, trouble);
         resync.heartbeatMissed();
+        discardIdle();
         if (reason !== 'failed') listener.reconnect(HEARTBEAT_MISSED);
       },
     },

@@ -61,3 +61,14 @@ t.test('the layout names every folder of src, and nothing that is not there', as
     if (folder.name !== 'config') t.ok(named.includes(`src/${folder.name}/`), folder.name);
   }
 });
+
+t.test('the table of faults names tests that are there, and every test of a fault', async (t) => {
+  const cells = table('What is guaranteed, and how it is tested').map(([, , tests = '']) => tests);
+  const named = new Set(cells.flatMap((cell) => cell.split(', ')));
+  for (const path of named) await t.resolves(access(path), path);
+  const files = (await readdir('test/faults')).filter((name) => name.endsWith('.test.ts'));
+  for (const name of files) {
+    const isMachinery = /^(checker|machinery)/.test(name);
+    t.ok(isMachinery || named.has(`test/faults/${name}`), name);
+  }
+});

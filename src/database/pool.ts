@@ -13,6 +13,11 @@ const END_TIMEOUT_MS = 1_000;
 
 export interface QueryPool {
   readonly pool: pg.Pool;
+  /**
+   * Gives up the connections that nobody uses. To be called when the database seems to be away: they may lead nowhere,
+   * and fail one query after the other, each by its deadline; or to a server that the address has left.
+   */
+  readonly discardIdle: () => void;
   /** Ends every connection: in order where the server answers, soon by force where it does not. */
   readonly end: () => Promise<void>;
 }
@@ -42,7 +47,18 @@ export function createPool(
     },
   });
   pool.on('error', onIdleError);
-  return { pool, end: () => endPool(pool, sockets) };
+  return {
+    pool,
+    discardIdle: () => discardIdle(pool, onIdleError),
+    end: () => endPool(pool, sockets),
+  };
+}
+
+function discardIdle(pool: pg.Pool, onError: (error: Error) => void): void {
+  // The pool hands out an idle connection before it opens another.
+  for (let idle = pool.idleCount; idle > 0; idle--) {
+    pool.connect().then((client) => client.release(true), onError);
+  }
 }
 
 function track(sockets: Set<Socket>): Socket {

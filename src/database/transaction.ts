@@ -1,7 +1,7 @@
 // Transactions: what they change carries the name of who asked, they wait for nobody for long, and a connection that
 // failed in one is not used again.
 
-import type pg from 'pg';
+import pg from 'pg';
 
 /** Who asks for a change, and in which request: recorded with it in `vm_events`. */
 export interface Actor {
@@ -60,7 +60,8 @@ async function transact<T>(
     broken = false;
     return result;
   } catch (error) {
-    broken = !(await rolledBack(client));
+    // Only a server that answered is asked again: one that is silent would have another deadline to keep.
+    broken = !(error instanceof pg.DatabaseError && (await rolledBack(client)));
     throw error;
   } finally {
     client.off('error', ignore);

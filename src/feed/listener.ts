@@ -17,12 +17,14 @@ export interface ListenerEvents {
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
-/** A connection that ended sooner counts as one that failed. */
+/** A connection that ended sooner, and over which nothing was ever heard, counts as one that failed. */
 const SHORT_LIFE_MS = 1_000;
 
 export class Listener {
   readonly #stopped = new AbortController();
   #connection: ListenConnection | undefined;
+  /** Something was heard over the present connection, or the last one. */
+  #heard = false;
   #running: Promise<void> | undefined;
 
   /** @param config of a direct connection: through a transaction pooler nothing would arrive. */
@@ -53,7 +55,8 @@ export class Listener {
       const beganMs = performance.now();
       const reason = await this.#listen();
       if (this.#isStopped()) return;
-      failures = performance.now() - beganMs < SHORT_LIFE_MS ? failures + 1 : 0;
+      const failed = !this.#heard && performance.now() - beganMs < SHORT_LIFE_MS;
+      failures = failed ? failures + 1 : 0;
       this.events.down(reason);
       // The first loss is answered at once: most are a restart, or somebody who ended the session.
       if (failures > 1) await this.#pause(failures);
@@ -68,8 +71,13 @@ export class Listener {
   async #listen(): Promise<Error> {
     const { config, channels, events } = this;
     const { signal } = this.#stopped;
+    this.#heard = false;
+    const hear = (channel: string, payload: string): void => {
+      this.#heard = true;
+      events.notification(channel, payload);
+    };
     try {
-      const connection = await openListenConnection(config, channels, events.notification, signal);
+      const connection = await openListenConnection(config, channels, hear, signal);
       this.#connection = connection;
       if (signal.aborted) connection.drop(new Error('the gateway stops'));
       else events.up();

@@ -192,6 +192,7 @@ export class Resync {
   #finishFullRead(triggers: string): void {
     this.#lastFullReadMs = performance.now();
     this.#triggers = triggers;
+    this.#fullReadReason = 'doubtful'; // unless the next has another: a notice may ask for all, too
   }
 
   #catchUp(): void {

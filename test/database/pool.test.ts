@@ -56,6 +56,24 @@ t.test('a connection lost while nobody used it is told, and replaced', async (t)
   await noSession();
 });
 
+t.test('connections that nobody uses are given up when asked, and no others', async (t) => {
+  const { pool, discardIdle, end } = createPool(database.config, ignore);
+  const used = await pool.connect();
+  await Promise.all([pool.query('SELECT pg_sleep(0.1)'), pool.query('SELECT pg_sleep(0.1)')]);
+  t.equal((await sessions()).length, 3);
+  discardIdle();
+  const left = await until('two are gone', async () => {
+    const now = await sessions();
+    return now.length === 1 && now;
+  });
+  const { rows } = await used.query<PoolSession>('SELECT pg_backend_pid() AS pid');
+  t.match(left, [{ pid: rows[0]?.pid }]);
+  used.release();
+  await pool.query('SELECT 1');
+  await end();
+  await noSession();
+});
+
 t.test('a query whose connection is lost fails, and the process lives', async (t) => {
   const { pool, end } = createPool(database.config, ignore);
   const failed = t.rejects(pool.query('SELECT pg_sleep(3600)'), { code: '57P01' });

@@ -66,6 +66,25 @@ t.test('a connection that is lost is told once, and another is opened', async (t
   t.equal((await sessions()).length, 1);
 });
 
+t.test(
+  'one over which something was heard is replaced at once, however often it is lost',
+  async (t) => {
+    const { listener, told, untilTold } = listening(t);
+    listener.start();
+    // Where each loss counted as a failure, the last pauses alone would take a minute.
+    for (let times = 1; times <= 40; times++) {
+      await untilTold('up', times);
+      await database.query(`SELECT pg_notify('news', 'x')`);
+      await untilTold('news: x', times);
+      const [pid] = await sessions();
+      await database.query('SELECT pg_terminate_backend($1)', [pid]);
+      await untilTold('down', times);
+    }
+    await untilTold('up', 41);
+    t.equal(told.filter((word) => word === 'down').length, 40);
+  },
+);
+
 t.test('a connection that is given up is replaced at once', async (t) => {
   const { listener, reasons, untilTold } = listening(t);
   const reason = new Error('no heartbeat');

@@ -4,6 +4,7 @@
 import t, { type Test } from 'tap';
 import { startServer, type TestDatabase } from '../helpers/database.js';
 import { startGateway, type TestGateway } from '../helpers/gateway.js';
+import { listening, untilOneListens } from '../helpers/sessions.js';
 import { FleetModel, VmModel } from '../helpers/model.js';
 import type { RawClient } from '../helpers/raw-client.js';
 import { until } from '../helpers/until.js';
@@ -12,21 +13,6 @@ const server = await startServer(t);
 
 /** A missed heartbeat shows soon; a busy machine may show one that was not missed, and that harms nothing. */
 const IMPATIENT = { beatIntervalMs: 100, beatDeadlineMs: 1_000 };
-
-/** Who listens in this database. */
-async function listening(database: TestDatabase): Promise<number[]> {
-  const rows = await database.query<{ pid: number }>(
-    `SELECT pid FROM pg_stat_activity WHERE application_name LIKE '% listen'
-     AND datname = current_database()`,
-  );
-  return rows.map(({ pid }) => pid);
-}
-
-const untilOneListens = (database: TestDatabase, but?: number): Promise<number> =>
-  until('one session listens', async () => {
-    const [pid, ...others] = await listening(database);
-    return others.length === 0 && pid !== but && pid;
-  });
 
 async function watched(t: Test, gateway: TestGateway, database: TestDatabase) {
   const models = [

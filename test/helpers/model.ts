@@ -11,7 +11,7 @@ export type Vm = Record<string, unknown>;
 
 /** The table as PostgreSQL tells it, cut down to the given columns. */
 export async function readTable(
-  database: TestDatabase,
+  database: Pick<TestDatabase, 'query'>,
   columns?: readonly string[],
 ): Promise<Map<string, Vm>> {
   const rows = await database.query<{ vm: Vm }>('SELECT row_to_json(v) AS vm FROM vms v');
@@ -61,12 +61,20 @@ export class FleetModel {
   }
 
   /** Resolves when the client knows exactly what the table holds, and has been told that the feed is live. */
-  async untilTable(database: TestDatabase): Promise<void> {
+  async untilTable(database: Pick<TestDatabase, 'query'>): Promise<void> {
     await until('a client of all VMs knows the table', async () => {
-      const table = await readTable(database, this.columns);
-      this.fold();
-      return this.live === true && !this.#snapshotUnderWay && isDeepStrictEqual(this.rows, table);
+      const table = await readTable(database);
+      return this.fold().knows(table);
     });
+  }
+
+  /** Whether the client has been told exactly this, and that the feed is live. */
+  knows(table: ReadonlyMap<string, Vm>): boolean {
+    if (this.live !== true || this.#snapshotUnderWay || this.rows.size !== table.size) return false;
+    for (const [hostname, vm] of table) {
+      if (!isDeepStrictEqual(this.rows.get(hostname), pick(vm, this.columns))) return false;
+    }
+    return true;
   }
 
   #take(message: Message): void {
@@ -141,12 +149,16 @@ export class VmModel {
   }
 
   /** Resolves when the client knows exactly what the table holds of its VM, and that the feed is live. */
-  async untilTable(database: TestDatabase): Promise<void> {
+  async untilTable(database: Pick<TestDatabase, 'query'>): Promise<void> {
     await until(`the client of ${this.hostname} knows its row`, async () => {
-      const row = (await readTable(database)).get(this.hostname) ?? null;
-      this.fold();
-      return this.live === true && isDeepStrictEqual(this.vm, row);
+      const table = await readTable(database);
+      return this.fold().knows(table);
     });
+  }
+
+  /** Whether the client has been told exactly what this table says of its VM, and that the feed is live. */
+  knows(table: ReadonlyMap<string, Vm>): boolean {
+    return this.live === true && isDeepStrictEqual(this.vm, table.get(this.hostname) ?? null);
   }
 
   #take(message: Message): void {

@@ -1,0 +1,137 @@
+// Clients that watch a gateway through faults: an admin, a dashboard and agents, who come back whenever they lose their
+// socket, and the judgement of what they were shown.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Role } from '../../src/auth/roles.js';
+import type { TestDatabase, Teardown } from '../helpers/database.js';
+import { readTable } from '../helpers/model.js';
+import type { RawClient } from '../helpers/raw-client.js';
+import { until } from '../helpers/until.js';
+import { findViolations, type AuditEvent, type Violation } from './violations.js';
+import { Witness, type Watcher } from './witness.js';
+
+/** A gateway in this process or in another one. */
+interface Gateway {
+  readonly connect: (path: string, role: Role, sub?: string) => Promise<RawClient>;
+}
+type Queries = Pick<TestDatabase, 'query'>;
+
+/** Not sooner: a gateway that starts needs the processor itself. */
+const RETRY_MS = 200;
+
+/** Begins to watch; resolves when everyone has a socket. */
+export async function watch(
+  t: Teardown,
+  gateway: Gateway,
+  hostnames: readonly string[],
+): Promise<Checker> {
+  const watchers: Watcher[] = [
+    'admin',
+    'dashboard',
+    ...hostnames.map((hostname) => ({ hostname })),
+  ];
+  const checker = new Checker(gateway, watchers);
+  t.teardown(() => checker.stop());
+  await checker.start();
+  return checker;
+}
+
+export class Checker {
+  readonly #witnesses: readonly Witness[];
+  readonly #clients = new Map<Witness, RawClient>();
+  /** What the database said of itself before it forgot. */
+  #remembered: AuditEvent[] = [];
+  #sockets = 0;
+  readonly #stopped = new AbortController();
+
+  constructor(
+    private readonly gateway: Gateway,
+    watchers: readonly Watcher[],
+  ) {
+    this.#witnesses = watchers.map((watcher) => new Witness(watcher));
+  }
+
+  /** How many sockets were needed so far: one a client, where none was lost. */
+  get sockets(): number {
+    return this.#sockets;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#witnesses.map((witness) => this.#open(witness)));
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    for (const { ws } of this.#clients.values()) ws.terminate();
+  }
+
+  /** Resolves when everyone knows the table and has been told that the feed is live. */
+  async settled(database: Queries): Promise<void> {
+    await until('every client knows the table', async () => {
+      const table = await readTable(database);
+      return this.#witnesses.every((witness) => witness.fold().knows(table));
+    });
+  }
+
+  /** Everything wrong with what was shown until now; to be asked when all has settled. */
+  async violations(database: Queries): Promise<Violation[]> {
+    const audit = [...this.#remembered, ...(await readAudit(database))];
+    return findViolations(this.#witnesses, await readTable(database), audit);
+  }
+
+  /** To be called before the database goes back: what is known now was true. */
+  async remember(database: Queries): Promise<void> {
+    this.#remembered = await readAudit(database);
+  }
+
+  /** To be called when all has settled after the database went back: what fell meanwhile fell with it. */
+  forgive(): void {
+    for (const witness of this.#witnesses) witness.forgive();
+  }
+
+  #isStopped(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
+  async #open(witness: Witness): Promise<void> {
+    const client = await this.#connect(witness);
+    if (client === undefined) return;
+    this.#sockets++;
+    this.#clients.set(witness, client);
+    witness.follow(client);
+    void client.closed.then(() => this.#open(witness));
+  }
+
+  /** Tries until there is a gateway; undefined when nobody wants it any more. */
+  async #connect({ watcher, cursor }: Witness): Promise<RawClient | undefined> {
+    const all = cursor === undefined ? '/v1/vms' : `/v1/vms?cursor=${encodeURIComponent(cursor)}`;
+    while (!this.#isStopped()) {
+      try {
+        const client = await (typeof watcher === 'string'
+          ? this.gateway.connect(all, watcher)
+          : this.gateway.connect(`/v1/vms/${watcher.hostname}`, 'agent', watcher.hostname));
+        if (!this.#isStopped()) return client;
+        client.ws.terminate();
+      } catch {
+        await sleep(RETRY_MS);
+      }
+    }
+    return undefined;
+  }
+}
+
+async function readAudit(database: Queries): Promise<AuditEvent[]> {
+  const rows = await database.query<Record<'op' | 'hostname' | 'version', string> & Assignment>(
+    'SELECT op, hostname, version, assignment_id FROM vm_events ORDER BY id',
+  );
+  return rows.map(({ op, hostname, version, assignment_id }) => ({
+    op,
+    hostname,
+    version: Number(version),
+    assignmentId: assignment_id,
+  }));
+}
+
+interface Assignment {
+  readonly assignment_id: string | null;
+}

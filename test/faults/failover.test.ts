@@ -1,0 +1,126 @@
+// Another server takes over: the queries and LISTEN end up on different ones, or a standby is promoted that had not yet
+// received the last commits. Everyone ends at the table of the one that is there now.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import t from 'tap';
+import { installedBinDirs, startServer } from '../helpers/database.js';
+import { startGateway } from '../helpers/gateway.js';
+import { readTable } from '../helpers/model.js';
+import { untilOneListens } from '../helpers/sessions.js';
+import { until } from '../helpers/until.js';
+import { watch } from './checker.js';
+import { startProxy } from './proxy.js';
+import { kill } from './server-faults.js';
+import { startStandby } from './standby.js';
+import { HOSTNAMES, Writers } from './writers.js';
+
+t.test('a pool and a listener that end up on different servers', async (t) => {
+  const [before, after] = await Promise.all([startServer(t), startServer(t)]);
+  const [database, other] = [await before.createDatabase(), await after.createDatabase()];
+  const [pooled, direct] = [
+    await startProxy(t, database.config),
+    await startProxy(t, database.config),
+  ];
+  const gateway = await startGateway(t, database, {
+    database: pooled.through(database.config),
+    listenDatabase: direct.through(database.config),
+    timing: { beatDeadlineMs: 1_000 },
+  });
+  const checker = await watch(t, gateway, HOSTNAMES);
+  await new Writers(t, () => database.config).write(100);
+  await checker.settled(database);
+  await checker.remember(database);
+
+  direct.retarget(other.config);
+  direct.cut();
+  await until('it is told what is wrong', async () =>
+    (await gateway.notReady()).includes('did not reach the listener'),
+  );
+
+  const writers = new Writers(t, () => other.config);
+  await writers.write(100);
+  // The old server still takes queries, and the pool's connections are never idle for long.
+  pooled.retarget(other.config);
+  await gateway.ready();
+  await checker.settled(other);
+  checker.forgive();
+  await writers.write(100);
+  await checker.settled(other);
+  t.same(await checker.violations(other), []);
+  await untilOneListens(other);
+});
+
+const tools = installedBinDirs().find(({ binDir }) => existsSync(join(binDir, 'pg_basebackup')));
+const noTools = tools === undefined && 'there is no pg_basebackup';
+
+t.test('a standby is promoted that lacks the last commits', { skip: noTools }, async (t) => {
+  const { binDir } = tools ?? { binDir: '' };
+  const server = await startServer(t, { binDir });
+  const database = await server.createDatabase();
+  const standby = await startStandby(t, database, binDir);
+  const address = await startProxy(t, database.config);
+  const config = address.through(database.config);
+  const gateway = await startGateway(t, database, {
+    database: config,
+    listenDatabase: config,
+    timing: { beatDeadlineMs: 1_000 },
+  });
+  const checker = await watch(t, gateway, HOSTNAMES);
+  const before = new Writers(t, () => database.config);
+  await before.write(200);
+  await until('the standby has it all', async () =>
+    isDeepStrictEqual(await readTable(standby), await readTable(database)),
+  );
+  await standby.replication.refuse();
+  await before.write(200);
+  await database.query(`INSERT INTO vms (hostname, status) VALUES ('lost', 'in-use')`);
+  await checker.settled(database);
+  await checker.remember(database);
+
+  await kill(database);
+  address.retarget(standby.config);
+  address.cut();
+  // As long as it is a standby it takes neither LISTEN nor a heartbeat.
+  await until('it says so', async () => (await gateway.notReady()).includes('LISTEN connection'));
+  await standby.promote();
+  await gateway.ready();
+  await checker.settled(standby);
+  t.notOk((await readTable(standby)).has('lost'), 'commits were lost');
+  checker.forgive();
+  await new Writers(t, () => standby.config).write(400);
+  await checker.settled(standby);
+  t.same(await checker.violations(standby), []);
+  await untilOneListens(standby);
+  t.equal(checker.sockets, HOSTNAMES.length + 2, 'nobody lost a socket');
+});
+
+t.test('a server that is killed forgets what it had not written to disk', async (t) => {
+  const server = await startServer(t, {
+    settings: {
+      synchronous_commit: 'off',
+      wal_writer_delay: '10s',
+      wal_writer_flush_after: '1GB',
+    },
+  });
+  const database = await server.createDatabase();
+  const gateway = await startGateway(t, database);
+  const checker = await watch(t, gateway, HOSTNAMES);
+  const writers = new Writers(t, () => database.config);
+  await writers.write(200);
+  await database.query(`INSERT INTO vms (hostname, status) VALUES ('lost', 'in-use')`);
+  await checker.settled(database);
+  await checker.remember(database);
+  await kill(database);
+  await server.start();
+  await gateway.ready();
+  await checker.settled(database);
+  t.notOk((await readTable(database)).has('lost'), 'commits were lost');
+  checker.forgive();
+  await writers.write(400);
+  await checker.settled(database);
+  t.same(await checker.violations(database), []);
+  await untilOneListens(database);
+  t.equal(checker.sockets, HOSTNAMES.length + 2, 'nobody lost a socket');
+});

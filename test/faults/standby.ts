@@ -1,0 +1,102 @@
+// An asynchronous standby of a test's server, made as people make one: a base backup, then streaming, over a link that a
+// test can spoil.
+
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { accountFor } from '../../src/database/embedded/account.js';
+import { takeOver } from '../../src/database/embedded/cluster.js';
+import { openLog } from '../../src/database/embedded/log.js';
+import { settingsFor } from '../../src/database/embedded/settings.js';
+import { socketFolder } from '../../src/database/embedded/socket-folder.js';
+import { superviseServer } from '../../src/database/embedded/supervisor.js';
+import type { Teardown, TestDatabase } from '../helpers/database.js';
+import { scratchFolder } from '../helpers/scratch-folder.js';
+import { until } from '../helpers/until.js';
+import { startProxy, type Proxy } from './proxy.js';
+
+const PORT = 5432;
+
+export interface Standby {
+  /** The same database of the primary, on the standby. */
+  readonly config: pg.ClientConfig;
+  query<R extends pg.QueryResultRow>(sql: string, params?: unknown[]): Promise<R[]>;
+  /** What it streams from the primary through. */
+  readonly replication: Proxy;
+  /** Makes it a primary, on a timeline of its own. */
+  promote(): Promise<void>;
+}
+
+/** Starts a standby of the server that this database is on; `binDir` has `pg_basebackup` of the same version. */
+export async function startStandby(
+  t: Teardown,
+  primary: TestDatabase,
+  binDir: string,
+): Promise<Standby> {
+  const replication = await startProxy(t, primary.config);
+  const { host, port } = replication.through(primary.config);
+  const dataDir = await scratchFolder();
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }));
+  const folder = join(dataDir, 'postgres');
+  const source = ['-h', String(host), '-p', String(port), '-U', 'postgres'];
+  const options = ['-D', folder, '--write-recovery-conf', '--checkpoint=fast', '--no-sync'];
+  await promisify(execFile)(join(binDir, 'pg_basebackup'), [...source, ...options]);
+
+  // The primary's, whose socket is in the folder that was copied.
+  await rm(join(folder, `.s.PGSQL.${PORT}.lock`), { force: true });
+  const config = { ...primary.config, host: await start(t, binDir, dataDir, folder) };
+  const pool = new pg.Pool(config);
+  pool.on('error', () => undefined);
+  t.teardown(() => pool.end());
+  const query: TestDatabase['query'] = async <R extends pg.QueryResultRow>(
+    sql: string,
+    params: unknown[] = [],
+  ) => (await pool.query<R>(sql, params)).rows;
+  return { config, query, replication, promote: () => promote({ ...config, user: 'postgres' }) };
+}
+
+/** Gives the folder of its socket. */
+async function start(
+  t: Teardown,
+  binDir: string,
+  dataDir: string,
+  folder: string,
+): Promise<string> {
+  const account = await accountFor(folder);
+  await takeOver(folder, account);
+  const socket = await socketFolder(folder, PORT, account);
+  const log = await openLog(join(dataDir, 'postgres.log'));
+  const { path, setting } = socket;
+  const server = await superviseServer({
+    ...{ binDir, folder, account, log },
+    settings: settingsFor({ socket: setting, port: PORT, tcp: false, more: { fsync: 'off' } }),
+    greet: () => untilItAnswers({ host: path, port: PORT, user: 'postgres', database: 'postgres' }),
+  });
+  t.teardown(async () => {
+    await server.stop();
+    await Promise.all([log.close(), socket.remove()]);
+  });
+  return path;
+}
+
+async function untilItAnswers(config: pg.ClientConfig): Promise<void> {
+  await until('the standby answers', () => once(config, 'SELECT').catch(() => undefined));
+}
+
+async function promote(config: pg.ClientConfig): Promise<void> {
+  await once(config, 'SELECT pg_promote()');
+}
+
+async function once(config: pg.ClientConfig, sql: string): Promise<true> {
+  const client = new pg.Client(config);
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query(sql);
+    return true;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,40 @@
+// A gateway that starts in a black hole: it serves, says that it is not ready and why, and needs nobody's help when its
+// database can be reached at last.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { startDatabase } from '../helpers/database.js';
+import { startGateway } from '../helpers/gateway.js';
+import { gatewaySessions, untilOneListens } from '../helpers/sessions.js';
+import { watch } from './checker.js';
+import { startProxy } from './proxy.js';
+import { HOSTNAMES, Writers } from './writers.js';
+
+/** Longer than every deadline of a connection or a query. */
+const BLACK_HOLE_MS = 20_000;
+
+t.test('a database that is unreachable for a long time at the start', async (t) => {
+  const database = await startDatabase(t);
+  const proxy = await startProxy(t, database.config);
+  proxy.swallow();
+  const config = proxy.through(database.config);
+  const gateway = await startGateway(t, database, {
+    database: config,
+    listenDatabase: config,
+    waitReady: false,
+  });
+  const writers = new Writers(t, () => database.config);
+  await writers.write(100);
+  t.match(await gateway.notReady(), /has not been reached/);
+  t.equal((await gateway.fetch('/health/live')).status, 200);
+  await sleep(BLACK_HOLE_MS);
+  t.match(await gateway.notReady(), /LISTEN connection/);
+  await proxy.heal();
+  await gateway.ready();
+  const checker = await watch(t, gateway, HOSTNAMES);
+  await writers.write(100);
+  await checker.settled(database);
+  t.same(await checker.violations(database), []);
+  await untilOneListens(database);
+  t.equal(await gatewaySessions(database), proxy.open, 'no session is left behind');
+});

@@ -1,0 +1,113 @@
+// What one client was shown, over however many sockets: its state as the protocol tells it to keep it, the assignments
+// that were delivered to it, and every time a hostname's version did not rise from one sight to the next. A message costs
+// it a few map entries, and nothing is kept of what is in order.
+
+import { FleetModel, VmModel, type Vm } from '../helpers/model.js';
+import type { Message, RawClient } from '../helpers/raw-client.js';
+
+/** Who watches: everything as an admin or a dashboard sees it, or one VM as its agent does. */
+export type Watcher = 'admin' | 'dashboard' | { readonly hostname: string };
+
+/** On one socket, a version that is below the one before; or the same again after the row was gone. */
+export interface Fall {
+  readonly hostname: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Sight {
+  readonly version: number;
+  readonly gone: boolean;
+}
+
+export class Witness {
+  /** In the order in which they were first delivered. */
+  readonly delivered = new Set<string>();
+  #falls: Fall[] = [];
+  #model: FleetModel | VmModel | undefined;
+  #taken = 0;
+  /** By hostname, as it was last seen on the present socket. */
+  readonly #sights = new Map<string, Sight>();
+
+  constructor(readonly watcher: Watcher) {}
+
+  get name(): string {
+    return typeof this.watcher === 'string'
+      ? this.watcher
+      : `the agent of ${this.watcher.hostname}`;
+  }
+
+  get falls(): readonly Fall[] {
+    return this.#falls;
+  }
+
+  /** Where it would resume. */
+  get cursor(): string | undefined {
+    return this.#model instanceof FleetModel ? this.#model.cursor : undefined;
+  }
+
+  /** From now on it is shown what this socket gets; what it knew, it knows. */
+  follow(client: RawClient): void {
+    this.fold();
+    this.#model = this.#modelOf(client);
+    this.#taken = 0;
+    this.#sights.clear();
+  }
+
+  /** Takes what has come since the last call. A message that breaks the protocol throws. */
+  fold(): this {
+    for (const message of this.#model?.client.messages.slice(this.#taken) ?? []) {
+      this.#taken++;
+      this.#see(message);
+    }
+    this.#model?.fold();
+    return this;
+  }
+
+  /** Whether it has been told exactly this table, as far as it may see it, and that the feed is live. */
+  knows(table: ReadonlyMap<string, Vm>): boolean {
+    return this.#model?.knows(table) ?? false;
+  }
+
+  /** The database itself went back: what fell until now fell with it. */
+  forgive(): void {
+    this.fold();
+    this.#falls = [];
+    this.#sights.clear();
+  }
+
+  #modelOf(client: RawClient): FleetModel | VmModel {
+    if (typeof this.watcher !== 'string') return new VmModel(client, this.watcher.hostname);
+    const previous = this.#model instanceof FleetModel ? this.#model : undefined;
+    return this.watcher === 'admin'
+      ? FleetModel.ofAdmin(client, previous)
+      : FleetModel.ofDashboard(client, previous);
+  }
+
+  #see(message: Message): void {
+    if (message.type === 'absent') this.#seeGone(message.hostname as string);
+    if (message.vm !== undefined) this.#seeRow(message.vm as Vm);
+    for (const vm of (message.vms ?? []) as Vm[]) this.#seeRow(vm);
+    for (const change of (message.changes ?? []) as { vm?: Vm; hostname?: string }[]) {
+      if (change.vm !== undefined) this.#seeRow(change.vm);
+      else this.#seeGone(String(change.hostname));
+    }
+  }
+
+  #seeRow(vm: Vm): void {
+    const [hostname, to] = [String(vm.hostname), Number(vm.version)];
+    const last = this.#sights.get(hostname);
+    if (last !== undefined && (last.gone ? to <= last.version : to < last.version)) {
+      this.#falls.push({ hostname, from: last.version, to });
+    }
+    this.#sights.set(hostname, { version: to, gone: false });
+    if (vm.status === 'in-use' && typeof vm.assignment_id === 'string') {
+      this.delivered.add(vm.assignment_id);
+    }
+  }
+
+  #seeGone(hostname: string): void {
+    const last = this.#sights.get(hostname);
+    if (last !== undefined) this.#sights.set(hostname, { ...last, gone: true });
+  }
+}
