@@ -67,6 +67,13 @@ const TIMING: Timing = {
   goodbyeMs: 1_000,
 };
 
+/**
+ * Connections for queries: those of the feed, its heartbeat among them, and those of requests. Apart, so that requests
+ * that wait for a lock hold up no heartbeat. All go to the same address, and are given up together.
+ */
+const FEED_CONNECTIONS = 2;
+const REQUEST_CONNECTIONS = 8;
+
 /** How many deletions a client may miss and still resume. */
 const MAX_DELETIONS = 10_000;
 
@@ -77,11 +84,9 @@ export function createApp(options: AppOptions) {
   const timing = { ...TIMING, ...options.timing };
   const gateway = randomBytes(8).toString('hex');
   const heartbeatChannel = `lablink_gateway_${gateway}`;
-  const {
-    pool,
-    discardIdle,
-    end: endPool,
-  } = createPool(options.database, (err) => log.warn({ err }, 'lost an idle connection'));
+  const onIdleError = (err: Error): void => log.warn({ err }, 'lost an idle connection');
+  const feedPool = createPool(options.database, FEED_CONNECTIONS, onIdleError);
+  const requestPool = createPool(options.database, REQUEST_CONNECTIONS, onIdleError);
   const dashboardColumns = [...new Set([...DASHBOARD_COLUMNS, ...options.dashboardColumns])];
   let trouble: string | undefined = 'The database has not been reached yet.';
 
@@ -105,8 +110,8 @@ export function createApp(options: AppOptions) {
   const resync = new Resync(
     truth,
     {
-      read: (request) => readRows(pool, request),
-      check: async () => metrics.checked(await checkTable(pool)),
+      read: (request) => readRows(feedPool.pool, request),
+      check: async () => metrics.checked(await checkTable(feedPool.pool)),
     },
     {
       liveChanged: (live) => {
@@ -130,7 +135,7 @@ export function createApp(options: AppOptions) {
   const heartbeat = new Heartbeat(
     { intervalMs: timing.beatIntervalMs, deadlineMs: timing.beatDeadlineMs },
     {
-      send: (beat) => notify(pool, heartbeatChannel, beat),
+      send: (beat) => notify(feedPool.pool, heartbeatChannel, beat),
       arrived: (roundTripMs) => {
         metrics.heartbeatArrived(roundTripMs);
         resync.heartbeatArrived();
@@ -140,7 +145,7 @@ export function createApp(options: AppOptions) {
         trouble = MISSED[reason];
         log.warn({ err }, trouble);
         resync.heartbeatMissed();
-        discardIdle();
+        for (const { discardIdle } of [feedPool, requestPool]) discardIdle();
         if (reason !== 'failed') listener.reconnect(HEARTBEAT_MISSED);
       },
     },
@@ -182,7 +187,7 @@ export function createApp(options: AppOptions) {
   const surface = createSurface({
     gateway,
     version: VERSION,
-    pool,
+    pool: requestPool.pool,
     hub,
     sessions,
     verify: createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
@@ -204,7 +209,7 @@ export function createApp(options: AppOptions) {
     heartbeat.stop();
     resync.stop();
     await listener.stop();
-    await endPool();
+    await Promise.all([feedPool.end(), requestPool.end()]);
   };
 
   return {

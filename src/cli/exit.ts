@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
 import { ConfigError } from '../config.js';
 import { EmbeddedError } from '../database/embedded/errors.js';
+import { isDatabaseAway } from '../database/away.js';
 import { SchemaError } from '../database/migrations.js';
 
 export const ExitCode = {
@@ -24,13 +25,6 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The codes of a network that does not lead there, as Node gives them. */
-const NETWORK =
-  /^(ECONN(REFUSED|RESET|ABORTED)|E(TIMEDOUT|PIPE)|E(HOST|NET)UNREACH|ENOTFOUND|EAI_)/;
-/** PostgreSQL's classes "connection exception", "insufficient resources" and "operator intervention" (appendix A). */
-const SERVER_AWAY = /^(08...|53...|57P..)$/;
-/** What pg and pg-pool say when a connection ends or does not come about; these have no code. */
-const CODELESS = /^(Connection terminated|timeout expired|timeout exceeded when)/;
 /**
  * PostgreSQL's classes for a wrong role or password and for a database that does not exist, and the
  * codes of OpenSSL and Node for a certificate that does not pass: waiting does not help with these.
@@ -60,10 +54,8 @@ function expectedCodeOf(error: unknown): ExitCode | undefined {
   // A port that is taken, or not this user's to take.
   if ('syscall' in error && error.syscall === 'listen') return ExitCode.usage;
   if ('syscall' in error && error.syscall === 'connect') return ExitCode.unreachable;
-  const code = codeOf(error);
-  if (NETWORK.test(code) || SERVER_AWAY.test(code)) return ExitCode.unreachable;
-  if (CODELESS.test(error.message)) return ExitCode.unreachable;
-  const misconfigured = MISCONFIGURED.test(code) || error.message === NO_TLS;
+  if (isDatabaseAway(error)) return ExitCode.unreachable;
+  const misconfigured = MISCONFIGURED.test(codeOf(error)) || error.message === NO_TLS;
   return misconfigured ? ExitCode.usage : undefined;
 }
 

@@ -28,7 +28,12 @@ export function beginLifetime(log: Logger, drainMs: number): Lifetime {
       else if (failure === undefined) log.info({ signal }, 'stopping');
       else process.stderr.write(`${explain(failure)}\n`);
       controller.abort();
-      for (const stop of stops.reverse()) await stop();
+      // Whatever fails in one stop, the next ones are still to be done: a database among them.
+      for (const stop of stops.reverse())
+        await stop().catch((error: unknown) => {
+          log.error({ err: error }, 'an end that failed');
+          failure ??= error;
+        });
       failure ??= err;
       process.exit(failure === undefined ? ExitCode.ok : exitCodeOf(failure));
     },

@@ -1,6 +1,7 @@
 // What an agent changes: its own VM's status, and the record of the assignments it acknowledged.
 
 import type pg from 'pg';
+import { change, type Actor } from './transaction.js';
 
 /** What became of a report. `stale`: about an assignment that is no longer the VM's. */
 export type ReportOutcome = 'done' | 'stale' | 'not-failed' | 'no-vm';
@@ -30,13 +31,19 @@ const REPORT = `
  * Sets the status of the agent's own VM: `failed` at any time, `available` (which lets go of the person) only from
  * `failed`. To repeat a report changes nothing.
  */
-export async function reportStatus(pool: pg.Pool, report: Report): Promise<ReportOutcome> {
+export async function reportStatus(
+  pool: pg.Pool,
+  actor: Actor,
+  report: Report,
+): Promise<ReportOutcome> {
   const { hostname, status, assignmentId } = report;
-  const { rows } = await pool.query<{ stale: boolean; status: string }>(REPORT, [
-    hostname,
-    status,
-    assignmentId ?? null,
-  ]);
+  const { rows } = await change(pool, actor, (client) =>
+    client.query<{ stale: boolean; status: string }>(REPORT, [
+      hostname,
+      status,
+      assignmentId ?? null,
+    ]),
+  );
   const [held] = rows;
   if (held === undefined) return 'no-vm';
   if (held.stale) return 'stale';
@@ -50,18 +57,21 @@ export async function reportStatus(pool: pg.Pool, report: Report): Promise<Repor
  */
 export async function acknowledge(
   pool: pg.Pool,
+  actor: Actor,
   hostname: string,
   assignmentId: string,
 ): Promise<boolean> {
-  const { rows } = await pool.query(
-    `WITH current AS (
+  const { rows } = await change(pool, actor, (client) =>
+    client.query(
+      `WITH current AS (
        SELECT assignment_id, hostname FROM public.vms WHERE hostname = $1 AND assignment_id = $2
      ), recorded AS (
        INSERT INTO public.vm_deliveries (assignment_id, hostname)
        SELECT assignment_id, hostname FROM current ON CONFLICT DO NOTHING
      )
      SELECT FROM current`,
-    [hostname, assignmentId],
+      [hostname, assignmentId],
+    ),
   );
   return rows.length > 0;
 }

@@ -2,7 +2,7 @@
 // goes to one person.
 
 import type pg from 'pg';
-import { fleetStats, type Counts } from './counts.js';
+import { countByStatus, type Counts } from './counts.js';
 import { change, type Actor } from './transaction.js';
 import { found, FOUND, type FoundRow, type FoundVm } from './vms.js';
 
@@ -33,7 +33,7 @@ export function assign(pool: pg.Pool, actor: Actor, wish: Wish): Promise<Assigne
     if (kept !== undefined) return { outcome: 'kept', vm: kept };
     const taken = (await take(client, wish, 'SKIP LOCKED')) ?? (await take(client, wish, ''));
     if (taken !== undefined) return { outcome: 'assigned', vm: taken };
-    return { outcome: 'none-free', counts: (await fleetStats(client)).byStatus };
+    return { outcome: 'none-free', counts: await countByStatus(client) };
   });
 }
 

@@ -1,6 +1,7 @@
 // The fleet in numbers.
 
 import type pg from 'pg';
+import { read } from './transaction.js';
 
 /** How many VMs there are of each status. */
 export type Counts = Readonly<Record<string, number>>;
@@ -19,16 +20,26 @@ interface StatusRow {
 }
 
 /** One statement, so that the numbers belong together. */
-export async function fleetStats(client: pg.Pool | pg.ClientBase): Promise<FleetStats> {
-  const { rows } = await client.query<StatusRow>(
-    'SELECT status, count(*), count(email) AS assigned FROM public.vms GROUP BY status ORDER BY status',
-  );
+const STATS = `
+  SELECT status, count(*), count(email) AS assigned FROM public.vms GROUP BY status ORDER BY status`;
+
+export async function fleetStats(pool: pg.Pool): Promise<FleetStats> {
+  const rows = await read<StatusRow>(pool, STATS, []);
   const sum = (numbers: readonly string[]): number =>
     numbers.reduce((total, number) => total + Number(number), 0);
   return {
     total: sum(rows.map(({ count }) => count)),
     assigned: sum(rows.map(({ assigned }) => assigned)),
-    // A status may be called anything, `__proto__` too.
-    byStatus: Object.fromEntries(rows.map(({ status, count }) => [status, Number(count)])),
+    byStatus: countsOf(rows),
   };
+}
+
+/** The same, in a transaction. */
+export async function countByStatus(client: pg.ClientBase): Promise<Counts> {
+  return countsOf((await client.query<StatusRow>(STATS)).rows);
+}
+
+/** A status may be called anything, `__proto__` too. */
+function countsOf(rows: readonly StatusRow[]): Counts {
+  return Object.fromEntries(rows.map(({ status, count }) => [status, Number(count)]));
 }

@@ -56,12 +56,13 @@ const CHECK = `
   ) AS vms, (
     SELECT string_agg(concat_ws(' ', tgname, tgenabled, t.xmin, p.xmin), ', ' ORDER BY tgname) AS triggers,
       count(*) FILTER (WHERE tgenabled = 'A' AND prosecdef AND tgname IN
-        ('vm_stamp_trigger', 'vm_update_trigger', 'vm_delete_trigger', 'vm_truncate_trigger')) AS in_force
+        ('vm_stamp_trigger', 'vm_update_trigger', 'vm_delete_trigger', 'vm_truncate_trigger',
+          'vm_audit_trigger', 'vm_audit_truncate_trigger')) AS in_force
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = tgfoid
     WHERE tgrelid = 'public.vms'::regclass AND NOT tgisinternal
   ) AS triggers`;
 
-const TRIGGERS = 4;
+const TRIGGERS = 6;
 
 /** The cheap check of rows and triggers. */
 export async function checkTable(pool: pg.Pool) {

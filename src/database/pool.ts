@@ -3,8 +3,6 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 
-/** `maxConnections` of one gateway; everything it does through the pool is short. */
-const MAX_CONNECTIONS = 10;
 /** Deadlines of the client's own: a server that is stopped or unreachable answers nothing. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 15_000;
@@ -29,6 +27,7 @@ export interface QueryPool {
  */
 export function createPool(
   config: pg.ClientConfig,
+  maxConnections: number,
   onIdleError: (error: Error) => void,
 ): QueryPool {
   const sockets = new Set<Socket>();
@@ -37,7 +36,7 @@ export function createPool(
     ...config,
     // The sockets are ours, so that connections that no longer answer can be ended without the server's help.
     stream: () => track(sockets),
-    max: MAX_CONNECTIONS,
+    max: maxConnections,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,

@@ -24,11 +24,9 @@ export function found({ version, row }: FoundRow): FoundVm {
 
 /** The VM of this hostname, or undefined. */
 export async function findVm(pool: pg.Pool, hostname: string): Promise<FoundVm | undefined> {
-  const { rows } = await pool.query<FoundRow>(
-    `SELECT ${FOUND} FROM public.vms WHERE hostname = $1`,
-    [hostname],
-  );
-  return rows[0] && found(rows[0]);
+  const sql = `SELECT ${FOUND} FROM public.vms WHERE hostname = $1`;
+  const [row] = await read<FoundRow>(pool, sql, [hostname]);
+  return row && found(row);
 }
 
 /** The orders in which VMs are listed; those with a `-` begin with the latest. */

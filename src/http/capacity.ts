@@ -25,6 +25,8 @@ export function capacityOf(openFiles: number, maxSockets: number): Capacity {
 
 /** How many files the process may open; Infinity where the system has no such limit, or does not say. */
 export function openFilesLimit(): number {
+  // Of the network it would look up the names of all peers; Node before 22 does not know the setting.
+  Reflect.set(process.report, 'excludeNetwork', true);
   const report: unknown = process.report.getReport();
   const soft = field(field(field(report, 'userLimits'), 'open_files'), 'soft');
   return typeof soft === 'number' ? soft : Infinity;

@@ -2,6 +2,7 @@
 // goes to the log, and to nobody else.
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { isDatabaseAway } from '../database/away.js';
 import { sendProblem, type ProblemCode } from './problem.js';
 
 /** What Fastify, its plugins and Node refuse by themselves, by status. */
@@ -14,11 +15,6 @@ const REFUSED: Readonly<Record<number, ProblemCode>> = {
   429: 'rate_limited',
 };
 
-/**
- * PostgreSQL's classes "connection exception", "insufficient resources" and "operator intervention", a server that is
- * a standby now, and the network's errors.
- */
-const DATABASE_AWAY = /^(08|53|57P|25006|ECONN|ENOENT|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENOTFOUND)/;
 /** Lock not available, deadlock, serialization failure, and a statement that took too long. */
 const DATABASE_BUSY = /^(55P03|40P01|40001|57014)$/;
 /** "Data exception": a value that PostgreSQL cannot take, though a schema let it pass. */
@@ -58,14 +54,4 @@ export function answerErrorBeforeRouting(
   if (request.raw.headers.upgrade !== undefined)
     reply.raw.once('finish', () => socket.destroySoon());
   answerError(error, request, reply);
-}
-
-function isDatabaseAway(error: FastifyError): boolean {
-  return (
-    DATABASE_AWAY.test(error.code) ||
-    // pg and pg-pool give their own failures no code.
-    /^(Connection terminated|timeout expired|timeout exceeded when|Query read timeout)/.test(
-      error.message,
-    )
-  );
 }

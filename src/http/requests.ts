@@ -3,8 +3,9 @@
 
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import type { Verifier } from '../auth/token.js';
+import type { Identity, Verifier } from '../auth/token.js';
 import { acknowledge, reportStatus, type ReportOutcome } from '../database/agents.js';
+import type { Actor } from '../database/transaction.js';
 import type { Refusal, Requests } from '../session/requests.js';
 
 const STALE: Refusal = {
@@ -35,12 +36,19 @@ export function createRequests(pool: pg.Pool, verify: Verifier, log: Logger): Re
     verify,
     acknowledge: (agent, assignmentId, session) =>
       attempt(session, async () =>
-        (await acknowledge(pool, agent.sub, assignmentId)) ? undefined : STALE,
+        (await acknowledge(pool, actorOf(agent, session), agent.sub, assignmentId))
+          ? undefined
+          : STALE,
       ),
     reportStatus: (agent, { status, assignment_id }, session) =>
       attempt(session, async () => {
         const report = { hostname: agent.sub, status, assignmentId: assignment_id };
-        return REFUSALS[await reportStatus(pool, report)];
+        return REFUSALS[await reportStatus(pool, actorOf(agent, session), report)];
       }),
   };
+}
+
+/** What an agent says of itself over its socket is in the audit with the session, as a request of HTTP with its id. */
+function actorOf({ role, sub }: Identity, session: string): Actor {
+  return { name: `${role}:${sub}`, requestId: `session-${session}` };
 }

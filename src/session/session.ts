@@ -36,6 +36,8 @@ export class Session {
   #identity: Identity;
   #closed = false;
   #unanswered = 0;
+  /** The agent's last request, until it is answered. */
+  #last: Promise<unknown> | undefined;
   /** When the peer last showed that it lives. */
   #lastSignMs: number;
   /** When the peer last had read all it was sent, or was owed nothing more. */
@@ -177,8 +179,19 @@ export class Session {
     action: 'acknowledge' | 'report-status',
     request: () => Promise<Refusal | undefined>,
   ): void {
-    if (may(this.#identity, action, this.#identity.sub)) this.#ask(request);
+    if (may(this.#identity, action, this.#identity.sub)) this.#ask(() => this.#inTurn(request));
     else this.#reply(errorFrame('not_allowed', `a ${this.#identity.role} may not send this`));
+  }
+
+  /** One after the other, in the order they came: an agent occupies one connection to the database at most. */
+  #inTurn(request: () => Promise<Refusal | undefined>): Promise<Refusal | undefined> {
+    const answered = this.#last?.then(request, request) ?? request();
+    this.#last = answered;
+    const forget = (): void => {
+      if (this.#last === answered) this.#last = undefined;
+    };
+    void answered.then(forget, forget);
+    return answered;
   }
 
   #ask(request: () => Promise<Refusal | undefined>): void {

@@ -26,9 +26,12 @@ async function withVm(status: string) {
     to: 'failed' | 'available',
     assignmentId?: string,
     hostname = 'vm-1',
-  ): Promise<ReportOutcome> => reportStatus(database.pool, { hostname, status: to, assignmentId });
+  ): Promise<ReportOutcome> =>
+    reportStatus(database.pool, ACTOR, { hostname, status: to, assignmentId });
   return { database, row, report };
 }
+
+const ACTOR = { name: 'agent:vm-1', requestId: 'session-1' };
 
 const OUTCOMES: readonly [from: string, to: 'failed' | 'available', ReportOutcome][] = [
   ['in-use', 'failed', 'done'],
@@ -94,16 +97,16 @@ t.test('what was acknowledged is recorded once, with its first time', async (t) 
   const { database, row } = await withVm('in-use');
   const assignment = String((await row())?.assignment_id);
   const deliveries = () => database.query('SELECT * FROM vm_deliveries');
-  t.equal(await acknowledge(database.pool, 'vm-1', NOBODYS), false);
-  t.equal(await acknowledge(database.pool, 'vm-2', assignment), false);
+  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', NOBODYS), false);
+  t.equal(await acknowledge(database.pool, ACTOR, 'vm-2', assignment), false);
   t.same(await deliveries(), []);
-  t.equal(await acknowledge(database.pool, 'vm-1', assignment), true);
+  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', assignment), true);
   const recorded = await deliveries();
   t.match(recorded, [{ assignment_id: assignment, hostname: 'vm-1', acknowledged_at: Date }]);
-  t.equal(await acknowledge(database.pool, 'vm-1', assignment), true);
+  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', assignment), true);
   t.same(await deliveries(), recorded);
   await database.query(`UPDATE vms SET email = 'next@b.c'`);
-  t.equal(await acknowledge(database.pool, 'vm-1', assignment), false);
+  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', assignment), false);
 });
 
 async function connected(t: Test, config: pg.ClientConfig): Promise<pg.Client> {

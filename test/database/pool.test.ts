@@ -21,7 +21,7 @@ const noSession = () => until('no session is left', async () => (await sessions(
 
 t.test('its connections run in UTC, whatever the time zone of the database', async (t) => {
   await database.query(`ALTER DATABASE test_1 SET TimeZone TO 'Asia/Tokyo'`);
-  const { pool, end } = createPool(database.config, ignore);
+  const { pool, end } = createPool(database.config, 10, ignore);
   const zones = await Promise.all(
     Array.from({ length: 5 }, async () => {
       const { rows } = await pool.query<{ zone: string }>(
@@ -37,7 +37,7 @@ t.test('its connections run in UTC, whatever the time zone of the database', asy
 });
 
 t.test('a given name is kept', async (t) => {
-  const { pool, end } = createPool({ ...database.config, application_name: 'mine' }, ignore);
+  const { pool, end } = createPool({ ...database.config, application_name: 'mine' }, 10, ignore);
   await pool.query('SELECT 1');
   t.equal((await sessions('mine')).length, 1);
   await end();
@@ -45,7 +45,7 @@ t.test('a given name is kept', async (t) => {
 
 t.test('a connection lost while nobody used it is told, and replaced', async (t) => {
   const lost: Error[] = [];
-  const { pool, end } = createPool(database.config, (error) => lost.push(error));
+  const { pool, end } = createPool(database.config, 10, (error) => lost.push(error));
   await pool.query('SELECT 1');
   const [session] = await sessions();
   await database.query('SELECT pg_terminate_backend($1)', [session?.pid]);
@@ -57,7 +57,7 @@ t.test('a connection lost while nobody used it is told, and replaced', async (t)
 });
 
 t.test('connections that nobody uses are given up when asked, and no others', async (t) => {
-  const { pool, discardIdle, end } = createPool(database.config, ignore);
+  const { pool, discardIdle, end } = createPool(database.config, 10, ignore);
   const used = await pool.connect();
   await Promise.all([pool.query('SELECT pg_sleep(0.1)'), pool.query('SELECT pg_sleep(0.1)')]);
   t.equal((await sessions()).length, 3);
@@ -75,7 +75,7 @@ t.test('connections that nobody uses are given up when asked, and no others', as
 });
 
 t.test('a query whose connection is lost fails, and the process lives', async (t) => {
-  const { pool, end } = createPool(database.config, ignore);
+  const { pool, end } = createPool(database.config, 10, ignore);
   const failed = t.rejects(pool.query('SELECT pg_sleep(3600)'), { code: '57P01' });
   const active = await until('it runs', async () =>
     (await sessions()).find(({ state }) => state === 'active'),
@@ -86,7 +86,7 @@ t.test('a query whose connection is lost fails, and the process lives', async (t
 });
 
 t.test('it ends although a server answers nothing', async (t) => {
-  const { pool, end } = createPool(database.config, ignore);
+  const { pool, end } = createPool(database.config, 10, ignore);
   await Promise.all([pool.query('SELECT pg_sleep(0.1)'), pool.query('SELECT pg_sleep(0.1)')]);
   const frozen = await sessions();
   t.equal(frozen.length, 2);
@@ -103,7 +103,7 @@ t.test('it ends although a server answers nothing', async (t) => {
 });
 
 t.test('a database that cannot be reached fails the query, and the end is the end', async (t) => {
-  const { pool, end } = createPool({ ...database.config, host: '/nowhere' }, ignore);
+  const { pool, end } = createPool({ ...database.config, host: '/nowhere' }, 10, ignore);
   await t.rejects(pool.query('SELECT 1'), { code: 'ENOENT' });
   await end();
   await t.rejects(pool.query('SELECT 1'), /after calling end/);

@@ -9,7 +9,9 @@ import { FleetModel, VmModel } from '../helpers/model.js';
 const { createDatabase } = await startServer(t);
 
 const NEVER_MS = 3_600_000;
-const TRIGGERS = ['stamp', 'update', 'delete', 'truncate'].map((name) => `vm_${name}_trigger`);
+const TRIGGERS = ['stamp', 'update', 'delete', 'truncate', 'audit', 'audit_truncate'].map(
+  (name) => `vm_${name}_trigger`,
+);
 const ENABLE = TRIGGERS.map((name) => `ALTER TABLE vms ENABLE ALWAYS TRIGGER ${name};`).join('');
 
 async function watched(t: Test, timing = {}) {

@@ -43,7 +43,7 @@ t.test('every outcome has its refusal', async (t) => {
 t.test('a database that does not answer is an answer, and is logged', async (t) => {
   const logged: unknown[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => logged.push(JSON.parse(line)) });
-  const { pool, end } = createPool({ host: '/nowhere', user: 'x' }, () => undefined);
+  const { pool, end } = createPool({ host: '/nowhere', user: 'x' }, 10, () => undefined);
   t.teardown(end);
   const requests = createRequests(pool, async () => ({ ok: false, reason: 'invalid' }), log);
   t.match(await requests.acknowledge(agent, UUID, 's1'), { code: 'unavailable' });
