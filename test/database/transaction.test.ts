@@ -1,8 +1,8 @@
-// A transaction that fails: undone where the server answers, and left to the end of its session where it does not.
+// Transactions have deadlines that the server holds. One that fails is undone where the server answers, and left to the end of its session where it does not.
 
 import t from 'tap';
 import pg from 'pg';
-import { read } from '../../src/database/transaction.js';
+import { change, read } from '../../src/database/transaction.js';
 import { startDatabase } from '../helpers/database.js';
 
 const database = await startDatabase(t, { migrate: false });
@@ -33,3 +33,24 @@ t.test('a server that no longer answers is not asked for a rollback', async (t) 
   t.equal(asked.length, 1, 'only the BEGIN');
   t.same(released, [true], 'the connection is given up');
 });
+
+t.test(
+  'statements have deadlines and a name, and the next user of the connection has neither',
+  async (t) => {
+    const pool = new pg.Pool({ ...database.config, max: 1 });
+    t.teardown(() => pool.end());
+    const SETTINGS = `SELECT current_setting('lock_timeout') AS lock,
+    current_setting('statement_timeout') AS statement, current_setting('lablink.actor', true) AS actor`;
+    const settings = async (client: pg.Pool | pg.ClientBase) =>
+      (await client.query<Record<string, string | null>>(SETTINGS)).rows[0];
+    const none = { lock: '0', statement: '0' };
+    t.match(await settings(pool), none);
+    t.same(await change(pool, { name: 'admin:ada', requestId: '1' }, settings), {
+      lock: '5s',
+      statement: '10s',
+      actor: 'admin:ada',
+    });
+    t.match((await read(pool, SETTINGS, []))[0], { lock: '5s', statement: '10s' });
+    t.match(await settings(pool), { ...none, actor: '' });
+  },
+);
