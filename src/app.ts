@@ -41,7 +41,7 @@ export interface AppOptions extends SurfaceLimits {
   readonly timing?: Partial<Timing>;
 }
 
-/** Every interval, in one place. Tests shorten them; nobody else should need to. */
+/** The intervals of the feed and of sockets. Tests shorten them; nobody else should need to. */
 export interface Timing {
   /** Between the Pings of a socket. Under the 60 s after which load balancers cut what is idle. */
   readonly pingIntervalMs: number;
