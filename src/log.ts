@@ -1,5 +1,5 @@
-// What may stand in a log. A secret, a token, a row, or a piece of one never does, at any level: of an error only
-// fields that cannot hold one are taken, of a request nothing.
+// What may stand in a log. A secret, a token, a row, or a piece of one (but its hostname, who an agent is) never does, at
+// any level: of an error only fields that cannot hold one are taken, of a request nothing.
 
 /** Fields of errors, of pg's, of Node's and of Fastify's, that name things and never quote values. */
 const FIELDS = [
