@@ -151,3 +151,7 @@ export function sendProblem(
     .type(PROBLEM_TYPE)
     .send(problemText(code, detail, members));
 }
+
+export function sendNoVm(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, 'vm_not_found', 'There is no VM of this hostname.');
+}
