@@ -1,5 +1,5 @@
-// What may stand in a log. A secret, a token, a row, or a piece of one never does, at any level: of an error only
-// fields that cannot hold one are taken, of a request nothing.
+// What may stand in a log. A secret, a token, a row, or a piece of one (but its hostname, who an agent is) never does, at
+// any level: of an error only fields that cannot hold one are taken, of a request nothing.
 
 /** Fields of errors, of pg's, of Node's and of Fastify's, that name things and never quote values. */
 const FIELDS = [
@@ -20,10 +20,14 @@ const FIELDS = [
 const MAX_CAUSES = 4;
 
 /**
- * PostgreSQL's classes "data exception" and "PL/pgSQL error" (appendix A): messages of these quote the value that was
- * wrong, or say what somebody's function raises.
+ * The classes of PostgreSQL's errors (appendix A) that speak of connections, rights, transactions, names, resources and
+ * the server itself. Messages of all others may quote the value that was wrong, or say what somebody's function raises
+ * under a code that it chose.
  */
-const QUOTING_CODE = /^(22|P0)[0-9A-Z]{3}$/;
+const SPEAKING_CODE = /^(08|25|28|3D|40|42|53|55|57)[0-9A-Z]{3}$/;
+
+/** Where PL/pgSQL's RAISE comes from: its text is somebody's, whatever its code. */
+const RAISE_ROUTINE = 'exec_stmt_raise';
 
 /**
  * An error as it is logged. What PostgreSQL says beside its message (`detail`, `where`, `hint`, the query) quotes rows,
@@ -34,16 +38,24 @@ export function loggedError(error: unknown, depth = 0): unknown {
   const fields = new Map<string, unknown>(Object.entries(error));
   const logged: Record<string, unknown> = { type: error.name };
   for (const name of FIELDS) if (fields.has(name)) logged[name] = fields.get(name);
-  logged.message = mayQuote(error, fields.get('code')) ? '(may quote a value)' : error.message;
+  logged.message = mayQuote(error, fields) ? '(may quote a value)' : error.message;
   logged.stack = framesOf(error);
   if (error.cause !== undefined && depth < MAX_CAUSES)
     logged.cause = loggedError(error.cause, depth + 1);
   return logged;
 }
 
-/** A SyntaxError is JSON.parse's, which quotes the text. */
-function mayQuote(error: Error, code: unknown): boolean {
-  return error instanceof SyntaxError || (typeof code === 'string' && QUOTING_CODE.test(code));
+/**
+ * A SyntaxError is JSON.parse's, which quotes the text. What has a severity is PostgreSQL's; where it names an internal
+ * query, a function put the statement together, and its syntax error may be a row's.
+ */
+function mayQuote(error: Error, fields: ReadonlyMap<string, unknown>): boolean {
+  if (!fields.has('severity')) return error instanceof SyntaxError;
+  return (
+    !SPEAKING_CODE.test(String(fields.get('code'))) ||
+    fields.get('routine') === RAISE_ROUTINE ||
+    fields.get('internalQuery') !== undefined
+  );
 }
 
 /** The stack without the message that V8 puts before it. */

@@ -15,7 +15,7 @@ export interface ObservedSession {
 /** One VM's changes, or those of all. */
 export type StreamKind = 'vm' | 'fleet';
 
-/** An answer as it is counted: see http/answers.ts. */
+/** An answer as it is counted: see http/answered.ts. */
 export interface ObservedAnswer {
   readonly at: string;
   readonly route: string;

@@ -15,7 +15,7 @@ function logged(error: unknown): string {
 }
 
 /** An error as PostgreSQL sends it, with something in every field that can quote. */
-function databaseError(code: string, message: string): Error {
+function databaseError(code: string, message: string, more: Partial<pg.DatabaseError> = {}): Error {
   const error = new pg.DatabaseError(message, 1, 'error');
   return Object.assign(error, {
     code,
@@ -23,24 +23,24 @@ function databaseError(code: string, message: string): Error {
     detail: `Failing row contains (${SECRET}).`,
     hint: SECRET,
     where: `SQL statement "${SECRET}"`,
-    internalQuery: SECRET,
     dataType: SECRET,
     table: 'vms',
     constraint: 'vms_check',
     routine: 'ExecConstraints',
+    ...more,
   });
 }
 
 t.test('of what PostgreSQL says the names stay, and what quotes rows goes', async (t) => {
-  const line = logged(databaseError('23514', 'new row violates check constraint "vms_check"'));
+  const line = logged(databaseError('42501', 'permission denied for table vms'));
   t.notMatch(line, SECRET);
   t.match(JSON.parse(line), {
     msg: 'it failed',
     err: {
       type: 'error',
-      code: '23514',
+      code: '42501',
       severity: 'ERROR',
-      message: 'new row violates check constraint "vms_check"',
+      message: 'permission denied for table vms',
       table: 'vms',
       constraint: 'vms_check',
       routine: 'ExecConstraints',
@@ -50,11 +50,15 @@ t.test('of what PostgreSQL says the names stay, and what quotes rows goes', asyn
 });
 
 t.test('a message that quotes the value goes too, and the stack that repeats it', async (t) => {
-  for (const [code, message] of [
+  for (const [code, message, more] of [
     ['22P02', `invalid input syntax for type integer: "${SECRET}"`],
     ['P0001', `no ${SECRET} here`],
+    ['45000', `no ${SECRET} here`],
+    ['23514', `no ${SECRET} here`],
+    ['42000', `no ${SECRET} here`, { routine: 'exec_stmt_raise' }],
+    ['42601', `syntax error at or near "${SECRET}"`, { internalQuery: `SELECT ${SECRET}` }],
   ] as const) {
-    const line = logged(databaseError(code, message));
+    const line = logged(databaseError(code, message, more));
     t.notMatch(line, SECRET);
     t.match(line, code);
   }

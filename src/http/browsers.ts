@@ -1,4 +1,5 @@
-// What browsers are told: which sites may read answers (CORS), and that no answer is a page or belongs into one.
+// What browsers are told: which sites may read answers (CORS), and that no answer but `/docs` is a page,
+// and none belongs into one.
 
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
@@ -7,7 +8,7 @@ import type { HttpServer } from './server.js';
 /** For how long a browser may remember what a site may send. */
 const PREFLIGHT_MAX_AGE_S = 600;
 
-/** JSON needs nothing of a browser. A route that serves a page says what it needs by its option `helmet`. */
+/** JSON needs nothing of a browser. The one page there is, `/docs`, has a policy of its own: see document.ts. */
 const NO_PAGE = {
   useDefaults: false,
   directives: {

@@ -1,6 +1,7 @@
 // Changes of single VMs, their registration, and the clearing of all. Each goes to the database and comes back to whom it
 // concerns through the feed; nothing here writes to a socket.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type pg from 'pg';
 import { Type } from 'typebox';
@@ -11,7 +12,7 @@ import { actorOf, checkHostname, hostnameOf, type Allow } from './access.js';
 import { sendJson, sendVm } from './answers.js';
 import { preconditionOf } from './precondition.js';
 import { BODY_PROBLEMS, problems } from './problem-answers.js';
-import { sendProblem } from './problem.js';
+import { sendNoVm, sendProblem } from './problem.js';
 import {
   ChangeBody,
   ClearedAnswer,
@@ -23,19 +24,19 @@ import {
 import type { HttpServer } from './server.js';
 
 const VM_PATH = `${FLEET_PATH}/:hostname`;
-const NO_VM = 'There is no VM of this hostname.';
 
 export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow): void {
   server.put(VM_PATH, {
     schema: {
       operationId: 'registerVm',
       summary: 'Make a VM known, available; one that is known stays as it is',
+      description: 'Takes no body, or `{}`: what a VM is to be is said with PATCH.',
       tags: ['vms'],
       params: HostnameParams,
       response: { 200: VmAnswer, 201: VmAnswer, ...problems('invalid_hostname', ...BODY_PROBLEMS) },
     },
     preValidation: allow('register-vm'),
-    preHandler: checkNewHostname,
+    preHandler: [checkNewHostname, checkNoBody],
     handler: async (request, reply) => {
       const { isNew, vm } = await registerVm(pool, actorOf(request), hostnameOf(request));
       return sendVm(reply.code(isNew ? 201 : 200), vm);
@@ -71,7 +72,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow)
         case 'changed':
           return sendVm(reply, changed.vm);
         case 'no-vm':
-          return sendProblem(reply, 'vm_not_found', NO_VM);
+          return sendNoVm(reply);
         case 'moved-on':
           return sendMovedOn(reply, changed.version);
         case 'refused':
@@ -98,7 +99,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow)
       const precondition = preconditionOf(request.headers);
       const outcome = await deleteVm(pool, actorOf(request), hostnameOf(request), precondition);
       if (outcome === 'deleted') return reply.code(204).send(null);
-      if (outcome === 'no-vm') return sendProblem(reply, 'vm_not_found', NO_VM);
+      if (outcome === 'no-vm') return sendNoVm(reply);
       return sendMovedOn(reply, outcome.movedOnTo);
     },
   });
@@ -141,6 +142,16 @@ function isStatus(status: string): status is Status {
 async function checkNewHostname(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (/^[^\0]{1,255}$/u.test(hostnameOf(request))) return;
   await sendProblem(reply, 'invalid_hostname', 'A hostname has 1 to 255 characters, none a NUL.');
+}
+
+/** A hook: what a body asks for here would not be done. */
+async function checkNoBody({ body }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (body === undefined || isDeepStrictEqual(body, {})) return;
+  await sendProblem(
+    reply,
+    'invalid_request',
+    'To make a VM known takes no body; PATCH changes it.',
+  );
 }
 
 function sendMovedOn(reply: FastifyReply, version: number): FastifyReply {

@@ -1,10 +1,7 @@
 // What stands for one client among addresses.
 
-import { BlockList, isIPv6 } from 'node:net';
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
+import { isIPv6 } from 'node:net';
+import { isLoopback } from '../config/address.js';
 
 /**
  * The key that the sockets of this address are counted under: of IPv6 the first 64 bits, because a single machine is
@@ -13,10 +10,8 @@ loopback.addAddress('::1', 'ipv6');
  */
 export function clientOf(address: string): string | undefined {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
-  if (!isIPv6(plain)) return loopback.check(plain, 'ipv4') ? undefined : plain;
-  return loopback.check(plain, 'ipv6')
-    ? undefined
-    : `${groupsOf(plain).slice(0, 4).join(':')}::/64`;
+  if (isLoopback(plain)) return undefined;
+  return isIPv6(plain) ? `${groupsOf(plain).slice(0, 4).join(':')}::/64` : plain;
 }
 
 /** The eight groups, `::` written out (RFC 4291 §2.2). An IPv4 address at the end counts as one: it is never looked at. */

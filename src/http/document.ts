@@ -2,7 +2,7 @@
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { problemOf, PROBLEMS } from './problem.js';
+import { problemOf, PROBLEM_CODES } from './problem.js';
 import type { HttpServer } from './server.js';
 
 const ABOUT = {
@@ -43,7 +43,7 @@ export async function describeRoutes(server: HttpServer, version: string): Promi
         { name: 'operation', description: 'Whether it works.' },
       ],
       components: {
-        schemas: { Problem: { ...problemOf(Object.keys(PROBLEMS)), description: PROBLEM } },
+        schemas: { Problem: { ...problemOf(PROBLEM_CODES), description: PROBLEM } },
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
       },
       security: [{ bearer: [] }],

@@ -9,7 +9,8 @@ import type { HttpServer } from './server.js';
 /** Why the gateway is not ready, in words for the person who looks, or undefined when it is. */
 export type NotReady = () => string | undefined;
 
-const Health = Type.Object({ status: Type.String() }, { description: 'It is so.' });
+const healthOf = (status: string) =>
+  Type.Object({ status: Type.String() }, { description: 'It is so.', examples: [{ status }] });
 
 export function registerHealth(server: HttpServer, notReady: NotReady): void {
   server.get('/health/live', {
@@ -18,7 +19,7 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
       summary: 'Whether the process lives',
       tags: ['operation'],
       security: [],
-      response: { 200: Health, 503: problemAnswer('draining') },
+      response: { 200: healthOf('live'), 503: problemAnswer(503, ['draining']) },
     },
     handler: () => ({ status: 'live' }),
   });
@@ -29,7 +30,7 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
       summary: 'Whether the gateway serves what the table says',
       tags: ['operation'],
       security: [],
-      response: { 200: Health, 503: problemAnswer('not_ready', 'draining') },
+      response: { 200: healthOf('ready'), 503: problemAnswer(503, ['not_ready', 'draining']) },
     },
     handler: async (_request, reply) => {
       const reason = notReady();

@@ -24,7 +24,9 @@ export function registerMetrics(server: HttpServer, allow: Allow, read: ReadMetr
       response: {
         200: {
           description: 'Its text format.',
-          content: { 'text/plain': { schema: Type.String() } },
+          content: {
+            'text/plain': { schema: Type.String({ examples: ['lablink_feed_live 1\n'] }) },
+          },
         },
         ...problems(),
       },

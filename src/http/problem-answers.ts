@@ -1,6 +1,8 @@
 // The problems that a route may answer, for its schema and so for the document.
 
+import { Type } from 'typebox';
 import { problemOf, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
+import { Version } from './schemas.js';
 
 /** The answers of problems for a route's schema: those of every route, and these. */
 export function problems(...codes: ProblemCode[]): Record<number, object> {
@@ -10,17 +12,30 @@ export function problems(...codes: ProblemCode[]): Record<number, object> {
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [status, problemAnswer(...codes)]),
+    [...byStatus].map(([status, codes]) => [status, problemAnswer(status, codes)]),
   );
 }
 
 /** One answer for the problems of one status. */
-export function problemAnswer(...codes: ProblemCode[]): object {
+export function problemAnswer(status: number, codes: readonly ProblemCode[]): object {
+  const headers = HEADERS[status];
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join(' '),
     content: { [PROBLEM_TYPE]: { schema: problemOf(codes) } },
+    ...(headers === undefined ? {} : { headers }),
   };
 }
+
+const RetryAfter = Type.Integer({ description: 'Seconds after which to ask again.' });
+const Challenge = Type.String({ description: 'For a bearer token (RFC 6750 §3).' });
+
+/** The headers that every problem of a status brings. */
+const HEADERS: Readonly<Record<number, object>> = {
+  401: { 'WWW-Authenticate': Challenge },
+  412: { ETag: Version },
+  429: { 'Retry-After': RetryAfter },
+  503: { 'Retry-After': RetryAfter },
+};
 
 /** Of every method but GET: a body is looked at also where none is asked for. */
 export const BODY_PROBLEMS = ['body_too_large', 'unsupported_media_type'] as const;

@@ -18,6 +18,8 @@ interface About {
   readonly when: string;
   /** In seconds: it is worth coming back so soon. */
   readonly retryAfter?: number;
+  /** What it adds to the body, by example. */
+  readonly members?: object;
 }
 
 export const PROBLEMS = {
@@ -27,7 +29,11 @@ export const PROBLEMS = {
     when: 'A hostname has 1 to 255 characters, and no NUL among them.',
   },
   invalid_cursor: { status: 400, when: '`cursor` or `after` is not one that the gateway gave.' },
-  unknown_status: { status: 400, when: 'No such status; `allowed` lists those there are.' },
+  unknown_status: {
+    status: 400,
+    when: 'No such status; `allowed` lists those there are.',
+    members: { allowed: ['available', 'in-use', 'failed'] },
+  },
   contradictory_change: { status: 400, when: 'What is asked for does not go together.' },
   token_missing: { status: 401, when: 'There is no bearer token.' },
   token_invalid: { status: 401, when: 'The token is none that this gateway accepts.' },
@@ -43,6 +49,7 @@ export const PROBLEMS = {
   no_vm_available: {
     status: 409,
     when: 'No VM is free; `counts` has how many are of each status.',
+    members: { counts: { failed: 1, 'in-use': 11 } },
   },
   assigned_to_another: {
     status: 409,
@@ -55,12 +62,16 @@ export const PROBLEMS = {
   wrong_count: {
     status: 409,
     when: 'There are not as many VMs as `confirm` says; `count` has how many.',
+    members: { count: 12 },
   },
   version_mismatch: {
     status: 412,
     when: 'The row is not the one in `If-Match`; `version` has its own.',
+    members: { version: 18 },
   },
   body_too_large: { status: 413, when: 'The body is larger than 64 KiB.' },
+  uri_too_long: { status: 414, when: 'A part of the URL is too long.' },
+  unsupported_media_type: { status: 415, when: 'A body is JSON, and says so.' },
   too_many_sockets_of_identity: {
     status: 429,
     when: 'The role and `sub` of the token have too many sockets open.',
@@ -71,8 +82,6 @@ export const PROBLEMS = {
     when: 'The address has too many sockets open.',
     retryAfter: 5,
   },
-  uri_too_long: { status: 414, when: 'A part of the URL is too long.' },
-  unsupported_media_type: { status: 415, when: 'A body is JSON, and says so.' },
   rate_limited: {
     status: 429,
     when: 'The token has asked too often; `Retry-After` says when again.',
@@ -94,9 +103,10 @@ export const PROBLEMS = {
   },
 } as const satisfies Record<string, About>;
 export type ProblemCode = keyof typeof PROBLEMS;
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
 /** The body of an answer with one of these codes. Some codes add members, as the table says. */
-export function problemOf(codes: readonly string[]) {
+export function problemOf(codes: readonly ProblemCode[]) {
   return Type.Object(
     {
       type: Type.Literal('about:blank'),
@@ -105,9 +115,14 @@ export function problemOf(codes: readonly string[]) {
       code: Type.Enum([...codes], { description: 'Stable; programs compare it.' }),
       detail: Type.String({ description: 'For people.' }),
     },
-    { additionalProperties: true },
+    { additionalProperties: true, examples: codes.map(exampleOf) },
   );
 }
+
+const exampleOf = (code: ProblemCode): unknown => {
+  const { when, members }: About = PROBLEMS[code];
+  return JSON.parse(problemText(code, when, members));
+};
 
 /** The body of a problem, as text. */
 export function problemText(code: ProblemCode, detail: string, members?: object): string {
@@ -135,4 +150,8 @@ export function sendProblem(
     .code(about.status)
     .type(PROBLEM_TYPE)
     .send(problemText(code, detail, members));
+}
+
+export function sendNoVm(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, 'vm_not_found', 'There is no VM of this hostname.');
 }

@@ -162,10 +162,22 @@ const exampleVm = {
   assignment_id: '0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a',
 };
 
+/** A header as the document describes it. */
+const header = (description: string, example: string) =>
+  Type.String({ description, examples: [example] });
+
+export const Version = header("The row's version, as `If-Match` takes it.", '"17"');
+
+const Link = header(
+  'With `rel="next"` the URL of the next page; not at the end.',
+  '</v1/vms?limit=1&after=1>; rel="next"',
+);
+
 const examples = [exampleVm];
 export const VmAnswer = Type.Union([Vm, DashboardVm], {
   description: 'The row. A dashboard sees no `crd_command`.',
   examples,
+  headers: { ETag: Version },
 });
 
 const Next = Type.Union([Type.String(), Type.Null()], {
@@ -174,7 +186,11 @@ const Next = Type.Union([Type.String(), Type.Null()], {
 
 export const VmPageAnswer = Type.Object(
   { vms: Type.Array(VmAnswer), next: Next },
-  { description: 'A page of rows.' },
+  {
+    description: 'A page of rows.',
+    examples: [{ vms: [exampleVm], next: '1' }],
+    headers: { Link },
+  },
 );
 
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
@@ -201,9 +217,31 @@ export const Event = Type.Object(
   { description: 'One change of one VM. The command is not kept.' },
 );
 
+const exampleEvent = {
+  id: 31,
+  at: '2026-03-02T09:30:00.123456',
+  op: 'update',
+  hostname: 'vm-1',
+  old_hostname: null,
+  assignment_id: '0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a',
+  old_status: 'available',
+  new_status: 'in-use',
+  old_email: null,
+  new_email: 'ada@example.com',
+  crd_command_changed: true,
+  version: 17,
+  database_user: 'lablink',
+  actor: 'admin:boss',
+  request_id: '7d1c0b9a4e5f4c6d',
+};
+
 export const EventPageAnswer = Type.Object(
   { events: Type.Array(Event), next: Next },
-  { description: 'A page of events.' },
+  {
+    description: 'A page of events.',
+    examples: [{ events: [exampleEvent], next: null }],
+    headers: { Link },
+  },
 );
 
 export const StatsAnswer = Type.Object(
@@ -212,10 +250,13 @@ export const StatsAnswer = Type.Object(
     assigned: Type.Integer({ description: 'How many VMs have a person.' }),
     by_status: Type.Record(Type.String(), Type.Integer()),
   },
-  { description: 'Counted in one moment.' },
+  {
+    description: 'Counted in one moment.',
+    examples: [{ total: 3, assigned: 1, by_status: { available: 2, 'in-use': 1 } }],
+  },
 );
 
 export const ClearedAnswer = Type.Object(
   { deleted: Type.Integer() },
-  { description: 'There is no VM any more.' },
+  { description: 'There is no VM any more.', examples: [{ deleted: 12 }] },
 );

@@ -117,8 +117,8 @@ export function createSurface(parts: SurfaceParts) {
     const { pool, hub, verify } = parts;
     const allow = createAllow(verify);
     routes.addHook('onRequest', draining.refuse);
-    document = await describeRoutes(routes, parts.version);
     const answerOtherMethods = collectMethods(routes);
+    document = await describeRoutes(routes, parts.version);
     routes.websocketServer.on('headers', tellUpgradeId);
     registerHealth(routes, parts.notReady);
     registerMetrics(routes, allow, metrics.read);

@@ -15,7 +15,7 @@ import { checkHostname, hostnameOf, identityOf, type Allow } from './access.js';
 import { sendPage, sendVm } from './answers.js';
 import { formatPosition, parsePosition } from './position.js';
 import { problems, UPGRADE_PROBLEMS } from './problem-answers.js';
-import { sendProblem } from './problem.js';
+import { sendNoVm, sendProblem } from './problem.js';
 import {
   FleetQuery,
   HostnameParams,
@@ -37,8 +37,6 @@ export interface VmRoutes extends SocketParts {
   /** Aborted when the gateway begins to end. */
   readonly ending: AbortSignal;
 }
-
-const NO_VM = 'There is no VM of this hostname.';
 
 export function registerVms(server: HttpServer, routes: VmRoutes): void {
   registerFleet(server, routes);
@@ -102,7 +100,7 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       const { wait, version = 0 } = request.query;
       if (wait !== undefined) return answerWhenChanged(routes, request, reply, { wait, version });
       const found = await findVm(pool, hostnameOf(request));
-      if (found === undefined) return sendProblem(reply, 'vm_not_found', NO_VM);
+      if (found === undefined) return sendNoVm(reply);
       return sendVm(reply, { ...found, row: shown(routes, request, found.row) });
     },
     wsHandler: (ws, request) => {
@@ -129,7 +127,7 @@ async function answerWhenChanged(
   }
   if (waited.outcome === 'up') return reply.code(204).send(null);
   const { entry } = waited;
-  if (entry === undefined) return sendProblem(reply, 'vm_not_found', NO_VM);
+  if (entry === undefined) return sendNoVm(reply);
   return sendVm(reply, { version: entry.version, row: shown(routes, request, entry.row) });
 }
 

@@ -118,7 +118,7 @@ t.test('without a list there is no answer that another site may read', async (t)
   t.equal(answer.status, 200);
   t.notOk([...answer.headers.keys()].some((name) => name.startsWith('access-control')));
   const asked = await fetch(`${url}/v1/vms`, { method: 'OPTIONS', headers: { origin: LISTED } });
-  t.match(await asked.json(), { status: 404, code: 'not_found' });
+  t.match(await asked.json(), { status: 405, code: 'method_not_allowed' });
 });
 
 t.test('an OPTIONS that is no preflight is no plain text', async (t) => {

@@ -6,7 +6,7 @@ import t from 'tap';
 import { PROBLEMS } from '../../src/http/problem.js';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
-import { operationsOf, type OpenApi } from './operations.js';
+import { operationsOf, type Media, type OpenApi } from './operations.js';
 
 const gateway = await startGateway(t, await startDatabase(t));
 const document = (await gateway.app.describe()) as OpenApi;
@@ -86,6 +86,19 @@ t.test('examples are right by their own schemas', async (t) => {
   };
   walk(document.paths, '');
   t.ok(count > 20, `${count} examples`);
+});
+
+t.test('every body that is sent or answered has an example', async (t) => {
+  const exemplified = ({ schema, example }: Media): boolean =>
+    example !== undefined || (schema.examples ?? []).length > 0;
+  for (const { operationId, requestBody, responses } of operations) {
+    for (const media of Object.values(requestBody?.content ?? {}))
+      t.ok(exemplified(media), `the body of ${operationId}`);
+    for (const [status, { content = {} }] of Object.entries(responses)) {
+      for (const media of Object.values(content))
+        t.ok(exemplified(media), `${operationId} ${status}`);
+    }
+  }
 });
 
 t.test('what needs a token says so, and what needs none too', async (t) => {

@@ -132,7 +132,21 @@ t.test('no secret, no token and no piece of a row, whatever happens', async (t) 
     err: { code: '23514', constraint: 'fine' },
   });
 
-  // And what somebody's functions say may be anything.
+  // And what somebody's triggers and functions say may be anything, under any code.
+  const admin = await gateway.token('admin');
+  for (const code of ['45000', '42000', '55000']) {
+    await database.query(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'bad %', NEW.crd_command USING ERRCODE = '${code}'; END $$;
+      CREATE OR REPLACE TRIGGER refuse BEFORE UPDATE ON vms FOR EACH ROW EXECUTE FUNCTION refuse()`);
+    const answer = await fetch(`${gateway.url}/v1/vms/vm-1`, {
+      method: 'PATCH',
+      headers: { ...bearer(admin), 'Content-Type': 'application/json' },
+      body: JSON.stringify({ status: 'failed' }),
+    });
+    t.equal(answer.status, 500, code);
+    t.ok(lines().some(({ err }) => err?.code === code));
+  }
+  await database.query('DROP TRIGGER refuse ON vms');
   for (const [failing, status] of [
     [`RAISE EXCEPTION 'no %', (SELECT crd_command FROM vms LIMIT 1)`, 500],
     [`PERFORM crd_command::int FROM vms`, 400],
@@ -147,7 +161,8 @@ t.test('no secret, no token and no piece of a row, whatever happens', async (t) 
   }
   await database.query(`SELECT pg_notify('vm_changes', '{"op":"read"}')`);
   t.match(await logged('could not read the table; trying again'), { level: 40 });
-  t.match(await logged('a request failed'), { level: 50, err: { code: 'P0001' } });
+  t.match(await logged('a request failed'), { level: 50, err: { code: '45000' } });
+  t.ok(lines().some(({ err }) => err?.code === 'P0001'));
   await database.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
   );

@@ -13,9 +13,15 @@ export interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly description?: string;
+  readonly examples?: readonly unknown[];
 }
 
-type Content = Readonly<Record<string, { readonly schema: Schema; readonly example?: unknown }>>;
+export interface Media {
+  readonly schema: Schema;
+  readonly example?: unknown;
+}
+
+type Content = Readonly<Record<string, Media>>;
 
 export interface Parameter {
   readonly name: string;
@@ -30,7 +36,14 @@ export interface Operation {
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Content };
   readonly responses: Readonly<
-    Record<string, { readonly description: string; readonly content?: Content }>
+    Record<
+      string,
+      {
+        readonly description: string;
+        readonly headers?: Readonly<Record<string, unknown>>;
+        readonly content?: Content;
+      }
+    >
   >;
 }
 

@@ -38,7 +38,7 @@ t.test('a VM is made known, changed, and removed; each step is told to its socke
   t.match(made, { status: 201, json: { hostname: 'vm-1', status: 'available', email: null } });
   t.same((await agent.nextOf('status')).vm, made.json, 'the answer is the row that is pushed');
   t.match(await shown('upsert'), { vm: { hostname: 'vm-1', status: 'available' } });
-  const again = await byAgent('PUT', '/v1/vms/vm-1');
+  const again = await byAgent('PUT', '/v1/vms/vm-1', {});
   t.same([again.status, again.json], [200, made.json]);
   t.equal(again.headers.get('etag'), `"${(made.json as { version: number }).version}"`);
   t.same((await api('GET', '/v1/vms/vm-1')).json, made.json);
@@ -139,6 +139,9 @@ t.test('a row is shown to a dashboard without its command', async (t) => {
 const REFUSED: readonly [string, string, unknown, number, string][] = [
   ['PUT', `/v1/vms/${'x'.repeat(256)}`, undefined, 400, 'invalid_hostname'],
   ['PUT', '/v1/vms/', undefined, 400, 'invalid_hostname'],
+  ['PUT', '/v1/vms/free', { status: 'failed' }, 400, 'invalid_request'],
+  ['PUT', '/v1/vms/free', [], 400, 'invalid_request'],
+  ['PUT', '/v1/vms/free', null, 400, 'invalid_request'],
   ['PUT', '/v1/vms/a%00b', undefined, 400, 'invalid_hostname'],
   ['GET', '/v1/vms/a%00b', undefined, 400, 'invalid_hostname'],
   ['GET', '/v1/vms/a%00b/events', undefined, 400, 'invalid_hostname'],
@@ -229,34 +232,21 @@ t.test('what is asked for wrongly is refused with its code, and changes nothing'
   t.same(await table(), before);
 });
 
-t.test('each role reaches what the table of roles says, and no more', async (t) => {
+t.test('no route is open without a token', async (t) => {
   const { gateway } = await start(t);
-  const own = '/v1/vms/vm-1';
-  const routes = [
-    ['GET', '/v1/vms', 'nyy'],
-    ['GET', own, 'yyy'],
-    ['GET', '/v1/vms/vm-2', 'nyy'],
-    ['PUT', own, 'yny'],
-    ['PUT', '/v1/vms/vm-2', 'nny'],
-    ['PATCH', own, 'nny'],
-    ['DELETE', own, 'nny'],
-    ['DELETE', '/v1/vms?confirm=9', 'nny'],
-    ['POST', '/v1/assignments', 'nny'],
-    ['DELETE', `/v1/assignments/${randomUUID()}`, 'nny'],
-    ['GET', '/v1/events', 'nny'],
-    ['GET', `${own}/events`, 'nny'],
-    ['GET', '/v1/stats', 'nyy'],
-  ] as const;
-  for (const [at, role] of (['agent', 'dashboard', 'admin'] as const).entries()) {
-    const api = await apiOf(gateway, role, 'vm-1');
-    for (const [method, path, reach] of routes) {
-      const { status, json } = await api(method, path);
-      if (reach[at] === 'n')
-        t.match({ status, json }, problem(403, 'not_allowed'), `${role} ${path}`);
-      else t.not(status, 403, `${role} ${method} ${path}`);
-    }
-  }
-  for (const [method, path] of routes) {
+  for (const [method, path] of [
+    ['GET', '/v1/vms'],
+    ['GET', '/v1/vms/vm-1'],
+    ['PUT', '/v1/vms/vm-1'],
+    ['PATCH', '/v1/vms/vm-1'],
+    ['DELETE', '/v1/vms/vm-1'],
+    ['DELETE', '/v1/vms?confirm=9'],
+    ['POST', '/v1/assignments'],
+    ['DELETE', `/v1/assignments/${randomUUID()}`],
+    ['GET', '/v1/events'],
+    ['GET', '/v1/vms/vm-1/events'],
+    ['GET', '/v1/stats'],
+  ] as const) {
     const response = await fetch(gateway.url + path, { method });
     t.equal(response.status, 401, `${method} ${path}`);
     t.match(await response.json(), { code: 'token_missing' });
