@@ -11,7 +11,7 @@ import type { OnRefusal } from '../session/refusals.js';
 import type { Session } from '../session/session.js';
 import type { Sessions } from '../session/sessions.js';
 import { createAllow } from './access.js';
-import { createAdmit } from './admission.js';
+import { createTakePlace } from './admission.js';
 import type { OnAnswer } from './answered.js';
 import { registerAssignments } from './assignments.js';
 import { registerBrowserHeaders } from './browsers.js';
@@ -39,7 +39,7 @@ export interface SurfaceLimits {
   readonly trustProxy: TrustProxy;
   /** How often one identity may ask over HTTP. */
   readonly requestsPerMinute: number;
-  /** How many sockets there may be; fewer where the process may not open as many files. */
+  /** How many sockets and waiting requests there may be; fewer where the process may not open as many files. */
   readonly socketLimits: SocketLimits;
   /** How long the sockets may take to be told to come back elsewhere when the gateway ends. */
   readonly drainMs: number;
@@ -128,7 +128,7 @@ export function createSurface(parts: SurfaceParts) {
       hub,
       sessions,
       allow,
-      admit: createAdmit(places, onRefusal),
+      takePlace: createTakePlace(places, onRefusal),
       dashboardColumns: parts.dashboardColumns,
       isLoaded: parts.isLoaded,
       ending: ending.signal,

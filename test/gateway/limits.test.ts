@@ -97,6 +97,42 @@ t.test('one address has its share, and a proxy is believed only when it is named
   }
 });
 
+t.test('who waits over HTTP has a place until the answer, as a socket has', async (t) => {
+  for (const [socketLimits, status, code] of [
+    [{ ...PLENTY, total: 1 }, 503, 'too_many_sockets'],
+    [{ ...PLENTY, perAddress: 1 }, 429, 'too_many_sockets_of_address'],
+    [{ ...PLENTY, perIdentity: 1 }, 429, 'too_many_sockets_of_identity'],
+  ] as const) {
+    const { gateway, refusals, overHttp, byUpgrade } = await limited(t, {
+      ...{ socketLimits, trustProxy: ['127.0.0.1'] },
+    });
+    const headers = { ...bearer(await gateway.token('admin')), 'x-forwarded-for': '203.0.113.7' };
+    const leaving = new AbortController();
+    const url = `${gateway.url}/v1/vms/vm-new?wait=60`;
+    const waiting = fetch(url, { headers, signal: leaving.signal });
+    waiting.catch(() => undefined);
+    await until('there is no place', async () => {
+      const answer = await byUpgrade('/v1/vms/vm-1', headers);
+      return answer.status === status && answer.code === code;
+    });
+    await refusals();
+    const refused = await overHttp('/v1/vms/vm-new?wait=60', headers);
+    t.same([refused.status, refused.code], [status, code]);
+    t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/);
+    t.same(await refusals(), [code]);
+    t.equal(
+      (await overHttp('/v1/vms/vm-1', headers)).status,
+      200,
+      'who waits for nothing is served',
+    );
+
+    leaving.abort();
+    const waits = () => overHttp('/v1/vms/vm-1?wait=60', headers);
+    await until('the place is free', async () => (await waits()).status === 200);
+    t.equal((await waits()).status, 200, 'and free again when it was answered');
+  }
+});
+
 t.test('a client that breaks off while it is let in holds no place', async (t) => {
   const { gateway, byUpgrade } = await limited(t, { socketLimits: { ...PLENTY, total: 1 } });
   const authorization = `Bearer ${await gateway.token('admin')}`;
