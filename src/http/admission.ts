@@ -3,7 +3,6 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Places } from '../session/places.js';
-import type { OnRefusal } from '../session/refusals.js';
 import { identityOf } from './access.js';
 import { clientOf } from './client-address.js';
 import { PROBLEMS, sendProblem } from './problem.js';
@@ -17,12 +16,11 @@ export type Admit = (request: FastifyRequest, reply: FastifyReply) => Promise<vo
  */
 export type TakePlace = (request: FastifyRequest, reply: FastifyReply) => (() => void) | undefined;
 
-export function createTakePlace(places: Places, onRefusal: OnRefusal): TakePlace {
+export function createTakePlace(places: Places): TakePlace {
   return (request, reply) => {
     const visitor = { address: clientOf(request.ip), identity: identityOf(request) };
     const reason = places.refusal(visitor);
     if (reason === undefined) return places.take(visitor);
-    onRefusal(reason);
     sendProblem(reply, reason, PROBLEMS[reason].when);
     return undefined;
   };

@@ -36,6 +36,8 @@ async function limited(t: Test, options: TestGatewayOptions) {
   return { gateway, refusals, ...waysToAsk(gateway) };
 }
 
+const REQUEST_ID = /\r\nX-Request-Id: [0-9a-f-]{36}\r\n/;
+
 /** Everything that was answered until the other side ended the connection. */
 async function answerOf(socket: Socket): Promise<string> {
   return Buffer.concat((await socket.toArray()) as Buffer[]).toString();
@@ -231,7 +233,32 @@ t.test('headers that are too large, and what is no HTTP, are problems', async (t
   };
   const large = await asked(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
   t.match(large, /^HTTP\/1\.1 431 [^]*"code":"headers_too_large"/);
+  t.match(large, REQUEST_ID);
   t.same(await refusals(), ['headers_too_large']);
   const noHttp = await asked('\u0016\u0003\u0001 this is TLS\r\n\r\n');
   t.match(noHttp, /^HTTP\/1\.1 400 [^]*"code":"invalid_request"/);
+  t.match(noHttp, REQUEST_ID);
+  const metrics = await (await gateway.fetch('/metrics')).text();
+  for (const [status, code] of [
+    [431, 'headers_too_large'],
+    [400, 'invalid_request'],
+  ] as const) {
+    t.match(metrics, `lablink_http_answers_total{route="none",status="${status}"} 1`);
+    t.match(metrics, `lablink_refusals_total{at="http",code="${code}"} 1`);
+  }
+});
+
+t.test('a body that is too large, and one who asks too often, are counted', async (t) => {
+  const { gateway, refusals, overHttp } = await limited(t, { requestsPerMinute: 1 });
+  const headers = bearer(await gateway.token('admin'));
+  const large = await fetch(`${gateway.url}/v1/assignments`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ email: 'x'.repeat(64 * 1024) }),
+  });
+  t.match(await large.json(), { status: 413, code: 'body_too_large' });
+  t.same(await refusals(), ['body_too_large']);
+  t.equal((await overHttp('/v1/stats', headers)).status, 200);
+  t.equal((await overHttp('/v1/stats', headers)).code, 'rate_limited');
+  t.same(await refusals(), ['rate_limited']);
 });

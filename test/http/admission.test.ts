@@ -18,7 +18,7 @@ async function admitting(before: (connection: Socket) => Promise<unknown>) {
   });
   let handled = 0;
   let checked = 0;
-  const admit = createAdmit(createTakePlace(places, () => undefined));
+  const admit = createAdmit(createTakePlace(places));
   const preHandler: Admit = async (request, reply) => {
     await admit(request, reply);
     checked++;
