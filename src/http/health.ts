@@ -18,7 +18,7 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
       summary: 'Whether the process lives',
       tags: ['operation'],
       security: [],
-      response: { 200: Health, 503: problemAnswer('draining') },
+      response: { 200: Health },
     },
     handler: () => ({ status: 'live' }),
   });

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { Type } from 'typebox';
 import { isLoopback } from '../config/address.js';
 import type { Allow } from './access.js';
-import { problems } from './problem-answers.js';
+import { problemsOfTokens } from './problem-answers.js';
 import type { HttpServer } from './server.js';
 
 /** The metrics as text, and its media type. */
@@ -26,7 +26,7 @@ export function registerMetrics(server: HttpServer, allow: Allow, read: ReadMetr
           description: 'Its text format.',
           content: { 'text/plain': { schema: Type.String() } },
         },
-        ...problems(),
+        ...problemsOfTokens(),
       },
     },
     preValidation: async (request, reply) => {

@@ -4,13 +4,22 @@ import { problemOf, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.j
 
 /** The answers of problems for a route's schema: those of every route, and these. */
 export function problems(...codes: ProblemCode[]): Record<number, object> {
+  return answersOf([...EVERYWHERE, ...codes]);
+}
+
+/** The same for a route that is answered to the end, and asks no database. */
+export function problemsOfTokens(): Record<number, object> {
+  return answersOf(WITH_A_TOKEN);
+}
+
+function answersOf(codes: readonly ProblemCode[]): Record<number, object> {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of [...EVERYWHERE, ...codes]) {
+  for (const code of codes) {
     const { status } = PROBLEMS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [status, problemAnswer(...codes)]),
+    [...byStatus].map(([status, some]) => [status, problemAnswer(...some)]),
   );
 }
 
@@ -34,7 +43,7 @@ export const UPGRADE_PROBLEMS = [
   'too_many_sockets_of_identity',
 ] as const;
 
-const EVERYWHERE: readonly ProblemCode[] = [
+const WITH_A_TOKEN: readonly ProblemCode[] = [
   'invalid_request',
   'token_missing',
   'token_invalid',
@@ -44,6 +53,10 @@ const EVERYWHERE: readonly ProblemCode[] = [
   'uri_too_long',
   'rate_limited',
   'internal_error',
+];
+
+const EVERYWHERE: readonly ProblemCode[] = [
+  ...WITH_A_TOKEN,
   'database_unavailable',
   'database_busy',
   'draining',
