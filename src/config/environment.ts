@@ -211,7 +211,10 @@ export const Environment = Type.Object({
       'How often one identity (role and `sub`) may ask over HTTP; upgrades are not counted.',
     expected: 'an integer from 1 to 1000000000',
   }),
-  MAX_SOCKETS: Count(20_000, 'Sockets in all; fewer where the process may not open as many files.'),
+  MAX_SOCKETS: Count(
+    20_000,
+    'Sockets and waits in all; fewer where the process may not open as many files.',
+  ),
   MAX_SOCKETS_PER_ADDRESS: Count(
     2_000,
     'Sockets from one address (of IPv6, from one /64). Loopback is not counted.',

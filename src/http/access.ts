@@ -47,8 +47,14 @@ export type Allow = (
   action: Action,
 ) => (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** Makes the check that routes put before their handlers: 401 without a good token, 403 without the right. */
-export function createAllow(verify: Verifier): Allow {
+/** Counts a request of whoever its `identity` is; rejects when that is one too many. */
+export type CountRequest = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+/**
+ * Makes the check that routes put before their handlers: 401 without a good token, 403 without the right.
+ * @param count told of every request with a good token.
+ */
+export function createAllow(verify: Verifier, count: CountRequest): Allow {
   return (action) => async (request, reply) => {
     const token = tokenOf(request.headers);
     if (token === undefined) {
@@ -63,6 +69,7 @@ export function createAllow(verify: Verifier): Allow {
       return;
     }
     request.identity = verified.identity;
+    await count(request, reply);
     if (may(verified.identity, action, urlHostname(request))) return;
     challenge(reply, 'insufficient_scope');
     const detail = `The role ${verified.identity.role} may not do this here.`;

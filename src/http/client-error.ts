@@ -2,6 +2,7 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Answer } from './answered.js';
 import { PROBLEM_TYPE, PROBLEMS, problemText, type ProblemCode } from './problem.js';
 
 /** By Node's code of the error. */
@@ -10,17 +11,31 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
-/** Answers, and ends the connection whether or not the answer is read. */
-export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (socket.writable && error.code !== 'ECONNRESET') {
-    const code = CODES[error.code ?? ''] ?? 'invalid_request';
-    const { status, when } = PROBLEMS[code];
-    const body = problemText(code, when);
-    socket.write(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    );
-  }
+/**
+ * Answers, and ends the connection whether or not the answer is read.
+ * @param id of the request that there might have been.
+ * @returns what was answered; undefined when there is nobody to answer.
+ */
+export function answerClientError(
+  error: Error & { readonly code?: string },
+  socket: Socket,
+  id: string,
+): Answer | undefined {
+  const isThere = socket.writable && error.code !== 'ECONNRESET';
+  const problem = CODES[error.code ?? ''] ?? 'invalid_request';
+  const { status } = PROBLEMS[problem];
+  if (isThere) socket.write(answerText(problem, id));
   // No error is handed over: a peer that breaks off is nobody's news.
   socket.destroy();
+  return isThere ? { at: 'http', route: 'none', status, problem } : undefined;
+}
+
+function answerText(code: ProblemCode, id: string): string {
+  const { status, when } = PROBLEMS[code];
+  const body = problemText(code, when);
+  return (
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+    `X-Request-Id: ${id}\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+  );
 }

@@ -4,13 +4,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { OnRefusal, RefusalReason } from '../session/refusals.js';
-
-/** By Node's code of the error. What each is answered is in client-error.ts. */
-const REASONS: Readonly<Record<string, RefusalReason>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
-  HPE_HEADER_OVERFLOW: 'headers_too_large',
-};
+import type { OnRefusal } from '../session/refusals.js';
 
 export class Connections {
   readonly #all = new Set<Socket>();
@@ -29,10 +23,6 @@ export class Connections {
     server.on('connection', (socket) => this.#arrived(socket));
     server.on('request', (request, response) => this.#asked(request, response));
     server.on('upgrade', ({ socket }) => this.#waiting.delete(socket));
-    server.on('clientError', (error) => {
-      const reason = 'code' in error ? REASONS[String(error.code)] : undefined;
-      if (reason !== undefined) onRefusal(reason);
-    });
     // An accept that failed, because something else of the process took the last file: make room, and go on.
     server.on('error', () => this.#giveUpOne());
   }

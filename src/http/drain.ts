@@ -4,7 +4,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Drain } from '../session/drain.js';
-import type { OnRefusal } from '../session/refusals.js';
 import type { Sessions } from '../session/sessions.js';
 import type { Connections } from './connections.js';
 import { sendProblem } from './problem.js';
@@ -20,7 +19,6 @@ export class Draining {
   constructor(
     private readonly sessions: Sessions,
     private readonly connections: Connections,
-    private readonly onRefusal: OnRefusal,
   ) {}
 
   /** A hook before all routes. */
@@ -29,7 +27,6 @@ export class Draining {
     const { url } = request.routeOptions;
     const isRefused = this.#drain.refusing && !ALWAYS_ANSWERED.includes(url);
     if (!isRefused && url !== READINESS) return;
-    if (url !== READINESS) this.onRefusal('draining');
     reply.header('Connection', 'close');
     await sendProblem(reply, 'draining', 'The gateway is going down.');
   };

@@ -19,7 +19,7 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
       summary: 'Whether the process lives',
       tags: ['operation'],
       security: [],
-      response: { 200: healthOf('live'), 503: problemAnswer(503, ['draining']) },
+      response: { 200: healthOf('live') },
     },
     handler: () => ({ status: 'live' }),
   });

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { Type } from 'typebox';
 import { isLoopback } from '../config/address.js';
 import type { Allow } from './access.js';
-import { problems } from './problem-answers.js';
+import { problemsOfTokens } from './problem-answers.js';
 import type { HttpServer } from './server.js';
 
 /** The metrics as text, and its media type. */
@@ -28,7 +28,7 @@ export function registerMetrics(server: HttpServer, allow: Allow, read: ReadMetr
             'text/plain': { schema: Type.String({ examples: ['lablink_feed_live 1\n'] }) },
           },
         },
-        ...problems(),
+        ...problemsOfTokens(),
       },
     },
     preValidation: async (request, reply) => {

@@ -6,13 +6,22 @@ import { Version } from './schemas.js';
 
 /** The answers of problems for a route's schema: those of every route, and these. */
 export function problems(...codes: ProblemCode[]): Record<number, object> {
+  return answersOf([...EVERYWHERE, ...codes]);
+}
+
+/** The same for a route that is answered to the end, and asks no database. */
+export function problemsOfTokens(): Record<number, object> {
+  return answersOf(WITH_A_TOKEN);
+}
+
+function answersOf(codes: readonly ProblemCode[]): Record<number, object> {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of [...EVERYWHERE, ...codes]) {
+  for (const code of codes) {
     const { status } = PROBLEMS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [status, problemAnswer(status, codes)]),
+    [...byStatus].map(([status, some]) => [status, problemAnswer(status, some)]),
   );
 }
 
@@ -49,7 +58,7 @@ export const UPGRADE_PROBLEMS = [
   'too_many_sockets_of_identity',
 ] as const;
 
-const EVERYWHERE: readonly ProblemCode[] = [
+const WITH_A_TOKEN: readonly ProblemCode[] = [
   'invalid_request',
   'token_missing',
   'token_invalid',
@@ -59,6 +68,10 @@ const EVERYWHERE: readonly ProblemCode[] = [
   'uri_too_long',
   'rate_limited',
   'internal_error',
+];
+
+const EVERYWHERE: readonly ProblemCode[] = [
+  ...WITH_A_TOKEN,
   'database_unavailable',
   'database_busy',
   'draining',

@@ -74,12 +74,12 @@ export const PROBLEMS = {
   unsupported_media_type: { status: 415, when: 'A body is JSON, and says so.' },
   too_many_sockets_of_identity: {
     status: 429,
-    when: 'The role and `sub` of the token have too many sockets open.',
+    when: "Too many sockets and waits of the token's role and `sub`.",
     retryAfter: 5,
   },
   too_many_sockets_of_address: {
     status: 429,
-    when: 'The address has too many sockets open.',
+    when: 'Too many sockets and waits of this address.',
     retryAfter: 5,
   },
   rate_limited: {
@@ -90,7 +90,7 @@ export const PROBLEMS = {
   internal_error: { status: 500, when: 'A defect of the gateway; its log says more.' },
   too_many_sockets: {
     status: 503,
-    when: 'There is no room for another socket.',
+    when: 'There is no room for another socket or wait.',
     retryAfter: 5,
   },
   not_ready: { status: 503, when: 'The gateway does not know the table yet.', retryAfter: 1 },

@@ -1,16 +1,17 @@
-// How often one identity may ask over HTTP. Upgrades are not counted: sockets have limits of their own.
+// How often one identity may ask over HTTP, whatever it is answered. Upgrades are not counted: sockets have limits of
+// their own.
 
 import rateLimit from '@fastify/rate-limit';
-import { identityOf } from './access.js';
+import { identityOf, type CountRequest } from './access.js';
 import type { HttpServer } from './server.js';
 
-/** For the routes that are made after it. Counted when the token has been checked: strangers use up nobody's share. */
-export async function limitRates(server: HttpServer, perMinute: number): Promise<void> {
+/** Makes what counts. To be called when the token has been checked: strangers use up nobody's share. */
+export async function limitRates(server: HttpServer, perMinute: number): Promise<CountRequest> {
   await server.register(rateLimit, {
+    global: false,
     max: perMinute,
     timeWindow: 60_000,
-    hook: 'preHandler',
-    allowList: (request) => request.ws || request.identity === null,
+    allowList: (request) => request.ws,
     keyGenerator: (request) => {
       const { role, sub } = identityOf(request);
       return `${role}:${sub}`;
@@ -18,4 +19,8 @@ export async function limitRates(server: HttpServer, perMinute: number): Promise
     errorResponseBuilder: (_request, { after }) =>
       Object.assign(new Error(`Asked too often; again in ${after}.`), { statusCode: 429 }),
   });
+  const count = server.rateLimit();
+  return async (request, reply) => {
+    await count.call(server, request, reply);
+  };
 }

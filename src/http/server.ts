@@ -1,5 +1,7 @@
 // The HTTP server before it has routes: its limits, its validation, and the shape of its failures.
 
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import Fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -45,6 +47,13 @@ export function createServer(
     request.log.debug(answer, 'answered');
     onAnswer(answer);
   };
+  const refuseConnection = (error: Error, socket: Socket): void => {
+    const reqId = randomUUID();
+    const answer = answerClientError(error, socket, reqId);
+    if (answer === undefined) return;
+    log.debug({ reqId, ...answer }, 'answered');
+    onAnswer(answer);
+  };
   const server = Fastify({
     loggerInstance: log,
     genReqId: requestIdOf,
@@ -62,7 +71,7 @@ export function createServer(
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: IDLE_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_INTERVAL_MS },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: refuseConnection,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
     .setValidatorCompiler(compileValidator)

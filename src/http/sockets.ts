@@ -7,7 +7,6 @@ import { Session, type SessionSettings } from '../session/session.js';
 import type { Sessions } from '../session/sessions.js';
 import type { Stream } from '../session/stream.js';
 import { identityOf } from './access.js';
-import type { Admit } from './admission.js';
 import { sendProblem } from './problem.js';
 import { attach, type WsSocket } from './websocket.js';
 
@@ -15,7 +14,6 @@ export interface SocketParts {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly settings: SessionSettings;
-  readonly admit: Admit;
   /** Whether the fleet has been read: before that a socket has nothing to be told. */
   readonly isLoaded: () => boolean;
   readonly onOpen: (session: Session) => void;

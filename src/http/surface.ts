@@ -7,11 +7,11 @@ import type { Logger } from 'pino';
 import type { Verifier } from '../auth/token.js';
 import type { Hub } from '../hub/hub.js';
 import { Places, type SocketLimits } from '../session/places.js';
-import type { OnRefusal } from '../session/refusals.js';
+import { reasonOf, type OnRefusal } from '../session/refusals.js';
 import type { Session } from '../session/session.js';
 import type { Sessions } from '../session/sessions.js';
 import { createAllow } from './access.js';
-import { createAdmit } from './admission.js';
+import { createTakePlace } from './admission.js';
 import type { OnAnswer } from './answered.js';
 import { registerAssignments } from './assignments.js';
 import { registerBrowserHeaders } from './browsers.js';
@@ -39,7 +39,7 @@ export interface SurfaceLimits {
   readonly trustProxy: TrustProxy;
   /** How often one identity may ask over HTTP. */
   readonly requestsPerMinute: number;
-  /** How many sockets there may be; fewer where the process may not open as many files. */
+  /** How many sockets and waiting requests there may be; fewer where the process may not open as many files. */
   readonly socketLimits: SocketLimits;
   /** How long the sockets may take to be told to come back elsewhere when the gateway ends. */
   readonly drainMs: number;
@@ -88,13 +88,18 @@ export function createSurface(parts: SurfaceParts) {
     log.debug({ reason }, 'refused');
     metrics.refused(reason);
   };
+  const onAnswer: OnAnswer = (answer) => {
+    metrics.answered(answer);
+    const reason = reasonOf(answer.problem);
+    if (reason !== undefined) onRefusal(reason);
+  };
   const capacity = capacityOf(openFilesLimit(), limits.socketLimits.total);
   if (capacity.sockets < limits.socketLimits.total)
     log.info(capacity, 'the limit of open files allows fewer sockets than configured');
   const places = new Places({ ...limits.socketLimits, total: capacity.sockets });
-  const server = createServer(log, limits.trustProxy, metrics.answered);
+  const server = createServer(log, limits.trustProxy, onAnswer);
   const connections = new Connections(server.server, capacity.connections, onRefusal);
-  const draining = new Draining(sessions, connections, onRefusal);
+  const draining = new Draining(sessions, connections);
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // one for each request that waits
   let document = (): object => ({});
@@ -115,20 +120,19 @@ export function createSurface(parts: SurfaceParts) {
   registerBrowserHeaders(server, limits.allowedOrigins);
   server.register(async (routes) => {
     const { pool, hub, verify } = parts;
-    const allow = createAllow(verify);
+    const allow = createAllow(verify, await limitRates(routes, limits.requestsPerMinute));
     routes.addHook('onRequest', draining.refuse);
     const answerOtherMethods = collectMethods(routes);
     document = await describeRoutes(routes, parts.version);
     routes.websocketServer.on('headers', tellUpgradeId);
     registerHealth(routes, parts.notReady);
     registerMetrics(routes, allow, metrics.read);
-    await limitRates(routes, limits.requestsPerMinute);
     registerVms(routes, {
       pool,
       hub,
       sessions,
       allow,
-      admit: createAdmit(places, onRefusal),
+      takePlace: createTakePlace(places),
       dashboardColumns: parts.dashboardColumns,
       isLoaded: parts.isLoaded,
       ending: ending.signal,

@@ -12,6 +12,7 @@ import { FLEET_PATH } from '../protocol/paths.js';
 import { FleetStream } from '../session/fleet-stream.js';
 import { VmStream } from '../session/vm-stream.js';
 import { checkHostname, hostnameOf, identityOf, type Allow } from './access.js';
+import { createAdmit, type TakePlace } from './admission.js';
 import { sendPage, sendVm } from './answers.js';
 import { formatPosition, parsePosition } from './position.js';
 import { problems, UPGRADE_PROBLEMS } from './problem-answers.js';
@@ -34,6 +35,7 @@ export interface VmRoutes extends SocketParts {
   /** What a dashboard sees of a row. */
   readonly dashboardColumns: readonly string[];
   readonly allow: Allow;
+  readonly takePlace: TakePlace;
   /** Aborted when the gateway begins to end. */
   readonly ending: AbortSignal;
 }
@@ -44,7 +46,7 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
 }
 
 function registerFleet(server: HttpServer, routes: VmRoutes): void {
-  const { pool, hub, allow, admit } = routes;
+  const { pool, hub, allow, takePlace } = routes;
   server.route({
     method: 'GET',
     url: FLEET_PATH,
@@ -56,7 +58,7 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
       response: { 200: VmPageAnswer, ...problems('invalid_cursor', ...UPGRADE_PROBLEMS) },
     },
     preValidation: allow('watch-fleet'),
-    preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes), admit],
+    preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes), createAdmit(takePlace)],
     handler: async (request, reply) => {
       const { status, email, sort = 'id', limit = PAGE_LIMIT, after: text } = request.query;
       const after = text === undefined ? undefined : parsePosition(text, sort);
@@ -78,7 +80,7 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
 }
 
 function registerVm(server: HttpServer, routes: VmRoutes): void {
-  const { pool, hub, allow, admit } = routes;
+  const { pool, hub, allow, takePlace } = routes;
   server.route({
     method: 'GET',
     url: `${FLEET_PATH}/:hostname`,
@@ -95,7 +97,7 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       },
     },
     preValidation: allow('watch-vm'),
-    preHandler: [checkHostname, upgradeOnlyWhenLoaded(routes), admit],
+    preHandler: [checkHostname, upgradeOnlyWhenLoaded(routes), createAdmit(takePlace)],
     handler: async (request, reply) => {
       const { wait, version = 0 } = request.query;
       if (wait !== undefined) return answerWhenChanged(routes, request, reply, { wait, version });
@@ -112,7 +114,7 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
   });
 }
 
-/** Answers from the fleet, as soon as the VM's version is another one. */
+/** Answers from the fleet, as soon as the VM's version is another one. Until then it has a place, like a socket. */
 async function answerWhenChanged(
   routes: VmRoutes,
   request: FastifyRequest,
@@ -120,8 +122,11 @@ async function answerWhenChanged(
   { wait, version }: { readonly wait: number; readonly version: number },
 ): Promise<FastifyReply> {
   if (!routes.isLoaded()) return sendNotReady(reply);
+  const giveBack = routes.takePlace(request, reply);
+  if (giveBack === undefined) return reply;
   const wish = { hostname: hostnameOf(request), version, forMs: wait * 1000 };
-  const waited = await waitForVersion(routes.hub, wish, [routes.ending, request.signal]);
+  const ended = [routes.ending, request.signal];
+  const waited = await waitForVersion(routes.hub, wish, ended).finally(giveBack);
   if (waited.outcome === 'ended') {
     return sendProblem(reply, 'draining', 'The gateway is about to end; ask again.');
   }

@@ -54,6 +54,21 @@ export class WsSocket implements Socket {
 const TOO_LARGE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
 const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
 
+/** What ws closes with by itself, by the code of its error (`lib/receiver.js`); any other of its own is 1002. */
+const CLOSED_BY_WS: Readonly<Record<string, number>> = {
+  WS_ERR_INVALID_UTF8: 1007,
+  [TOO_MANY_PARTS]: 1008,
+  [TOO_LARGE]: 1009,
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 1009,
+};
+const PROTOCOL_ERROR = 1002;
+
+/** What ws has closed a socket with because of this error; undefined when it was an error of the network. */
+function codeOfFault(error: Error): number | undefined {
+  if (!('code' in error) || !String(error.code).startsWith('WS_ERR_')) return undefined;
+  return CLOSED_BY_WS[String(error.code)] ?? PROTOCOL_ERROR;
+}
+
 /** Whether ws closed a socket because of a message that was too large, or in too many parts. */
 export function isTooLarge(error: Error): boolean {
   return 'code' in error && (error.code === TOO_LARGE || error.code === TOO_MANY_PARTS);
@@ -78,8 +93,8 @@ export function attach(
   });
   ws.on('pong', () => session.alive(performance.now()));
   ws.on('error', (error) => {
-    // ws closes by itself then; the session is told what with.
-    if ('code' in error && error.code === TOO_LARGE) session.close(CLOSE.tooLarge);
+    const code = codeOfFault(error);
+    if (code !== undefined) session.broken(code);
   });
   ws.on('close', (code) => {
     session.ended();

@@ -1,5 +1,6 @@
 // How many sockets there may be: in all, from one address, and of one identity. A socket has a place from before its
-// upgrade until its connection is gone, whatever happens in between.
+// upgrade until its connection is gone, whatever happens in between. A request that waits for a VM to change holds a
+// connection as a socket does, and has a place until it is answered.
 
 import type { Identity } from '../auth/token.js';
 import type { SocketRefusal } from './refusals.js';

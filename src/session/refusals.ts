@@ -1,7 +1,7 @@
 // What the gateway turns away because it is too much, by the name it is counted under. The README's table of limits
 // says what each bounds and what its client is answered.
 
-/** Every reason, once. The ones that are answered over HTTP are the problem's `code` too. */
+/** Every reason, once. One that is answered over HTTP is the problem's `code` too, and no other problem is called so. */
 export const REFUSAL_REASONS = [
   'too_many_messages',
   'too_many_requests',
@@ -13,10 +13,17 @@ export const REFUSAL_REASONS = [
   'too_many_connections',
   'request_timeout',
   'headers_too_large',
+  'body_too_large',
+  'rate_limited',
   'draining',
 ] as const;
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+/** The reason that the code of a problem stands for, if it is one. */
+export function reasonOf(code: string | undefined): RefusalReason | undefined {
+  return REFUSAL_REASONS.find((reason) => reason === code);
+}
 
 /** Why there is no place for another socket. */
 export type SocketRefusal = Extract<RefusalReason, `too_many_sockets${string}`>;

@@ -32,7 +32,7 @@ let opened = 0;
 export class Session {
   /** Names the session in logs; no two of this process have the same. */
   readonly id = String(++opened);
-  #closedWith: CloseCode | undefined;
+  #closedWith: Pick<CloseCode, 'code'> | undefined;
   #identity: Identity;
   #closed = false;
   #unanswered = 0;
@@ -70,7 +70,7 @@ export class Session {
   }
 
   /** What the gateway closed the session with, if it was the one who did. */
-  get closedWith(): CloseCode | undefined {
+  get closedWith(): Pick<CloseCode, 'code'> | undefined {
     return this.#closedWith;
   }
 
@@ -135,6 +135,13 @@ export class Session {
     this.#closedWith = close;
     this.ended();
     this.socket.close(close);
+  }
+
+  /** The client broke the rules of WebSocket itself, and the socket has been closed with this code for it. */
+  broken(code: number): void {
+    if (this.#closed) return;
+    this.#closedWith = { code };
+    this.ended();
   }
 
   /** The socket is gone, whoever closed it. */

@@ -10,6 +10,31 @@ import { until } from '../helpers/until.js';
 
 const database = await startDatabase(t);
 
+t.test('newcomers are let in until those who ask have seen that it is not ready', async (t) => {
+  // Three seconds' notice for so many, of as much time as the drain may take.
+  const gateway = await startGateway(t, database, { drainMs: 60_000 });
+  const sockets = await Promise.all(
+    Array.from({ length: 300 }, () => gateway.connect('/v1/vms/vm-1', 'dashboard')),
+  );
+  const closing = gateway.app.close();
+  t.match(await gateway.notReady(), 'going down');
+  t.equal((await gateway.fetch('/v1/stats', 'admin')).status, 200);
+  const newcomer = await gateway.connect('/v1/vms/vm-1', 'dashboard');
+  t.match(await newcomer.next(), { type: 'welcome' });
+  t.ok(
+    sockets.every(({ ws }) => ws.readyState === ws.OPEN),
+    'nobody has been told yet',
+  );
+  await until('newcomers are refused', async () => {
+    const { status } = await gateway.fetch('/v1/stats', 'admin');
+    return status === 503;
+  });
+  const metrics = await (await gateway.fetch('/metrics')).text();
+  t.match(metrics, /lablink_limits_exceeded_total\{reason="draining"\} [1-9]/);
+  for (const { closed } of [newcomer, ...sockets]) t.match(await closed, { code: 1012 });
+  await closing;
+});
+
 t.test('every URL answers that the gateway is about to end', async (t) => {
   // Long: what is tested is what is answered before it is over.
   const gateway = await startGateway(t, database, { timing: { goodbyeMs: 60_000 } });

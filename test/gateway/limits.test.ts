@@ -36,6 +36,8 @@ async function limited(t: Test, options: TestGatewayOptions) {
   return { gateway, refusals, ...waysToAsk(gateway) };
 }
 
+const REQUEST_ID = /\r\nX-Request-Id: [0-9a-f-]{36}\r\n/;
+
 /** Everything that was answered until the other side ended the connection. */
 async function answerOf(socket: Socket): Promise<string> {
   return Buffer.concat((await socket.toArray()) as Buffer[]).toString();
@@ -94,6 +96,42 @@ t.test('one address has its share, and a proxy is believed only when it is named
       t.same(await refusals(), ['too_many_sockets_of_address']);
     }
     await held.close();
+  }
+});
+
+t.test('who waits over HTTP has a place until the answer, as a socket has', async (t) => {
+  for (const [socketLimits, status, code] of [
+    [{ ...PLENTY, total: 1 }, 503, 'too_many_sockets'],
+    [{ ...PLENTY, perAddress: 1 }, 429, 'too_many_sockets_of_address'],
+    [{ ...PLENTY, perIdentity: 1 }, 429, 'too_many_sockets_of_identity'],
+  ] as const) {
+    const { gateway, refusals, overHttp, byUpgrade } = await limited(t, {
+      ...{ socketLimits, trustProxy: ['127.0.0.1'] },
+    });
+    const headers = { ...bearer(await gateway.token('admin')), 'x-forwarded-for': '203.0.113.7' };
+    const leaving = new AbortController();
+    const url = `${gateway.url}/v1/vms/vm-new?wait=60`;
+    const waiting = fetch(url, { headers, signal: leaving.signal });
+    waiting.catch(() => undefined);
+    await until('there is no place', async () => {
+      const answer = await byUpgrade('/v1/vms/vm-1', headers);
+      return answer.status === status && answer.code === code;
+    });
+    await refusals();
+    const refused = await overHttp('/v1/vms/vm-new?wait=60', headers);
+    t.same([refused.status, refused.code], [status, code]);
+    t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/);
+    t.same(await refusals(), [code]);
+    t.equal(
+      (await overHttp('/v1/vms/vm-1', headers)).status,
+      200,
+      'who waits for nothing is served',
+    );
+
+    leaving.abort();
+    const waits = () => overHttp('/v1/vms/vm-1?wait=60', headers);
+    await until('the place is free', async () => (await waits()).status === 200);
+    t.equal((await waits()).status, 200, 'and free again when it was answered');
   }
 });
 
@@ -195,7 +233,32 @@ t.test('headers that are too large, and what is no HTTP, are problems', async (t
   };
   const large = await asked(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
   t.match(large, /^HTTP\/1\.1 431 [^]*"code":"headers_too_large"/);
+  t.match(large, REQUEST_ID);
   t.same(await refusals(), ['headers_too_large']);
   const noHttp = await asked('\u0016\u0003\u0001 this is TLS\r\n\r\n');
   t.match(noHttp, /^HTTP\/1\.1 400 [^]*"code":"invalid_request"/);
+  t.match(noHttp, REQUEST_ID);
+  const metrics = await (await gateway.fetch('/metrics')).text();
+  for (const [status, code] of [
+    [431, 'headers_too_large'],
+    [400, 'invalid_request'],
+  ] as const) {
+    t.match(metrics, `lablink_http_answers_total{route="none",status="${status}"} 1`);
+    t.match(metrics, `lablink_refusals_total{at="http",code="${code}"} 1`);
+  }
+});
+
+t.test('a body that is too large, and one who asks too often, are counted', async (t) => {
+  const { gateway, refusals, overHttp } = await limited(t, { requestsPerMinute: 1 });
+  const headers = bearer(await gateway.token('admin'));
+  const large = await fetch(`${gateway.url}/v1/assignments`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ email: 'x'.repeat(64 * 1024) }),
+  });
+  t.match(await large.json(), { status: 413, code: 'body_too_large' });
+  t.same(await refusals(), ['body_too_large']);
+  t.equal((await overHttp('/v1/stats', headers)).status, 200);
+  t.equal((await overHttp('/v1/stats', headers)).code, 'rate_limited');
+  t.same(await refusals(), ['rate_limited']);
 });

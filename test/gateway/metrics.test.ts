@@ -7,11 +7,15 @@ import { startServer } from '../helpers/database.js';
 import { startGateway, type TestGateway } from '../helpers/gateway.js';
 import { FleetModel } from '../helpers/model.js';
 import { parseMetrics } from '../helpers/prometheus.js';
+import { clientEnd } from '../helpers/sockets.js';
 import { until } from '../helpers/until.js';
 import { bearer, waysToAsk } from './ask.js';
 
 const server = await startServer(t);
 const { createDatabase } = server;
+
+/** A text frame of no bytes with a bit that nobody has given a meaning (RFC 6455 §5.2), masked. */
+const NO_FRAME = Buffer.from([0x91 | 0x20, 0x80, 0, 0, 0, 0]);
 
 /** Only what the script asks for is read. */
 const QUIET = { checkIntervalMs: 3_600_000 };
@@ -86,6 +90,11 @@ t.test('the metrics say what happened', async (t) => {
     (ws: typeof agent.ws) => ws.terminate(),
     (ws: typeof agent.ws) => ws.send('not JSON'),
     (ws: typeof agent.ws) => ws.send('x'.repeat(20_000)),
+    (ws: typeof agent.ws) => clientEnd(ws).write(NO_FRAME),
+    (ws: typeof agent.ws) => ws.send(Buffer.from([0xff]), { binary: false }),
+    (ws: typeof agent.ws) => {
+      for (let n = 0; n < 100; n++) ws.send('', { fin: false });
+    },
   ]) {
     const client = await gateway.connect('/v1/vms/vm-1', 'admin');
     end(client.ws);
@@ -106,12 +115,15 @@ t.test('the metrics say what happened', async (t) => {
     // The deletion's notice, and the row that was doubtful.
     'resyncs_total{reason="doubtful"}': 2,
     'sessions_opened_total{kind="vm",role="agent"}': 2,
-    'sessions_opened_total{kind="vm",role="admin"}': 5,
+    'sessions_opened_total{kind="vm",role="admin"}': 8,
     'sessions_opened_total{kind="fleet",role="admin"}': 1,
     'sessions_opened_total{kind="fleet",role="dashboard"}': 1,
     'sessions_closed_total{by="gateway",code="4409"}': 1,
     'sessions_closed_total{by="gateway",code="4400"}': 1,
     'sessions_closed_total{by="gateway",code="1009"}': 1,
+    'sessions_closed_total{by="gateway",code="1002"}': 1,
+    'sessions_closed_total{by="gateway",code="1007"}': 1,
+    'sessions_closed_total{by="gateway",code="1008"}': 1,
     'sessions_closed_total{by="client",code="1000"}': 1,
     'sessions_closed_total{by="client",code="1006"}': 1,
     'sessions_closed_total{by="client",code="other"}': 1,
@@ -121,7 +133,7 @@ t.test('the metrics say what happened', async (t) => {
     'http_answers_total{route="GET /v1/vms/:hostname",status="404"}': 1,
     'http_answers_total{route="none",status="404"}': 1,
     'http_answers_total{route="none",status="400"}': 1,
-    'limits_exceeded_total{reason="message_too_large"}': 1,
+    'limits_exceeded_total{reason="message_too_large"}': 2,
     'refusals_total{at="http",code="token_missing"}': 1,
     'refusals_total{at="http",code="token_invalid"}': 1,
     'refusals_total{at="http",code="vm_not_found"}': 1,

@@ -269,6 +269,32 @@ t.test('one who asks too often is told when to come back; others are served', as
   t.match(await socket.next(), { type: 'welcome' }, 'sockets have limits of their own');
 });
 
+t.test('what is refused counts too, once it is known who asks', async (t) => {
+  const { gateway } = await start(t, { requestsPerMinute: 3 });
+  const statuses = async (role: 'agent' | 'dashboard', paths: readonly string[]) => {
+    const api = await apiOf(gateway, role, 'vm-1');
+    const answers: number[] = [];
+    for (const path of paths) answers.push((await api('GET', path)).status);
+    return answers;
+  };
+  const own = '/v1/vms/vm-1';
+  t.same(
+    await statuses('agent', ['/v1/events', '/v1/vms', '/v1/stats', own]),
+    [403, 403, 403, 429],
+  );
+  const wrong = ['/v1/vms?limit=0', '/v1/vms?after=x', '/v1/vms?limit=ten', '/v1/vms'];
+  t.same(await statuses('dashboard', wrong), [400, 400, 400, 429]);
+
+  const proxied = { 'x-forwarded-for': '203.0.113.7' };
+  const authorization = `Bearer ${await gateway.token('dashboard', 'prometheus')}`;
+  const metrics = async (headers: Record<string, string>) =>
+    (await fetch(`${gateway.url}/metrics`, { headers })).status;
+  for (let n = 0; n < 3; n++) t.equal(await metrics({ ...proxied, authorization }), 200);
+  t.equal(await metrics({ ...proxied, authorization }), 429);
+  t.equal(await metrics({}), 200, 'without a token there is nobody to count');
+  for (let n = 0; n < 5; n++) t.equal((await fetch(gateway.url + own)).status, 401);
+});
+
 t.test('before the table has been read, waiting is refused and reading is not', async (t) => {
   const database = await createDatabase();
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { pino } from 'pino';
 import t from 'tap';
-import { createAdmit, type Admit } from '../../src/http/admission.js';
+import { createAdmit, createTakePlace, type Admit } from '../../src/http/admission.js';
 import { createServer } from '../../src/http/server.js';
 import { Places } from '../../src/session/places.js';
 import { until } from '../helpers/until.js';
@@ -18,7 +18,7 @@ async function admitting(before: (connection: Socket) => Promise<unknown>) {
   });
   let handled = 0;
   let checked = 0;
-  const admit = createAdmit(places, () => undefined);
+  const admit = createAdmit(createTakePlace(places));
   const preHandler: Admit = async (request, reply) => {
     await admit(request, reply);
     checked++;

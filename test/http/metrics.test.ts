@@ -15,7 +15,8 @@ const verify: Verifier = async (token) =>
     : { ok: false, reason: 'invalid' };
 
 const server = createServer(pino({ level: 'silent' }), true);
-registerMetrics(server, createAllow(verify), async () => ({
+const allow = createAllow(verify, async () => undefined);
+registerMetrics(server, allow, async () => ({
   contentType: 'text/x',
   text: 'up 1\n',
 }));

@@ -408,4 +408,10 @@ t.test('each session has a name of its own, and knows whether the gateway closed
   other.session.ended();
   other.session.close(CLOSE.restart);
   t.equal(other.session.closedWith, undefined);
+  other.session.broken(1002);
+  t.equal(other.session.closedWith, undefined, 'it had gone');
+  const third = setUp();
+  third.session.broken(1002);
+  third.session.broken(1007);
+  t.same(third.session.closedWith, { code: 1002 });
 });
