@@ -73,10 +73,18 @@ export class Checker {
     });
   }
 
-  /** Everything wrong with what was shown until now; to be asked when all has settled. */
+  /**
+   * Everything wrong with what was shown until now. Who does not know the table yet is waited for: news under way may
+   * lead through what was before, after everyone had settled by chance.
+   */
   async violations(database: Queries): Promise<Violation[]> {
-    const audit = [...this.#remembered, ...(await readAudit(database))];
-    return findViolations(this.#witnesses, await readTable(database), audit);
+    let found: Violation[] = [];
+    await until('nobody diverges', async () => {
+      const audit = [...this.#remembered, ...(await readAudit(database))];
+      found = findViolations(this.#witnesses, await readTable(database), audit);
+      return found.every(({ kind }) => kind !== 'diverged');
+    }).catch(() => undefined);
+    return found;
   }
 
   /** To be called before the database goes back: what is known now was true. */
