@@ -1,5 +1,5 @@
-// Who gets which VM. A person, named by email, has at most one, however many ask for her at the same moment; a free VM
-// goes to one person.
+// Who gets which VM. A person, named by email, is given one at most, however many ask for her at the same moment; a free
+// VM goes to one person.
 
 import type pg from 'pg';
 import { countByStatus, type Counts } from './counts.js';
@@ -18,8 +18,8 @@ export type Assigned =
   | { readonly outcome: 'none-free'; readonly counts: Counts };
 
 /**
- * Gives the person a VM: the one in use by her, or the one that has been available for longest. READ COMMITTED is what
- * makes it right: each statement sees what was committed before it began.
+ * Gives the person a VM: the one in use by her, or the one that has been available for longest.
+ * Right because each statement of a change sees what was committed before it began.
  */
 export function assign(pool: pg.Pool, actor: Actor, wish: Wish): Promise<Assigned> {
   return change(pool, actor, async (client) => {

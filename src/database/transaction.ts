@@ -15,13 +15,16 @@ export interface Actor {
  */
 const DEADLINES = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '10s'";
 
-/** Does `work` in a transaction: committed when it resolves, undone when it rejects. */
+/**
+ * Does `work` in a transaction: committed when it resolves, undone when it rejects. Each of its statements sees what was
+ * committed before it began, whatever the database's default: who waited for a lock must see what its holder did.
+ */
 export function change<T>(
   pool: pg.Pool,
   { name, requestId }: Actor,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
-  return transact(pool, 'BEGIN', async (client) => {
+  return transact(pool, 'BEGIN ISOLATION LEVEL READ COMMITTED', async (client) => {
     await client.query(
       `SELECT set_config('lablink.actor', $1, true), set_config('lablink.request_id', $2, true)`,
       [name, requestId],

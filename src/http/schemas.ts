@@ -3,6 +3,7 @@
 import { Type, type TSchema } from 'typebox';
 import { SORTS } from '../database/vms.js';
 import { STATUSES } from '../database/judgement.js';
+import { AssignmentId } from '../protocol/messages.js';
 import { DashboardVm, Vm } from '../protocol/row.js';
 
 /** A text that PostgreSQL can hold: no NUL, no half of a character; its length counted as PostgreSQL does. */
@@ -28,13 +29,7 @@ export const HostnameParams = Type.Object({
   }),
 });
 
-export const AssignmentParams = Type.Object({
-  assignment_id: Type.String({
-    pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
-    description: "A UUID: a row's `assignment_id`.",
-    examples: ['0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a'],
-  }),
-});
+export const AssignmentParams = Type.Object({ assignment_id: AssignmentId });
 
 /** How many items a page holds unless the request says otherwise. */
 export const PAGE_LIMIT = 100;
@@ -219,7 +214,7 @@ export const Event = Type.Object(
 
 const exampleEvent = {
   id: 31,
-  at: '2026-03-02T09:30:00.123456',
+  at: '2026-03-02T09:30:00.123456Z',
   op: 'update',
   hostname: 'vm-1',
   old_hostname: null,

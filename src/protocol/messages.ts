@@ -80,9 +80,10 @@ export const ServerMessage = Type.Union([
 ]);
 export type ServerMessage = Static<typeof ServerMessage>;
 
-const AssignmentId = Type.String({
+export const AssignmentId = Type.String({
   pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
   description: 'A UUID, as the row carries it.',
+  examples: ['0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a'],
 });
 
 export const Ack = Type.Object({ type: Type.Literal('ack'), assignment_id: AssignmentId });

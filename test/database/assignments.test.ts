@@ -78,6 +78,17 @@ t.test('a person gets one seat, however many ask for her at the same moment', as
   }
 });
 
+t.test('a database whose default is a stricter isolation makes no difference', async (t) => {
+  const { database, ask, rows } = await withFree(t, 20);
+  for (const level of ['repeatable read', 'serializable']) {
+    await database.query(
+      `ALTER DATABASE ${String(database.config.database)} SET default_transaction_isolation = '${level}'`,
+    );
+    await Promise.all(Array.from({ length: 20 }, () => ask(level)));
+    t.equal((await rows()).filter(({ email }) => email === level).length, 1, level);
+  }
+});
+
 t.test('of a hundred persons and fifty VMs, each VM goes to one person', async (t) => {
   const { ask, rows } = await withFree(t, 50);
   const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => ask(`p${n}@x.y`)));
