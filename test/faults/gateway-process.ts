@@ -58,11 +58,20 @@ export class GatewayProcess {
     await this.#program?.exited;
   }
 
+  /** By SIGTERM, as an operator does; resolves with how it ended, when it has drained. */
+  async stop(): Promise<{ code: number | null } | undefined> {
+    this.#program?.child.kill('SIGTERM');
+    return this.#program?.exited;
+  }
+
   /** A socket at the path, once it is open. */
   async connect(path: string, role: Role, sub = 'tester'): Promise<RawClient> {
-    const token = await signToken({ role, sub, ttlSeconds: 3600 }, SECRET);
     return connect(this.#url.replace('http', 'ws') + path, [], {
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${await this.token(role, sub)}` },
     });
+  }
+
+  token(role: Role, sub = 'tester'): Promise<string> {
+    return signToken({ role, sub, ttlSeconds: 3600 }, SECRET);
   }
 }
