@@ -12,14 +12,14 @@ const AGENTS = 2_000;
 const LONGEST_PAUSE_MS = 2_000;
 
 /** Assigns these VMs a few at a time; and changes those that are assigned already, which is no new assignment. */
-async function assign({ query }: TestDatabase, from: number, to: number): Promise<void> {
+async function assign(database: TestDatabase, from: number, to: number): Promise<void> {
   for (let n = from; n < to; n += 20) {
-    await query(
+    await database.query(
       `UPDATE vms SET status = 'in-use', email = hostname || '@x.y', crd_command = 'run ' || hostname
        WHERE hostname IN (SELECT 'vm-' || n FROM generate_series($1::int, $2::int) n)`,
       [n, n + 19],
     );
-    await query(
+    await database.query(
       `UPDATE vms SET created_at = created_at - interval '1 second'
        WHERE hostname IN (SELECT 'vm-' || n FROM generate_series(0, $1::int, 97) n)`,
       [n],

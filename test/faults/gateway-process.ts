@@ -58,10 +58,19 @@ export class GatewayProcess {
     await this.#program?.exited;
   }
 
-  /** A socket at the path, once it is open. */
-  async connect(path: string, role: Role, sub = 'tester'): Promise<RawClient> {
+  get pid(): number {
+    return this.#program?.child.pid ?? 0;
+  }
+
+  /** A socket at the path, once it is open; `url` may be that of a proxy. */
+  async connect(
+    path: string,
+    role: Role,
+    sub = 'tester',
+    url: string = this.#url,
+  ): Promise<RawClient> {
     const token = await signToken({ role, sub, ttlSeconds: 3600 }, GATEWAY_SECRET);
-    return connect(this.#url.replace('http', 'ws') + path, [], {
+    return connect(url.replace('http', 'ws') + path, [], {
       headers: { authorization: `Bearer ${token}` },
     });
   }

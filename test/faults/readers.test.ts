@@ -22,8 +22,8 @@ async function metric(gateway: TestGateway, name: string): Promise<number> {
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
-const burst = ({ query }: TestDatabase): Promise<unknown> =>
-  query(`UPDATE vms SET crd_command = repeat(md5(random()::text), 24)`);
+const burst = (database: TestDatabase): Promise<unknown> =>
+  database.query(`UPDATE vms SET crd_command = repeat(md5(random()::text), 24)`);
 
 t.test('bad readers', async (t) => {
   const database = await startDatabase(t);
