@@ -39,16 +39,19 @@ async function connected(database: TestDatabase): Promise<pg.Client> {
 async function listener(database: TestDatabase): Promise<pg.Client> {
   const client = await connected(database);
   await client.query('LISTEN vm_updates; LISTEN vm_changes');
-  const { stream } = (client as unknown as { connection: { stream: NodeJS.ReadableStream } })
-    .connection;
+  const { stream } = client.connection;
   stream.removeAllListeners('data');
   stream.resume();
   return client;
 }
 
-/** Commits a second while so many listen. */
-async function commitsPerSecond(database: TestDatabase, listeners: number): Promise<number> {
-  const listening = await Promise.all(Array.from({ length: listeners }, () => listener(database)));
+/** Commits a second while so many listen, in the same database or in another of the server. */
+async function commitsPerSecond(
+  database: TestDatabase,
+  listeners: number,
+  heard = database,
+): Promise<number> {
+  const listening = await Promise.all(Array.from({ length: listeners }, () => listener(heard)));
   const writers = await Promise.all(Array.from({ length: WRITERS }, () => connected(database)));
   const from = performance.now();
   let commits = 0;
@@ -67,7 +70,7 @@ async function commitsPerSecond(database: TestDatabase, listeners: number): Prom
   return rate;
 }
 
-async function listeningCosts(database: TestDatabase): Promise<string[]> {
+async function listeningCosts(database: TestDatabase, other: TestDatabase): Promise<string[]> {
   const rates = new Map<number, number[]>();
   await commitsPerSecond(database, 1); // Warm.
   for (const count of [...LISTENERS, ...LISTENERS.toReversed()]) {
@@ -75,10 +78,12 @@ async function listeningCosts(database: TestDatabase): Promise<string[]> {
     rates.set(count, [...(rates.get(count) ?? []), rate]);
   }
   const mean = (of: readonly number[] = []): number => of.reduce((a, b) => a + b, 0) / of.length;
+  const elsewhere = Math.max(...LISTENERS);
+  rates.set(-1, [await commitsPerSecond(database, elsewhere, other)]);
   const one = mean(rates.get(1));
-  return LISTENERS.map((count) => {
-    const rate = mean(rates.get(count));
-    return `| ${count} | ${Math.round(rate)} | × ${(rate / one).toFixed(2)} |`;
+  return [...rates].map(([count, measured]) => {
+    const who = count === -1 ? `${elsewhere}, of another database` : String(count);
+    return `| ${who} | ${Math.round(mean(measured))} | × ${(mean(measured) / one).toFixed(2)} |`;
   });
 }
 
@@ -109,7 +114,7 @@ try {
   const client = await connected(database);
   await seed(client, ROWS);
   console.log('| listeners | commits/s | to one listener |\n| ---: | ---: | ---: |');
-  console.log((await listeningCosts(database)).join('\n'));
+  console.log((await listeningCosts(database, await createDatabase())).join('\n'));
   await seed(client, Math.max(...SOCKETS));
   console.log('\n| sockets | RSS MiB | JS MiB |\n| ---: | ---: | ---: |');
   console.log((await socketCosts(database)).join('\n'));

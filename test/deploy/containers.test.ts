@@ -87,7 +87,7 @@ t.test('only nginx is open to the world; the database is where pg_hba.conf says'
   t.same(open, ['nginx']);
   t.same(compose.services.postgres?.networks, ['database']);
   const [{ subnet }] = compose.networks.database.ipam.config;
-  t.match(await deployed('postgres/pg_hba.conf'), `lablink,lablink_gateway   ${subnet}`);
+  t.match(await deployed('postgres/pg_hba.conf'), `lablink_gateway   ${subnet}`);
 });
 
 t.test('a gateway has the time to drain', async (t) => {
