@@ -10,6 +10,7 @@ interface ReadRow {
   hostname: string;
   version: string;
   status: string;
+  assignment_id: string | null;
   row_text: string;
 }
 
@@ -20,15 +21,19 @@ interface ReadRow {
  */
 export async function readRows(pool: pg.Pool, request: Request) {
   const hostnames = request.kind === 'all' ? null : request.hostnames;
-  const read = await pool.query<ReadRow>('SELECT * FROM public.read_vms($1)', [hostnames]);
+  const read = await pool.query<ReadRow>(
+    `SELECT *, row_text::json ->> 'assignment_id' AS assignment_id FROM public.read_vms($1)`,
+    [hostnames],
+  );
   const sequence = await pool.query<{ last_value: string }>(
     'SELECT last_value FROM public.vms_version_seq',
   );
   return {
-    rows: read.rows.map(({ hostname, version, status, row_text }) => ({
+    rows: read.rows.map(({ hostname, version, status, assignment_id, row_text }) => ({
       hostname,
       version: Number(version),
       status,
+      assignmentId: assignment_id,
       row: row_text,
     })),
     sequence: Number(sequence.rows[0]?.last_value ?? 0),
