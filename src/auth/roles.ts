@@ -14,7 +14,8 @@ export type Reach = 'any' | 'own' | 'no';
 
 /**
  * What each role may do. `watch-fleet` is the state and changes of all VMs; `report-status` and
- * `acknowledge` are an agent speaking of itself; `change-vms` is every other change of rows.
+ * `acknowledge` are an agent speaking of itself, and so is `report-end`, of an assignment that must be
+ * or have been its own; `change-vms` is every other change of rows.
  */
 export const PERMISSIONS = {
   'watch-vm': { agent: 'own', dashboard: 'any', admin: 'any' },
@@ -22,6 +23,7 @@ export const PERMISSIONS = {
   'register-vm': { agent: 'own', dashboard: 'no', admin: 'any' },
   'report-status': { agent: 'own', dashboard: 'no', admin: 'no' },
   acknowledge: { agent: 'own', dashboard: 'no', admin: 'no' },
+  'report-end': { agent: 'any', dashboard: 'no', admin: 'no' },
   'change-vms': { agent: 'no', dashboard: 'no', admin: 'any' },
   'read-audit': { agent: 'no', dashboard: 'no', admin: 'any' },
   'read-metrics': { agent: 'no', dashboard: 'any', admin: 'any' },

@@ -37,6 +37,11 @@ const EXPECTED: Record<
     dashboard: [false, false, false],
     admin: [false, false, false],
   },
+  'report-end': {
+    agent: [true, true, true],
+    dashboard: [false, false, false],
+    admin: [false, false, false],
+  },
   'change-vms': {
     agent: [false, false, false],
     dashboard: [false, false, false],

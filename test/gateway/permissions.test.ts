@@ -48,6 +48,11 @@ const WAYS: Readonly<Record<Action, Ways>> = {
   'report-status': { toVm: { message: say({ type: 'status', status: 'failed' }) } },
   acknowledge: { toVm: { message: say({ type: 'ack', assignment_id: NOBODYS }) } },
   'register-vm': { toVm: { HTTP: request('PUT', vmPath) } },
+  'report-end': {
+    toFleet: {
+      HTTP: request('PUT', () => `/v1/assignments/${NOBODYS}/end`, { outcome: 'succeeded' }),
+    },
+  },
   'change-vms': {
     toVm: {
       PATCH: request('PATCH', vmPath, { status: 'available' }),
