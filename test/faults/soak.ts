@@ -37,7 +37,6 @@ try {
 
 async function soak(forMs: number, seed: number): Promise<string[]> {
   const world = await startSoakWorld({ teardown: (stop) => stops.push(stop) });
-  const begin = performance.now();
   let over = false;
   const writing = world.write(() => over);
   // Every code path once, so that what is measured is growth and no start.
@@ -46,7 +45,7 @@ async function soak(forMs: number, seed: number): Promise<string[]> {
   const before = await takeVitals(world.steady);
   console.log(`begin: ${describeVitals(before)}; seed ${seed}`);
 
-  const counts = await sufferAtRandom(world, seed, begin + forMs);
+  const counts = await sufferAtRandom(world, seed, performance.now() + forMs);
   over = true;
   await writing;
   await settled(world);
