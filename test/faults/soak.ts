@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { listening } from '../helpers/sessions.js';
 import { until } from '../helpers/until.js';
-import { SOAK_FAULTS } from './soak-faults.js';
+import { answersAgain, SOAK_FAULTS } from './soak-faults.js';
 import { startSoakWorld, type SoakWorld } from './soak-world.js';
 import { describeVitals, growthOf, takeVitals } from './vitals.js';
 
@@ -60,6 +60,7 @@ async function suffer(
   befall: (world: SoakWorld) => Promise<unknown>,
   world: SoakWorld,
 ): Promise<void> {
+  await answersAgain(world);
   await befall(world).catch((cause: unknown) => {
     throw new Error(`could not be brought about: ${name}`, { cause });
   });
