@@ -17,6 +17,7 @@ import {
 import { readGuideFile } from './config/guide-file.js';
 import { parseOrigins } from './config/origins.js';
 import { parsePublicKey, type PublicKey } from './config/public-key.js';
+import { toolEnvironmentOf } from './config/tool-environment.js';
 
 export { ConfigError } from './config/config-error.js';
 export { Environment, VARIABLES, type Variable } from './config/environment.js';
@@ -91,6 +92,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     migrate: environment.MIGRATE,
     dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],
   };
+}
+
+/** The environment for programs of others: this process's without what is ours, see there. */
+export function toolEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return toolEnvironmentOf(env);
 }
 
 /** What is missing only because of what else is set. */
