@@ -9,12 +9,14 @@ import type { Logger } from 'pino';
 import { createVerifier } from './auth/token.js';
 import type { PublicKey } from './config/public-key.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
+import { isQueueFull, readQueueUsage, readSuspects } from './database/notification-queue.js';
 import { createPool } from './database/pool.js';
 import { DeliveryTimes } from './delivery.js';
 import { Heartbeat, type MissReason } from './feed/heartbeat.js';
 import { createIntake } from './feed/intake.js';
 import { Listener } from './feed/listener.js';
 import { NOTICES_CHANNEL, ROWS_CHANNEL } from './feed/notification.js';
+import { QUEUE_WARNING_RATIO, QueueWatch } from './feed/queue-watch.js';
 import { Resync } from './feed/resync.js';
 import { Truth } from './feed/truth.js';
 import { Fleet } from './fleet/fleet.js';
@@ -39,6 +41,8 @@ export interface AppOptions extends SurfaceLimits {
   readonly dashboardColumns: readonly string[];
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
+  /** From how full a queue of notifications on the log warns. Tests lower it; nobody else should need to. */
+  readonly queueWarningRatio?: number;
 }
 
 /** The intervals of the feed and of sockets. Tests shorten them; nobody else should need to. */
@@ -107,11 +111,24 @@ export function createApp(options: AppOptions) {
   });
   const delivery = new DeliveryTimes(metrics.delivered);
 
+  const queue = new QueueWatch(options.queueWarningRatio ?? QUEUE_WARNING_RATIO, {
+    usage: () => readQueueUsage(feedPool.pool),
+    suspects: () => readSuspects(feedPool.pool),
+    usageSeen: metrics.queueSeen,
+    filling: (ratio, sessions) => log.error({ ratio, sessions }, QUEUE_FILLS),
+    relieved: () => log.info('the queue of notifications is no longer filling'),
+    failed: (err) => log.warn({ err }, 'could not look at the queue of notifications'),
+  });
+
   const resync = new Resync(
     truth,
     {
-      read: (request) => readRows(feedPool.pool, request),
-      check: async () => metrics.checked(await checkTable(feedPool.pool)),
+      read: (request, signal) => readRows(feedPool.pool, request, { signal }),
+      check: async () => {
+        const table = await checkTable(feedPool.pool);
+        queue.seen(table.queueUsage);
+        return table;
+      },
     },
     {
       liveChanged: (live) => {
@@ -142,7 +159,8 @@ export function createApp(options: AppOptions) {
       },
       missed: (reason, err) => {
         metrics.heartbeatMissed(reason);
-        trouble = MISSED[reason];
+        trouble = isQueueFull(err) ? QUEUE_FULL : MISSED[reason];
+        if (isQueueFull(err)) queue.look();
         log.warn({ err }, trouble);
         resync.heartbeatMissed();
         for (const { discardIdle } of [feedPool, requestPool]) discardIdle();
@@ -247,6 +265,13 @@ const MISSED: Readonly<Record<MissReason, string>> = {
   unanswered: 'The database does not answer queries.',
   failed: 'The database refuses queries.',
 };
+
+const QUEUE_FILLS =
+  'the queue of notifications fills: one of these sessions, of any database of the server, listens and takes nothing. ' +
+  'At 1 every change of vms fails; end the session (pg_terminate_backend). Without its state and since when, grant ' +
+  'pg_monitor to see them, and sessions that read nothing.';
+const QUEUE_FULL =
+  "The server's queue of notifications is full: a session that listens takes nothing. The log names whom to end.";
 
 /** Tells the LISTEN session from the others for whoever looks at pg_stat_activity. */
 function listenName({ application_name = 'lablink-gateway' }: pg.ClientConfig): string {

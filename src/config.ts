@@ -17,6 +17,7 @@ import {
 import { readGuideFile } from './config/guide-file.js';
 import { parseOrigins } from './config/origins.js';
 import { parsePublicKey, type PublicKey } from './config/public-key.js';
+import { withSecretFiles } from './config/secret-files.js';
 
 export { ConfigError } from './config/config-error.js';
 export { Environment, VARIABLES, type Variable } from './config/environment.js';
@@ -58,8 +59,9 @@ export interface Config {
  * empty counts as not set.
  * @throws ConfigError with everything that is wrong, and never a secret in it
  */
-export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
   const problems: string[] = [];
+  const env = withSecretFiles(given, problems);
   const environment = readEnvironment(env, problems);
   const path = environment.LABLINK_CONFIG;
   const file = path === undefined ? undefined : readGuideFile(path, env, problems);

@@ -63,11 +63,8 @@ export function createMetrics(observed: Observed) {
     heartbeatArrived: (roundTripMs: number) => measured.heartbeat.observe(roundTripMs / 1_000),
     heartbeatMissed: (reason: string) => counted.missedHeartbeats.inc({ reason }),
     reading: (reason: string) => counted.resyncs.inc({ reason }),
-    /** The table was looked at. Its check tells of the queue, so that nobody who reads metrics waits for a database. */
-    checked: <T extends { readonly queueUsage: number }>(table: T): T => {
-      queue.set(table.queueUsage);
-      return table;
-    },
+    /** The queue was looked at, with the table: nobody who reads metrics waits for a database. */
+    queueSeen: (usage: number) => queue.set(usage),
     delivered: (kind: StreamKind, tookMs: number) =>
       measured.delivery.observe({ kind }, tookMs / 1_000),
     opened: ({ stream, identity }: ObservedSession) =>

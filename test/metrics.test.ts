@@ -33,7 +33,7 @@ function tellAll(metrics: ReturnType<typeof metricsOf>): void {
   metrics.heartbeatArrived(2);
   metrics.heartbeatMissed('lost');
   metrics.reading('start');
-  metrics.checked({ queueUsage: 0.25 });
+  metrics.queueSeen(0.25);
   metrics.delivered('vm', 1);
   metrics.opened(SESSION);
   metrics.closed(SESSION, 1000);

@@ -14,7 +14,6 @@ import { beginLifetime, type Lifetime } from './lifetime.js';
 import { provideDatabase, type ProvidedDatabase } from './provide-database.js';
 import { createLogger } from './logger.js';
 
-const CONNECT_TIMEOUT_MS = 5_000;
 /** Between two tries to reach a database that is late. */
 const RETRY_MS = 1_000;
 const ADMIN_TTL_SECONDS = 12 * 3_600;
@@ -62,10 +61,9 @@ async function migrateWhenReachable(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const connection = { ...connections.listenDatabase, connectionTimeoutMillis: CONNECT_TIMEOUT_MS };
   while (!signal.aborted) {
     try {
-      const report = await migrate(connection, { mode });
+      const report = await migrate(connections.listenDatabase, { mode });
       if (report.applied.length > 0) log.info({ applied: report.applied }, 'migrated the schema');
       return;
     } catch (error) {
