@@ -15,6 +15,7 @@ import {
   type Environment,
 } from './config/environment.js';
 import { readGuideFile } from './config/guide-file.js';
+import { parseGrace } from './config/grace.js';
 import { parseOrigins } from './config/origins.js';
 import { parsePublicKey, type PublicKey } from './config/public-key.js';
 import { withSecretFiles } from './config/secret-files.js';
@@ -48,6 +49,8 @@ export interface Config {
     readonly perIdentity: number;
   };
   readonly drainMs: number;
+  /** How long the agent of a VM in use may stay away; undefined: for ever. */
+  readonly offlineGraceMs: number | undefined;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly migrate: Environment['MIGRATE'];
   /** Columns that dashboards see besides the protocol's. */
@@ -89,6 +92,7 @@ export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
       perIdentity: environment.MAX_SOCKETS_PER_IDENTITY,
     },
     drainMs: environment.DRAIN_SECONDS * 1_000,
+    offlineGraceMs: parseGrace(environment.OFFLINE_GRACE),
     logLevel: environment.LOG_LEVEL,
     migrate: environment.MIGRATE,
     dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],

@@ -15,7 +15,8 @@ export type Reach = 'any' | 'own' | 'no';
 
 /**
  * What each role may do. `watch-fleet` is the state and changes of all VMs; `report-status` and
- * `acknowledge` are an agent speaking of itself; `enrol-vm` gives a VM its agent's token, and `allow-enrolment` lets it
+ * `acknowledge` are an agent speaking of itself, and so is `report-end`, of an assignment that must be
+ * or have been its own; `enrol-vm` gives a VM its agent's token, and `allow-enrolment` lets it
  * have another; `change-vms` is every other change of rows.
  */
 export const PERMISSIONS = {
@@ -24,6 +25,7 @@ export const PERMISSIONS = {
   'register-vm': { agent: 'own', dashboard: 'no', admin: 'any', enrol: 'no' },
   'report-status': { agent: 'own', dashboard: 'no', admin: 'no', enrol: 'no' },
   acknowledge: { agent: 'own', dashboard: 'no', admin: 'no', enrol: 'no' },
+  'report-end': { agent: 'any', dashboard: 'no', admin: 'no', enrol: 'no' },
   'enrol-vm': { agent: 'no', dashboard: 'no', admin: 'any', enrol: 'any' },
   'allow-enrolment': { agent: 'no', dashboard: 'no', admin: 'any', enrol: 'no' },
   'change-vms': { agent: 'no', dashboard: 'no', admin: 'any', enrol: 'no' },

@@ -95,7 +95,9 @@ function watchFleet(client: Client, show: Show): FleetWatch {
   const watch = client.watchFleet();
   let first = true;
   watch.on('update', (update) => {
-    for (const [hostname, change] of update) show({ hostname, ...change }, first);
+    for (const [hostname, { vm, before }] of update) {
+      if (vm !== before) show({ hostname, vm, before }, first);
+    }
     first = false;
   });
   return watch;

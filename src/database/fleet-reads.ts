@@ -11,6 +11,7 @@ interface ReadRow {
   hostname: string;
   version: string;
   status: string;
+  assignment_id: string | null;
   row_text: string;
 }
 
@@ -23,7 +24,7 @@ export async function readRows(pool: pg.Pool, request: Request, patience: Patien
   const hostnames = request.kind === 'all' ? null : request.hostnames;
   const read = await queryPatiently<ReadRow>(
     pool,
-    'SELECT * FROM public.read_vms($1)',
+    `SELECT *, row_text::json ->> 'assignment_id' AS assignment_id FROM public.read_vms($1)`,
     [hostnames],
     patience,
   );
@@ -31,10 +32,11 @@ export async function readRows(pool: pg.Pool, request: Request, patience: Patien
     'SELECT last_value FROM public.vms_version_seq',
   );
   return {
-    rows: read.map(({ hostname, version, status, row_text }) => ({
+    rows: read.map(({ hostname, version, status, assignment_id, row_text }) => ({
       hostname,
       version: Number(version),
       status,
+      assignmentId: assignment_id,
       row: row_text,
     })),
     sequence: Number(sequence.rows[0]?.last_value ?? 0),

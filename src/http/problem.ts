@@ -43,7 +43,10 @@ export const PROBLEMS = {
   not_allowed: { status: 403, when: 'The role of the token may not do this here.' },
   not_found: { status: 404, when: 'There is nothing at this URL.' },
   vm_not_found: { status: 404, when: 'There is no VM of this hostname.' },
-  assignment_not_found: { status: 404, when: 'This assignment is not, or no longer, current.' },
+  assignment_not_found: {
+    status: 404,
+    when: 'This assignment is not, or no longer, current; to report its end: never was the agent’s.',
+  },
   not_enrolled: { status: 404, when: 'This hostname has not enrolled.' },
   method_not_allowed: { status: 405, when: 'The URL knows other methods: see `Allow`.' },
   request_timeout: { status: 408, when: 'The request did not arrive in time.' },

@@ -4,6 +4,7 @@ import { Type, type TSchema } from 'typebox';
 import { SORTS } from '../database/vms.js';
 import { STATUSES } from '../database/judgement.js';
 import { AssignmentId } from '../protocol/messages.js';
+import { Delivery, Outcome, Presence } from '../protocol/presence.js';
 import { DashboardVm, Vm } from '../protocol/row.js';
 
 /** A text that PostgreSQL can hold: no NUL, no half of a character; its length counted as PostgreSQL does. */
@@ -200,16 +201,81 @@ const Next = Type.Union([Type.String(), Type.Null()], {
   description: 'For `after` of the next page, which `Link` names too; null at the end.',
 });
 
+const exampleDelivery = {
+  assignment_id: exampleVm.assignment_id,
+  made_at: '2026-03-02T09:30:00.123456Z',
+  pushed_at: '2026-03-02T09:30:00.125000Z',
+  acked_at: '2026-03-02T09:30:00.131000Z',
+  ended_at: '2026-03-02T09:30:04.500000Z',
+  outcome: 'succeeded',
+  exit_code: 0,
+};
+
+const examplePresence = {
+  hostname: exampleVm.hostname,
+  online: true,
+  since: '2026-03-02T09:00:07.250000Z',
+  duplicate: false,
+  acked_assignment_id: exampleVm.assignment_id,
+  delivery: exampleDelivery,
+};
+
 export const VmPageAnswer = Type.Object(
-  { vms: Type.Array(VmAnswer), next: Next },
+  { vms: Type.Array(VmAnswer), presence: Type.Array(Presence), next: Next },
   {
-    description: 'A page of rows.',
-    examples: [{ vms: [exampleVm], next: '1' }],
+    description: 'A page of rows, and what is known of the agents of their hostnames.',
+    examples: [{ vms: [exampleVm], presence: [examplePresence], next: '1' }],
     headers: { Link },
   },
 );
 
+/** What an assignment is answered with. */
+const AgentOnline = header('`true` or `false`: whether the agent of the VM is online.', 'true');
+export const AssignedAnswer = {
+  ...VmAnswer,
+  headers: { ETag: Version, 'Agent-Online': AgentOnline },
+};
+
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+
+export const EndBody = Type.Object(
+  {
+    outcome: Outcome,
+    exit_code: Type.Optional(
+      Type.Union([Type.Integer({ minimum: -2_147_483_648, maximum: 2_147_483_647 }), Type.Null()]),
+    ),
+    signal: Type.Optional(
+      Type.Union([Type.String({ pattern: '^SIG[A-Z0-9+-]{1,20}$' }), Type.Null()], {
+        description: 'The signal that ended the command.',
+        examples: ['SIGTERM'],
+      }),
+    ),
+  },
+  { additionalProperties: false, examples: [{ outcome: 'succeeded', exit_code: 0 }] },
+);
+
+/** A row of `vm_deliveries`. */
+const AnyDelivery = Type.Object({
+  ...Delivery.properties,
+  hostname: Type.String({ description: 'As it was when the assignment was made.' }),
+  signal: nullable(Type.String()),
+});
+const exampleAnyDelivery = { ...exampleDelivery, hostname: exampleVm.hostname, signal: null };
+
+export const DeliveryAnswer = Type.Object(AnyDelivery.properties, {
+  description: 'What became of the assignment; its end as it was first reported.',
+  examples: [exampleAnyDelivery],
+});
+
+export const DeliveriesQuery = Type.Object({ limit: Limit }, { additionalProperties: false });
+
+export const DeliveriesAnswer = Type.Object(
+  { deliveries: Type.Array(AnyDelivery) },
+  {
+    description: 'The latest assignments of this VM, the newest first.',
+    examples: [{ deliveries: [exampleAnyDelivery] }],
+  },
+);
 
 /** A row of `vm_events`. */
 export const Event = Type.Object(

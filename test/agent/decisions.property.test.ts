@@ -94,8 +94,7 @@ class World {
     this.#launched = undefined;
     this.#left = false;
     const last = this.journal.entries.at(-1);
-    const survives =
-      last?.end !== undefined && this.command?.id === last.assignment_id;
+    const survives = last?.end !== undefined && this.command?.id === last.assignment_id;
     if (!survives) this.command = undefined;
     this.state = initialState(this.journal, survives ? last.assignment_id : undefined);
     this.handle({ type: 'start' });

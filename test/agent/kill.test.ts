@@ -41,7 +41,7 @@ async function stepsOfALife(t: Test): Promise<string[]> {
   await letEnd(folder, 'vm-whole-1');
   const agent = runHookedAgent(t, [...files.args, '--shell']);
   t.equal(await untilEnded(files, first), 'succeeded');
-  await agent.until(({ stderr }) => stderr.includes('before report'));
+  await agent.until(({ stderr }) => /after report\n.*\n.*after save\n$/.test(stderr));
   agent.child.kill('SIGTERM');
   t.match(await agent.exited, { code: 0 });
   return agent.stderr.match(/^step \d+ .*/gm) ?? [];

@@ -54,6 +54,12 @@ const EXPECTED: Record<
     admin: [true, true, true],
     enrol: [false, false, false],
   },
+  'report-end': {
+    agent: [true, true, true],
+    dashboard: [false, false, false],
+    admin: [false, false, false],
+    enrol: [false, false, false],
+  },
   'change-vms': {
     agent: [false, false, false],
     dashboard: [false, false, false],

@@ -54,6 +54,11 @@ const WAYS: Readonly<Record<Action, Ways>> = {
   'allow-enrolment': {
     toVm: { HTTP: request('DELETE', (hostname) => `/v1/enrolments/${hostname}`) },
   },
+  'report-end': {
+    toFleet: {
+      HTTP: request('PUT', () => `/v1/assignments/${NOBODYS}/end`, { outcome: 'succeeded' }),
+    },
+  },
   'change-vms': {
     toVm: {
       PATCH: request('PATCH', vmPath, { status: 'available' }),
