@@ -261,6 +261,7 @@ export function createApp(options: AppOptions) {
     pool: requestPool.pool,
     hub,
     sessions,
+    signingSecret: options.jwtSecrets[0],
     verify: createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
     limits: options,
     metrics,

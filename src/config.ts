@@ -125,3 +125,8 @@ function refuseIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string
     );
   }
 }
+
+/** What commands that are run here inherit: the whole environment, as it is. */
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env };
+}

@@ -20,6 +20,7 @@ import { registerChanges } from './changes.js';
 import { Connections } from './connections.js';
 import { describeRoutes } from './document.js';
 import { Draining } from './drain.js';
+import { registerEnrolments } from './enrolments.js';
 import { registerDeliveries } from './deliveries.js';
 import { registerEvents } from './events.js';
 import { registerHealth, type NotReady } from './health.js';
@@ -74,6 +75,8 @@ export interface SurfaceParts {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly verify: Verifier;
+  /** What agents' tokens are signed with when VMs enrol; undefined: they cannot. */
+  readonly signingSecret: string | undefined;
   readonly limits: SurfaceLimits;
   readonly metrics: SurfaceMetrics;
   readonly agents: AgentEvents;
@@ -162,6 +165,7 @@ export function createSurface(parts: SurfaceParts) {
     });
     registerChanges(routes, pool, allow);
     registerAssignments(routes, pool, allow);
+    registerEnrolments(routes, pool, allow, parts.signingSecret);
     registerDeliveries(routes, pool, allow, agents.reported);
     registerEvents(routes, pool, allow);
     answerOtherMethods();
