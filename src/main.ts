@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { asyncapiCommand } from './cli/asyncapi.js';
 import { dbCommand } from './cli/db.js';
+import { demoCommand } from './cli/demo.js';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
 import { healthcheckCommand } from './cli/healthcheck.js';
@@ -17,6 +18,7 @@ const program = new Command('lablink-gateway')
   .description('The realtime gateway between PostgreSQL and WebSockets.')
   .exitOverride()
   .addCommand(serveCommand())
+  .addCommand(demoCommand())
   .addCommand(tokenCommand())
   .addCommand(openApiCommand())
   .addCommand(watchCommand(() => findGateway(loadConfig())))
