@@ -22,9 +22,9 @@ export function Toolbar({ fleet, query, onQuery }: Props): JSX.Element {
   return (
     <div class="toolbar">
       <Search query={query} onQuery={onQuery} />
-      <label class="select">
-        <span class="sr-only">Agent</span>
+      <div class="select">
         <select
+          aria-label="Agent"
           value={agent ?? ''}
           onChange={({ currentTarget: { value } }) =>
             onQuery({ ...query, agent: value === 'online' || value === 'away' ? value : undefined })
@@ -34,7 +34,7 @@ export function Toolbar({ fleet, query, onQuery }: Props): JSX.Element {
           <option value="online">Agent online</option>
           <option value="away">Agent away</option>
         </select>
-      </label>
+      </div>
       <SortSelect query={query} onQuery={onQuery} />
       <button
         class="button quiet"
@@ -99,9 +99,12 @@ function SortSelect({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
   };
   const names = (column: Column): string => COLUMN_NAMES[column];
   return (
-    <label class="select sort-select">
-      <span class="sr-only">Sort</span>
-      <select value={value} onChange={({ currentTarget }) => choose(currentTarget.value)}>
+    <div class="select sort-select">
+      <select
+        aria-label="Order"
+        value={value}
+        onChange={({ currentTarget }) => choose(currentTarget.value)}
+      >
         {COLUMNS.flatMap((column) => [
           <option key={column} value={column}>
             {names(column)} ↑
@@ -111,7 +114,7 @@ function SortSelect({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
           </option>,
         ])}
       </select>
-    </label>
+    </div>
   );
 }
 
