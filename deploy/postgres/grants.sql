@@ -5,7 +5,10 @@
 
 GRANT USAGE ON SCHEMA public TO lablink_gateway;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vms TO lablink_gateway;
-GRANT SELECT, INSERT, UPDATE, DELETE ON vm_deliveries TO lablink_gateway;
+-- What agents did, which of them are there, and who has enrolled.
+GRANT SELECT, INSERT, UPDATE, DELETE ON vm_deliveries, vm_presence, gateways TO lablink_gateway;
+GRANT EXECUTE ON FUNCTION prune_vm_presence, prune_vm_deliveries TO lablink_gateway;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vm_enrolments TO lablink_gateway;
 GRANT SELECT ON vm_events TO lablink_gateway;
 GRANT USAGE ON SEQUENCE vms_id_seq TO lablink_gateway;
 GRANT SELECT ON SEQUENCE vms_version_seq TO lablink_gateway;

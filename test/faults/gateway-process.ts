@@ -41,6 +41,11 @@ export class GatewayProcess {
     return this.#url;
   }
 
+  /** What it has logged since it was started last. */
+  get log(): string {
+    return this.#program?.stderr ?? '';
+  }
+
   /** Starts it, the second time on the port it had; resolves when it is ready. */
   async start(): Promise<void> {
     const port = this.#url === '' ? '0' : new URL(this.#url).port;
