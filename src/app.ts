@@ -2,20 +2,25 @@
 //
 //   vms row ─trigger─▶ NOTIFY ─▶ listener ─▶ intake ─▶ truth ─▶ fleet ─▶ hub ─▶ session ─▶ WebSocket
 //   a gap, or doubt: resync reads the table ─▶ truth
+//   agents come and go ─▶ agents ─▶ vm_presence ─NOTIFY─▶ listener ─▶ intake ─▶ presence reads it ─▶ fleet
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import { createAgents } from './agents.js';
 import { createVerifier } from './auth/token.js';
 import type { PublicKey } from './config/public-key.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
 import { isQueueFull, readQueueUsage, readSuspects } from './database/notification-queue.js';
 import { createPool } from './database/pool.js';
+import { readPresence } from './database/presence.js';
 import { DeliveryTimes } from './delivery.js';
 import { Heartbeat, type MissReason } from './feed/heartbeat.js';
 import { createIntake } from './feed/intake.js';
 import { Listener } from './feed/listener.js';
-import { NOTICES_CHANNEL, ROWS_CHANNEL } from './feed/notification.js';
+import { NOTICES_CHANNEL, PRESENCE_CHANNEL, ROWS_CHANNEL } from './feed/notification.js';
+import { PresenceFeed } from './feed/presence.js';
 import { QUEUE_WARNING_RATIO, QueueWatch } from './feed/queue-watch.js';
 import { Resync } from './feed/resync.js';
 import { Truth } from './feed/truth.js';
@@ -39,6 +44,8 @@ export interface AppOptions extends SurfaceLimits {
   readonly jwtPublicKeys: readonly PublicKey[];
   /** Columns a dashboard sees beside the protocol's. */
   readonly dashboardColumns: readonly string[];
+  /** How long the agent of a VM in use may stay away before the VM is set failed; undefined: for ever. */
+  readonly offlineGraceMs?: number | undefined;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
   /** From how full a queue of notifications on the log warns. Tests lower it; nobody else should need to. */
@@ -56,6 +63,12 @@ export interface Timing {
   readonly beatDeadlineMs: number;
   readonly checkIntervalMs: number;
   readonly fullReadIntervalMs: number;
+  /** How long a gateway's agents count as online without a sign of its life; it gives one three times as often. */
+  readonly leaseMs: number;
+  /** Between an agent's coming or going and its writing: what happens meanwhile is one statement. */
+  readonly presenceWriteGapMs: number;
+  /** Between two reads of presence. */
+  readonly presenceReadGapMs: number;
   /** How long a closing gateway waits for its sockets to say goodbye. */
   readonly goodbyeMs: number;
 }
@@ -68,14 +81,18 @@ const TIMING: Timing = {
   beatDeadlineMs: 5_000,
   checkIntervalMs: 5_000,
   fullReadIntervalMs: 60_000,
+  leaseMs: 15_000,
+  presenceWriteGapMs: 250,
+  presenceReadGapMs: 100,
   goodbyeMs: 1_000,
 };
 
 /**
- * Connections for queries: those of the feed, its heartbeat among them, and those of requests. Apart, so that requests
- * that wait for a lock hold up no heartbeat. All go to the same address, and are given up together.
+ * Connections for queries: those of the feed, its heartbeat among them, those of presence, and those of requests. Apart,
+ * so that what waits for a lock holds up no heartbeat. All go to the same address, and are given up together.
  */
 const FEED_CONNECTIONS = 2;
+const PRESENCE_CONNECTIONS = 2;
 const REQUEST_CONNECTIONS = 8;
 
 /** How many deletions a client may miss and still resume. */
@@ -90,7 +107,9 @@ export function createApp(options: AppOptions) {
   const heartbeatChannel = `lablink_gateway_${gateway}`;
   const onIdleError = (err: Error): void => log.warn({ err }, 'lost an idle connection');
   const feedPool = createPool(options.database, FEED_CONNECTIONS, onIdleError);
+  const presencePool = createPool(options.database, PRESENCE_CONNECTIONS, onIdleError);
   const requestPool = createPool(options.database, REQUEST_CONNECTIONS, onIdleError);
+  const pools = [feedPool, presencePool, requestPool];
   const dashboardColumns = [...new Set([...DASHBOARD_COLUMNS, ...options.dashboardColumns])];
   let trouble: string | undefined = 'The database has not been reached yet.';
 
@@ -100,12 +119,19 @@ export function createApp(options: AppOptions) {
     delivery.pending();
     requestFlush();
   });
-  const truth = new Truth(fleet, (entry) => delivery.pushed(hub.publish(entry)));
-  const sessions = new Sessions();
+  const truth = new Truth(fleet, (entry) => {
+    delivery.pushed(hub.publish(entry));
+    presence.rowChanged(entry);
+  });
+  const sessions = new Sessions({
+    arrived: (hostname) => agents.arrived(hostname),
+    left: (hostname) => agents.left(hostname),
+  });
 
   const metrics = createMetrics({
     sessions,
     vms: () => fleet.vms(),
+    presence: () => fleet.presence(),
     doubtfulRows: () => truth.doubtful,
     live: () => resync.live,
   });
@@ -135,6 +161,9 @@ export function createApp(options: AppOptions) {
         log.info({ vms: fleet.size }, live ? 'the feed is live' : 'the feed is in a gap');
         if (live) trouble = undefined;
         hub.setLive(live);
+        presence.setLive(live);
+        // Whoever has read the table lets agents in, and goes on doing so in a gap.
+        if (live) agents.start();
       },
       reading: (request, reason) => {
         log.debug({ read: request.kind, reason }, 'reading');
@@ -148,6 +177,27 @@ export function createApp(options: AppOptions) {
     },
     timing,
   );
+
+  const presence = new PresenceFeed(
+    fleet,
+    {
+      read: (hostnames) => readPresence(presencePool.pool, hostnames),
+      publish: (entry) => hub.publish(entry),
+      failed: (err) => log.warn({ err }, 'could not read presence; trying again'),
+    },
+    { readGapMs: timing.presenceReadGapMs, fullReadIntervalMs: timing.fullReadIntervalMs },
+  );
+
+  const agents = createAgents({
+    gateway,
+    pool: presencePool.pool,
+    leaseMs: timing.leaseMs,
+    writeGapMs: timing.presenceWriteGapMs,
+    offlineGraceMs: options.offlineGraceMs,
+    metrics,
+    onGatewaysChanged: () => presence.doubtAll(),
+    log,
+  });
 
   const heartbeat = new Heartbeat(
     { intervalMs: timing.beatIntervalMs, deadlineMs: timing.beatDeadlineMs },
@@ -165,7 +215,7 @@ export function createApp(options: AppOptions) {
         resync.heartbeatMissed();
         // A beat of which nothing was heard may have left others that wait for ever; requests have deadlines of their own.
         if (reason !== 'failed') feedPool.discardAll();
-        for (const { discardIdle } of [feedPool, requestPool]) discardIdle();
+        for (const { discardIdle } of pools) discardIdle();
         if (reason !== 'failed') listener.reconnect(HEARTBEAT_MISSED);
       },
     },
@@ -178,6 +228,7 @@ export function createApp(options: AppOptions) {
       metrics.rejected(reason);
     },
     doubtful: () => resync.wake(),
+    presence: (hostnames) => presence.doubt(hostnames),
     heartbeat: (payload) => heartbeat.received(payload),
     bug: (err) => {
       log.error({ err }, 'a notification could not be handled');
@@ -187,7 +238,7 @@ export function createApp(options: AppOptions) {
 
   const listener = new Listener(
     { ...options.listenDatabase, application_name: listenName(options.listenDatabase) },
-    [ROWS_CHANNEL, NOTICES_CHANNEL, heartbeatChannel],
+    [ROWS_CHANNEL, NOTICES_CHANNEL, PRESENCE_CHANNEL, heartbeatChannel],
     {
       up: () => {
         resync.listenerUp();
@@ -210,9 +261,11 @@ export function createApp(options: AppOptions) {
     pool: requestPool.pool,
     hub,
     sessions,
+    signingSecret: options.jwtSecrets[0],
     verify: createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
     limits: options,
     metrics,
+    agents,
     heartbeatMs: timing.pingIntervalMs,
     goodbyeMs: timing.goodbyeMs,
     dashboardColumns,
@@ -224,12 +277,14 @@ export function createApp(options: AppOptions) {
   let ended: Promise<void> | undefined;
   const hasEnded = (): boolean => ended !== undefined;
   const end = async (): Promise<void> => {
+    agents.beginToLeave();
     await surface.end();
     clearInterval(sweep);
     heartbeat.stop();
     resync.stop();
     await listener.stop();
-    await Promise.all([feedPool.end(), requestPool.end()]);
+    await Promise.race([agents.stop(), sleep(timing.goodbyeMs, undefined, { ref: false })]);
+    await Promise.all(pools.map((pool) => pool.end()));
   };
 
   return {

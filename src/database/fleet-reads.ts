@@ -35,10 +35,17 @@ export async function readRows(pool: pg.Pool, request: Request, patience: Patien
       hostname,
       version: Number(version),
       status,
+      assignmentId: assignmentIdOf(row_text),
       row: row_text,
     })),
     sequence: Number(sequence.rows[0]?.last_value ?? 0),
   };
+}
+
+/** Not asked of PostgreSQL: its `->>` fails on a row that has `\u0000` in any column of JSON, and the read with it. */
+function assignmentIdOf(rowText: string): string | null {
+  const { assignment_id: id } = JSON.parse(rowText) as { assignment_id?: unknown };
+  return typeof id === 'string' ? id : null;
 }
 
 interface CheckRow {

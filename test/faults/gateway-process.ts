@@ -62,6 +62,12 @@ export class GatewayProcess {
     return this.#program?.child.pid ?? 0;
   }
 
+  /** By SIGTERM, as an operator does; resolves with how it ended, when it has drained. */
+  async stop(): Promise<{ code: number | null } | undefined> {
+    this.#program?.child.kill('SIGTERM');
+    return this.#program?.exited;
+  }
+
   /** A socket at the path, once it is open; `url` may be that of a proxy. */
   async connect(
     path: string,
@@ -69,9 +75,12 @@ export class GatewayProcess {
     sub = 'tester',
     url: string = this.#url,
   ): Promise<RawClient> {
-    const token = await signToken({ role, sub, ttlSeconds: 3600 }, GATEWAY_SECRET);
     return connect(url.replace('http', 'ws') + path, [], {
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${await this.token(role, sub)}` },
     });
+  }
+
+  token(role: Role, sub = 'tester'): Promise<string> {
+    return signToken({ role, sub, ttlSeconds: 3600 }, GATEWAY_SECRET);
   }
 }

@@ -13,6 +13,7 @@ export const vm = (hostname: string, version: number): Row => ({
   hostname,
   version,
   status: 'available',
+  assignmentId: null,
   row: JSON.stringify({ hostname, version }),
 });
 
