@@ -1,5 +1,5 @@
 // SIGTERM under load, byte for byte: whoever reads is told whole messages and a goodbye to the end, within the limit, and
-// the process ends in order; also while it connects to its database again, and when it is told twice.
+// the process ends in order; also while it connects to its database again.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -151,20 +151,3 @@ t.test('while it connects to its database again', async (t) => {
   for (const reader of readers) t.match(await reader, { closedWith: RESTART, left: 0 });
   t.same(await gateway.program.exited, IN_ORDER);
 });
-
-t.test(
-  'told twice, it ends at once, and nobody takes half a message for a whole one',
-  async (t) => {
-    const { database } = await loaded(t);
-    const gateway = await startGatewayProcess(t, database, { env: { DRAIN_SECONDS: '3600' } });
-    const readers = await crowd(t, gateway);
-    gateway.program.child.kill('SIGTERM');
-    await until(
-      'it drains',
-      async () => (await fetch(`${gateway.url}/health/ready`)).status === 503,
-    );
-    gateway.program.child.kill('SIGTERM');
-    t.match(await gateway.program.exited, { code: 1 }, 'not in order');
-    await Promise.allSettled(readers);
-  },
-);
