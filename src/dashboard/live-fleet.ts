@@ -83,7 +83,7 @@ export class LiveFleet {
     this.changes.add(nowMs);
     for (const happening of describePresence(before, after))
       this.activity.add(hostname, happening, nowMs);
-    const tookMs = acknowledgedAfterMs(after?.delivery ?? null);
+    const tookMs = acknowledgedAfterMs(after?.delivery ?? undefined);
     const isNews = after?.delivery?.acked_at !== before?.delivery?.acked_at;
     if (tookMs !== undefined && isNews) this.deliveries.add(nowMs, tookMs);
   }
