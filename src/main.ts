@@ -2,6 +2,7 @@
 // The command `lablink-gateway`: a table of subcommands, and the exit code of each kind of failure.
 
 import { Command, CommanderError } from 'commander';
+import { agentCommand } from './cli/agent.js';
 import { asyncapiCommand } from './cli/asyncapi.js';
 import { dbCommand } from './cli/db.js';
 import { demoCommand } from './cli/demo.js';
@@ -16,9 +17,11 @@ import { watchCommand } from './cli/watch.js';
 
 const program = new Command('lablink-gateway')
   .description('The realtime gateway between PostgreSQL and WebSockets.')
+  .enablePositionalOptions()
   .exitOverride()
   .addCommand(serveCommand())
   .addCommand(demoCommand())
+  .addCommand(agentCommand())
   .addCommand(tokenCommand())
   .addCommand(openApiCommand())
   .addCommand(watchCommand(() => findGateway(loadConfig())))

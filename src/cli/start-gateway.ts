@@ -10,7 +10,6 @@ import { migrate, SchemaError } from '../database/migrations.js';
 import type { Lifetime } from './lifetime.js';
 import { provideDatabase, type ProvidedDatabase } from './provide-database.js';
 
-const CONNECT_TIMEOUT_MS = 5_000;
 /** Between two tries to reach a database that is late. */
 const RETRY_MS = 1_000;
 
@@ -46,10 +45,9 @@ async function migrateWhenReachable(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const connection = { ...connections.listenDatabase, connectionTimeoutMillis: CONNECT_TIMEOUT_MS };
   while (!signal.aborted) {
     try {
-      const report = await migrate(connection, { mode });
+      const report = await migrate(connections.listenDatabase, { mode });
       if (report.applied.length > 0) log.info({ applied: report.applied }, 'migrated the schema');
       return;
     } catch (error) {
