@@ -2,7 +2,7 @@
 
 import { FLEET_PATH, vmPath } from '../protocol/paths.js';
 import type { AuditEvent } from './model/history.js';
-import type { Delivery } from './model/presence.js';
+import type { Delivery } from '../client/index.js';
 import type { Problem } from './model/problem-words.js';
 
 export type Answer<T> =

@@ -1,11 +1,10 @@
 // The fleet as it is watched, outside of what draws it: the SDK's watch fills the store as messages come, and at most
 // once a frame what was touched moves in the view and those who draw are told.
 
-import type { ConnectionState, FleetWatch } from '../client/index.js';
+import type { ConnectionState, FleetWatch, Presence } from '../client/index.js';
 import { Activity, describeChange, describePresence } from './model/activity.js';
 import { acknowledgedAfterMs } from './model/delivery-words.js';
 import { FleetStore } from './model/fleet-store.js';
-import type { Presence } from './model/presence.js';
 import type { Query } from './model/query.js';
 import { Rates } from './model/rates.js';
 import { View } from './model/view.js';
@@ -43,7 +42,10 @@ export class LiveFleet {
     this.view = new View(this.store.records, query);
     watch.on('update', (update) => {
       const nowMs = Date.now();
-      for (const [hostname, { vm }] of update) this.store.setVm(hostname, vm, nowMs);
+      for (const [hostname, { vm, presence }] of update) {
+        this.store.setVm(hostname, vm, nowMs);
+        this.store.setPresence(hostname, presence, nowMs);
+      }
       this.loaded = true;
       this.#requestFrame();
     });

@@ -1,7 +1,6 @@
 // Rows and presences as the gateway tells them, for the dashboard's model.
 
-import type { WatchedVm } from '../../src/client/index.js';
-import type { Delivery, Presence } from '../../src/dashboard/model/presence.js';
+import type { Delivery, Presence, WatchedVm } from '../../src/client/index.js';
 import { VmRecord } from '../../src/dashboard/model/vm-record.js';
 
 export function vm(hostname: string, columns: Partial<WatchedVm> = {}): WatchedVm {

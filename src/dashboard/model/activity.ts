@@ -1,8 +1,7 @@
 // What happened, in words, the latest first: so many entries and no more.
 
-import type { WatchedVm } from '../../client/index.js';
+import type { Presence, WatchedVm } from '../../client/index.js';
 import { changedColumns } from './columns.js';
-import type { Presence } from './presence.js';
 
 /** What an entry is about: decides its mark. */
 export type ActivityKind =

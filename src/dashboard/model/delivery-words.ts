@@ -1,7 +1,7 @@
 // How far the delivery of an assignment has come, in words.
 
 import { outcomeWords } from './activity.js';
-import type { Delivery } from './presence.js';
+import type { Delivery } from '../../client/index.js';
 import { ago, duration, parseTime } from './time.js';
 import type { VmRecord } from './vm-record.js';
 

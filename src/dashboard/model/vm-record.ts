@@ -1,8 +1,7 @@
 // One VM as the page holds it: the row, its agent's presence, and what sorting, searching and the glow of a changed cell
 // need at hand. Changed in place, so that 10,000 of them cost nothing while they rest.
 
-import type { WatchedVm } from '../../client/index.js';
-import type { Delivery, Presence } from './presence.js';
+import type { Delivery, Presence, WatchedVm } from '../../client/index.js';
 import { parseTime } from './time.js';
 
 /** The cells that glow when what they show changes. */
