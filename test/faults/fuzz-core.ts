@@ -64,6 +64,7 @@ export class FuzzedCore {
     taken: () => undefined,
     rejected: () => undefined,
     doubtful: () => undefined,
+    presence: () => undefined,
     heartbeat: () => undefined,
     bug: (error) => {
       throw error;
