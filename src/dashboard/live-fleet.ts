@@ -1,12 +1,14 @@
 // The fleet as it is watched, outside of what draws it: the SDK's watch fills the store as messages come, and at most
 // once a frame what was touched moves in the view and those who draw are told.
 
-import type { ConnectionState, FleetWatch, Presence } from '../client/index.js';
+import type { ConnectionState, Delivery, FleetWatch, Presence } from '../client/index.js';
 import { Activity, describeChange, describePresence } from './model/activity.js';
 import { acknowledgedAfterMs } from './model/delivery-words.js';
 import { FleetStore } from './model/fleet-store.js';
 import type { Query } from './model/query.js';
+import { happeningOf, type AuditEvent } from './model/history.js';
 import { Rates } from './model/rates.js';
+import { parseTime } from './model/time.js';
 import { View } from './model/view.js';
 
 export class LiveFleet {
@@ -37,6 +39,7 @@ export class LiveFleet {
       },
       presence: (hostname, before, after) => {
         if (this.loaded) this.#presenceChanged(hostname, before, after);
+        else this.#deliveryKnown(after?.delivery ?? undefined);
       },
     });
     this.view = new View(this.store.records, query);
@@ -66,6 +69,18 @@ export class LiveFleet {
     this.#requestFrame();
   }
 
+  /** What happened before the page was opened, the latest first. */
+  addEarlier(events: readonly AuditEvent[]): void {
+    const earlier = events.flatMap((event) => {
+      const happening = happeningOf(event);
+      const atMs = parseTime(event.at);
+      if (happening === undefined || event.hostname === null || atMs === undefined) return [];
+      return [{ ...happening, hostname: event.hostname, atMs }];
+    });
+    this.activity.addEarlier(earlier);
+    this.#requestFrame();
+  }
+
   /** Calls `listener` after each frame with changes. @returns what removes it. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -88,6 +103,13 @@ export class LiveFleet {
     const tookMs = acknowledgedAfterMs(after?.delivery ?? undefined);
     const isNews = after?.delivery?.acked_at !== before?.delivery?.acked_at;
     if (tookMs !== undefined && isNews) this.deliveries.add(nowMs, tookMs);
+  }
+
+  /** What was acknowledged before the page was opened belongs into the plot too. */
+  #deliveryKnown(delivery: Delivery | undefined): void {
+    const ackedMs = parseTime(delivery?.acked_at);
+    const tookMs = acknowledgedAfterMs(delivery);
+    if (ackedMs !== undefined && tookMs !== undefined) this.deliveries.add(ackedMs, tookMs);
   }
 
   #requestFrame(): void {

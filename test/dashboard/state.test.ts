@@ -88,4 +88,6 @@ t.test('seconds that are over are counted, and old ones forgotten', async (t) =>
   rates.add(at + 1_000 * (HISTORY_S + 1));
   [, counts, highest] = rates.series(at + 1_000 * (HISTORY_S + 2));
   t.same([counts.at(-1), highest.at(-1)], [1, 0], 'a slot that is used again begins anew');
+  rates.add(at);
+  t.same(rates.series(at + 1_000 * (HISTORY_S + 2))[1].at(-1), 1, 'what is told late is let go');
 });

@@ -4,7 +4,12 @@ import t from 'tap';
 import { Activity, describeChange, describePresence } from '../../src/dashboard/model/activity.js';
 import { connectionWords } from '../../src/dashboard/model/connection-words.js';
 import { differences } from '../../src/dashboard/model/differences.js';
-import { actorOf, describeEvent, type AuditEvent } from '../../src/dashboard/model/history.js';
+import {
+  actorOf,
+  describeEvent,
+  happeningOf,
+  type AuditEvent,
+} from '../../src/dashboard/model/history.js';
 import { isConflict, problemWords } from '../../src/dashboard/model/problem-words.js';
 import {
   ago,
@@ -76,6 +81,14 @@ t.test('the feed keeps the latest, and no more', async (t) => {
   t.equal(activity.count, 1_000);
   t.not(activity.entries, empty);
   t.equal(activity.entries, activity.entries, 'the same while nothing is added');
+  const young = new Activity();
+  young.add('vm-2', { kind: 'failed', words: 'failed' }, 2);
+  young.addEarlier([{ hostname: 'vm-1', kind: 'failed', words: 'failed', atMs: 1 }]);
+  t.same(
+    young.entries.map(({ hostname }) => hostname),
+    ['vm-2', 'vm-1'],
+  );
+  t.equal(young.count, 1);
 });
 
 t.test('the audit', async (t) => {
@@ -89,6 +102,7 @@ t.test('the audit', async (t) => {
     new_status: 'available',
     old_email: null,
     new_email: null,
+    assignment_id: null,
     crd_command_changed: false,
     database_user: 'lablink',
     actor: null,
@@ -104,6 +118,21 @@ t.test('the audit', async (t) => {
     ['Other columns changed', {}],
   ] as const) {
     t.equal(describeEvent(event(parts)), words);
+  }
+  for (const [words, parts] of [
+    ['was registered, available', { op: 'insert' }],
+    ['was deleted', { op: 'delete' }],
+    [undefined, { op: 'truncate', hostname: null }],
+    [undefined, {}],
+    ['was assigned to ada@x', { ...assigned, assignment_id: 'one' }],
+    [
+      'has a new command for ada@x',
+      { ...assigned, old_status: 'in-use', old_email: 'ada@x', assignment_id: 'two' },
+    ],
+    ['was released by ada@x', { old_status: 'in-use', old_email: 'ada@x' }],
+    ['failed', { new_status: 'failed', assignment_id: 'one' }],
+  ] as const) {
+    t.equal(happeningOf(event(parts))?.words, words);
   }
   t.equal(actorOf(event({})), 'lablink, in the database');
   t.equal(actorOf(event({ actor: 'admin:ada' })), 'admin:ada');

@@ -44,7 +44,13 @@ export class Activity {
     if (this.#waiting.length > 2 * KEPT) this.#waiting = this.#waiting.slice(-KEPT);
   }
 
-  /** How many there ever were. */
+  /** Puts what happened before everything else at the end. @param earlier the latest first */
+  addEarlier(earlier: readonly Omit<Entry, 'id'>[]): void {
+    const below = earlier.map((entry, index) => ({ ...entry, id: -1 - index }));
+    this.#entries = [...this.entries, ...below].slice(0, KEPT);
+  }
+
+  /** How many there ever were, but for the earlier ones. */
   get count(): number {
     return this.#count;
   }

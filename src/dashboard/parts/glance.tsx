@@ -94,11 +94,11 @@ interface SharesProps {
 function Shares({ byStatus, total }: SharesProps): JSX.Element {
   return (
     <div class="shares" aria-hidden="true">
-      {STATUSES.map((status) => (
+      {STATUSES.filter((status) => byStatus[status] > 0).map((status) => (
         <span
           key={status}
           class={`share tone-${status}`}
-          style={{ flexGrow: total === 0 ? 0 : byStatus[status] / total }}
+          style={{ flexGrow: byStatus[status] / total }}
         />
       ))}
     </div>
