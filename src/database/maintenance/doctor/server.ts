@@ -20,8 +20,10 @@ const SERVER = `
     (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::float8 AS connections,
     (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)::float8 AS max`;
 
+/** What the server was started with on its command line stays in force, though it too counts as pending. */
 const PENDING = `
-  SELECT name, setting FROM pg_catalog.pg_settings WHERE pending_restart ORDER BY name`;
+  SELECT name, setting FROM pg_catalog.pg_settings
+  WHERE pending_restart AND source <> 'command line' ORDER BY name`;
 
 export async function checkServer({ session }: Patient): Promise<Finding[]> {
   const server = only(await session.query<ServerRow>(SERVER));
