@@ -167,10 +167,10 @@ t.test('backups', { skip }, async (t) => {
     await t.rejects(backUp({ ...options, verify: true }), { code: 'rights', message: /CREATEDB/ });
     await admin.query('ALTER ROLE lablink CREATEDB');
 
-    // A view that cannot be computed again is dumped, and does not come back.
-    await database.query(`CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
-      CREATE TABLE derived (a int, b int GENERATED ALWAYS AS (a * 2) STORED CHECK (b < 100));
-      INSERT INTO derived VALUES (1); ALTER TABLE derived ADD CHECK (a > 5) NOT VALID;`);
+    // What can be dumped, and does not come back.
+    await database.query(`CREATE FUNCTION passes(int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+      CREATE TABLE checked (a int CHECK (passes(a))); INSERT INTO checked VALUES (1);
+      CREATE OR REPLACE FUNCTION passes(int) RETURNS boolean LANGUAGE sql AS 'SELECT false'`);
     await t.rejects(backUp({ ...options, verify: true }), {
       code: 'failed',
       message: /^psql: .*violates/,
@@ -196,9 +196,7 @@ t.test('backups', { skip }, async (t) => {
     const cut = setInterval(() => {
       if (existsSync(join(options.folder, `${name}_20261124T020000Z.sql.partial`))) proxy.cut();
     }, 1);
-    await t
-      .rejects(through, { code: /unreachable|ECONNRESET/ }, 'the server goes away meanwhile')
-      .catch(() => undefined);
+    await t.rejects(through, { code: 'unreachable' }, 'the server goes away meanwhile');
     clearInterval(cut);
     t.same(await readdir(options.folder), [`${name}_20200101T000000Z.sql`]);
 

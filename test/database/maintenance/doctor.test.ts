@@ -194,7 +194,7 @@ t.test('settings that wait for a restart', async (t) => {
     id: 'pending_restart',
     explanation: /max_locks_per_transaction \(still 64\)/,
   });
-  await admin.query('ALTER SYSTEM RESET max_locks_per_transaction');
+  await admin.query('ALTER SYSTEM SET max_locks_per_transaction = 64');
   await admin.query('SELECT pg_reload_conf()');
   await until('nothing is pending', async () => (await ids(database)).length === 0);
 });
@@ -243,6 +243,6 @@ t.test('a queue that nobody reads', { skip: noQueueSetting }, async (t) => {
     `SELECT pg_notify('vm_updates', n || repeat('x', 7000)) FROM generate_series(1, 20) n`,
   );
   t.match(await found(database), [
-    { id: 'queue_filling', explanation: /2\d % full.*a listener in a transaction/ },
+    { id: 'queue_filling', explanation: /[23]\d % full.*a listener in a transaction/ },
   ]);
 });

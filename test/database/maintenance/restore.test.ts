@@ -62,7 +62,7 @@ t.test('restore', { skip }, async (t) => {
       `INSERT INTO vms (hostname, status) VALUES ('next', 'available') RETURNING id, version`,
     );
     t.equal(next[0]?.id, 5, 'ids go on where those of the backup ended');
-    t.ok(Number(next[0].version) > 8, 'and so do versions');
+    t.ok(Number(next[0]?.version) > 8, 'and so do versions');
     const [events] = await target.query<{ count: string; ids: string }>(
       `SELECT count(*), count(DISTINCT id) AS ids FROM vm_events`,
     );
