@@ -2,6 +2,7 @@
 
 import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
+import { AgentError, AgentFileError } from '../agent/errors.js';
 import { ConfigError } from '../config.js';
 import { EmbeddedError } from '../database/embedded/errors.js';
 import { isDatabaseAway } from '../database/away.js';
@@ -49,6 +50,8 @@ export function explain(error: unknown): string {
 function expectedCodeOf(error: unknown): ExitCode | undefined {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
   if (error instanceof ConfigError || error instanceof UsageError) return ExitCode.usage;
+  if (error instanceof AgentFileError) return ExitCode.usage;
+  if (error instanceof AgentError) return ExitCode.finding;
   if (error instanceof SchemaError) return ExitCode.schema;
   if (error instanceof EmbeddedError) return ExitCode.unreachable;
   if (error instanceof MaintenanceError) return maintenanceCodeOf(error);

@@ -5,7 +5,8 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from './account.js';
 import { bundledServer, repairBundle, stageBundle } from './bundle.js';
-import { EmbeddedError, systemCode } from './errors.js';
+import { EmbeddedError } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
 import type { CopyOwner } from './program-folders.js';
 import { runToEnd } from './programs.js';
 

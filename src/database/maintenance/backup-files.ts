@@ -2,7 +2,7 @@
 
 import { lstat, mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemCode } from '../embedded/errors.js';
+import { systemCode } from '../../processes/system-code.js';
 import { MaintenanceError } from './maintenance-error.js';
 
 const DAY_MS = 86_400_000;
