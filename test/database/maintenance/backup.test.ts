@@ -9,6 +9,8 @@ import pg from 'pg';
 import t from 'tap';
 import { toolEnvironment } from '../../../src/config.js';
 import { backUp, type BackupOptions } from '../../../src/database/maintenance/backup.js';
+import { differences, imageOf } from '../../../src/database/maintenance/image.js';
+import { withSession } from '../../../src/database/maintenance/session.js';
 import { findTools } from '../../../src/database/maintenance/tools.js';
 import { move } from '../../../src/database/maintenance/move.js';
 import { withLibpq } from '../../../src/database/maintenance/libpq.js';
@@ -260,6 +262,28 @@ t.test('backups', { skip }, async (t) => {
     await t.rejects(move({ ...options, target: { ...guest, database: 'nowhere' }, dryRun: true }), {
       code: '3D000',
     });
+  });
+
+  t.test('a copy that differs in anything is told', async (t) => {
+    const source = await filled();
+    const image = async ({ config }: TestDatabase) => withSession(config, 'test', imageOf);
+    const original = await image(source);
+    const file = (await backUp(optionsFor(source, {}))).file;
+    const WRONG: Readonly<Record<string, RegExp>> = {
+      'SELECT 1': /^$/,
+      "DELETE FROM vms WHERE hostname = 'vm-1'": /public\.vms has 49 rows, not 50/,
+      "UPDATE vms SET email = 'y' WHERE hostname = 'vm-1'": /rows of public\.vms differ/,
+      'DROP TABLE vm_enrolments': /public\.vm_enrolments is missing/,
+      'ALTER TABLE vms DISABLE TRIGGER vm_stamp_trigger': /missing or changed: .*vm_stamp_trigger/,
+      "SELECT setval('vms_id_seq', 7)": /sequence public\.vms_id_seq is at 7/,
+    };
+    for (const [sql, words] of Object.entries(WRONG)) {
+      const copy = await createDatabase({ migrate: false });
+      await psql(copy, file);
+      await copy.query(sql);
+      const told = differences(original, await image(copy), original.sequences).join('; ');
+      t.match(told, words, sql);
+    }
   });
 
   t.test('programs that are missing, or older than the server', async (t) => {

@@ -82,7 +82,7 @@ function connectionsFinding({ connections, max }: ServerRow): Finding[] {
     {
       id: 'connections_near_limit',
       severity: 'warning',
-      explanation: `${connections} of ${max} connections are taken: soon nobody gets in, gateways among them. A gateway takes 11.`,
+      explanation: `${connections} of ${max} connections are taken: soon nobody gets in, gateways among them.`,
       remedy:
         'See who has them ("lablink-gateway db connections"), end idle ones ("db kill-idle"), raise max_connections, or put PgBouncer before all but LISTEN.',
     },
