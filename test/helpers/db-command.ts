@@ -23,7 +23,10 @@ export async function runDb(
   variables: Readonly<Record<string, string>>,
 ): Promise<Ended> {
   const printed = { stdout: '', stderr: '' };
-  const writes = { stdout: process.stdout.write, stderr: process.stderr.write };
+  const restore = [process.stdout, process.stderr].map((stream) => {
+    const write = stream.write.bind(stream);
+    return () => void Object.assign(stream, { write });
+  });
   const capture = (name: 'stdout' | 'stderr') => (text: string | Uint8Array) => {
     printed[name] += text.toString();
     return true;
@@ -39,8 +42,7 @@ export async function runDb(
     if (!(error instanceof CommanderError)) printed.stderr += `${explain(error)}\n`;
     code = exitCodeOf(error);
   } finally {
-    Object.assign(process.stdout, { write: writes.stdout });
-    Object.assign(process.stderr, { write: writes.stderr });
+    for (const back of restore) back();
     for (const name of Object.keys(variables)) Reflect.deleteProperty(process.env, name);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal);
     process.exitCode = undefined;

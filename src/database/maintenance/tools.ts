@@ -119,7 +119,7 @@ export async function readFromTool(
 }
 
 function isUnread(outcome: PromiseSettledResult<void>): boolean {
-  return outcome.status === 'rejected' && /Broken pipe/.test(String(outcome.reason));
+  return outcome.status === 'rejected' && String(outcome.reason).includes('Broken pipe');
 }
 
 /**

@@ -78,12 +78,12 @@ t.test('backups', { skip }, async (t) => {
 
   t.test('compressed, under writers, and verified all the same', async (t) => {
     const database = await filled();
-    let isOver = false;
+    const stop = new AbortController();
     const writer = (async () => {
-      while (!isOver) await database.query(`UPDATE vms SET email = random()::text`);
+      while (!stop.signal.aborted) await database.query(`UPDATE vms SET email = random()::text`);
     })();
     const report = await backUp(optionsFor(database, { gzip: true, verify: true }));
-    isOver = true;
+    stop.abort();
     await writer;
     t.match(report, { file: /\.sql\.gz$/, verified: true });
   });

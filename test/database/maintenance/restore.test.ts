@@ -24,8 +24,8 @@ const tools = installedBinDirs().find(({ binDir }) => existsSync(join(binDir, 'p
 const skip = tools === undefined && 'there is no pg_dump';
 
 const ALL = `SELECT coalesce(json_agg(to_jsonb(v) - 'version' ORDER BY id), '[]')::text AS rows FROM vms v`;
-const rowsOf = async ({ query }: TestDatabase): Promise<string> =>
-  (await query<{ rows: string }>(ALL))[0]?.rows ?? '';
+const rowsOf = async (database: TestDatabase): Promise<string> =>
+  (await database.query<{ rows: string }>(ALL))[0]?.rows ?? '';
 const PLAIN = { replace: false, dryRun: false };
 
 t.test('restore', { skip }, async (t) => {
