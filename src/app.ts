@@ -213,6 +213,8 @@ export function createApp(options: AppOptions) {
         if (isQueueFull(err)) queue.look();
         log.warn({ err }, trouble);
         resync.heartbeatMissed();
+        // A beat of which nothing was heard may have left others that wait for ever; requests have deadlines of their own.
+        if (reason !== 'failed') feedPool.discardAll();
         for (const { discardIdle } of pools) discardIdle();
         if (reason !== 'failed') listener.reconnect(HEARTBEAT_MISSED);
       },

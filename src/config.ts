@@ -19,6 +19,7 @@ import { parseGrace } from './config/grace.js';
 import { parseOrigins } from './config/origins.js';
 import { parsePublicKey, type PublicKey } from './config/public-key.js';
 import { withSecretFiles } from './config/secret-files.js';
+import { toolEnvironmentOf } from './config/tool-environment.js';
 
 export { ConfigError } from './config/config-error.js';
 export { Environment, VARIABLES, type Variable } from './config/environment.js';
@@ -97,6 +98,11 @@ export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
     migrate: environment.MIGRATE,
     dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],
   };
+}
+
+/** The environment for programs of others: this process's without what is ours, see there. */
+export function toolEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return toolEnvironmentOf(env);
 }
 
 /** What is missing only because of what else is set. */

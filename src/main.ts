@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { agentCommand } from './cli/agent.js';
 import { asyncapiCommand } from './cli/asyncapi.js';
 import { dbCommand } from './cli/db.js';
+import { demoCommand } from './cli/demo.js';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
 import { healthcheckCommand } from './cli/healthcheck.js';
@@ -20,6 +21,7 @@ const program = new Command('lablink-gateway')
   .exitOverride()
   .addCommand(serveCommand())
   .addCommand(agentCommand())
+  .addCommand(demoCommand())
   .addCommand(tokenCommand())
   .addCommand(openApiCommand())
   .addCommand(watchCommand(() => findGateway(loadConfig())))

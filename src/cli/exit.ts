@@ -6,6 +6,7 @@ import { AgentError, AgentFileError } from '../agent/errors.js';
 import { ConfigError } from '../config.js';
 import { EmbeddedError } from '../database/embedded/errors.js';
 import { isDatabaseAway } from '../database/away.js';
+import { MaintenanceError } from '../database/maintenance/maintenance-error.js';
 import { SchemaError } from '../database/migrations.js';
 
 export const ExitCode = {
@@ -53,6 +54,7 @@ function expectedCodeOf(error: unknown): ExitCode | undefined {
   if (error instanceof AgentError) return ExitCode.finding;
   if (error instanceof SchemaError) return ExitCode.schema;
   if (error instanceof EmbeddedError) return ExitCode.unreachable;
+  if (error instanceof MaintenanceError) return maintenanceCodeOf(error);
   if (!(error instanceof Error)) return undefined;
   // A port that is taken, or not this user's to take.
   if ('syscall' in error && error.syscall === 'listen') return ExitCode.usage;
@@ -60,6 +62,11 @@ function expectedCodeOf(error: unknown): ExitCode | undefined {
   if (isDatabaseAway(error)) return ExitCode.unreachable;
   const misconfigured = MISCONFIGURED.test(codeOf(error)) || error.message === NO_TLS;
   return misconfigured ? ExitCode.usage : undefined;
+}
+
+function maintenanceCodeOf({ code }: MaintenanceError): ExitCode {
+  if (code === 'unreachable') return ExitCode.unreachable;
+  return code === 'failed' ? ExitCode.finding : ExitCode.usage;
 }
 
 function codeOf(error: Error): string {

@@ -18,6 +18,7 @@ import { registerBrowserHeaders } from './browsers.js';
 import { capacityOf, openFilesLimit } from './capacity.js';
 import { registerChanges } from './changes.js';
 import { Connections } from './connections.js';
+import { registerDashboard } from './dashboard.js';
 import { describeRoutes } from './document.js';
 import { Draining } from './drain.js';
 import { registerEnrolments } from './enrolments.js';
@@ -168,6 +169,8 @@ export function createSurface(parts: SurfaceParts) {
     registerEnrolments(routes, pool, allow, parts.signingSecret);
     registerDeliveries(routes, pool, allow, agents.reported);
     registerEvents(routes, pool, allow);
+    if (!(await registerDashboard(routes)))
+      log.warn('the dashboard is not served: `npm run build` makes it');
     answerOtherMethods();
   });
 

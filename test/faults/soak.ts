@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { listening } from '../helpers/sessions.js';
 import { until } from '../helpers/until.js';
-import { SOAK_FAULTS } from './soak-faults.js';
+import { answersAgain, SOAK_FAULTS } from './soak-faults.js';
 import { startSoakWorld, type SoakWorld } from './soak-world.js';
 import { describeVitals, growthOf, takeVitals } from './vitals.js';
 
@@ -37,7 +37,6 @@ try {
 
 async function soak(forMs: number, seed: number): Promise<string[]> {
   const world = await startSoakWorld({ teardown: (stop) => stops.push(stop) });
-  const begin = performance.now();
   let over = false;
   const writing = world.write(() => over);
   // Every code path once, so that what is measured is growth and no start.
@@ -46,7 +45,7 @@ async function soak(forMs: number, seed: number): Promise<string[]> {
   const before = await takeVitals(world.steady);
   console.log(`begin: ${describeVitals(before)}; seed ${seed}`);
 
-  const counts = await sufferAtRandom(world, seed, begin + forMs);
+  const counts = await sufferAtRandom(world, seed, performance.now() + forMs);
   over = true;
   await writing;
   await settled(world);
@@ -61,6 +60,7 @@ async function suffer(
   befall: (world: SoakWorld) => Promise<unknown>,
   world: SoakWorld,
 ): Promise<void> {
+  await answersAgain(world);
   await befall(world).catch((cause: unknown) => {
     throw new Error(`could not be brought about: ${name}`, { cause });
   });

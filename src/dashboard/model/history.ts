@@ -1,0 +1,73 @@
+// The audit, in words: a VM's history, and what happened across the fleet before the page was opened.
+
+import { describeChange, type Happening } from './activity.js';
+
+/** A row of the audit, as far as it is shown. */
+export interface AuditEvent {
+  readonly id: number;
+  readonly at: string;
+  readonly op: 'insert' | 'update' | 'delete' | 'truncate';
+  readonly hostname: string | null;
+  readonly old_hostname: string | null;
+  readonly old_status: string | null;
+  readonly new_status: string | null;
+  readonly old_email: string | null;
+  readonly new_email: string | null;
+  readonly assignment_id: string | null;
+  readonly crd_command_changed: boolean | null;
+  readonly database_user: string;
+  readonly actor: string | null;
+}
+
+export function describeEvent(event: AuditEvent): string {
+  switch (event.op) {
+    case 'insert':
+      return `Registered, ${event.new_status ?? ''}${of(event.new_email)}`;
+    case 'delete':
+      return `Deleted; it was ${event.old_status ?? ''}${of(event.old_email)}`;
+    case 'truncate':
+      return 'The whole table was emptied';
+    case 'update':
+      return describeUpdate(event);
+  }
+}
+
+/** Who made the change: of the gateway its bearer, else the database's role. */
+export function actorOf({ actor, database_user: user }: AuditEvent): string {
+  return actor ?? `${user}, in the database`;
+}
+
+function describeUpdate(event: AuditEvent): string {
+  const parts: string[] = [];
+  const { old_status: was, new_status: is, old_email: had, new_email: has } = event;
+  if (event.old_hostname !== null && event.old_hostname !== event.hostname)
+    parts.push(`Renamed from ${event.old_hostname}`);
+  if (was !== is) parts.push(`${was ?? 'none'} → ${is ?? 'none'}`);
+  if (had !== has) parts.push(`${had ?? 'nobody'} → ${has ?? 'nobody'}`);
+  if (event.crd_command_changed === true) parts.push('the command changed');
+  const text = parts.join(', ');
+  return text === '' ? 'Other columns changed' : text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** The same as the feed would have told it; undefined for what it would not have. */
+export function happeningOf(event: AuditEvent): Happening | undefined {
+  const { op, old_status: was, new_status: is, old_email: had, new_email: has } = event;
+  if (event.hostname === null) return undefined;
+  const row = { ...UNKNOWN, hostname: event.hostname };
+  const isAssigned = is === 'in-use' && (was !== is || had !== has || event.crd_command_changed);
+  const after = { ...row, status: is ?? '', email: has, assignment_id: event.assignment_id };
+  const before = {
+    ...row,
+    status: was ?? '',
+    email: had,
+    assignment_id: isAssigned ? null : event.assignment_id,
+  };
+  return describeChange(op === 'insert' ? undefined : before, op === 'delete' ? undefined : after);
+}
+
+/** What the audit does not say of a row. */
+const UNKNOWN = { id: 0, created_at: null, updated_at: null, version: null };
+
+function of(email: string | null): string {
+  return email === null ? '' : `, ${email}`;
+}

@@ -1,0 +1,34 @@
+// No VM yet: what there will be, and the command that starts it.
+
+import type { JSX } from 'preact';
+import { gatewayUrl } from '../session.js';
+import { Command } from './command.js';
+
+export function EmptyFleet({ isAdmin }: { readonly isAdmin: boolean }): JSX.Element {
+  const agent = `lablink-gateway agent --url ${gatewayUrl()} --hostname vm-1 --token-file vm-1.token --state-file vm-1.state`;
+  return (
+    <div class="empty" id="fleet" tabIndex={-1}>
+      <svg class="empty-mark" viewBox="0 0 120 72" aria-hidden="true" focusable="false">
+        <rect x="8" y="14" width="46" height="32" rx="6" />
+        <rect x="66" y="26" width="46" height="32" rx="6" />
+        <path d="M54 30h6q6 0 6 6v6" />
+        <circle cx="31" cy="30" r="5" />
+      </svg>
+      <h2>No VMs yet</h2>
+      <p>
+        A VM appears here the moment its agent registers it
+        {isAdmin
+          ? '. With the secret of this gateway at hand, these two start one:'
+          : ', or an admin does.'}
+      </p>
+      {isAdmin && (
+        <>
+          <Command text="lablink-gateway token --role agent --hostname vm-1 > vm-1.token" />
+          <Command text={agent} />
+        </>
+      )}
+      <p>To see a whole workshop live, on a machine of your own:</p>
+      <Command text="lablink-gateway demo" />
+    </div>
+  );
+}
