@@ -1,0 +1,58 @@
+// Which VM this is, asked of metadata services as the clouds have them.
+
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { instanceId } from '../../src/agent/instance-id.js';
+
+/** A service that gives these answers, by method and path; `undefined` for none at all. */
+async function service(t: Test, answer: (request: IncomingMessage) => string | number | undefined) {
+  const server = createServer((request, response) => {
+    const given = answer(request);
+    if (given === undefined) return;
+    response.writeHead(typeof given === 'number' ? given : 200).end(String(given));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, timeoutMs: 200, attempts: 3, pauseMs: 1 };
+}
+
+t.test('ec2: by a session', async (t) => {
+  const metadata = await service(t, ({ method, url, headers }) => {
+    if (method === 'PUT' && url === '/latest/api/token') {
+      return headers['x-aws-ec2-metadata-token-ttl-seconds'] === '60' ? 'a-session' : 400;
+    }
+    const isKnown = headers['x-aws-ec2-metadata-token'] === 'a-session';
+    return isKnown && url === '/latest/meta-data/instance-id' ? 'i-0123456789abcdef0' : 401;
+  });
+  t.equal(await instanceId('ec2', metadata), 'i-0123456789abcdef0');
+});
+
+t.test('gce and azure: by a header that no page can set', async (t) => {
+  const gce = await service(t, ({ url, headers }) =>
+    headers['metadata-flavor'] === 'Google' && url === '/computeMetadata/v1/instance/id'
+      ? '4520031799277581759\n'
+      : 403,
+  );
+  t.equal(await instanceId('gce', gce), '4520031799277581759');
+  const azure = await service(t, ({ url = '', headers }) =>
+    headers.metadata === 'true' && url.startsWith('/metadata/instance/compute/vmId?')
+      ? '02aab8a4-74ef-476e-8182-f6d2ba4166a6'
+      : 400,
+  );
+  t.equal(await instanceId('azure', azure), '02aab8a4-74ef-476e-8182-f6d2ba4166a6');
+});
+
+t.test('one that is late is waited for, one that is silent or odd is not for long', async (t) => {
+  let asked = 0;
+  const late = await service(t, () => (++asked < 3 ? 503 : 'vm-1'));
+  t.equal(await instanceId('gce', late), 'vm-1');
+  const silent = await service(t, () => undefined);
+  await t.rejects(instanceId('gce', silent), { name: 'AgentError', message: /gce/ });
+  const odd = await service(t, () => '<html>Log in</html>');
+  await t.rejects(instanceId('azure', odd), { name: 'AgentError' });
+});

@@ -1,0 +1,56 @@
+// The agent's token: read anew from its file, or got by enrolling and kept.
+
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Ask } from '../../src/agent/gateway-api.js';
+import { enrolledTokens, fileTokens } from '../../src/agent/tokens.js';
+import { signToken } from '../../src/auth/token.js';
+import { temporaryFolder } from '../helpers/process.js';
+
+const SECRET = 'a secret that only tests know, of enough bytes';
+const signed = (ttlSeconds: number): Promise<string> =>
+  signToken({ role: 'agent', sub: `vm-1`, ttlSeconds }, SECRET);
+
+t.test('a file is read anew every time', async (t) => {
+  const file = join(await temporaryFolder(t), 'token');
+  const tokens = fileTokens(file);
+  await t.rejects(tokens.current(), { name: 'AgentFileError', message: /no token file/ });
+  await writeFile(file, 'one\n');
+  t.equal(await tokens.current(), 'one');
+  await writeFile(file, 'two');
+  t.equal(await tokens.fresh(), 'two');
+});
+
+t.test('one that enrols', async (t) => {
+  const folder = await temporaryFolder(t);
+  const tokenFile = join(folder, 'token');
+  const enrolTokenFile = join(folder, 'enrol-token');
+  const asked: unknown[] = [];
+  let answer = { status: 409, body: { code: 'already_enrolled', detail: 'because' } as object };
+  const ask: Ask = async (...request) => {
+    asked.push(request);
+    return answer as Awaited<ReturnType<Ask>>;
+  };
+  const parts = { ask, hostname: 'vm-1', tokenFile, enrolTokenFile, nonce: 'n' };
+  const tokens = enrolledTokens(parts);
+  await t.rejects(tokens.fresh(), { message: /no token file.*enrol-token/ });
+  await writeFile(enrolTokenFile, 'image\n');
+  await t.rejects(tokens.fresh(), { message: /could not be enrolled: HTTP 409 already_enrolled/ });
+  t.same(asked, [['POST', '/v1/enrolments', 'image', { hostname: 'vm-1', nonce: 'n' }]]);
+
+  const first = await signed(3_600);
+  answer = { status: 201, body: { token: first } };
+  t.equal(await tokens.fresh(), first);
+  t.equal((await readFile(tokenFile, 'utf8')).trim(), first, 'it is kept');
+  t.equal((await stat(tokenFile)).mode & 0o777, 0o600);
+  t.equal(await tokens.current(), first);
+  t.equal(await enrolledTokens(parts).fresh(), first, 'over restarts');
+  t.equal(asked.length, 2, 'without another enrolment');
+
+  const second = await signed(7_200);
+  answer = { status: 201, body: { token: second } };
+  t.equal(await tokens.fresh(), second, 'what was given and is asked for again will not do');
+  await writeFile(tokenFile, await signed(5));
+  t.equal(await tokens.current(), second, 'nor will one that ends');
+});
