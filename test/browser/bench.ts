@@ -5,15 +5,17 @@
 //   npm run bench:dashboard          a minute
 //   npm run bench:dashboard -- 10    ten seconds
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CDPSession, Page } from 'playwright-core';
 import { startBrowser, untilLive } from '../helpers/browser.js';
 import { startServer } from '../helpers/database.js';
 import { startGatewayProcess } from '../helpers/gateway-process.js';
-import { changeRows, fillRows } from './writing.js';
+import { changeAll, changeRows, fillRows } from './writing.js';
 
 const VMS = 10_000;
 const CHANGES_PER_SECOND = 500;
 const ROUNDS = 6;
+const SETTLE_MS = 5_000;
 const seconds = Number(process.argv[2] ?? 60);
 
 const ends: (() => unknown)[] = [];
@@ -58,8 +60,9 @@ try {
   const page = await open(gateway.url, { token: await gateway.token('admin') });
   await untilLive(page);
   const session = await page.context().newCDPSession(page);
-  // Every row twice, so that what a changed row needs is there before it is weighed.
-  for (let n = 0; n < 2; n++) await changeRows(database, VMS, VMS, 1_000);
+  // Every row, and back again, so that what a changed row needs is there before it is weighed.
+  for (let n = 0; n < 3; n++) await changeAll(database);
+  await sleep(SETTLE_MS);
   await session.send('Performance.enable', { timeDomain: 'threadTicks' });
   await page.evaluate(OBSERVE);
   const rows: object[] = [];

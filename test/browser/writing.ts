@@ -14,6 +14,15 @@ export async function fillRows(database: TestDatabase, count: number): Promise<v
   );
 }
 
+const CHANGE = `
+  UPDATE vms SET status = CASE status WHEN 'in-use' THEN 'available' ELSE 'in-use' END,
+    email = CASE status WHEN 'in-use' THEN NULL ELSE md5(random()::text) || '@example.com' END`;
+
+/** Changes every row. */
+export async function changeAll(database: TestDatabase): Promise<void> {
+  await database.query(CHANGE);
+}
+
 /** Changes rows here and there for so long; says how many. */
 export async function changeRows(
   database: TestDatabase,
@@ -31,12 +40,7 @@ export async function changeRows(
       { length: due },
       () => `vm-${1 + Math.floor(Math.random() * count)}`,
     );
-    await database.query(
-      `UPDATE vms SET status = CASE status WHEN 'in-use' THEN 'available' ELSE 'in-use' END,
-         email = CASE status WHEN 'in-use' THEN NULL ELSE md5(random()::text) || '@example.com' END
-       WHERE hostname = ANY ($1::text[])`,
-      [hostnames],
-    );
+    await database.query(`${CHANGE} WHERE hostname = ANY ($1::text[])`, [hostnames]);
     changed += due;
     await sleep(TICK_MS);
   }
