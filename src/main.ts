@@ -7,6 +7,7 @@ import { dbCommand } from './cli/db.js';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
 import { healthcheckCommand } from './cli/healthcheck.js';
+import { loadtestCommand } from './cli/loadtest.js';
 import { openApiCommand } from './cli/openapi.js';
 import { loadConfig } from './config.js';
 import { serveCommand } from './cli/serve.js';
@@ -22,6 +23,7 @@ const program = new Command('lablink-gateway')
   .addCommand(watchCommand(() => findGateway(loadConfig())))
   .addCommand(dbCommand())
   .addCommand(healthcheckCommand(() => findGateway(loadConfig())))
+  .addCommand(loadtestCommand(loadConfig))
   .addCommand(asyncapiCommand());
 
 try {
