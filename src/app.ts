@@ -2,19 +2,26 @@
 //
 //   vms row ─trigger─▶ NOTIFY ─▶ listener ─▶ intake ─▶ truth ─▶ fleet ─▶ hub ─▶ session ─▶ WebSocket
 //   a gap, or doubt: resync reads the table ─▶ truth
+//   agents come and go ─▶ agents ─▶ vm_presence ─NOTIFY─▶ listener ─▶ intake ─▶ presence reads it ─▶ fleet
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import { createAgents } from './agents.js';
 import { createVerifier } from './auth/token.js';
 import type { PublicKey } from './config/public-key.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
+import { isQueueFull, readQueueUsage, readSuspects } from './database/notification-queue.js';
 import { createPool } from './database/pool.js';
+import { readPresence } from './database/presence.js';
 import { DeliveryTimes } from './delivery.js';
 import { Heartbeat, type MissReason } from './feed/heartbeat.js';
 import { createIntake } from './feed/intake.js';
 import { Listener } from './feed/listener.js';
-import { NOTICES_CHANNEL, ROWS_CHANNEL } from './feed/notification.js';
+import { NOTICES_CHANNEL, PRESENCE_CHANNEL, ROWS_CHANNEL } from './feed/notification.js';
+import { PresenceFeed } from './feed/presence.js';
+import { QUEUE_WARNING_RATIO, QueueWatch } from './feed/queue-watch.js';
 import { Resync } from './feed/resync.js';
 import { Truth } from './feed/truth.js';
 import { Fleet } from './fleet/fleet.js';
@@ -37,8 +44,12 @@ export interface AppOptions extends SurfaceLimits {
   readonly jwtPublicKeys: readonly PublicKey[];
   /** Columns a dashboard sees beside the protocol's. */
   readonly dashboardColumns: readonly string[];
+  /** How long the agent of a VM in use may stay away before the VM is set failed; undefined: for ever. */
+  readonly offlineGraceMs?: number | undefined;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
+  /** From how full a queue of notifications on the log warns. Tests lower it; nobody else should need to. */
+  readonly queueWarningRatio?: number;
 }
 
 /** The intervals of the feed and of sockets. Tests shorten them; nobody else should need to. */
@@ -52,6 +63,12 @@ export interface Timing {
   readonly beatDeadlineMs: number;
   readonly checkIntervalMs: number;
   readonly fullReadIntervalMs: number;
+  /** How long a gateway's agents count as online without a sign of its life; it gives one three times as often. */
+  readonly leaseMs: number;
+  /** Between an agent's coming or going and its writing: what happens meanwhile is one statement. */
+  readonly presenceWriteGapMs: number;
+  /** Between two reads of presence. */
+  readonly presenceReadGapMs: number;
   /** How long a closing gateway waits for its sockets to say goodbye. */
   readonly goodbyeMs: number;
 }
@@ -64,14 +81,18 @@ const TIMING: Timing = {
   beatDeadlineMs: 5_000,
   checkIntervalMs: 5_000,
   fullReadIntervalMs: 60_000,
+  leaseMs: 15_000,
+  presenceWriteGapMs: 250,
+  presenceReadGapMs: 100,
   goodbyeMs: 1_000,
 };
 
 /**
- * Connections for queries: those of the feed, its heartbeat among them, and those of requests. Apart, so that requests
- * that wait for a lock hold up no heartbeat. All go to the same address, and are given up together.
+ * Connections for queries: those of the feed, its heartbeat among them, those of presence, and those of requests. Apart,
+ * so that what waits for a lock holds up no heartbeat. All go to the same address, and are given up together.
  */
 const FEED_CONNECTIONS = 2;
+const PRESENCE_CONNECTIONS = 2;
 const REQUEST_CONNECTIONS = 8;
 
 /** How many deletions a client may miss and still resume. */
@@ -86,7 +107,9 @@ export function createApp(options: AppOptions) {
   const heartbeatChannel = `lablink_gateway_${gateway}`;
   const onIdleError = (err: Error): void => log.warn({ err }, 'lost an idle connection');
   const feedPool = createPool(options.database, FEED_CONNECTIONS, onIdleError);
+  const presencePool = createPool(options.database, PRESENCE_CONNECTIONS, onIdleError);
   const requestPool = createPool(options.database, REQUEST_CONNECTIONS, onIdleError);
+  const pools = [feedPool, presencePool, requestPool];
   const dashboardColumns = [...new Set([...DASHBOARD_COLUMNS, ...options.dashboardColumns])];
   let trouble: string | undefined = 'The database has not been reached yet.';
 
@@ -96,28 +119,51 @@ export function createApp(options: AppOptions) {
     delivery.pending();
     requestFlush();
   });
-  const truth = new Truth(fleet, (entry) => delivery.pushed(hub.publish(entry)));
-  const sessions = new Sessions();
+  const truth = new Truth(fleet, (entry) => {
+    delivery.pushed(hub.publish(entry));
+    presence.rowChanged(entry);
+  });
+  const sessions = new Sessions({
+    arrived: (hostname) => agents.arrived(hostname),
+    left: (hostname) => agents.left(hostname),
+  });
 
   const metrics = createMetrics({
     sessions,
     vms: () => fleet.vms(),
+    presence: () => fleet.presence(),
     doubtfulRows: () => truth.doubtful,
     live: () => resync.live,
   });
   const delivery = new DeliveryTimes(metrics.delivered);
 
+  const queue = new QueueWatch(options.queueWarningRatio ?? QUEUE_WARNING_RATIO, {
+    usage: () => readQueueUsage(feedPool.pool),
+    suspects: () => readSuspects(feedPool.pool),
+    usageSeen: metrics.queueSeen,
+    filling: (ratio, sessions) => log.error({ ratio, sessions }, QUEUE_FILLS),
+    relieved: () => log.info('the queue of notifications is no longer filling'),
+    failed: (err) => log.warn({ err }, 'could not look at the queue of notifications'),
+  });
+
   const resync = new Resync(
     truth,
     {
-      read: (request) => readRows(feedPool.pool, request),
-      check: async () => metrics.checked(await checkTable(feedPool.pool)),
+      read: (request, signal) => readRows(feedPool.pool, request, { signal }),
+      check: async () => {
+        const table = await checkTable(feedPool.pool);
+        queue.seen(table.queueUsage);
+        return table;
+      },
     },
     {
       liveChanged: (live) => {
         log.info({ vms: fleet.size }, live ? 'the feed is live' : 'the feed is in a gap');
         if (live) trouble = undefined;
         hub.setLive(live);
+        presence.setLive(live);
+        // Whoever has read the table lets agents in, and goes on doing so in a gap.
+        if (live) agents.start();
       },
       reading: (request, reason) => {
         log.debug({ read: request.kind, reason }, 'reading');
@@ -132,6 +178,27 @@ export function createApp(options: AppOptions) {
     timing,
   );
 
+  const presence = new PresenceFeed(
+    fleet,
+    {
+      read: (hostnames) => readPresence(presencePool.pool, hostnames),
+      publish: (entry) => hub.publish(entry),
+      failed: (err) => log.warn({ err }, 'could not read presence; trying again'),
+    },
+    { readGapMs: timing.presenceReadGapMs, fullReadIntervalMs: timing.fullReadIntervalMs },
+  );
+
+  const agents = createAgents({
+    gateway,
+    pool: presencePool.pool,
+    leaseMs: timing.leaseMs,
+    writeGapMs: timing.presenceWriteGapMs,
+    offlineGraceMs: options.offlineGraceMs,
+    metrics,
+    onGatewaysChanged: () => presence.doubtAll(),
+    log,
+  });
+
   const heartbeat = new Heartbeat(
     { intervalMs: timing.beatIntervalMs, deadlineMs: timing.beatDeadlineMs },
     {
@@ -142,10 +209,13 @@ export function createApp(options: AppOptions) {
       },
       missed: (reason, err) => {
         metrics.heartbeatMissed(reason);
-        trouble = MISSED[reason];
+        trouble = isQueueFull(err) ? QUEUE_FULL : MISSED[reason];
+        if (isQueueFull(err)) queue.look();
         log.warn({ err }, trouble);
         resync.heartbeatMissed();
-        for (const { discardIdle } of [feedPool, requestPool]) discardIdle();
+        // A beat of which nothing was heard may have left others that wait for ever; requests have deadlines of their own.
+        if (reason !== 'failed') feedPool.discardAll();
+        for (const { discardIdle } of pools) discardIdle();
         if (reason !== 'failed') listener.reconnect(HEARTBEAT_MISSED);
       },
     },
@@ -158,6 +228,7 @@ export function createApp(options: AppOptions) {
       metrics.rejected(reason);
     },
     doubtful: () => resync.wake(),
+    presence: (hostnames) => presence.doubt(hostnames),
     heartbeat: (payload) => heartbeat.received(payload),
     bug: (err) => {
       log.error({ err }, 'a notification could not be handled');
@@ -167,7 +238,7 @@ export function createApp(options: AppOptions) {
 
   const listener = new Listener(
     { ...options.listenDatabase, application_name: listenName(options.listenDatabase) },
-    [ROWS_CHANNEL, NOTICES_CHANNEL, heartbeatChannel],
+    [ROWS_CHANNEL, NOTICES_CHANNEL, PRESENCE_CHANNEL, heartbeatChannel],
     {
       up: () => {
         resync.listenerUp();
@@ -190,9 +261,11 @@ export function createApp(options: AppOptions) {
     pool: requestPool.pool,
     hub,
     sessions,
+    signingSecret: options.jwtSecrets[0],
     verify: createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
     limits: options,
     metrics,
+    agents,
     heartbeatMs: timing.pingIntervalMs,
     goodbyeMs: timing.goodbyeMs,
     dashboardColumns,
@@ -204,12 +277,14 @@ export function createApp(options: AppOptions) {
   let ended: Promise<void> | undefined;
   const hasEnded = (): boolean => ended !== undefined;
   const end = async (): Promise<void> => {
+    agents.beginToLeave();
     await surface.end();
     clearInterval(sweep);
     heartbeat.stop();
     resync.stop();
     await listener.stop();
-    await Promise.all([feedPool.end(), requestPool.end()]);
+    await Promise.race([agents.stop(), sleep(timing.goodbyeMs, undefined, { ref: false })]);
+    await Promise.all(pools.map((pool) => pool.end()));
   };
 
   return {
@@ -246,6 +321,13 @@ const MISSED: Readonly<Record<MissReason, string>> = {
   unanswered: 'The database does not answer queries.',
   failed: 'The database refuses queries.',
 };
+
+const QUEUE_FILLS =
+  'the queue of notifications fills: one of these sessions, of any database of the server, listens and takes nothing. ' +
+  'At 1 every change of vms fails; end the session (pg_terminate_backend). Without its state and since when, grant ' +
+  'pg_monitor to see them, and sessions that read nothing.';
+const QUEUE_FULL =
+  "The server's queue of notifications is full: a session that listens takes nothing. The log names whom to end.";
 
 /** Tells the LISTEN session from the others for whoever looks at pg_stat_activity. */
 function listenName({ application_name = 'lablink-gateway' }: pg.ClientConfig): string {

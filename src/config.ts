@@ -15,8 +15,11 @@ import {
   type Environment,
 } from './config/environment.js';
 import { readGuideFile } from './config/guide-file.js';
+import { parseGrace } from './config/grace.js';
 import { parseOrigins } from './config/origins.js';
 import { parsePublicKey, type PublicKey } from './config/public-key.js';
+import { withSecretFiles } from './config/secret-files.js';
+import { toolEnvironmentOf } from './config/tool-environment.js';
 
 export { ConfigError } from './config/config-error.js';
 export { Environment, VARIABLES, type Variable } from './config/environment.js';
@@ -47,6 +50,8 @@ export interface Config {
     readonly perIdentity: number;
   };
   readonly drainMs: number;
+  /** How long the agent of a VM in use may stay away; undefined: for ever. */
+  readonly offlineGraceMs: number | undefined;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly migrate: Environment['MIGRATE'];
   /** Columns that dashboards see besides the protocol's. */
@@ -58,8 +63,9 @@ export interface Config {
  * empty counts as not set.
  * @throws ConfigError with everything that is wrong, and never a secret in it
  */
-export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
   const problems: string[] = [];
+  const env = withSecretFiles(given, problems);
   const environment = readEnvironment(env, problems);
   const path = environment.LABLINK_CONFIG;
   const file = path === undefined ? undefined : readGuideFile(path, env, problems);
@@ -87,10 +93,16 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       perIdentity: environment.MAX_SOCKETS_PER_IDENTITY,
     },
     drainMs: environment.DRAIN_SECONDS * 1_000,
+    offlineGraceMs: parseGrace(environment.OFFLINE_GRACE),
     logLevel: environment.LOG_LEVEL,
     migrate: environment.MIGRATE,
     dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],
   };
+}
+
+/** The environment for programs of others: this process's without what is ours, see there. */
+export function toolEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return toolEnvironmentOf(env);
 }
 
 /** What is missing only because of what else is set. */
@@ -112,4 +124,9 @@ function refuseIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string
         `another way to; expected one of ${NAMES_A_DATABASE.join(', ')}`,
     );
   }
+}
+
+/** What commands that are run here inherit: the whole environment, as it is. */
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env };
 }

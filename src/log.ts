@@ -20,11 +20,11 @@ const FIELDS = [
 const MAX_CAUSES = 4;
 
 /**
- * The classes of PostgreSQL's errors (appendix A) that speak of connections, rights, transactions, names, resources and
- * the server itself. Messages of all others may quote the value that was wrong, or say what somebody's function raises
+ * The classes of PostgreSQL's errors (appendix A) that speak of connections, rights, transactions, names, resources, limits
+ * and the server itself. Messages of all others may quote the value that was wrong, or say what somebody's function raises
  * under a code that it chose.
  */
-const SPEAKING_CODE = /^(08|25|28|3D|40|42|53|55|57)[0-9A-Z]{3}$/;
+const SPEAKING_CODE = /^(08|25|28|3D|40|42|53|54|55|57)[0-9A-Z]{3}$/;
 
 /** Where PL/pgSQL's RAISE comes from: its text is somebody's, whatever its code. */
 const RAISE_ROUTINE = 'exec_stmt_raise';

@@ -2,8 +2,10 @@
 // The command `lablink-gateway`: a table of subcommands, and the exit code of each kind of failure.
 
 import { Command, CommanderError } from 'commander';
+import { agentCommand } from './cli/agent.js';
 import { asyncapiCommand } from './cli/asyncapi.js';
 import { dbCommand } from './cli/db.js';
+import { demoCommand } from './cli/demo.js';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
 import { healthcheckCommand } from './cli/healthcheck.js';
@@ -16,8 +18,11 @@ import { watchCommand } from './cli/watch.js';
 
 const program = new Command('lablink-gateway')
   .description('The realtime gateway between PostgreSQL and WebSockets.')
+  .enablePositionalOptions()
   .exitOverride()
   .addCommand(serveCommand())
+  .addCommand(agentCommand())
+  .addCommand(demoCommand())
   .addCommand(tokenCommand())
   .addCommand(openApiCommand())
   .addCommand(watchCommand(() => findGateway(loadConfig())))

@@ -29,6 +29,8 @@ export interface Observed {
     readonly conflated: Readonly<Record<StreamKind, number>>;
   };
   readonly vms: () => Iterable<{ readonly status: string }>;
+  /** What is known of agents. */
+  readonly presence: () => Iterable<{ readonly online: boolean }>;
   readonly doubtfulRows: () => number;
   readonly live: () => boolean;
 }
@@ -41,6 +43,9 @@ const CLIENT_CLOSES: readonly number[] = [1000, 1001, 1005, 1006];
 
 /** From the flush gap of 4 ms, and a push in a fraction of it, to what a person would call broken. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** From an agent that acts at once to one whose VM had to be started. */
+const ASSIGNMENT_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 
 /** Makes the metrics of one gateway, in a registry of their own, and what tells them what happens. */
 export function createMetrics(observed: Observed) {
@@ -63,11 +68,8 @@ export function createMetrics(observed: Observed) {
     heartbeatArrived: (roundTripMs: number) => measured.heartbeat.observe(roundTripMs / 1_000),
     heartbeatMissed: (reason: string) => counted.missedHeartbeats.inc({ reason }),
     reading: (reason: string) => counted.resyncs.inc({ reason }),
-    /** The table was looked at. Its check tells of the queue, so that nobody who reads metrics waits for a database. */
-    checked: <T extends { readonly queueUsage: number }>(table: T): T => {
-      queue.set(table.queueUsage);
-      return table;
-    },
+    /** The queue was looked at, with the table: nobody who reads metrics waits for a database. */
+    queueSeen: (usage: number) => queue.set(usage),
     delivered: (kind: StreamKind, tookMs: number) =>
       measured.delivery.observe({ kind }, tookMs / 1_000),
     opened: ({ stream, identity }: ObservedSession) =>
@@ -79,6 +81,10 @@ export function createMetrics(observed: Observed) {
           ? { by: 'client', code: CLIENT_CLOSES.includes(code) ? code : 'other' }
           : { by: 'gateway', code: closedWith.code },
       ),
+    acknowledged: (tookSeconds: number) => measured.acknowledgement.observe(tookSeconds),
+    presenceWritten: (agents: number) => counted.presenceWrites.inc(agents),
+    leaseLost: () => counted.lostLeases.inc(),
+    failedAbsent: (vms: number) => counted.absences.inc(vms),
     refused: (reason: string) => counted.limitsExceeded.inc({ reason }),
     answered: ({ at, route, status, problem }: ObservedAnswer) => {
       counted.answers.inc({ route, status });
@@ -141,6 +147,18 @@ function createCounters(registers: Registry[]) {
       'What was turned away because it was too much, by reason: see Limits and drain.',
       'reason',
     ),
+    presenceWrites: counter(
+      'lablink_presence_writes_total',
+      'Arrivals and departures of agents that this gateway wrote.',
+    ),
+    lostLeases: counter(
+      'lablink_leases_lost_total',
+      'Leases that ended because the database or the gateway stood still for too long.',
+    ),
+    absences: counter(
+      'lablink_vms_failed_absent_total',
+      'VMs that this gateway set failed because their agents stayed away.',
+    ),
     refusals: counter(
       'lablink_refusals_total',
       'Requests (http) and upgrades (upgrade) answered with a problem, by its code.',
@@ -156,6 +174,12 @@ function createHistograms(registers: Registry[]) {
       name: 'lablink_heartbeat_round_trip_seconds',
       help: 'From sending a heartbeat through the pool to hearing it.',
       buckets: SECONDS,
+      registers,
+    }),
+    acknowledgement: new Histogram({
+      name: 'lablink_assignment_acknowledged_seconds',
+      help: 'From the making of an assignment to its first acknowledgement, of agents on this gateway.',
+      buckets: ASSIGNMENT_SECONDS,
       registers,
     }),
     /** See delivery.ts for what is measured. */
@@ -201,6 +225,16 @@ function observeStates(observed: Observed, registers: Registry[]): Gauge {
         STATUSES.includes(status) ? status : 'other',
       );
       for (const status of [...STATUSES, 'other']) this.set({ status }, counts.get(status) ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'lablink_agents',
+    help: 'Agents that are known, by whether they are online at any gateway (yes) or away (no).',
+    labelNames: ['online'],
+    registers,
+    collect() {
+      const counts = countBy(observed.presence(), ({ online }) => (online ? 'yes' : 'no'));
+      for (const online of ['yes', 'no']) this.set({ online }, counts.get(online) ?? 0);
     },
   });
   new Gauge({

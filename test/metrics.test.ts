@@ -18,6 +18,7 @@ function metricsOf({ sessions = [SESSION], vms = [{ status: 'available' }] } = {
   const metrics = createMetrics({
     sessions: Object.assign(sessions, { conflated: { vm: 1, fleet: 2 } }),
     vms: () => vms,
+    presence: () => [{ online: true }, { online: false }, { online: true }],
     doubtfulRows: () => 4,
     live: () => true,
   });
@@ -33,8 +34,12 @@ function tellAll(metrics: ReturnType<typeof metricsOf>): void {
   metrics.heartbeatArrived(2);
   metrics.heartbeatMissed('lost');
   metrics.reading('start');
-  metrics.checked({ queueUsage: 0.25 });
+  metrics.queueSeen(0.25);
   metrics.delivered('vm', 1);
+  metrics.acknowledged(2);
+  metrics.presenceWritten(3);
+  metrics.leaseLost();
+  metrics.failedAbsent(1);
   metrics.opened(SESSION);
   metrics.closed(SESSION, 1000);
   metrics.answered({ at: 'http', route: 'none', status: 404, problem: 'not_found' });

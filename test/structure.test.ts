@@ -17,12 +17,29 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   hub: ['fleet', 'protocol'],
   session: ['hub', 'fleet', 'protocol', 'auth'],
   auth: ['protocol', 'config'],
-  database: [],
+  database: ['processes'],
+  processes: [],
+  agent: ['client', 'processes', 'protocol'],
   client: ['protocol'],
   config: ['protocol'],
   http: ['session', 'hub', 'fleet', 'protocol', 'auth', 'config', 'database'],
   loadtest: ['auth', 'client', 'database', 'protocol'],
-  cli: ['app', 'auth', 'client', 'config', 'database', 'loadtest', 'log', 'protocol'],
+  presence: [],
+  agents: ['presence', 'database'],
+  dashboard: ['client', 'protocol'],
+  demo: ['client', 'protocol'],
+  cli: [
+    'agent',
+    'app',
+    'auth',
+    'client',
+    'config',
+    'database',
+    'demo',
+    'loadtest',
+    'log',
+    'protocol',
+  ],
   timers: [],
   version: [],
   metrics: [],
@@ -37,7 +54,16 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fleet: [],
   hub: [],
   session: [],
+  presence: [],
   client: ['ws'],
+  dashboard: [
+    'preact',
+    'preact/hooks',
+    'uplot',
+    'uplot/dist/uPlot.min.css',
+    'dashboard/styles/main.css',
+    '@tanstack/virtual-core',
+  ],
   metrics: ['prom-client'],
   delivery: [],
   log: [],
@@ -53,18 +79,24 @@ interface Source {
 
 const partOf = (path: string): string => path.split('/')[0]?.replace(/\.ts$/, '') ?? '';
 
+/** The file of ours that an import of `.js` means. */
+function sourceOf(imported: string, names: readonly string[]): string {
+  const path = imported.replace(/\.js$/, '.ts');
+  return names.includes(`${path}x`) ? `${path}x` : path;
+}
+
 async function sources(): Promise<Source[]> {
   const names = await readdir('src', { recursive: true });
   return Promise.all(
     names
-      .filter((name) => name.endsWith('.ts'))
+      .filter((name) => /\.tsx?$/.test(name))
       .map(async (path) => {
         const text = await readFile(join('src', path), 'utf8');
         const imports = ts
           .preProcessFile(text)
           .importedFiles.map(({ fileName }) =>
             fileName.startsWith('.')
-              ? normalize(join(dirname(path), fileName)).replace(/\.js$/, '.ts')
+              ? sourceOf(normalize(join(dirname(path), fileName)), names)
               : fileName,
           );
         return { path, part: partOf(path), text, imports };

@@ -6,6 +6,7 @@ export const Role = Type.Union([
   Type.Literal('agent'),
   Type.Literal('dashboard'),
   Type.Literal('admin'),
+  Type.Literal('enrol'),
 ]);
 export type Role = Static<typeof Role>;
 
@@ -14,17 +15,22 @@ export type Reach = 'any' | 'own' | 'no';
 
 /**
  * What each role may do. `watch-fleet` is the state and changes of all VMs; `report-status` and
- * `acknowledge` are an agent speaking of itself; `change-vms` is every other change of rows.
+ * `acknowledge` are an agent speaking of itself, and so is `report-end`, of an assignment that must be
+ * or have been its own; `enrol-vm` gives a VM its agent's token, and `allow-enrolment` lets it
+ * have another; `change-vms` is every other change of rows.
  */
 export const PERMISSIONS = {
-  'watch-vm': { agent: 'own', dashboard: 'any', admin: 'any' },
-  'watch-fleet': { agent: 'no', dashboard: 'any', admin: 'any' },
-  'register-vm': { agent: 'own', dashboard: 'no', admin: 'any' },
-  'report-status': { agent: 'own', dashboard: 'no', admin: 'no' },
-  acknowledge: { agent: 'own', dashboard: 'no', admin: 'no' },
-  'change-vms': { agent: 'no', dashboard: 'no', admin: 'any' },
-  'read-audit': { agent: 'no', dashboard: 'no', admin: 'any' },
-  'read-metrics': { agent: 'no', dashboard: 'any', admin: 'any' },
+  'watch-vm': { agent: 'own', dashboard: 'any', admin: 'any', enrol: 'no' },
+  'watch-fleet': { agent: 'no', dashboard: 'any', admin: 'any', enrol: 'no' },
+  'register-vm': { agent: 'own', dashboard: 'no', admin: 'any', enrol: 'no' },
+  'report-status': { agent: 'own', dashboard: 'no', admin: 'no', enrol: 'no' },
+  acknowledge: { agent: 'own', dashboard: 'no', admin: 'no', enrol: 'no' },
+  'report-end': { agent: 'any', dashboard: 'no', admin: 'no', enrol: 'no' },
+  'enrol-vm': { agent: 'no', dashboard: 'no', admin: 'any', enrol: 'any' },
+  'allow-enrolment': { agent: 'no', dashboard: 'no', admin: 'any', enrol: 'no' },
+  'change-vms': { agent: 'no', dashboard: 'no', admin: 'any', enrol: 'no' },
+  'read-audit': { agent: 'no', dashboard: 'no', admin: 'any', enrol: 'no' },
+  'read-metrics': { agent: 'no', dashboard: 'any', admin: 'any', enrol: 'no' },
 } as const satisfies Record<string, Record<Role, Reach>>;
 export type Action = keyof typeof PERMISSIONS;
 
@@ -43,5 +49,5 @@ export function may(
 
 /** What of a row the role sees: all of it, or the columns on the allow-list of dashboards. */
 export function viewOf(role: Role): 'full' | 'dashboard' {
-  return role === 'dashboard' ? 'dashboard' : 'full';
+  return role === 'agent' || role === 'admin' ? 'full' : 'dashboard';
 }

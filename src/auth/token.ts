@@ -67,6 +67,9 @@ export interface TokenContent {
   readonly ttlSeconds: number;
 }
 
+/** How long an agent's token is good unless somebody says otherwise: 30 days. */
+export const AGENT_TTL_SECONDS = 30 * 86_400;
+
 /** Signs a token with HS256. */
 export async function signToken(content: TokenContent, secret: string): Promise<string> {
   const { sub, role, ttlSeconds } = content;

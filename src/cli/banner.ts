@@ -15,6 +15,8 @@ export interface Banner {
   readonly signs: boolean;
   /** Whether the commands of this machine find the gateway and its database by themselves. */
   readonly local: boolean;
+  /** Whether nobody but this machine reaches the gateway. */
+  readonly loopback: boolean;
 }
 
 /** The words to run this very program again, from the folder it was started in. */
@@ -23,14 +25,20 @@ function self(): string {
   return script.endsWith('.js') ? `node ${relative(process.cwd(), script)}` : 'lablink-gateway';
 }
 
+/** The dashboard, signed in: a fragment is never sent to a server, and the page takes the token out of it at once. */
+export function dashboardLink(url: string, token: string): string {
+  return `${url}/#token=${token}`;
+}
+
 /** Registers a VM if need be and assigns it anew, so that it shows something however often it is pasted. */
 const CHANGE =
   "INSERT INTO vms (hostname, email, status, crd_command) VALUES ('vm-1', 'you@example.com', 'in-use', 'echo hello') " +
   'ON CONFLICT (hostname) DO UPDATE SET status = excluded.status, email = excluded.email, ' +
   "crd_command = 'echo hello, it is ' || to_char(now(), 'HH24:MI:SS')";
 
-export function bannerText({ url, database, psql, token, signs, local }: Banner): string {
-  const lines = [`  Gateway    ${url}`, `  Database   ${database}`];
+export function bannerText(banner: Banner): string {
+  const { url, database, psql, token, signs, local, loopback } = banner;
+  const lines = [`  Gateway    ${url}`, `  Dashboard  ${url}/`, `  Database   ${database}`];
   if (psql !== undefined) lines.push(`             ${psql}`);
   if (!signs) {
     lines.push('', '  Tokens are signed elsewhere: JWT_PUBLIC_KEY verifies them, and signs none.');
@@ -49,6 +57,7 @@ export function bannerText({ url, database, psql, token, signs, local }: Banner)
       '',
       '  As an admin, for the next 12 hours:',
       '',
+      ...(loopback ? [`  ${dashboardLink(url, token)}`, ''] : []),
       `  curl -H 'Authorization: Bearer ${token}' ${url}/v1/vms`,
     );
   }

@@ -2,6 +2,7 @@
 // VM runs is not shown at all.
 
 import type { WatchedVm } from '../client/index.js';
+import { printable } from './printable.js';
 
 export interface Change {
   readonly hostname: string;
@@ -43,13 +44,5 @@ function changedColumns(before: WatchedVm, vm: WatchedVm): string[] {
   return [...names].filter(
     (name) =>
       !BOOKKEEPING.has(name) && JSON.stringify(values.get(name)) !== JSON.stringify(old.get(name)),
-  );
-}
-
-/** Control characters, which could rewrite the screen, are written as escapes. */
-function printable(text: string): string {
-  return text.replace(
-    /\p{Cc}/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
   );
 }

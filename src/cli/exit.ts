@@ -2,9 +2,11 @@
 
 import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
+import { AgentError, AgentFileError } from '../agent/errors.js';
 import { ConfigError } from '../config.js';
 import { EmbeddedError } from '../database/embedded/errors.js';
 import { isDatabaseAway } from '../database/away.js';
+import { MaintenanceError } from '../database/maintenance/maintenance-error.js';
 import { SchemaError } from '../database/migrations.js';
 
 export const ExitCode = {
@@ -48,8 +50,11 @@ export function explain(error: unknown): string {
 function expectedCodeOf(error: unknown): ExitCode | undefined {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
   if (error instanceof ConfigError || error instanceof UsageError) return ExitCode.usage;
+  if (error instanceof AgentFileError) return ExitCode.usage;
+  if (error instanceof AgentError) return ExitCode.finding;
   if (error instanceof SchemaError) return ExitCode.schema;
   if (error instanceof EmbeddedError) return ExitCode.unreachable;
+  if (error instanceof MaintenanceError) return maintenanceCodeOf(error);
   if (!(error instanceof Error)) return undefined;
   // A port that is taken, or not this user's to take.
   if ('syscall' in error && error.syscall === 'listen') return ExitCode.usage;
@@ -57,6 +62,11 @@ function expectedCodeOf(error: unknown): ExitCode | undefined {
   if (isDatabaseAway(error)) return ExitCode.unreachable;
   const misconfigured = MISCONFIGURED.test(codeOf(error)) || error.message === NO_TLS;
   return misconfigured ? ExitCode.usage : undefined;
+}
+
+function maintenanceCodeOf({ code }: MaintenanceError): ExitCode {
+  if (code === 'unreachable') return ExitCode.unreachable;
+  return code === 'failed' ? ExitCode.finding : ExitCode.usage;
 }
 
 function codeOf(error: Error): string {

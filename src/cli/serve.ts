@@ -1,22 +1,18 @@
-// The subcommand `serve`: the database (the embedded one when none is named), the gateway on it, and their end.
+// The subcommand `serve`: the gateway, until a signal ends it, and what is said once it serves.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { createApp } from '../app.js';
 import { resolveSecrets, type Secrets } from '../auth/secret.js';
 import { signToken } from '../auth/token.js';
+import { isLoopback } from '../config/address.js';
 import { loadConfig, type Config } from '../config.js';
-import { migrate, SchemaError } from '../database/migrations.js';
 import type { EmbeddedServer } from '../database/embedded/server.js';
 import { bannerText } from './banner.js';
-import { beginLifetime, type Lifetime } from './lifetime.js';
-import { provideDatabase, type ProvidedDatabase } from './provide-database.js';
+import { beginLifetime } from './lifetime.js';
+import type { ProvidedDatabase } from './provide-database.js';
 import { createLogger } from './logger.js';
+import { startGateway } from './start-gateway.js';
 
-const CONNECT_TIMEOUT_MS = 5_000;
-/** Between two tries to reach a database that is late. */
-const RETRY_MS = 1_000;
 const ADMIN_TTL_SECONDS = 12 * 3_600;
 
 export function serveCommand(): Command {
@@ -32,48 +28,9 @@ export function serveCommand(): Command {
 async function serve(config: Config, log: Logger): Promise<void> {
   const jwtSecrets = await resolveSecrets(config);
   const lifetime = beginLifetime(log, config.drainMs);
-  await start(config, jwtSecrets, lifetime, log).catch(lifetime.fail);
-}
-
-/** Returns when the gateway serves. */
-async function start(
-  config: Config,
-  jwtSecrets: Secrets,
-  lifetime: Lifetime,
-  log: Logger,
-): Promise<void> {
-  const provided = await provideDatabase(config);
-  lifetime.onEnd(provided.stop);
-  provided.lost.then(lifetime.fail, lifetime.fail);
-  const app = createApp({ ...config, ...provided.connections, jwtSecrets, log });
-  lifetime.onEnd(app.close);
-  const url = await app.listen(config.host, config.port);
-  await provided.announce(url);
-  await migrateWhenReachable(provided, config.migrate, log, lifetime.ending);
-  if (lifetime.ending.aborted) return;
-  app.startFeed();
-  process.stdout.write(await banner(url, config, provided, jwtSecrets));
-}
-
-/** A database that is late is waited for; one whose schema cannot be used is not. */
-async function migrateWhenReachable(
-  { connections }: ProvidedDatabase,
-  mode: Config['migrate'],
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const connection = { ...connections.listenDatabase, connectionTimeoutMillis: CONNECT_TIMEOUT_MS };
-  while (!signal.aborted) {
-    try {
-      const report = await migrate(connection, { mode });
-      if (report.applied.length > 0) log.info({ applied: report.applied }, 'migrated the schema');
-      return;
-    } catch (error) {
-      if (error instanceof SchemaError && error.code !== 'schema_locked') throw error;
-      log.warn({ err: error }, 'waiting for the database');
-      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
+  const started = await startGateway(config, jwtSecrets, lifetime, log).catch(lifetime.fail);
+  if (started === undefined) return;
+  process.stdout.write(await banner(started.url, config, started.provided, jwtSecrets));
 }
 
 async function banner(
@@ -93,6 +50,7 @@ async function banner(
     token: process.stdout.isTTY && secret ? await signToken(admin, secret) : undefined,
     signs: secret !== undefined,
     local: embedded !== undefined,
+    loopback: isLoopback(config.host),
   });
 }
 

@@ -8,7 +8,7 @@ import { loadConfig, type Config } from '../config.js';
 import { UsageError } from './exit.js';
 import { signHere } from './sign.js';
 
-const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin'];
+const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
 const SECONDS_PER_UNIT = new Map([
   ['s', 1],
@@ -23,6 +23,7 @@ const DEFAULT_TTL: Readonly<Record<Role, string>> = {
   agent: '30d',
   dashboard: '12h',
   admin: '12h',
+  enrol: '12h',
 };
 
 interface TokenOptions {
@@ -40,7 +41,7 @@ export function tokenCommand(load: () => Config = loadConfig): Command {
       new Option('--role <role>', 'what its bearer may do').choices(ROLES).makeOptionMandatory(),
     )
     .option('--hostname <hostname>', 'the VM of an agent')
-    .option('--sub <name>', 'who a dashboard or an admin is, for logs (default: the role)')
+    .option('--sub <name>', 'who any other is, for logs (default: the role)')
     .option(
       '--ttl <duration>',
       'how long it is good: 90s, 15m, 12h, 30d (default: 30d for agents, 12h for others)',
@@ -64,9 +65,7 @@ function subjectOf({ role, hostname, sub }: TokenOptions): string {
     throw new UsageError('An agent is named by --hostname, and by nothing else.');
   }
   if (hostname === undefined) return checked('--sub', sub ?? role);
-  throw new UsageError(
-    'Only an agent has a --hostname; a dashboard or an admin is named by --sub.',
-  );
+  throw new UsageError('Only an agent has a --hostname; any other is named by --sub.');
 }
 
 function checked(option: string, subject: string): string {

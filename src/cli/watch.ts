@@ -12,7 +12,9 @@ import {
   type WatchedVm,
 } from '../client/index.js';
 import { changeLine, type Change } from './change-line.js';
+import { connectionText } from './connection-text.js';
 import { ExitCode, UsageError } from './exit.js';
+import { onOneLine } from './one-line.js';
 
 export interface DefaultGateway {
   readonly url: string;
@@ -93,7 +95,9 @@ function watchFleet(client: Client, show: Show): FleetWatch {
   const watch = client.watchFleet();
   let first = true;
   watch.on('update', (update) => {
-    for (const [hostname, change] of update) show({ hostname, ...change }, first);
+    for (const [hostname, { vm, before }] of update) {
+      if (vm !== before) show({ hostname, vm, before }, first);
+    }
     first = false;
   });
   return watch;
@@ -115,28 +119,6 @@ function watchVm(client: Client, hostname: string, show: Show): VmWatch {
 function tellConnection(state: ConnectionState): void {
   const text = connectionText(state);
   if (text !== undefined) process.stderr.write(`${text}\n`);
-}
-
-function connectionText(state: ConnectionState): string | undefined {
-  switch (state.phase) {
-    case 'connecting':
-      return undefined;
-    case 'live':
-      return 'live';
-    case 'gap':
-      return 'gap: the gateway cannot hear its database; this is what was last known';
-    case 'reconnecting': {
-      const seconds = Math.ceil((state.nextTryMs - Date.now()) / 1000);
-      return `reconnecting in ${seconds} s: ${state.reason}`;
-    }
-    case 'closed':
-      return state.refused ? `refused: ${state.reason}` : undefined;
-  }
-}
-
-/** A JSON column may hold line breaks; outside strings, the only place where JSON allows them, they mean nothing. */
-function onOneLine(json: string): string {
-  return json.replace(/[\r\n]+/g, ' ');
 }
 
 /** stdout, until somebody has had enough: the one who interrupts, or the program that reads. */

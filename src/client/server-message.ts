@@ -19,10 +19,11 @@ const CHECKS: Readonly<Record<ServerMessage['type'], Check>> = {
   assignment: ({ vm }) => isVm(vm),
   status: ({ vm }) => isVm(vm),
   absent: ({ hostname }) => typeof hostname === 'string',
-  snapshot: ({ vms, more, cursor }) =>
-    Array.isArray(vms) && vms.every(isVm) && (more === true || typeof cursor === 'string'),
-  changes: ({ changes, cursor }) =>
-    Array.isArray(changes) && changes.every(isChange) && typeof cursor === 'string',
+  snapshot: ({ vms, presence, more, cursor }) =>
+    isListOf(vms, isVm) &&
+    isListOf(presence, isPresence) &&
+    (more === true || typeof cursor === 'string'),
+  changes: ({ changes, cursor }) => isListOf(changes, isChange) && typeof cursor === 'string',
   feed: ({ live }) => typeof live === 'boolean',
   error: ({ code, message }) => typeof code === 'string' && typeof message === 'string',
   pong: () => true,
@@ -49,6 +50,10 @@ function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
 }
 
+function isListOf(value: unknown, isItem: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isItem);
+}
+
 function isInterval(value: unknown): boolean {
   return typeof value === 'number' && value > 0 && value <= MAX_DELAY_MS;
 }
@@ -57,9 +62,15 @@ function isVm(value: unknown): boolean {
   return isFields(value) && typeof value.hostname === 'string' && typeof value.status === 'string';
 }
 
+/** Of presence only what it is known by. */
+function isPresence(value: unknown): boolean {
+  return isFields(value) && typeof value.hostname === 'string' && typeof value.online === 'boolean';
+}
+
 /** A change of a kind nobody knows is passed over like a message of a type nobody knows. */
 function isChange(value: unknown): boolean {
   if (!isFields(value)) return false;
   if (value.op === 'upsert') return isVm(value.vm);
+  if (value.op === 'presence') return isPresence(value);
   return value.op === 'delete' ? typeof value.hostname === 'string' : typeof value.op === 'string';
 }

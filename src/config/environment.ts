@@ -5,6 +5,7 @@ import { Value } from 'typebox/value';
 import { isHost, parseTrustProxy } from './address.js';
 import { parseColumns } from './columns.js';
 import { shown } from './config-error.js';
+import { parseGrace } from './grace.js';
 import { parseOrigins } from './origins.js';
 import { EXPECTED_PUBLIC_KEY, isPem, parsePublicKey } from './public-key.js';
 
@@ -229,6 +230,16 @@ export const Environment = Type.Object({
       'The process is gone at most 5 seconds later.',
     expected: 'an integer from 0 to 3600',
   }),
+  OFFLINE_GRACE: Type.Refine(
+    Type.String({
+      default: '',
+      description:
+        'Seconds (or 120s, 2m, 1h) that the agent of a VM in use may stay away, once it was seen there; then the VM ' +
+        'is set failed. Without it, for ever.',
+      expected: 'seconds, or a number with s, m or h, from 10 seconds to 7 days',
+    }),
+    (text) => text === '' || parseGrace(text) !== undefined,
+  ),
   LOG_LEVEL: oneOf(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     'info',

@@ -51,8 +51,14 @@ export async function reportStatus(
   return allowed ? 'done' : 'not-failed';
 }
 
+/** How an acknowledgement was taken. */
+export interface Acknowledged {
+  /** From the making of the assignment; undefined when it was acknowledged before, or its making is not known. */
+  readonly tookSeconds: number | undefined;
+}
+
 /**
- * Records that the agent has got its assignment; false when it is not, or no longer, its own. To repeat changes
+ * Records that the agent has got its assignment; undefined when it is not, or no longer, its own. To repeat changes
  * nothing.
  */
 export async function acknowledge(
@@ -60,18 +66,22 @@ export async function acknowledge(
   actor: Actor,
   hostname: string,
   assignmentId: string,
-): Promise<boolean> {
+): Promise<Acknowledged | undefined> {
   const { rows } = await change(pool, actor, (client) =>
-    client.query(
+    client.query<{ took: number | null }>(
       `WITH current AS (
        SELECT assignment_id, hostname FROM public.vms WHERE hostname = $1 AND assignment_id = $2
      ), recorded AS (
-       INSERT INTO public.vm_deliveries (assignment_id, hostname)
-       SELECT assignment_id, hostname FROM current ON CONFLICT DO NOTHING
+       INSERT INTO public.vm_deliveries AS d (assignment_id, hostname, acknowledged_at)
+       SELECT assignment_id, hostname, statement_timestamp() FROM current
+       ON CONFLICT (assignment_id) DO UPDATE SET acknowledged_at = excluded.acknowledged_at
+       WHERE d.acknowledged_at IS NULL
+       RETURNING extract(epoch FROM acknowledged_at - made_at)::float8 AS took
      )
-     SELECT FROM current`,
+     SELECT (SELECT took FROM recorded) AS took FROM current`,
       [hostname, assignmentId],
     ),
   );
-  return rows.length > 0;
+  const [row] = rows;
+  return row && { tookSeconds: row.took ?? undefined };
 }

@@ -64,17 +64,20 @@ export interface Registered {
 
 /** Makes the VM known, available; one that is known stays as it is. */
 export function registerVm(pool: pg.Pool, actor: Actor, hostname: string): Promise<Registered> {
-  return inTransaction(pool, actor, async (client) => {
-    const insert = `INSERT INTO public.vms (hostname, status) VALUES ($1, 'available')
-      ON CONFLICT (hostname) DO NOTHING RETURNING ${FOUND}`;
-    // Another may make the row after it was looked for, and remove it before it is looked for again.
-    for (;;) {
-      const held = await hold(client, hostname);
-      if (held !== undefined) return { isNew: false, vm: found(held) };
-      const { rows } = await client.query<FoundRow>(insert, [hostname]);
-      if (rows[0] !== undefined) return { isNew: true, vm: found(rows[0]) };
-    }
-  });
+  return inTransaction(pool, actor, (client) => makeKnown(client, hostname));
+}
+
+/** The same as a part of a larger change. */
+export async function makeKnown(client: pg.ClientBase, hostname: string): Promise<Registered> {
+  const insert = `INSERT INTO public.vms (hostname, status) VALUES ($1, 'available')
+    ON CONFLICT (hostname) DO NOTHING RETURNING ${FOUND}`;
+  // Another may make the row after it was looked for, and remove it before it is looked for again.
+  for (;;) {
+    const held = await hold(client, hostname);
+    if (held !== undefined) return { isNew: false, vm: found(held) };
+    const { rows } = await client.query<FoundRow>(insert, [hostname]);
+    if (rows[0] !== undefined) return { isNew: true, vm: found(rows[0]) };
+  }
 }
 
 /** Removes the row; says whether there was one. */

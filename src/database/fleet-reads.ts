@@ -1,6 +1,7 @@
 // What the feed asks of the database: rows, the cheap check, and the sending of a heartbeat.
 
 import type pg from 'pg';
+import { queryPatiently, type Patience } from './patient-query.js';
 
 /** Rows to read: all of them, or those of these hostnames. */
 type Request =
@@ -18,21 +19,33 @@ interface ReadRow {
  * or below it. A sequence's value is outside of transactions, so the order is what counts (PostgreSQL, "Sequence
  * Manipulation Functions").
  */
-export async function readRows(pool: pg.Pool, request: Request) {
+export async function readRows(pool: pg.Pool, request: Request, patience: Patience = {}) {
   const hostnames = request.kind === 'all' ? null : request.hostnames;
-  const read = await pool.query<ReadRow>('SELECT * FROM public.read_vms($1)', [hostnames]);
+  const read = await queryPatiently<ReadRow>(
+    pool,
+    'SELECT * FROM public.read_vms($1)',
+    [hostnames],
+    patience,
+  );
   const sequence = await pool.query<{ last_value: string }>(
     'SELECT last_value FROM public.vms_version_seq',
   );
   return {
-    rows: read.rows.map(({ hostname, version, status, row_text }) => ({
+    rows: read.map(({ hostname, version, status, row_text }) => ({
       hostname,
       version: Number(version),
       status,
+      assignmentId: assignmentIdOf(row_text),
       row: row_text,
     })),
     sequence: Number(sequence.rows[0]?.last_value ?? 0),
   };
+}
+
+/** Not asked of PostgreSQL: its `->>` fails on a row that has `\u0000` in any column of JSON, and the read with it. */
+function assignmentIdOf(rowText: string): string | null {
+  const { assignment_id: id } = JSON.parse(rowText) as { assignment_id?: unknown };
+  return typeof id === 'string' ? id : null;
 }
 
 interface CheckRow {

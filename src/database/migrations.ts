@@ -1,6 +1,7 @@
 // Brings the schema of a database to what this program needs, or says why it cannot be used. What
 // has been applied stands in the table lablink_migrations, and is never applied again.
 
+import { Socket } from 'node:net';
 import pg from 'pg';
 import { applyNext, type LockPatience } from './migrations/apply.js';
 import { asSchemaError } from './migrations/failure.js';
@@ -86,16 +87,25 @@ const older = (pending: readonly string[]) =>
     `the database lacks ${pending.join(', ')}; run "lablink-gateway db migrate" with a role that may change the schema`,
   );
 
-/** Runs `work` on a connection of its own. Its deadlines are those of the locks, no others. */
+/** Deadlines of the client's own: a server that is stopped or unreachable answers nothing. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const QUERY_TIMEOUT_MS = 15_000;
+/** How long a goodbye may take before the socket is destroyed. */
+const END_TIMEOUT_MS = 1_000;
+
+/** Runs `work` on a connection of its own. A migration's SQL has a longer deadline than other queries. */
 async function withClient<T>(
   connection: pg.ClientConfig,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
+  const socket = new Socket();
   const client = new pg.Client({
     ...connection,
     application_name: 'lablink-gateway migrate',
+    stream: () => socket,
     statement_timeout: false,
-    query_timeout: 0,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
   });
   // The query under way fails too when the connection breaks; without a listener the process would end.
   client.on('error', () => undefined);
@@ -105,6 +115,13 @@ async function withClient<T>(
   } catch (error) {
     throw asSchemaError(error);
   } finally {
-    await client.end();
+    await end(client, socket);
   }
+}
+
+/** Says goodbye, and does not wait for the answer of a server that may be gone. */
+async function end(client: pg.Client, socket: Socket): Promise<void> {
+  const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);
+  await client.end();
+  clearTimeout(timer);
 }

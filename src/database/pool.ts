@@ -16,6 +16,8 @@ export interface QueryPool {
    * and fail one query after the other, each by its deadline; or to a server that the address has left.
    */
   readonly discardIdle: () => void;
+  /** Gives up all of them, and fails the queries under way: whoever waits for an answer waits for one that died. */
+  readonly discardAll: () => void;
   /** Ends every connection: in order where the server answers, soon by force where it does not. */
   readonly end: () => Promise<void>;
 }
@@ -49,6 +51,7 @@ export function createPool(
   return {
     pool,
     discardIdle: () => discardIdle(pool, onIdleError),
+    discardAll: () => destroy(sockets),
     end: () => endPool(pool, sockets),
   };
 }
@@ -67,10 +70,12 @@ function track(sockets: Set<Socket>): Socket {
   return socket;
 }
 
+function destroy(sockets: ReadonlySet<Socket>): void {
+  for (const socket of sockets) socket.destroy();
+}
+
 async function endPool(pool: pg.Pool, sockets: ReadonlySet<Socket>): Promise<void> {
-  const timer = setTimeout(() => {
-    for (const socket of sockets) socket.destroy();
-  }, END_TIMEOUT_MS);
+  const timer = setTimeout(() => destroy(sockets), END_TIMEOUT_MS);
   await pool.end();
   // The pool does not wait for the goodbyes of its last connections.
   const closed = [...sockets].map((socket) => new Promise((done) => socket.once('close', done)));

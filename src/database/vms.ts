@@ -49,10 +49,15 @@ export interface VmQuery {
 }
 
 export interface VmPage {
-  /** Each row's JSON text. */
-  readonly rows: readonly string[];
+  readonly rows: readonly ListedVm[];
   /** To continue after; undefined at the end. */
   readonly next: Position | undefined;
+}
+
+export interface ListedVm {
+  readonly hostname: string;
+  /** JSON text. */
+  readonly row: string;
 }
 
 /**
@@ -67,15 +72,14 @@ export async function listVms(pool: pg.Pool, query: VmQuery): Promise<VmPage> {
   const rows = await read<ListedRow>(pool, listSql(sort), values);
   const last = rows.length > limit ? rows[limit - 1] : undefined;
   return {
-    rows: rows.slice(0, limit).map(({ row }) => row),
+    rows: rows.slice(0, limit),
     next: last && { id: last.id, time: last.time ?? undefined },
   };
 }
 
-interface ListedRow {
+interface ListedRow extends ListedVm {
   readonly id: number;
   readonly time: string | null;
-  readonly row: string;
 }
 
 /** to_json writes a time as ISO 8601, whatever the session's DateStyle. */
@@ -85,7 +89,7 @@ function listSql(sort: Sort): string {
   const beyond = time === undefined ? 'id > $4' : `(${time}, id) ${above} ($5::timestamp, $4::int)`;
   const order = time === undefined ? 'id' : `${time} ${direction}, id ${direction}`;
   return `
-    SELECT id, ${time === undefined ? 'NULL' : `to_json(${time}) #>> '{}'`} AS time, public.vm_text(vms) AS row
+    SELECT id, ${time === undefined ? 'NULL' : `to_json(${time}) #>> '{}'`} AS time, hostname, public.vm_text(vms) AS row
     FROM public.vms
     WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR email = $2)
       AND ($4::int IS NULL OR ${beyond})

@@ -4,7 +4,9 @@
 import {
   NOTICES_CHANNEL,
   parseNotice,
+  parsePresence,
   parseRow,
+  PRESENCE_CHANNEL,
   ROWS_CHANNEL,
   type Parsed,
   type RejectReason,
@@ -21,6 +23,8 @@ export interface IntakeEvents {
   readonly rejected: (channel: string, reason: RejectReason, length: number) => void;
   /** Something must be read. */
   readonly doubtful: () => void;
+  /** The presence of these hostnames must be read. */
+  readonly presence: (hostnames: readonly string[]) => void;
   readonly heartbeat: (payload: string) => void;
   /** What should never happen; the fleet may have missed something. */
   readonly bug: (error: unknown) => void;
@@ -46,6 +50,8 @@ function take(truth: Truth, events: IntakeEvents, channel: string, payload: stri
       return judge(truth, events, channel, payload, parseRow(payload));
     case NOTICES_CHANNEL:
       return judge(truth, events, channel, payload, parseNotice(payload));
+    case PRESENCE_CHANNEL:
+      return takePresence(events, payload);
     default:
       events.heartbeat(payload);
       return 'heartbeat';
@@ -69,4 +75,14 @@ function judge(
   else if (parsed.hostname !== undefined) truth.doubt(parsed.hostname);
   events.doubtful();
   return parsed.kind === 'rejected' ? 'rejected' : 'notice';
+}
+
+function takePresence(events: IntakeEvents, payload: string): Outcome {
+  const parsed = parsePresence(payload);
+  if (typeof parsed === 'string') {
+    events.rejected(PRESENCE_CHANNEL, parsed, payload.length);
+    return 'rejected';
+  }
+  events.presence(parsed);
+  return 'notice';
 }

@@ -1,4 +1,4 @@
-// From a notification's raw payload to news of a row, a row to read, or a reason to reject it. Pure, and never
+// From a notification's raw payload to news of a row, what to read, or a reason to reject it. Pure, and never
 // throws: anyone who may connect to the database may send anything.
 
 import type { Row } from '../fleet/entry.js';
@@ -7,6 +7,8 @@ import type { Row } from '../fleet/entry.js';
 export const ROWS_CHANNEL = 'vm_updates';
 /** The channel that carries what a row cannot say. */
 export const NOTICES_CHANNEL = 'vm_changes';
+/** The channel on which gateways tell each other whose agents came, went, or reported something. */
+export const PRESENCE_CHANNEL = 'vm_presence';
 
 /** Why a payload was rejected. Stable: a label of a metric. */
 export type RejectReason =
@@ -36,11 +38,12 @@ const rejected = (reason: RejectReason, hostname?: string): Parsed => ({
 export function parseRow(payload: string): Parsed {
   const value = parseObject(payload);
   if (typeof value === 'string') return rejected(value);
-  const { hostname, version, status } = value;
+  const { hostname, version, status, assignment_id } = value;
   if (!isHostname(hostname)) return rejected('no_hostname');
   if (!isVersion(version)) return rejected('bad_version', hostname);
   if (typeof status !== 'string') return rejected('bad_status', hostname);
-  return { kind: 'row', row: { hostname, version, status, row: payload } };
+  const assignmentId = typeof assignment_id === 'string' ? assignment_id : null;
+  return { kind: 'row', row: { hostname, version, status, assignmentId, row: payload } };
 }
 
 /** A payload of `vm_changes`: `{"op":"read","hostname"}` or `{"op":"read"}`. */
@@ -51,6 +54,14 @@ export function parseNotice(payload: string): Parsed {
   if (op !== 'read') return rejected('unknown_op', isHostname(hostname) ? hostname : undefined);
   if (hostname === undefined) return { kind: 'read-all' };
   return isHostname(hostname) ? { kind: 'read', hostname } : rejected('no_hostname');
+}
+
+/** A payload of `vm_presence`: `{"hostnames":[…]}`, those whose presence is to be read. */
+export function parsePresence(payload: string): readonly string[] | RejectReason {
+  const value = parseObject(payload);
+  if (typeof value === 'string') return value;
+  const { hostnames } = value;
+  return Array.isArray(hostnames) && hostnames.every(isHostname) ? hostnames : 'no_hostname';
 }
 
 function parseObject(payload: string): Record<string, unknown> | RejectReason {

@@ -15,7 +15,8 @@ export interface TableCheck extends Fingerprint {
 
 /** What the feed asks of the database; both run through the pool and have deadlines of their own. */
 export interface FeedDatabase {
-  readonly read: (request: ReadRequest) => Promise<ReadResult>;
+  /** @param signal aborted when nobody wants the result any more: one that goes on would keep a connection. */
+  readonly read: (request: ReadRequest, signal: AbortSignal) => Promise<ReadResult>;
   readonly check: () => Promise<TableCheck>;
 }
 
@@ -45,6 +46,7 @@ const RETRY_MS = 250;
 export class Resync {
   /** Goes up with every gap: what was begun before it is abandoned. */
   #generation = 0;
+  #gap = new AbortController();
   #listening = false;
   #proven = false;
   /** Everything was read since the last gap, and once more what was heard of meanwhile. */
@@ -130,6 +132,8 @@ export class Resync {
 
   #enterGap(): void {
     this.#generation++;
+    this.#gap.abort();
+    this.#gap = new AbortController();
     this.#proven = false;
     this.#caughtUp = false;
     this.#reading = false;
@@ -174,17 +178,19 @@ export class Resync {
   /** False when the read failed. What was read is nobody's when a gap has begun meanwhile. */
   async #tryRead(request: ReadRequest, generation: number): Promise<boolean> {
     this.events.reading(request, request.kind === 'all' ? this.#fullReadReason : 'doubtful');
+    const { signal } = this.#gap;
     try {
       // Before the rows: a change of the triggers that comes later may have hidden one of a row.
       const triggers = request.kind === 'all' ? (await this.database.check()).triggers : undefined;
-      const result = await this.database.read(request);
+      const result = await this.database.read(request, signal);
       if (generation !== this.#generation) return true;
       this.truth.finishRead(result);
       if (triggers !== undefined) this.#finishFullRead(triggers);
       return true;
     } catch (error) {
+      if (generation !== this.#generation) return false;
       this.events.failed(error);
-      if (generation === this.#generation) this.truth.abandonRead();
+      this.truth.abandonRead();
       return false;
     }
   }

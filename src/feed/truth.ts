@@ -6,7 +6,7 @@
 // back (a restored backup, a failover). So only *higher* is believed from news; everything else is read.
 
 import type { Fleet } from '../fleet/fleet.js';
-import type { Entry, Row } from '../fleet/entry.js';
+import type { Row, RowEntry } from '../fleet/entry.js';
 
 /** What became of a piece of news. A label of a metric. */
 export type Verdict = 'applied' | 'repeat' | 'doubtful';
@@ -39,7 +39,7 @@ export class Truth {
   /** @param publish told of every entry the fleet takes, in order, at once. */
   constructor(
     readonly fleet: Fleet,
-    private readonly publish: (entry: Entry) => void,
+    private readonly publish: (entry: RowEntry) => void,
   ) {}
 
   /** How many rows wait to be read; the whole table counts as its size. */
@@ -145,7 +145,7 @@ export class Truth {
   }
 
   /** Rule 3: the marker carries the highest version that could exist. What nobody knew leaves none. */
-  #settleAbsent(held: Entry | undefined, sequence: number): void {
+  #settleAbsent(held: RowEntry | undefined, sequence: number): void {
     if (held === undefined) return;
     const version = Math.max(sequence, held.version);
     if (held.kind === 'deleted') this.fleet.raiseDeletion(held, version);

@@ -1,9 +1,18 @@
-// The in-memory copy of the table, which is a compacted log at once: each hostname's latest entry stands at
-// the offset where it last changed, in offset order. So a snapshot, a resume and a slow reader are the same
-// walk forward, at a cost of what changed. Pure: no I/O, no timers.
+// The in-memory copy of the table and of the agents' presence, which is a compacted log at once: the latest entry of
+// each hostname's row, and of its agent's presence, stands at the offset where it last changed, in offset order. So a
+// snapshot, a resume and a slow reader are the same walk forward, at a cost of what changed. Pure: no I/O, no timers.
 
 import type { Cursor } from './cursor.js';
-import type { Deletion, Entry, Row, VmEntry } from './entry.js';
+import {
+  isMarker,
+  type Deletion,
+  type Entry,
+  type Presence,
+  type PresenceEntry,
+  type Row,
+  type RowEntry,
+  type VmEntry,
+} from './entry.js';
 
 /** The table in three numbers, to compare with the database's. */
 export interface Fingerprint {
@@ -17,16 +26,20 @@ export interface Fingerprint {
 const MIN_STALE_TO_COMPACT = 1_000;
 
 export class Fleet {
-  readonly #latest = new Map<string, Entry>();
+  readonly #latest = new Map<string, RowEntry>();
+  readonly #presence = new Map<string, PresenceEntry>();
   /** In offset order, stale entries among them. */
   #log: Entry[] = [];
   #head = 0;
   #deletions = 0;
+  /** Deletions, and presence of which nothing is known any more. */
+  #markers = 0;
   #droppedUpTo = 0;
 
   /**
    * @param epoch names this copy in cursors: the process's own.
-   * @param maxDeletions how many markers to keep: a bound on memory, and how far back a reader may resume.
+   * @param maxDeletions how many markers to keep, deletions and others: a bound on memory, and how far back a reader
+   * may resume.
    */
   constructor(
     readonly epoch: string,
@@ -43,7 +56,7 @@ export class Fleet {
     return this.#latest.size - this.#deletions;
   }
 
-  get(hostname: string): Entry | undefined {
+  get(hostname: string): RowEntry | undefined {
     return this.#latest.get(hostname);
   }
 
@@ -57,27 +70,51 @@ export class Fleet {
     for (const { hostname } of this.vms()) yield hostname;
   }
 
+  /** The presence of this hostname's agent; a marker where nothing is known any more. */
+  presenceOf(hostname: string): PresenceEntry | undefined {
+    return this.#presence.get(hostname);
+  }
+
+  /** All presence that is known. */
+  *presence(): Generator<PresenceEntry> {
+    for (const entry of this.#presence.values()) if (!isMarker(entry)) yield entry;
+  }
+
   /** Takes the row as its hostname's latest state. */
-  upsert({ hostname, version, status, row }: Row): VmEntry {
+  upsert({ hostname, version, status, assignmentId, row }: Row): VmEntry {
     const offset = this.#head + 1;
     const entry: VmEntry = {
       kind: 'vm',
       hostname,
       version,
       status,
+      assignmentId,
       row,
       offset,
       dashboardRow: undefined,
     };
-    this.#append(entry);
+    this.#appendRow(entry);
     return entry;
   }
 
   /** Takes it that the hostname has no row, and that news up to `version` may be older than that. */
   delete(hostname: string, version: number): Deletion {
     const entry: Deletion = { kind: 'deleted', hostname, version, offset: this.#head + 1 };
-    this.#append(entry);
+    this.#appendRow(entry);
     return entry;
+  }
+
+  /** Takes this as what is known of the hostname's agent. */
+  setPresence({ hostname, online, presence }: Presence): PresenceEntry {
+    const offset = this.#head + 1;
+    return this.#appendPresence({ kind: 'presence', hostname, online, presence, offset });
+  }
+
+  /** Takes it that nothing is known of the hostname's agent any more. */
+  forgetPresence(hostname: string): PresenceEntry {
+    const offset = this.#head + 1;
+    const gone = { presence: undefined, online: false };
+    return this.#appendPresence({ kind: 'presence', hostname, ...gone, offset });
   }
 
   /** Raises a marker's version: the hostname was found missing again, later. Nothing changed for readers. */
@@ -104,15 +141,19 @@ export class Fleet {
 
   /** Drops the oldest markers beyond `maxDeletions`. Not while the table is being read: see the rules of truth. */
   dropOldDeletions(): void {
-    let excess = this.#deletions - this.maxDeletions;
+    let excess = this.#markers - this.maxDeletions;
     // A quarter of slack, so that the pass over the log is paid once for many deletions.
     if (excess <= this.maxDeletions / 4) return;
     for (const entry of this.#log) {
       if (excess === 0) break;
-      if (entry.kind !== 'deleted' || !this.#isLatest(entry)) continue;
-      this.#latest.delete(entry.hostname);
+      if (!isMarker(entry) || !this.#isLatest(entry)) continue;
+      if (entry.kind === 'presence') this.#presence.delete(entry.hostname);
+      else {
+        this.#latest.delete(entry.hostname);
+        this.#deletions--;
+      }
       this.#droppedUpTo = entry.offset;
-      this.#deletions--;
+      this.#markers--;
       excess--;
     }
     this.#compact();
@@ -129,19 +170,34 @@ export class Fleet {
     return { count: this.size, maxVersion, sumOfVersions };
   }
 
-  #append(entry: Entry): void {
+  #appendRow(entry: RowEntry): void {
     const before = this.#latest.get(entry.hostname);
     if (before?.kind === 'deleted') this.#deletions--;
     if (entry.kind === 'deleted') this.#deletions++;
     this.#latest.set(entry.hostname, entry);
+    this.#append(entry, before);
+  }
+
+  #appendPresence(entry: PresenceEntry): PresenceEntry {
+    const before = this.#presence.get(entry.hostname);
+    this.#presence.set(entry.hostname, entry);
+    this.#append(entry, before);
+    return entry;
+  }
+
+  #append(entry: Entry, before: Entry | undefined): void {
+    if (before !== undefined && isMarker(before)) this.#markers--;
+    if (isMarker(entry)) this.#markers++;
     this.#log.push(entry);
     this.#head = entry.offset;
-    const stale = this.#log.length - this.#latest.size;
-    if (stale > MIN_STALE_TO_COMPACT && stale > this.#latest.size) this.#compact();
+    const latest = this.#latest.size + this.#presence.size;
+    const stale = this.#log.length - latest;
+    if (stale > MIN_STALE_TO_COMPACT && stale > latest) this.#compact();
   }
 
   #isLatest(entry: Entry): boolean {
-    return this.#latest.get(entry.hostname) === entry;
+    const latest = entry.kind === 'presence' ? this.#presence : this.#latest;
+    return latest.get(entry.hostname) === entry;
   }
 
   #compact(): void {

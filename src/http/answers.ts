@@ -16,6 +16,7 @@ export function sendVm(reply: FastifyReply, { version, row }: FoundVm): FastifyR
 /**
  * A page, and where there is a next one its URL in `Link` (RFC 8288).
  * @param items each JSON
+ * @param beside more members of the body, as JSON: `"name":value,`
  */
 export function sendPage(
   request: FastifyRequest,
@@ -23,9 +24,13 @@ export function sendPage(
   name: string,
   items: readonly string[],
   next: string | undefined,
+  beside = '',
 ): FastifyReply {
   if (next !== undefined) reply.header('Link', `<${withAfter(request.url, next)}>; rel="next"`);
-  return sendJson(reply, `{"${name}":[${items.join(',')}],"next":${JSON.stringify(next ?? null)}}`);
+  return sendJson(
+    reply,
+    `{"${name}":[${items.join(',')}],${beside}"next":${JSON.stringify(next ?? null)}}`,
+  );
 }
 
 /** The same URL with this `after`. Its path stays as it came, but for what would end the link's `<…>`. */

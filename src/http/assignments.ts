@@ -6,7 +6,7 @@ import { actorOf, type Allow } from './access.js';
 import { sendVm } from './answers.js';
 import { BODY_PROBLEMS, problems } from './problem-answers.js';
 import { sendProblem } from './problem.js';
-import { AssignmentBody, AssignmentParams, VmAnswer } from './schemas.js';
+import { AssignedAnswer, AssignmentBody, AssignmentParams, VmAnswer } from './schemas.js';
 import type { HttpServer } from './server.js';
 
 const PATH = '/v1/assignments';
@@ -15,12 +15,14 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, allow: Al
   server.post(PATH, {
     schema: {
       operationId: 'assign',
-      summary: 'Give a person the VM that has been available for longest, or the one she has',
+      summary: 'Give a person a VM that is available, or the one she has',
+      description:
+        'Of the VMs whose agents are online the one that has been available for longest; where there is none, of all.',
       tags: ['assignments'],
       body: AssignmentBody,
       response: {
-        200: { ...VmAnswer, description: 'The VM that the person has.' },
-        201: { ...VmAnswer, description: 'A VM that was free.' },
+        200: { ...AssignedAnswer, description: 'The VM that the person has.' },
+        201: { ...AssignedAnswer, description: 'A VM that was free.' },
         ...problems('no_vm_available', ...BODY_PROBLEMS),
       },
     },
@@ -32,6 +34,7 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, allow: Al
         const detail = 'No VM is available.';
         return sendProblem(reply, 'no_vm_available', detail, { counts: assigned.counts });
       }
+      reply.header('Agent-Online', String(assigned.online));
       return sendVm(reply.code(assigned.outcome === 'assigned' ? 201 : 200), assigned.vm);
     },
   });

@@ -37,7 +37,7 @@ export function registerBrowserHeaders(
     origin: [...allowedOrigins],
     methods: ['GET', 'PUT', 'PATCH', 'POST', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'If-Match'],
-    exposedHeaders: ['ETag', 'Link', 'Retry-After', 'WWW-Authenticate'],
+    exposedHeaders: ['Agent-Online', 'ETag', 'Link', 'Retry-After', 'WWW-Authenticate'],
     maxAge: PREFLIGHT_MAX_AGE_S,
     // The strict answer to an OPTIONS that is no preflight is plain text, and no problem.
     strictPreflight: false,

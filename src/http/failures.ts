@@ -3,6 +3,7 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDatabaseAway } from '../database/away.js';
+import { isQueueFull } from '../database/notification-queue.js';
 import { sendProblem, type ProblemCode } from './problem.js';
 
 /** What Fastify, its plugins and Node refuse by themselves, by status. */
@@ -30,6 +31,9 @@ export function answerError(
   } else if (isDatabaseAway(error)) {
     request.log.warn({ err: error }, 'the database did not answer');
     sendProblem(reply, 'database_unavailable', 'The database does not answer; try again.');
+  } else if (isQueueFull(error)) {
+    request.log.error({ err: error }, 'the queue of notifications is full');
+    sendProblem(reply, 'database_busy', 'The database can announce no change now; try again.');
   } else if (DATABASE_BUSY.test(error.code)) {
     request.log.warn({ err: error }, 'the database was busy');
     sendProblem(reply, 'database_busy', 'Others hold what was asked for; try again.');

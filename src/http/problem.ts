@@ -43,7 +43,11 @@ export const PROBLEMS = {
   not_allowed: { status: 403, when: 'The role of the token may not do this here.' },
   not_found: { status: 404, when: 'There is nothing at this URL.' },
   vm_not_found: { status: 404, when: 'There is no VM of this hostname.' },
-  assignment_not_found: { status: 404, when: 'This assignment is not, or no longer, current.' },
+  assignment_not_found: {
+    status: 404,
+    when: 'This assignment is not, or no longer, current; to report its end: never was the agent’s.',
+  },
+  not_enrolled: { status: 404, when: 'This hostname has not enrolled.' },
   method_not_allowed: { status: 405, when: 'The URL knows other methods: see `Allow`.' },
   request_timeout: { status: 408, when: 'The request did not arrive in time.' },
   no_vm_available: {
@@ -59,6 +63,11 @@ export const PROBLEMS = {
     status: 409,
     when: 'A VM that is not in use has no person or command to change.',
   },
+  already_enrolled: {
+    status: 409,
+    when: 'This hostname has enrolled, with another `nonce` or none; an admin may allow it again.',
+  },
+  agent_online: { status: 409, when: 'An agent of this hostname is online, and has not enrolled.' },
   wrong_count: {
     status: 409,
     when: 'There are not as many VMs as `confirm` says; `count` has how many.',
@@ -88,6 +97,7 @@ export const PROBLEMS = {
   },
   headers_too_large: { status: 431, when: 'The headers take more than 16 KiB.' },
   internal_error: { status: 500, when: 'A defect of the gateway; its log says more.' },
+  cannot_sign: { status: 501, when: 'This gateway signs no tokens: `JWT_SECRET` is not set.' },
   too_many_sockets: {
     status: 503,
     when: 'There is no room for another socket or wait.',

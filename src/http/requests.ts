@@ -20,7 +20,20 @@ const REFUSALS: Readonly<Record<ReportOutcome, Refusal | undefined>> = {
   'no-vm': { code: 'not_allowed', message: 'there is no VM of this hostname' },
 };
 
-export function createRequests(pool: pg.Pool, verify: Verifier, log: Logger): Requests {
+/** What agents report, for those who are to know it. */
+export interface AgentReports {
+  /** What is known of this hostname's agent has changed in the database. */
+  readonly reported: (hostname: string) => void;
+  /** An assignment was acknowledged for the first time, so long after it was made. */
+  readonly acknowledged: (tookSeconds: number) => void;
+}
+
+export function createRequests(
+  pool: pg.Pool,
+  verify: Verifier,
+  reports: AgentReports,
+  log: Logger,
+): Requests {
   const attempt = async (
     session: string,
     work: () => Promise<Refusal | undefined>,
@@ -35,11 +48,15 @@ export function createRequests(pool: pg.Pool, verify: Verifier, log: Logger): Re
   return {
     verify,
     acknowledge: (agent, assignmentId, session) =>
-      attempt(session, async () =>
-        (await acknowledge(pool, actorOf(agent, session), agent.sub, assignmentId))
-          ? undefined
-          : STALE,
-      ),
+      attempt(session, async () => {
+        const actor = actorOf(agent, session);
+        const acknowledged = await acknowledge(pool, actor, agent.sub, assignmentId);
+        if (acknowledged === undefined) return STALE;
+        const { tookSeconds } = acknowledged;
+        if (tookSeconds !== undefined) reports.acknowledged(tookSeconds);
+        reports.reported(agent.sub);
+        return undefined;
+      }),
     reportStatus: (agent, { status, assignment_id }, session) =>
       attempt(session, async () => {
         const report = { hostname: agent.sub, status, assignmentId: assignment_id };

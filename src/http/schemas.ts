@@ -4,6 +4,7 @@ import { Type, type TSchema } from 'typebox';
 import { SORTS } from '../database/vms.js';
 import { STATUSES } from '../database/judgement.js';
 import { AssignmentId } from '../protocol/messages.js';
+import { Delivery, Outcome, Presence } from '../protocol/presence.js';
 import { DashboardVm, Vm } from '../protocol/row.js';
 
 /** A text that PostgreSQL can hold: no NUL, no half of a character; its length counted as PostgreSQL does. */
@@ -130,6 +131,27 @@ export const AssignmentBody = Type.Object(
   },
 );
 
+export const EnrolmentBody = Type.Object(
+  {
+    hostname: text(255, {
+      description: 'Of the VM; its agent will be called so.',
+      examples: ['vm-1'],
+    }),
+    nonce: Type.Optional(
+      Type.String({
+        pattern: '^[\\x21-\\x7e]{22,128}$',
+        description:
+          'Chosen at random, kept by the VM, told to nobody else: with it, and with nothing else, the hostname may ask again.',
+        examples: ['pSx7Vd1tTj2nCz8dQ0uY5w'],
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    examples: [{ hostname: 'vm-1', nonce: 'pSx7Vd1tTj2nCz8dQ0uY5w' }],
+  },
+);
+
 export const EventsQuery = Type.Object(
   {
     limit: Limit,
@@ -179,16 +201,81 @@ const Next = Type.Union([Type.String(), Type.Null()], {
   description: 'For `after` of the next page, which `Link` names too; null at the end.',
 });
 
+const exampleDelivery = {
+  assignment_id: exampleVm.assignment_id,
+  made_at: '2026-03-02T09:30:00.123456Z',
+  pushed_at: '2026-03-02T09:30:00.125000Z',
+  acked_at: '2026-03-02T09:30:00.131000Z',
+  ended_at: '2026-03-02T09:30:04.500000Z',
+  outcome: 'succeeded',
+  exit_code: 0,
+};
+
+const examplePresence = {
+  hostname: exampleVm.hostname,
+  online: true,
+  since: '2026-03-02T09:00:07.250000Z',
+  duplicate: false,
+  acked_assignment_id: exampleVm.assignment_id,
+  delivery: exampleDelivery,
+};
+
 export const VmPageAnswer = Type.Object(
-  { vms: Type.Array(VmAnswer), next: Next },
+  { vms: Type.Array(VmAnswer), presence: Type.Array(Presence), next: Next },
   {
-    description: 'A page of rows.',
-    examples: [{ vms: [exampleVm], next: '1' }],
+    description: 'A page of rows, and what is known of the agents of their hostnames.',
+    examples: [{ vms: [exampleVm], presence: [examplePresence], next: '1' }],
     headers: { Link },
   },
 );
 
+/** What an assignment is answered with. */
+const AgentOnline = header('`true` or `false`: whether the agent of the VM is online.', 'true');
+export const AssignedAnswer = {
+  ...VmAnswer,
+  headers: { ETag: Version, 'Agent-Online': AgentOnline },
+};
+
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+
+export const EndBody = Type.Object(
+  {
+    outcome: Outcome,
+    exit_code: Type.Optional(
+      Type.Union([Type.Integer({ minimum: -2_147_483_648, maximum: 2_147_483_647 }), Type.Null()]),
+    ),
+    signal: Type.Optional(
+      Type.Union([Type.String({ pattern: '^SIG[A-Z0-9+-]{1,20}$' }), Type.Null()], {
+        description: 'The signal that ended the command.',
+        examples: ['SIGTERM'],
+      }),
+    ),
+  },
+  { additionalProperties: false, examples: [{ outcome: 'succeeded', exit_code: 0 }] },
+);
+
+/** A row of `vm_deliveries`. */
+const AnyDelivery = Type.Object({
+  ...Delivery.properties,
+  hostname: Type.String({ description: 'As it was when the assignment was made.' }),
+  signal: nullable(Type.String()),
+});
+const exampleAnyDelivery = { ...exampleDelivery, hostname: exampleVm.hostname, signal: null };
+
+export const DeliveryAnswer = Type.Object(AnyDelivery.properties, {
+  description: 'What became of the assignment; its end as it was first reported.',
+  examples: [exampleAnyDelivery],
+});
+
+export const DeliveriesQuery = Type.Object({ limit: Limit }, { additionalProperties: false });
+
+export const DeliveriesAnswer = Type.Object(
+  { deliveries: Type.Array(AnyDelivery) },
+  {
+    description: 'The latest assignments of this VM, the newest first.',
+    examples: [{ deliveries: [exampleAnyDelivery] }],
+  },
+);
 
 /** A row of `vm_events`. */
 export const Event = Type.Object(
@@ -248,6 +335,18 @@ export const StatsAnswer = Type.Object(
   {
     description: 'Counted in one moment.',
     examples: [{ total: 3, assigned: 1, by_status: { available: 2, 'in-use': 1 } }],
+  },
+);
+
+export const EnrolmentAnswer = Type.Object(
+  {
+    hostname: Type.String(),
+    token: Type.String({ description: "Of the hostname's agent." }),
+    expires_at: Type.String({ description: 'When the token ends, in UTC.' }),
+  },
+  {
+    description: "The VM is known, and this is its agent's token.",
+    examples: [{ hostname: 'vm-1', token: 'eyJhbGciOi…', expires_at: '2026-04-01T09:30:00.000Z' }],
   },
 );
 

@@ -18,8 +18,11 @@ import { registerBrowserHeaders } from './browsers.js';
 import { capacityOf, openFilesLimit } from './capacity.js';
 import { registerChanges } from './changes.js';
 import { Connections } from './connections.js';
+import { registerDashboard } from './dashboard.js';
 import { describeRoutes } from './document.js';
 import { Draining } from './drain.js';
+import { registerEnrolments } from './enrolments.js';
+import { registerDeliveries } from './deliveries.js';
 import { registerEvents } from './events.js';
 import { registerHealth, type NotReady } from './health.js';
 import { collectMethods } from './methods.js';
@@ -53,6 +56,16 @@ export interface SurfaceMetrics {
   readonly opened: (session: Session) => void;
   /** @param code what the socket ended with. */
   readonly closed: (session: Session, code: number) => void;
+  /** An assignment was acknowledged for the first time, so long after it was made. */
+  readonly acknowledged: (tookSeconds: number) => void;
+}
+
+/** Who is told of what agents are sent, and of what they report. Must not throw. */
+export interface AgentEvents {
+  /** An assignment was written to a socket of its agent. */
+  readonly pushed: (hostname: string, assignmentId: string) => void;
+  /** What is known of this hostname's agent has changed in the database. */
+  readonly reported: (hostname: string) => void;
 }
 
 export interface SurfaceParts {
@@ -63,8 +76,11 @@ export interface SurfaceParts {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly verify: Verifier;
+  /** What agents' tokens are signed with when VMs enrol; undefined: they cannot. */
+  readonly signingSecret: string | undefined;
   readonly limits: SurfaceLimits;
   readonly metrics: SurfaceMetrics;
+  readonly agents: AgentEvents;
   readonly heartbeatMs: number;
   /** How long a closing gateway waits for its sockets to say goodbye. */
   readonly goodbyeMs: number;
@@ -119,7 +135,8 @@ export function createSurface(parts: SurfaceParts) {
   guardUpgrades(server, limits.allowedOrigins);
   registerBrowserHeaders(server, limits.allowedOrigins);
   server.register(async (routes) => {
-    const { pool, hub, verify } = parts;
+    const { pool, hub, verify, agents } = parts;
+    const reports = { reported: agents.reported, acknowledged: metrics.acknowledged };
     const allow = createAllow(verify, await limitRates(routes, limits.requestsPerMinute));
     routes.addHook('onRequest', draining.refuse);
     const answerOtherMethods = collectMethods(routes);
@@ -133,6 +150,7 @@ export function createSurface(parts: SurfaceParts) {
       sessions,
       allow,
       takePlace: createTakePlace(places),
+      onPush: agents.pushed,
       dashboardColumns: parts.dashboardColumns,
       isLoaded: parts.isLoaded,
       ending: ending.signal,
@@ -141,14 +159,18 @@ export function createSurface(parts: SurfaceParts) {
       settings: {
         gateway: parts.gateway,
         heartbeatMs: parts.heartbeatMs,
-        requests: createRequests(pool, verify, log),
+        requests: createRequests(pool, verify, reports, log),
         onRefusal,
         onBug: (err, { id }) => log.error({ err, session: id }, 'a request of a session failed'),
       },
     });
     registerChanges(routes, pool, allow);
     registerAssignments(routes, pool, allow);
+    registerEnrolments(routes, pool, allow, parts.signingSecret);
+    registerDeliveries(routes, pool, allow, agents.reported);
     registerEvents(routes, pool, allow);
+    if (!(await registerDashboard(routes)))
+      log.warn('the dashboard is not served: `npm run build` makes it');
     answerOtherMethods();
   });
 

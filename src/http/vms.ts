@@ -5,6 +5,7 @@ import type pg from 'pg';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { viewOf } from '../auth/roles.js';
+import { readPresence } from '../database/presence.js';
 import { findVm, listVms } from '../database/vms.js';
 import { parseCursor } from '../fleet/cursor.js';
 import { project } from '../hub/views.js';
@@ -36,6 +37,8 @@ export interface VmRoutes extends SocketParts {
   readonly dashboardColumns: readonly string[];
   readonly allow: Allow;
   readonly takePlace: TakePlace;
+  /** Told of each assignment as it is written to a socket of its agent. */
+  readonly onPush: (hostname: string, assignmentId: string) => void;
   /** Aborted when the gateway begins to end. */
   readonly ending: AbortSignal;
 }
@@ -66,8 +69,11 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
         return sendProblem(reply, 'invalid_cursor', 'after must be the `next` of such a page.');
       }
       const page = await listVms(pool, { status, email, sort, limit, after });
-      const rows = page.rows.map((row) => shown(routes, request, row));
-      return sendPage(request, reply, 'vms', rows, page.next && formatPosition(page.next));
+      const rows = page.rows.map(({ row }) => shown(routes, request, row));
+      const hostnames = page.rows.map(({ hostname }) => hostname);
+      const presence = (await readPresence(pool, hostnames)).map((known) => known.presence);
+      const next = page.next && formatPosition(page.next);
+      return sendPage(request, reply, 'vms', rows, next, `"presence":[${presence.join(',')}],`);
     },
     wsHandler: (ws, request) => {
       const { cursor } = request.query as { cursor?: string };
@@ -107,8 +113,9 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
     },
     wsHandler: (ws, request) => {
       const socket = new WsSocket(ws);
-      const view = viewOf(identityOf(request).role);
-      const stream = new VmStream(hub, socket, hostnameOf(request), view);
+      const { role } = identityOf(request);
+      const onAssignment = role === 'agent' ? routes.onPush : undefined;
+      const stream = new VmStream(hub, socket, hostnameOf(request), viewOf(role), onAssignment);
       openSession(routes, ws, request, socket, stream);
     },
   });

@@ -1,7 +1,7 @@
 // Who watches what, and the fan-out of changes to them. Those who watch one VM are pushed to at once; those who
 // watch all of them share one frame per flush. Pure: someone else says when to flush.
 
-import type { Entry } from '../fleet/entry.js';
+import type { Entry, RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { absentFrame, vmFrame } from '../protocol/frames.js';
 import { changesOf, nextPiece, type Piece } from './pieces.js';
@@ -14,8 +14,8 @@ export type Frame = string | Uint8Array;
 export interface VmWatcher {
   readonly hostname: string;
   readonly view: View;
-  /** The VM's state changed; `frame` tells it. */
-  push(frame: Frame): void;
+  /** The VM's state changed to this; `frame` tells it. */
+  push(frame: Frame, entry: RowEntry): void;
   /** The feed entered or left a gap: see `Hub.live`. */
   feedChanged(): void;
 }
@@ -90,6 +90,8 @@ export class Hub {
     // The first change since the last flush, and only it, stands right behind it: asked for before anything
     // can fail, because nobody asks again.
     if (entry.offset === this.#flushedTo + 1) this.onPending();
+    // Who watches one VM is told of its row alone.
+    if (entry.kind === 'presence') return 0;
     const watchers = this.#vmWatchers.get(entry.hostname);
     if (watchers !== undefined) this.#pushToVm(watchers, entry);
     return watchers?.size ?? 0;
@@ -131,11 +133,11 @@ export class Hub {
     for (const watcher of this.#fleetWatchers) watcher.feedChanged();
   }
 
-  #pushToVm(watchers: Set<VmWatcher>, entry: Entry): void {
-    for (const watcher of watchers) watcher.push(this.#stateFrame(entry, watcher.view));
+  #pushToVm(watchers: Set<VmWatcher>, entry: RowEntry): void {
+    for (const watcher of watchers) watcher.push(this.#stateFrame(entry, watcher.view), entry);
   }
 
-  #stateFrame(entry: Entry, view: View): string {
+  #stateFrame(entry: RowEntry, view: View): string {
     return entry.kind === 'vm'
       ? vmFrame(entry.status, this.rowText(entry, view))
       : absentFrame(entry.hostname);

@@ -1,10 +1,17 @@
 // The walk over the fleet's log in pieces that each fit a frame: the same for a flush, a resume, a snapshot and
 // a slow reader.
 
-import type { Entry, VmEntry } from '../fleet/entry.js';
+import type { Entry, PresenceEntry, VmEntry } from '../fleet/entry.js';
 import { formatCursor } from '../fleet/cursor.js';
 import type { Fleet } from '../fleet/fleet.js';
-import { changesFrame, deleteChange, snapshotFrame, upsertChange } from '../protocol/frames.js';
+import {
+  changesFrame,
+  deleteChange,
+  forgetChange,
+  presenceChange,
+  snapshotFrame,
+  upsertChange,
+} from '../protocol/frames.js';
 
 /** Entries of one walk that stand together, and where the next piece begins. */
 export interface Piece {
@@ -29,7 +36,7 @@ export function nextPiece(fleet: Fleet, from: number, limit: number): Piece {
   let length = 0;
   for (const entry of fleet.after(from)) {
     if (entry.offset > limit) break;
-    length += CHANGE_LENGTH + (entry.kind === 'vm' ? entry.row.length : entry.hostname.length);
+    length += CHANGE_LENGTH + textOf(entry).length;
     if (length > PIECE_LENGTH && entries.length > 0) {
       return { epoch: fleet.epoch, entries, to: entry.offset - 1 };
     }
@@ -38,16 +45,36 @@ export function nextPiece(fleet: Fleet, from: number, limit: number): Piece {
   return { epoch: fleet.epoch, entries, to: limit };
 }
 
+/** The longest part of what an entry becomes. */
+function textOf(entry: Entry): string {
+  if (entry.kind === 'vm') return entry.row;
+  return (entry.kind === 'presence' ? entry.presence : undefined) ?? entry.hostname;
+}
+
 /** The piece as a `changes` message. */
 export function changesOf(piece: Piece, text: (entry: VmEntry) => string): string {
-  const changes = piece.entries.map((entry) =>
-    entry.kind === 'vm' ? upsertChange(text(entry)) : deleteChange(entry.hostname),
-  );
+  const changes = piece.entries.map((entry) => {
+    switch (entry.kind) {
+      case 'vm':
+        return upsertChange(text(entry));
+      case 'deleted':
+        return deleteChange(entry.hostname);
+      case 'presence':
+        return presenceOf(entry);
+    }
+  });
   return changesFrame(changes, formatCursor(piece.epoch, piece.to));
 }
 
-/** The piece as a part of a snapshot, in which a deleted VM is simply not there. */
+function presenceOf({ hostname, presence }: PresenceEntry): string {
+  return presence === undefined ? forgetChange(hostname) : presenceChange(presence);
+}
+
+/** The piece as a part of a snapshot, in which a deleted VM is simply not there, and neither is forgotten presence. */
 export function snapshotOf(piece: Piece, last: boolean, text: (entry: VmEntry) => string): string {
   const rows = piece.entries.filter((entry) => entry.kind === 'vm').map(text);
-  return snapshotFrame(rows, last ? formatCursor(piece.epoch, piece.to) : undefined);
+  const presence = piece.entries.flatMap((entry) =>
+    entry.kind === 'presence' && entry.presence !== undefined ? [entry.presence] : [],
+  );
+  return snapshotFrame(rows, presence, last ? formatCursor(piece.epoch, piece.to) : undefined);
 }

@@ -21,6 +21,7 @@ import {
   Welcome,
 } from './messages.js';
 import { FLEET_PATH } from './paths.js';
+import { Presence } from './presence.js';
 import { DashboardVm, Vm } from './row.js';
 
 interface Message {
@@ -41,7 +42,10 @@ const MESSAGES = {
     schema: Snapshot,
     summary: 'All VMs, in parts; the first part replaces all that was held.',
   },
-  changes: { schema: Changes, summary: 'All VMs: what changed. A hostname at most once a frame.' },
+  changes: {
+    schema: Changes,
+    summary: 'All VMs: what changed. A row, and a presence, at most once a frame.',
+  },
   feed: { schema: Feed, summary: 'The feed entered or left a gap.' },
   error: { schema: ErrorMessage, summary: 'The last message was refused; the socket stays open.' },
   pong: { schema: Pong, summary: 'Answers `ping`.' },
@@ -56,7 +60,7 @@ const MESSAGES = {
 type MessageName = keyof typeof MESSAGES;
 
 /** What many messages hold, once. */
-const ROWS = { row: Vm, dashboardRow: DashboardVm } as const;
+const SHARED = { row: Vm, dashboardRow: DashboardVm, presence: Presence } as const;
 
 /** A WebSocket's URL, and what goes each way on it. */
 interface Subscription {
@@ -124,7 +128,7 @@ export function asyncApiDocument() {
       ]),
     ),
     components: {
-      schemas: { ...ROWS, ...mapValues(MESSAGES, ({ schema }) => withReferences(schema)) },
+      schemas: { ...SHARED, ...mapValues(MESSAGES, ({ schema }) => withReferences(schema)) },
       messages: mapValues(MESSAGES, ({ summary }, name) => ({
         name,
         summary,
@@ -169,10 +173,10 @@ function reference(...path: string[]) {
   return { $ref: `#/${path.join('/')}` };
 }
 
-/** The schema with rows named instead of repeated. */
+/** The schema with what is shared named instead of repeated. */
 function withReferences(schema: TSchema): unknown {
   const shared = new Map<unknown, unknown>(
-    Object.entries(ROWS).map(([name, row]) => [row, reference('components', 'schemas', name)]),
+    Object.entries(SHARED).map(([name, row]) => [row, reference('components', 'schemas', name)]),
   );
   return JSON.parse(JSON.stringify(schema, (_key, value: unknown) => shared.get(value) ?? value));
 }

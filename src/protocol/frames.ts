@@ -22,10 +22,14 @@ export function absentFrame(hostname: string): string {
   return `{"type":"absent","hostname":${JSON.stringify(hostname)}}`;
 }
 
-/** A part of a snapshot; the last one, and only it, carries the cursor. */
-export function snapshotFrame(rows: readonly string[], cursor: string | undefined): string {
+/** A part of a snapshot; the last one, and only it, carries the cursor. Rows and presence are JSON texts. */
+export function snapshotFrame(
+  rows: readonly string[],
+  presence: readonly string[],
+  cursor: string | undefined,
+): string {
   const end = cursor === undefined ? '"more":true' : `"more":false,"cursor":"${cursor}"`;
-  return `{"type":"snapshot","vms":[${rows.join(',')}],"presence":[],${end}}`;
+  return `{"type":"snapshot","vms":[${rows.join(',')}],"presence":[${presence.join(',')}],${end}}`;
 }
 
 export function upsertChange(row: string): string {
@@ -36,7 +40,25 @@ export function deleteChange(hostname: string): string {
   return `{"op":"delete","hostname":${JSON.stringify(hostname)}}`;
 }
 
-/** `changes` are texts made by `upsertChange` and `deleteChange`. */
+/** @param presence the presence's JSON text, an object */
+export function presenceChange(presence: string): string {
+  return `{"op":"presence",${presence.slice(1)}`;
+}
+
+/** Nothing is known of this hostname's agent any more. */
+export function forgetChange(hostname: string): string {
+  return JSON.stringify({
+    op: 'presence',
+    hostname,
+    online: false,
+    since: null,
+    duplicate: false,
+    acked_assignment_id: null,
+    delivery: null,
+  });
+}
+
+/** `changes` are texts made by the functions above. */
 export function changesFrame(changes: readonly string[], cursor: string): string {
   return `{"type":"changes","changes":[${changes.join(',')}],"cursor":"${cursor}"}`;
 }

@@ -5,4 +5,5 @@ export * from './frames.js';
 export * from './messages.js';
 export * from './parse.js';
 export * from './paths.js';
+export * from './presence.js';
 export * from './row.js';

@@ -2,7 +2,8 @@
 // A message is one JSON text frame, an object with `type`.
 
 import { Type, type Static } from 'typebox';
-import { SUBPROTOCOL } from './names.js';
+import { SUBPROTOCOL, UUID_PATTERN } from './names.js';
+import { Presence } from './presence.js';
 import { DashboardVm, Vm } from './row.js';
 
 export { BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from './names.js';
@@ -32,7 +33,7 @@ export const Absent = Type.Object({ type: Type.Literal('absent'), hostname: Type
 export const Snapshot = Type.Object({
   type: Type.Literal('snapshot'),
   vms: Type.Array(AnyVm),
-  presence: Type.Array(Type.Unknown(), { description: 'Empty: kept for agents seen online.' }),
+  presence: Type.Array(Presence),
   more: Type.Boolean({ description: 'Whether further parts follow.' }),
   cursor: Type.Optional(Cursor),
 });
@@ -40,9 +41,14 @@ export const Snapshot = Type.Object({
 export const Upsert = Type.Object({ op: Type.Literal('upsert'), vm: AnyVm });
 export const Delete = Type.Object({ op: Type.Literal('delete'), hostname: Type.String() });
 
+export const PresenceChange = Type.Object({
+  op: Type.Literal('presence'),
+  ...Presence.properties,
+});
+
 export const Changes = Type.Object({
   type: Type.Literal('changes'),
-  changes: Type.Array(Type.Union([Upsert, Delete])),
+  changes: Type.Array(Type.Union([Upsert, Delete, PresenceChange])),
   cursor: Cursor,
 });
 
@@ -81,7 +87,7 @@ export const ServerMessage = Type.Union([
 export type ServerMessage = Static<typeof ServerMessage>;
 
 export const AssignmentId = Type.String({
-  pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
+  pattern: UUID_PATTERN,
   description: 'A UUID, as the row carries it.',
   examples: ['0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a'],
 });

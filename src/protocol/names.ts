@@ -4,3 +4,6 @@
 export const SUBPROTOCOL = 'lablink.v1';
 /** Browsers cannot set headers: they offer the token as a second subprotocol, never echoed. */
 export const BEARER_SUBPROTOCOL_PREFIX = 'bearer.';
+
+/** How an `assignment_id` is written. */
+export const UUID_PATTERN = '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';

@@ -3,7 +3,7 @@
 // has flushed to.
 
 import { formatCursor, type Cursor } from '../fleet/cursor.js';
-import type { VmEntry } from '../fleet/entry.js';
+import { isMarker, type VmEntry } from '../fleet/entry.js';
 import type { Frame, FleetWatcher, Hub } from '../hub/hub.js';
 import { changesOf, nextPiece, snapshotOf, type Piece } from '../hub/pieces.js';
 import type { View } from '../hub/views.js';
@@ -109,14 +109,13 @@ export class FleetStream implements FleetWatcher, Stream {
     const cursor = formatCursor(fleet.epoch, this.#offset);
     this.#offset = 0;
     this.#snapshotHead = fleet.head;
-    if (endsAnother) this.socket.send(snapshotFrame([], cursor));
+    if (endsAnother) this.socket.send(snapshotFrame([], [], cursor));
   }
 
   #sendPiece(): void {
     const { hub, view } = this;
     const whole = nextPiece(hub.fleet, this.#offset, hub.flushedTo);
-    const piece =
-      this.#snapshotHead === undefined ? whole : cutAtDeletion(whole, this.#snapshotHead);
+    const piece = this.#snapshotHead === undefined ? whole : cutAtMarker(whole, this.#snapshotHead);
     const last = piece !== whole || piece.to === hub.flushedTo;
     const text = (entry: VmEntry): string => hub.rowText(entry, view);
     const skipped = piece.to - this.#offset - piece.entries.length;
@@ -132,14 +131,12 @@ export class FleetStream implements FleetWatcher, Stream {
 }
 
 /**
- * A snapshot can only add rows, so one that is long under way ends before the first deletion made since it began;
- * what follows comes as changes.
+ * A snapshot can only add, so one that is long under way ends before the first deletion made since it began; what
+ * follows comes as changes.
  */
-function cutAtDeletion(piece: Piece, snapshotHead: number): Piece {
-  const at = piece.entries.findIndex(
-    ({ kind, offset }) => kind === 'deleted' && offset > snapshotHead,
-  );
-  const deletion = piece.entries[at];
-  if (deletion === undefined) return piece;
-  return { ...piece, entries: piece.entries.slice(0, at), to: deletion.offset - 1 };
+function cutAtMarker(piece: Piece, snapshotHead: number): Piece {
+  const at = piece.entries.findIndex((entry) => entry.offset > snapshotHead && isMarker(entry));
+  const marker = piece.entries[at];
+  if (marker === undefined) return piece;
+  return { ...piece, entries: piece.entries.slice(0, at), to: marker.offset - 1 };
 }

@@ -11,10 +11,19 @@ import type { Stream } from './stream.js';
  */
 const MAX_UNSENT_BYTES_IN_ALL = 256 * 1024 * 1024;
 
+/** The agents of this gateway, coming and going. */
+export interface AgentEvents {
+  readonly arrived: (hostname: string) => void;
+  readonly left: (hostname: string) => void;
+}
+
 export class Sessions {
   readonly #all = new Set<Session>();
   /** An agent runs commands, so a hostname has one; who watches only may be many. */
   readonly #agents = new Map<string, Session>();
+
+  /** @param agents told when the first agent of a hostname comes, and when its last is gone. */
+  constructor(private readonly agents?: AgentEvents) {}
 
   /** Of sessions that have ended. */
   readonly #conflated = { vm: 0, fleet: 0 };
@@ -38,14 +47,18 @@ export class Sessions {
     this.#all.add(session);
     const { role, sub } = session.identity;
     if (role !== 'agent') return;
-    this.#agents.get(sub)?.close(CLOSE.replaced);
+    const before = this.#agents.get(sub);
+    before?.close(CLOSE.replaced);
     this.#agents.set(sub, session);
+    if (before === undefined) this.agents?.arrived(sub);
   }
 
   remove(session: Session): void {
     if (this.#all.delete(session)) this.#conflated[session.stream.kind] += session.stream.conflated;
     const { sub } = session.identity;
-    if (this.#agents.get(sub) === session) this.#agents.delete(sub);
+    if (this.#agents.get(sub) !== session) return;
+    this.#agents.delete(sub);
+    this.agents?.left(sub);
   }
 
   /** See `Session.sweep`. */

@@ -1,9 +1,11 @@
 // One VM's state to one socket: the current one first, then each change at once. One that found no room is
 // replaced by the latest when there is room again.
 
+import type { RowEntry } from '../fleet/entry.js';
 import type { Frame, Hub, VmWatcher } from '../hub/hub.js';
 import type { View } from '../hub/views.js';
 import { feedFrame } from '../protocol/frames.js';
+import { IN_USE } from '../protocol/row.js';
 import { hasRoom, type Socket } from './socket.js';
 import type { Stream, StreamState } from './stream.js';
 
@@ -14,12 +16,16 @@ export class VmStream implements VmWatcher, Stream {
   #owed = false;
   #conflated = 0;
   #toldLive: boolean;
+  /** The last assignment that was written to the socket. */
+  #assignmentId: string | undefined;
 
+  /** @param onAssignment told of each assignment as it is written to the socket, once. */
   constructor(
     private readonly hub: Hub,
     private readonly socket: Socket,
     readonly hostname: string,
     readonly view: View,
+    private readonly onAssignment?: (hostname: string, assignmentId: string) => void,
   ) {
     this.#toldLive = hub.live;
   }
@@ -41,11 +47,11 @@ export class VmStream implements VmWatcher, Stream {
     this.#tell();
   }
 
-  push(frame: Frame): void {
+  push(frame: Frame, entry: RowEntry): void {
     if (this.#owed) this.#conflated++;
     this.#owed = !hasRoom(this.socket);
     if (this.#owed) this.#behind = true;
-    else this.socket.send(frame);
+    else this.#send(frame, entry);
   }
 
   feedChanged(): void {
@@ -66,7 +72,16 @@ export class VmStream implements VmWatcher, Stream {
   #tell(): void {
     this.#owed = false;
     this.#tellFeed();
-    this.socket.send(this.hub.vmState(this.hostname, this.view));
+    this.#send(this.hub.vmState(this.hostname, this.view), this.hub.fleet.get(this.hostname));
+  }
+
+  #send(frame: Frame, entry: RowEntry | undefined): void {
+    this.socket.send(frame);
+    if (this.onAssignment === undefined || entry?.kind !== 'vm' || entry.status !== IN_USE) return;
+    const { hostname, assignmentId } = entry;
+    if (assignmentId === null || assignmentId === this.#assignmentId) return;
+    this.#assignmentId = assignmentId;
+    this.onAssignment(hostname, assignmentId);
   }
 
   #tellFeed(): void {

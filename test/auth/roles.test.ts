@@ -5,7 +5,7 @@ import t from 'tap';
 import { may, PERMISSIONS, viewOf, type Action, type Role } from '../../src/auth/roles.js';
 
 const who = (role: Role, sub: string = role) => ({ role, sub });
-const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin'];
+const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
 /** For each action, who may do it to `vm-1`, to `vm-2`, and to VMs at large, being `vm-1` themselves. */
 const EXPECTED: Record<
@@ -16,41 +16,67 @@ const EXPECTED: Record<
     agent: [true, false, false],
     dashboard: [true, true, true],
     admin: [true, true, true],
+    enrol: [false, false, false],
   },
   'watch-fleet': {
     agent: [false, false, false],
     dashboard: [true, true, true],
     admin: [true, true, true],
+    enrol: [false, false, false],
   },
   'register-vm': {
     agent: [true, false, false],
     dashboard: [false, false, false],
     admin: [true, true, true],
+    enrol: [false, false, false],
   },
   'report-status': {
     agent: [true, false, false],
     dashboard: [false, false, false],
     admin: [false, false, false],
+    enrol: [false, false, false],
   },
   acknowledge: {
     agent: [true, false, false],
     dashboard: [false, false, false],
     admin: [false, false, false],
+    enrol: [false, false, false],
+  },
+  'enrol-vm': {
+    agent: [false, false, false],
+    dashboard: [false, false, false],
+    admin: [true, true, true],
+    enrol: [true, true, true],
+  },
+  'allow-enrolment': {
+    agent: [false, false, false],
+    dashboard: [false, false, false],
+    admin: [true, true, true],
+    enrol: [false, false, false],
+  },
+  'report-end': {
+    agent: [true, true, true],
+    dashboard: [false, false, false],
+    admin: [false, false, false],
+    enrol: [false, false, false],
   },
   'change-vms': {
     agent: [false, false, false],
     dashboard: [false, false, false],
     admin: [true, true, true],
+    enrol: [false, false, false],
   },
   'read-audit': {
     agent: [false, false, false],
     dashboard: [false, false, false],
     admin: [true, true, true],
+    enrol: [false, false, false],
   },
   'read-metrics': {
     agent: [false, false, false],
     dashboard: [true, true, true],
     admin: [true, true, true],
+    enrol: [false, false, false],
   },
 };
 
@@ -75,20 +101,23 @@ t.test("an agent's own hostname is compared character for character", async (t) 
   }
 });
 
-t.test('only dashboards see less than the row', async (t) => {
-  t.strictSame(ROLES.map(viewOf), ['full', 'dashboard', 'full']);
+t.test('only agents and admins see the whole row', async (t) => {
+  t.strictSame(ROLES.map(viewOf), ['full', 'dashboard', 'full', 'dashboard']);
 });
 
 t.test("the document's table is the program's", async (t) => {
   const readme = readFileSync(new URL('../../src/auth/README.md', import.meta.url), 'utf8');
   const section = readme.split('\n## Roles\n')[1]?.split('\n## ')[0] ?? '';
   const rows = section.split('\n').filter((line) => line.startsWith('| `'));
-  const expected = Object.entries(PERMISSIONS).map(([action, { agent, dashboard, admin }]) => [
-    `\`${action}\``,
-    agent,
-    dashboard,
-    admin,
-  ]);
+  const expected = Object.entries(PERMISSIONS).map(
+    ([action, { agent, dashboard, admin, enrol }]) => [
+      `\`${action}\``,
+      agent,
+      dashboard,
+      admin,
+      enrol,
+    ],
+  );
   const written = rows.map((row) =>
     row
       .split('|')

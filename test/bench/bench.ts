@@ -16,6 +16,7 @@ import { GROWTH, MOST_SOCKETS, runGrowth } from './growth.js';
 import { describeMachine, openFilesLimit } from './machine.js';
 import { runPass, type Bench, type PassResult } from './pass.js';
 import { reportText } from './report.js';
+import * as sizing from './sizing.js';
 import { SCENARIOS, type Contender, type Scenario } from './scenarios.js';
 import { faultsOf, mergeRounds } from './verdict.js';
 import { writeLastRun } from './last-run.js';
@@ -34,7 +35,7 @@ const { values } = parseArgs({
   },
 });
 
-const NAMES = [...SCENARIOS.map(({ name }) => name), ASSIGNMENTS, GROWTH];
+const NAMES = [...SCENARIOS.map(({ name }) => name), ASSIGNMENTS, GROWTH, sizing.SIZING];
 const BY_DEFAULT = [
   ...SCENARIOS.filter(({ onDemand }) => onDemand !== true).map(({ name }) => name),
   ASSIGNMENTS,
@@ -89,6 +90,7 @@ function tooFewFiles(names: readonly string[]): string | undefined {
   );
   if (names.includes(ASSIGNMENTS)) sockets.push(VMS);
   if (names.includes(GROWTH)) sockets.push(MOST_SOCKETS);
+  if (names.includes(sizing.SIZING)) sockets.push(sizing.MOST_SOCKETS);
   const needed = Math.max(0, ...sockets) + SPARE_FILES;
   const limit = openFilesLimit();
   if (limit >= needed) return undefined;
@@ -111,6 +113,7 @@ async function run(bench: Bench, names: readonly string[]): Promise<number> {
   }
   if (names.includes(ASSIGNMENTS)) faults += await runAssignments(bench, print);
   if (names.includes(GROWTH)) await runGrowth(bench, print);
+  if (names.includes(sizing.SIZING)) await sizing.runSizing(bench, print);
   if (values.write === true) await writeLastRun(printed.join('\n'));
   return faults > 0 ? 1 : 0;
 }

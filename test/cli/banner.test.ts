@@ -8,6 +8,7 @@ const banner = {
   token: undefined,
   signs: true,
   local: false,
+  loopback: true,
 };
 
 t.test('it says what runs where', async (t) => {
@@ -19,6 +20,13 @@ t.test('it says what runs where', async (t) => {
 t.test('a token stands there only when one is given', async (t) => {
   t.notMatch(bannerText(banner), 'Bearer');
   t.match(bannerText({ ...banner, token: 'a.b.c' }), /Bearer a\.b\.c' http:.*\/v1\/vms/);
+});
+
+t.test('the dashboard is linked, signed in only where nobody else can follow', async (t) => {
+  t.match(bannerText(banner), /Dashboard +http:\/\/127\.0\.0\.1:8080\/\n/);
+  const signedIn = { ...banner, token: 'a.b.c' };
+  t.match(bannerText(signedIn), 'http://127.0.0.1:8080/#token=a.b.c');
+  t.notMatch(bannerText({ ...signedIn, loopback: false }), '#token');
 });
 
 t.test('what finds the database by itself is offered only where it does', async (t) => {

@@ -96,17 +96,20 @@ t.test('it is judged by the row that it changes', async (t) => {
 t.test('what was acknowledged is recorded once, with its first time', async (t) => {
   const { database, row } = await withVm('in-use');
   const assignment = String((await row())?.assignment_id);
-  const deliveries = () => database.query('SELECT * FROM vm_deliveries');
-  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', NOBODYS), false);
-  t.equal(await acknowledge(database.pool, ACTOR, 'vm-2', assignment), false);
+  const deliveries = () =>
+    database.query('SELECT * FROM vm_deliveries WHERE acknowledged_at IS NOT NULL');
+  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', NOBODYS), undefined);
+  t.equal(await acknowledge(database.pool, ACTOR, 'vm-2', assignment), undefined);
   t.same(await deliveries(), []);
-  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', assignment), true);
+  const first = await acknowledge(database.pool, ACTOR, 'vm-1', assignment);
+  t.ok((first?.tookSeconds ?? -1) >= 0, 'since the assignment was made');
   const recorded = await deliveries();
   t.match(recorded, [{ assignment_id: assignment, hostname: 'vm-1', acknowledged_at: Date }]);
-  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', assignment), true);
+  const again = await acknowledge(database.pool, ACTOR, 'vm-1', assignment);
+  t.same(again, { tookSeconds: undefined }, 'counted once');
   t.same(await deliveries(), recorded);
   await database.query(`UPDATE vms SET email = 'next@b.c'`);
-  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', assignment), false);
+  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', assignment), undefined);
 });
 
 async function connected(t: Test, config: pg.ClientConfig): Promise<pg.Client> {

@@ -51,6 +51,16 @@ t.test('a version handed out and rolled back counts, and one that a row lacks is
   t.match(await readRows(database.pool, { kind: 'all' }), { rows: [{ version: 0 }] });
 });
 
+t.test('a row is read whatever its columns of JSON hold', async (t) => {
+  const database = await createDatabase();
+  await database.query(`ALTER TABLE vms ADD COLUMN tags json`);
+  await database.query(
+    `INSERT INTO vms (hostname, status, tags) VALUES ('vm-1', 'in-use', '{"a":"\\u0000","assignment_id":1}')`,
+  );
+  const { rows } = await readRows(database.pool, { kind: 'all' });
+  t.match(rows, [{ hostname: 'vm-1', assignmentId: /^[0-9a-f-]{36}$/ }]);
+});
+
 t.test('the check sees the rows in numbers', async (t) => {
   const database = await createDatabase();
   t.match(await checkTable(database.pool), { count: 0, maxVersion: 0, sumOfVersions: 0n });

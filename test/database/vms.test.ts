@@ -24,7 +24,7 @@ async function page(query: Partial<VmQuery>): Promise<[string[], Position | unde
     after: undefined,
   };
   const { rows, next } = await listVms(database.pool, { ...all, ...query });
-  return [rows.map((row) => (JSON.parse(row) as { hostname: string }).hostname), next];
+  return [rows.map(({ row }) => (JSON.parse(row) as { hostname: string }).hostname), next];
 }
 
 const names = (...numbers: number[]) => numbers.map((n) => `vm-${n}`);

@@ -65,12 +65,18 @@ export class Checker {
     for (const { ws } of this.#clients.values()) ws.terminate();
   }
 
+  /** The sockets there are now. */
+  get clients(): readonly RawClient[] {
+    return [...this.#clients.values()];
+  }
+
   /** Resolves when everyone knows the table and has been told that the feed is live. */
-  async settled(database: Queries): Promise<void> {
-    await until('every client knows the table', async () => {
+  async settled(database: Queries, patienceMs?: number): Promise<void> {
+    const settled = async (): Promise<boolean> => {
       const table = await readTable(database);
       return this.#witnesses.every((witness) => witness.fold().knows(table));
-    });
+    };
+    await until('every client knows the table', settled, patienceMs);
   }
 
   /**

@@ -8,7 +8,7 @@ import type { Teardown } from '../helpers/database.js';
 import { runCommand, type Program } from '../helpers/process.js';
 import { connect, type RawClient } from '../helpers/raw-client.js';
 
-const SECRET = 'a secret that only tests know, of enough bytes';
+export const GATEWAY_SECRET = 'a secret that only tests know, of enough bytes';
 
 /** Runs `serve` on this database; resolves when it is ready. */
 export async function startGatewayProcess(
@@ -21,7 +21,7 @@ export async function startGatewayProcess(
     PGPORT: String(port),
     PGUSER: user,
     PGDATABASE: database,
-    JWT_SECRET: SECRET,
+    JWT_SECRET: GATEWAY_SECRET,
     ...env,
   });
   await gateway.start();
@@ -58,11 +58,29 @@ export class GatewayProcess {
     await this.#program?.exited;
   }
 
-  /** A socket at the path, once it is open. */
-  async connect(path: string, role: Role, sub = 'tester'): Promise<RawClient> {
-    const token = await signToken({ role, sub, ttlSeconds: 3600 }, SECRET);
-    return connect(this.#url.replace('http', 'ws') + path, [], {
-      headers: { authorization: `Bearer ${token}` },
+  get pid(): number {
+    return this.#program?.child.pid ?? 0;
+  }
+
+  /** By SIGTERM, as an operator does; resolves with how it ended, when it has drained. */
+  async stop(): Promise<{ code: number | null } | undefined> {
+    this.#program?.child.kill('SIGTERM');
+    return this.#program?.exited;
+  }
+
+  /** A socket at the path, once it is open; `url` may be that of a proxy. */
+  async connect(
+    path: string,
+    role: Role,
+    sub = 'tester',
+    url: string = this.#url,
+  ): Promise<RawClient> {
+    return connect(url.replace('http', 'ws') + path, [], {
+      headers: { authorization: `Bearer ${await this.token(role, sub)}` },
     });
+  }
+
+  token(role: Role, sub = 'tester'): Promise<string> {
+    return signToken({ role, sub, ttlSeconds: 3600 }, GATEWAY_SECRET);
   }
 }

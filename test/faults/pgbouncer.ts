@@ -3,12 +3,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { SERVER_ID } from '../../src/database/embedded/account.js';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
+import { freePort } from '../helpers/free-port.js';
 import { cleanEnvironment } from '../helpers/process.js';
 import { until } from '../helpers/until.js';
 import { startProxy } from './proxy.js';
@@ -83,12 +83,4 @@ async function answers(config: pg.ClientConfig): Promise<boolean> {
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

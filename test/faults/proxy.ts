@@ -36,7 +36,7 @@ export class Proxy {
     private readonly server: Server,
     private target: pg.ClientConfig,
   ) {
-    this.#port = () => (server.address() as AddressInfo).port;
+    this.#port = () => (server.address() as AddressInfo | null)?.port ?? this.#lastPort;
     server.on('connection', (socket) => this.#accept(socket));
   }
 

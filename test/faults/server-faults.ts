@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRunning } from '../../src/database/embedded/process-table.js';
+import { isRunning } from '../../src/processes/process-table.js';
 import type { TestDatabase } from '../helpers/database.js';
 import { listening } from '../helpers/sessions.js';
 import { until } from '../helpers/until.js';

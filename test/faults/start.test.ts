@@ -1,19 +1,26 @@
-// A gateway that starts in a black hole: it serves, says that it is not ready and why, and needs nobody's help when its
+// A gateway that starts in a black hole, or falls into one while it does: it serves, says that it is not ready and why, and needs nobody's help when its
 // database can be reached at last.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import t from 'tap';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 import { gatewaySessions, untilOneListens } from '../helpers/sessions.js';
+import { until } from '../helpers/until.js';
 import { watch } from './checker.js';
+import { startGatewayProcess } from './gateway-process.js';
 import { startProxy } from './proxy.js';
 import { HOSTNAMES, Writers } from './writers.js';
 
 /** Longer than every deadline of a connection or a query. */
 const BLACK_HOLE_MS = 20_000;
 
-t.test('a database that is unreachable for a long time at the start', async (t) => {
+// Both wait for deadlines.
+t.jobs = 2;
+const TOGETHER = { buffered: true };
+
+t.test('a database that is unreachable for a long time at the start', TOGETHER, async (t) => {
   const database = await startDatabase(t);
   const proxy = await startProxy(t, database.config);
   proxy.swallow();
@@ -38,3 +45,27 @@ t.test('a database that is unreachable for a long time at the start', async (t) 
   await untilOneListens(database);
   t.equal(await gatewaySessions(database), proxy.open, 'no session is left behind');
 });
+
+t.test(
+  'a connection that falls silent while the start looks at the schema',
+  TOGETHER,
+  async (t) => {
+    const database = await startDatabase(t);
+    const proxy = await startProxy(t, database.config);
+    const locker = new pg.Client(database.config);
+    await locker.connect();
+    t.teardown(() => locker.end());
+    await locker.query('BEGIN; LOCK TABLE lablink_migrations');
+    const gateway = startGatewayProcess(t, proxy.through(database.config));
+    await until('it waits for the answer to a query', async () => {
+      const waiting = await database.query('SELECT FROM pg_locks WHERE NOT granted');
+      return waiting.length > 0;
+    });
+    proxy.hang();
+    await locker.query('COMMIT');
+    const checker = await watch(t, await gateway, HOSTNAMES);
+    await new Writers(t, () => database.config).write(100);
+    await checker.settled(database);
+    t.same(await checker.violations(database), []);
+  },
+);

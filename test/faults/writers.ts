@@ -49,6 +49,11 @@ export class Writers {
     await Promise.all(this.#clients.map((writer) => writer.write(each)));
   }
 
+  /** One statement, by one of them, tried again until it is done. */
+  async run(sql: string): Promise<void> {
+    await this.#clients[0]?.run(sql);
+  }
+
   /** Changes go on until the work is done, whatever becomes of them meanwhile. */
   async during(work: () => Promise<unknown>): Promise<void> {
     let done = false;
@@ -67,11 +72,15 @@ class Writer {
   constructor(private readonly config: () => pg.ClientConfig) {}
 
   /** Tries again until that many were committed at once. */
-  async write(changes: number): Promise<void> {
+  write(changes: number): Promise<void> {
+    return this.run(changesOf(changes));
+  }
+
+  async run(sql: string): Promise<void> {
     for (let failures = 0; ; failures++) {
       try {
         this.#client ??= await connect(this.config());
-        await this.#client.query(changesOf(changes));
+        await this.#client.query(sql);
         return;
       } catch (error) {
         if (failures === MOST_FAILURES) throw error;

@@ -17,11 +17,13 @@ function intake(publish: () => void = () => undefined) {
     heartbeats: [] as string[],
     bugs: [] as unknown[],
     doubtful: 0,
+    presence: [] as (readonly string[])[],
   };
   const take = createIntake(truth, {
     taken: (channel, outcome) => log.taken.push([channel, outcome]),
     rejected: (channel, reason, length) => log.rejected.push([channel, reason, length]),
     doubtful: () => log.doubtful++,
+    presence: (hostnames) => log.presence.push(hostnames),
     heartbeat: (payload) => log.heartbeats.push(payload),
     bug: (error) => log.bugs.push(error),
   });
@@ -97,3 +99,29 @@ t.test('it never throws, whatever becomes of what it takes', async (t) => {
   t.same(log.bugs, [bug]);
   t.same(log.taken, []);
 });
+
+t.test(
+  'whose presence is to be read is handed on; nonsense is rejected, and nothing read',
+  async (t) => {
+    const { take, log } = intake();
+    take('vm_presence', '{"hostnames":["a","b"]}');
+    take('vm_presence', '{"hostnames":[]}');
+    t.same(log.presence, [['a', 'b'], []]);
+    const nonsense = [
+      '',
+      '[]',
+      '{}',
+      '{"hostnames":"a"}',
+      '{"hostnames":[1]}',
+      '{"hostnames":["\\u0000"]}',
+    ];
+    for (const payload of nonsense) take('vm_presence', payload);
+    t.equal(log.presence.length, 2);
+    t.equal(log.rejected.length, nonsense.length);
+    t.equal(log.doubtful, 0);
+    t.same(
+      log.taken.map(([, outcome]) => outcome),
+      [...['notice', 'notice'], ...nonsense.map(() => 'rejected')],
+    );
+  },
+);

@@ -20,7 +20,10 @@ t.test('a row is news, and its text is kept as it came', async (t) => {
     '"created_at":"2025-01-15T10:30:00","updated_at":"2025-01-15T10:35:00","version":7,"assignment_id":null , "gpu":{"n":[1.50]}}';
   t.same(parseRow(payload), {
     kind: 'row',
-    row: { hostname: 'vm "1" 🧪', version: 7, status: 'in-use', row: payload },
+    row: {
+      ...{ hostname: 'vm "1" 🧪', version: 7, status: 'in-use', assignmentId: null },
+      row: payload,
+    },
   });
 });
 
@@ -142,7 +145,7 @@ t.test(
       '{"hostname":"a","hostname":"b","version":1,"version":2,"status":"x","status":"y"}';
     t.same(parseRow(payload), {
       kind: 'row',
-      row: { hostname: 'b', version: 2, status: 'y', row: payload },
+      row: { hostname: 'b', version: 2, status: 'y', assignmentId: null, row: payload },
     });
     t.same(parseRow('{"hostname":"a","hostname":1}'), rejected('no_hostname'));
   },
@@ -173,9 +176,12 @@ const payload = fc.oneof(
 function consistent(parsed: Parsed, payload: string): boolean {
   switch (parsed.kind) {
     case 'row': {
-      const { row, ...understood } = parsed.row;
-      const whole = { ...(JSON.parse(payload) as object), ...understood };
-      return row === payload && isDeepStrictEqual(whole, JSON.parse(payload));
+      const { row, assignmentId, ...understood } = parsed.row;
+      const said = JSON.parse(payload) as { readonly assignment_id?: unknown };
+      const whole = { ...said, ...understood };
+      const { assignment_id: id } = said;
+      const same = assignmentId === (typeof id === 'string' ? id : null);
+      return row === payload && same && isDeepStrictEqual(whole, said);
     }
     case 'read':
       return !parsed.hostname.includes('\0');

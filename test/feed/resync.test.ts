@@ -51,7 +51,9 @@ t.test('a gap abandons the read under way, and its result is nobody’s', async 
   resync.start();
   resync.listenerUp();
   const stale = await nextRead();
+  t.equal(stale.signal.aborted, false);
   resync.listenerDown();
+  t.equal(stale.signal.aborted, true, 'it keeps no connection');
   resync.listenerUp();
   const fresh = await nextRead();
   stale.answer({ rows: [vm('a', 1)], sequence: 1 });

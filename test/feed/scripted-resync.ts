@@ -13,11 +13,13 @@ export const vm = (hostname: string, version: number): Row => ({
   hostname,
   version,
   status: 'available',
+  assignmentId: null,
   row: JSON.stringify({ hostname, version }),
 });
 
 export interface PendingRead {
   readonly request: ReadRequest;
+  readonly signal: AbortSignal;
   readonly answer: (result: ReadResult) => void;
   readonly fail: (error: Error) => void;
 }
@@ -41,7 +43,8 @@ export function resyncing(t: Test, settings: Partial<ResyncSettings> = {}) {
   const resync = new Resync(
     truth,
     {
-      read: (request) => new Promise((answer, fail) => reads.push({ request, answer, fail })),
+      read: (request, signal) =>
+        new Promise((answer, fail) => reads.push({ request, signal, answer, fail })),
       check: async () => {
         seam.checks++;
         const { triggers, triggersInForce, table } = seam;

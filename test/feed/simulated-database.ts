@@ -298,7 +298,8 @@ export class SimulatedDatabase {
   /** No two states are alike: each has a status of its own. */
   #row(hostname: string, version: number): Row {
     const status = `state ${++this.#texts}`;
-    return { hostname, version, status, row: JSON.stringify({ hostname, version, status }) };
+    const row = JSON.stringify({ hostname, version, status });
+    return { hostname, version, status, assignmentId: null, row };
   }
 }
 

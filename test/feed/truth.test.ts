@@ -9,6 +9,7 @@ const row = (hostname: string, version: number, status = 'available'): Row => ({
   hostname,
   version,
   status,
+  assignmentId: null,
   row: JSON.stringify({ hostname, version, status }),
 });
 

@@ -1,19 +1,22 @@
 // The fleet against a plain Map: whatever happens to it, a walk from any offset is what changed since, and a reader
-// that walks in pieces, stops, comes back with its cursor or starts again ends with the rows of the Map.
+// that walks in pieces, stops, comes back with its cursor or starts again ends with the rows and the presence of the Map.
 
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import { formatCursor, parseCursor } from '../../src/fleet/cursor.js';
-import type { Row } from '../../src/fleet/entry.js';
+import type { Entry } from '../../src/fleet/entry.js';
 import { Fleet } from '../../src/fleet/fleet.js';
 
 const EPOCH = 'epoch-1';
 
-/** What should be known of one hostname: its row, or a marker, and since which offset. */
+/** What should be known of one hostname, or of its agent: a row or a presence, or a marker, and since which offset. */
 interface Known {
-  readonly row: Row | undefined;
-  readonly markerVersion: number;
+  readonly kind: 'row' | 'presence';
+  readonly hostname: string;
+  /** The row's text, or the presence's. */
+  readonly text: string | undefined;
+  readonly version: number;
   readonly offset: number;
 }
 
@@ -23,36 +26,49 @@ class Model {
   head = 0;
   newestDropped = 0;
 
-  get rows(): Map<string, string> {
-    const rows = this.after(0).flatMap(({ row }) => (row === undefined ? [] : [row]));
-    return new Map(rows.map(({ hostname, row }) => [hostname, row]));
+  /** What a reader that knows everything holds of this kind. */
+  held(kind: Known['kind']): Map<string, string> {
+    const all = this.after(0).filter((known) => known.kind === kind);
+    return new Map(
+      all.flatMap(({ hostname, text }) => (text === undefined ? [] : [[hostname, text]])),
+    );
   }
 
-  take(hostname: string, row: Row | undefined, markerVersion: number): void {
-    this.known.set(hostname, { row, markerVersion, offset: ++this.head });
+  get(kind: Known['kind'], hostname: string): Known | undefined {
+    return this.known.get(`${kind} ${hostname}`);
   }
 
-  after(offset: number): (Known & { hostname: string })[] {
-    return [...this.known]
-      .map(([hostname, known]) => ({ hostname, ...known }))
+  take(known: Omit<Known, 'offset'>): void {
+    this.known.set(`${known.kind} ${known.hostname}`, { ...known, offset: ++this.head });
+  }
+
+  raise(hostname: string, version: number): void {
+    const known = this.get('row', hostname);
+    if (known === undefined) return;
+    const raised = { ...known, version: Math.max(known.version, version) };
+    this.known.set(`row ${hostname}`, raised);
+  }
+
+  after(offset: number): Known[] {
+    return [...this.known.values()]
       .filter((known) => known.offset > offset)
       .sort((a, b) => a.offset - b.offset);
   }
 
   /** Keeps the newest markers; a quarter more than that is not worth the trouble. */
   drop(maxDeletions: number): void {
-    const markers = this.after(0).filter(({ row }) => row === undefined);
+    const markers = this.after(0).filter(({ text }) => text === undefined);
     if (markers.length <= maxDeletions * 1.25) return;
-    for (const { hostname, offset } of markers.slice(0, markers.length - maxDeletions)) {
-      this.known.delete(hostname);
+    for (const { kind, hostname, offset } of markers.slice(0, markers.length - maxDeletions)) {
+      this.known.delete(`${kind} ${hostname}`);
       this.newestDropped = offset;
     }
   }
 }
 
-/** A client: the rows it holds, and the cursor with which it would come back. */
+/** A client: what it holds, and the cursor with which it would come back. */
 class Reader {
-  rows = new Map<string, string>();
+  held = { row: new Map<string, string>(), presence: new Map<string, string>() };
   cursor: string | undefined;
   #snapshotHead: number | undefined;
   #offset = 0;
@@ -76,8 +92,7 @@ class Reader {
     let left = count;
     for (const entry of fleet.after(this.#offset)) {
       if (left-- === 0) return false;
-      if (entry.kind === 'vm') this.rows.set(entry.hostname, entry.row);
-      else this.rows.delete(entry.hostname);
+      this.#take(entry);
       this.#offset = entry.offset;
       if (this.#snapshotHead === undefined) this.cursor = formatCursor(fleet.epoch, this.#offset);
     }
@@ -87,12 +102,27 @@ class Reader {
     return true;
   }
 
+  #take(entry: Entry): void {
+    const { kind, hostname, text } = shown(entry);
+    if (text === undefined) this.held[kind].delete(hostname);
+    else this.held[kind].set(hostname, text);
+  }
+
   #beginSnapshot(): void {
-    this.rows = new Map();
+    this.held = { row: new Map(), presence: new Map() };
     this.cursor = undefined;
     this.#offset = 0;
     this.#snapshotHead = this.fleet.head;
   }
+}
+
+/** An entry as the model knows it. */
+function shown(entry: Entry): Known {
+  const { hostname, offset } = entry;
+  if (entry.kind === 'presence')
+    return { kind: 'presence', hostname, text: entry.presence, version: 0, offset };
+  const text = entry.kind === 'vm' ? entry.row : undefined;
+  return { kind: 'row', hostname, text, version: entry.version, offset };
 }
 
 interface History {
@@ -110,22 +140,32 @@ interface World {
 type Step = readonly [name: string, run: (world: World) => void];
 
 function upsert({ fleet, model }: World, hostname: string, version: number): void {
-  const row = { hostname, version, status: 's', row: `{"v":${model.head}}` };
-  model.take(hostname, row, 0);
-  fleet.upsert(row);
+  const text = `{"v":${model.head}}`;
+  model.take({ kind: 'row', hostname, text, version });
+  fleet.upsert({ hostname, version, status: 's', assignmentId: null, row: text });
 }
 
 function remove({ fleet, model }: World, hostname: string, version: number): void {
-  model.take(hostname, undefined, version);
+  model.take({ kind: 'row', hostname, text: undefined, version });
   fleet.delete(hostname, version);
 }
 
 function raise({ fleet, model }: World, hostname: string, version: number): void {
-  const [marker, known] = [fleet.get(hostname), model.known.get(hostname)];
-  if (marker?.kind !== 'deleted' || known === undefined) return;
+  const marker = fleet.get(hostname);
+  if (marker?.kind !== 'deleted') return;
   fleet.raiseDeletion(marker, version);
-  const markerVersion = Math.max(known.markerVersion, version);
-  model.known.set(hostname, { ...known, markerVersion });
+  model.raise(hostname, version);
+}
+
+function setPresence({ fleet, model }: World, hostname: string, online: boolean): void {
+  const text = `{"p":${model.head}}`;
+  model.take({ kind: 'presence', hostname, text, version: 0 });
+  fleet.setPresence({ hostname, online, presence: text });
+}
+
+function forgetPresence({ fleet, model }: World, hostname: string): void {
+  model.take({ kind: 'presence', hostname, text: undefined, version: 0 });
+  fleet.forgetPresence(hostname);
 }
 
 function dropMarkers({ fleet, model }: World): void {
@@ -151,12 +191,17 @@ const anyStep = fc.oneof(
   { weight: 6, arbitrary: step('upsert', [hostname, version], upsert) },
   { weight: 6, arbitrary: step('delete', [hostname, version], remove) },
   { weight: 1, arbitrary: step('raise', [hostname, version], raise) },
+  { weight: 6, arbitrary: step('presence', [hostname, fc.boolean()], setPresence) },
+  { weight: 3, arbitrary: step('forget', [hostname], forgetPresence) },
   { weight: 2, arbitrary: step('drop', [], dropMarkers) },
   {
     weight: 1,
     // Enough for the log to be compacted.
     arbitrary: step('churn', [hostname, fc.constantFrom(10, 600, 1_100)], (world, h, times) => {
-      for (let i = 0; i < times; i++) upsert(world, h, i);
+      for (let i = 0; i < times; i++) {
+        upsert(world, h, i);
+        setPresence(world, h, true);
+      }
     }),
   },
   {
@@ -173,23 +218,19 @@ const anyStep = fc.oneof(
 
 /** What must hold at every moment: every question has the answer that the Map gives. */
 function check({ fleet, model }: World, offset: number): void {
-  const rows = [...model.known.values()].flatMap(({ row }) => row ?? []);
-  const versions = rows.map((row) => row.version);
+  const rows = [...model.held('row').keys()];
+  const versions = rows.map((hostname) => model.get('row', hostname)?.version ?? NaN);
   const expected = {
     head: model.head,
     size: rows.length,
-    hostnames: rows.map((row) => row.hostname).sort(),
+    hostnames: rows.sort(),
+    presence: [...model.held('presence')].sort(),
     fingerprint: {
       count: rows.length,
       maxVersion: Math.max(0, ...versions),
       sumOfVersions: versions.reduce((sum, version) => sum + BigInt(version), 0n),
     },
-    after: model.after(offset).map(({ hostname, row, markerVersion, offset }) => ({
-      hostname,
-      row: row?.row,
-      version: row?.version ?? markerVersion,
-      offset,
-    })),
+    after: model.after(offset),
     canResume: offset <= model.head && offset >= model.newestDropped,
     canResumeElsewhere: false,
   };
@@ -199,19 +240,19 @@ function check({ fleet, model }: World, offset: number): void {
       head: fleet.head,
       size: fleet.size,
       hostnames: [...fleet.hostnames()].sort(),
+      presence: [...fleet.presence()].map((entry) => [entry.hostname, entry.presence]).sort(),
       fingerprint: fleet.fingerprint(),
-      after: after.map((entry) => ({
-        hostname: entry.hostname,
-        row: entry.kind === 'vm' ? entry.row : undefined,
-        version: entry.version,
-        offset: entry.offset,
-      })),
+      after: after.map(shown),
       canResume: fleet.canResume({ epoch: EPOCH, offset }),
       canResumeElsewhere: fleet.canResume({ epoch: 'epoch-0', offset }),
     },
     expected,
   );
-  for (const entry of after) assert.equal(fleet.get(entry.hostname), entry);
+  for (const entry of after) {
+    const { hostname } = entry;
+    const latest = entry.kind === 'presence' ? fleet.presenceOf(hostname) : fleet.get(hostname);
+    assert.equal(latest, entry);
+  }
 }
 
 /** Everyone walks to the end, on this socket or the next. */
@@ -220,12 +261,13 @@ function finish({ model, readers }: World): void {
     for (const again of [false, true]) {
       if (again) reader.reconnect();
       assert.ok(reader.walk(Infinity));
-      assert.deepEqual(sorted(reader.rows), sorted(model.rows));
+      for (const kind of ['row', 'presence'] as const)
+        assert.deepEqual(sorted(reader.held[kind]), sorted(model.held(kind)));
     }
   }
 }
 
-const sorted = (rows: Map<string, string>): unknown => [...rows].sort();
+const sorted = (held: Map<string, string>): unknown => [...held].sort();
 
 t.test('a fleet is a plain Map to every reader, wherever it stands', async (t) => {
   const history: fc.Arbitrary<History> = fc.record({

@@ -24,6 +24,8 @@ const ROUTES = [
   'GET /v1/vms/{hostname}/events',
   'POST /v1/assignments',
   'DELETE /v1/assignments/{assignment_id}',
+  'POST /v1/enrolments',
+  'DELETE /v1/enrolments/{hostname}',
   'GET /v1/events',
   'GET /v1/stats',
 ];

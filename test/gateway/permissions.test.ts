@@ -48,6 +48,17 @@ const WAYS: Readonly<Record<Action, Ways>> = {
   'report-status': { toVm: { message: say({ type: 'status', status: 'failed' }) } },
   acknowledge: { toVm: { message: say({ type: 'ack', assignment_id: NOBODYS }) } },
   'register-vm': { toVm: { HTTP: request('PUT', vmPath) } },
+  'enrol-vm': {
+    toFleet: { HTTP: request('POST', () => '/v1/enrolments', { hostname: 'vm-enrolled' }) },
+  },
+  'allow-enrolment': {
+    toVm: { HTTP: request('DELETE', (hostname) => `/v1/enrolments/${hostname}`) },
+  },
+  'report-end': {
+    toFleet: {
+      HTTP: request('PUT', () => `/v1/assignments/${NOBODYS}/end`, { outcome: 'succeeded' }),
+    },
+  },
   'change-vms': {
     toVm: {
       PATCH: request('PATCH', vmPath, { status: 'available' }),
@@ -95,7 +106,9 @@ function upgrade(path: (hostname: string) => string): Way {
 /** A message tells of the agent that sends it: there is no way to name another's VM. */
 function say(message: object): Way {
   return async (headers) => {
-    const client = await connect(socketUrl + vmPath(OWN), [], { headers });
+    // Who may not even watch has no socket to say it on.
+    const client = await connect(socketUrl + vmPath(OWN), [], { headers }).catch(() => undefined);
+    if (client === undefined) return 'refused';
     client.send(message);
     client.send({ type: 'ping' });
     const answer = await client.next(({ type }) => type === 'error' || type === 'pong');
@@ -113,7 +126,7 @@ function outcomeOf(status: number, body: string, challenge: string | null): Outc
   if (answer === `403 not_allowed ${INSUFFICIENT}`) return 'refused';
   throw new Error(answer);
 }
-const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin'];
+const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
 /** What the table says of a bearer whose `sub` is `OWN`; without a hostname, of VMs at large. */
 function expectedOf(action: Action, role: Role, hostname?: string): Outcome {

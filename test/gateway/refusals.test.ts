@@ -33,7 +33,7 @@ t.test('what cannot be understood is refused before the upgrade', async (t) => {
     ['/v1/vms/%', 400, 'invalid_request'],
     [`/v1/vms/${'x'.repeat(4_000)}`, 414, 'uri_too_long'],
     ['/v1/nothing', 404, 'not_found'],
-    ['/', 404, 'not_found'],
+    ['/assets/nothing.js', 404, 'not_found'],
   ] as const) {
     for (const ask of [overHttp, byUpgrade]) {
       const answer = await ask(path, headers);

@@ -1,11 +1,10 @@
 // A gateway for one test: on a free port, on a database of its own, ended with the test.
 
 import { pino } from 'pino';
-import type { Test } from 'tap';
 import { createApp, type App, type AppOptions, type Timing } from '../../src/app.js';
 import { signToken } from '../../src/auth/token.js';
 import type { Role } from '../../src/auth/roles.js';
-import type { TestDatabase } from './database.js';
+import type { Teardown, TestDatabase } from './database.js';
 import { connect, type RawClient } from './raw-client.js';
 
 const SECRET = 'a secret that only tests know, of enough bytes';
@@ -45,7 +44,7 @@ export interface TestGatewayOptions extends Partial<Omit<AppOptions, 'timing'>> 
 
 /** Starts a gateway on a migrated database, and waits until it is ready unless told not to. */
 export async function startGateway(
-  t: Test,
+  t: Teardown,
   database: TestDatabase,
   options: TestGatewayOptions & { readonly waitReady?: boolean } = {},
 ): Promise<TestGateway> {

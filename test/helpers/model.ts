@@ -112,6 +112,8 @@ export class FleetModel {
     if (this.#snapshotUnderWay) throw new Error('changes within a snapshot');
     const seen = new Set<string>();
     for (const change of message.changes as { op: string; vm?: Vm; hostname?: string }[]) {
+      // See helpers/presence.ts.
+      if (change.op === 'presence') continue;
       const hostname = change.hostname ?? String(change.vm?.hostname);
       if (seen.has(hostname)) throw new Error(`${hostname} twice in one frame`);
       seen.add(hostname);

@@ -4,7 +4,7 @@
 import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isRunning } from '../../src/database/embedded/process-table.js';
+import { isRunning } from '../../src/processes/process-table.js';
 
 const MEMORY = '/dev/shm';
 /** A container often has 64 MiB there, which one cluster would fill. */

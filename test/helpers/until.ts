@@ -10,8 +10,9 @@ const PATIENCE_MS = 60_000;
 export async function until<T>(
   what: string,
   attempt: () => Promise<T | undefined | false> | T | undefined | false,
+  patienceMs = PATIENCE_MS,
 ): Promise<T> {
-  const giveUpAtMs = performance.now() + PATIENCE_MS;
+  const giveUpAtMs = performance.now() + patienceMs;
   for (;;) {
     const value = await attempt();
     if (value !== undefined && value !== false) return value;

@@ -11,11 +11,14 @@ const { createDatabase } = await startServer(t);
 const agent: Identity = { sub: 'vm-1', role: 'agent', expiresAtMs: 0 };
 const UUID = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
 
+const NOBODY = { reported: () => undefined, acknowledged: () => undefined };
+
 t.test('every outcome has its refusal', async (t) => {
   const database = await createDatabase();
   const requests = createRequests(
     database.pool,
     async () => ({ ok: false, reason: 'invalid' }),
+    NOBODY,
     pino({ level: 'silent' }),
   );
   const report = { type: 'status', status: 'available' } as const;
@@ -45,7 +48,12 @@ t.test('a database that does not answer is an answer, and is logged', async (t) 
   const log = pino({ level: 'warn' }, { write: (line) => logged.push(JSON.parse(line)) });
   const { pool, end } = createPool({ host: '/nowhere', user: 'x' }, 10, () => undefined);
   t.teardown(end);
-  const requests = createRequests(pool, async () => ({ ok: false, reason: 'invalid' }), log);
+  const requests = createRequests(
+    pool,
+    async () => ({ ok: false, reason: 'invalid' }),
+    NOBODY,
+    log,
+  );
   t.match(await requests.acknowledge(agent, UUID, 's1'), { code: 'unavailable' });
   t.match(await requests.reportStatus(agent, { type: 'status', status: 'failed' }, 's1'), {
     code: 'unavailable',

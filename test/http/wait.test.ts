@@ -31,7 +31,10 @@ function makeWorld() {
   const hub = new CountingHub(fleet, createRowText([]), () => undefined);
   const [left, ending] = [new AbortController(), new AbortController()];
   const learn = (version: number, hostname = 'vm-1') => {
-    const entry = fleet.upsert({ hostname, version, status: 'available', row: `{"v":${version}}` });
+    const entry = fleet.upsert({
+      ...{ hostname, version, status: 'available', assignmentId: null },
+      row: `{"v":${version}}`,
+    });
     hub.publish(entry);
     return entry;
   };

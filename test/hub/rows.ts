@@ -17,7 +17,7 @@ export function vmRow(hostname: string, version: number, padding = '', status = 
     version,
     assignment_id: null,
   });
-  return { hostname, version, status, row };
+  return { hostname, version, status, assignmentId: null, row };
 }
 
 /** A row whose JSON text has exactly this many characters. */

@@ -18,6 +18,7 @@ import {
   Feed,
   Ping,
   Pong,
+  PresenceChange,
   ServerMessage,
   Snapshot,
   StatusChange,
@@ -26,6 +27,7 @@ import {
   Welcome,
   ClientMessage,
 } from '../../src/protocol/messages.js';
+import { Delivery, Outcome, Presence } from '../../src/protocol/presence.js';
 import { DASHBOARD_COLUMNS, DashboardVm, Vm } from '../../src/protocol/row.js';
 
 const SERVER: readonly TObject[] = [
@@ -90,8 +92,9 @@ function shapeOf(schema: TSchema): string {
 }
 
 function required(schema: TSchema): string {
-  if (Type.IsArray(schema))
-    return Type.IsUnknown(schema.items) ? 'array' : `${required(schema.items)}[]`;
+  if (Type.IsArray(schema)) return `${required(schema.items)}[]`;
+  const named = NAMED_OBJECTS.find(([, object]) => isDeepStrictEqual(schema, object));
+  if (named !== undefined) return named[0];
   if (Type.IsUnion(schema)) {
     const named = NAMED.find(([, variants]) => isDeepStrictEqual(schema.anyOf, variants));
     return named?.[0] ?? schema.anyOf.map(required).join(' or ');
@@ -105,9 +108,23 @@ function required(schema: TSchema): string {
 /** Unions that the document has a name for. */
 const NAMED: readonly [string, readonly TSchema[]][] = [
   ['row', [Vm, DashboardVm]],
-  ['change', [Upsert, Delete]],
+  ['change', [Upsert, Delete, PresenceChange]],
+  ['outcome', Outcome.anyOf],
   ['error code', ErrorCode.anyOf],
 ];
+
+const NAMED_OBJECTS: readonly [string, TSchema][] = [
+  ['presence', Presence],
+  ['delivery', Delivery],
+];
+
+/** The fields of an object, with the words of its schema. */
+const fieldsOf = ({ properties }: TObject): string[][] =>
+  Object.entries(properties).map(([name, schema]) => [
+    name,
+    shapeOf(schema),
+    'description' in schema ? String(schema.description).replaceAll('`', '') : '',
+  ]);
 
 t.test('every server message and field is documented, and nothing else', async (t) => {
   t.same(documented(tables('Server to client')[0]), defined(SERVER));
@@ -120,7 +137,19 @@ t.test('every client message and field is documented, and nothing else', async (
 });
 
 t.test('every change is documented, and nothing else', async (t) => {
-  t.same(documented(tables('Server to client')[1]), defined([Upsert, Delete], 'op'));
+  t.same(
+    documented(tables('Server to client')[1]),
+    defined([Upsert, Delete, PresenceChange], 'op'),
+  );
+});
+
+t.test('every field of presence and of a delivery is documented, and nothing else', async (t) => {
+  t.same(tables('Presence')[0], fieldsOf(Presence));
+  t.same(tables('Presence')[1], fieldsOf(Delivery));
+  t.same(
+    tables('Presence')[2]?.map(([outcome]) => outcome),
+    Outcome.anyOf.map((literal) => literal.const),
+  );
 });
 
 t.test('every column is documented, and who sees it, and nothing else', async (t) => {

@@ -5,6 +5,8 @@ import {
   absentFrame,
   changesFrame,
   deleteChange,
+  forgetChange,
+  presenceChange,
   errorFrame,
   feedFrame,
   PONG_FRAME,
@@ -29,6 +31,12 @@ const vm = (hostname: string, status = 'available') => ({
   assignment_id: null,
 });
 
+const presence = (hostname: string): string =>
+  JSON.stringify({
+    ...{ hostname, online: true, since: '2030-01-01T00:00:00.000000Z', duplicate: false },
+    ...{ acked_assignment_id: null, delivery: null },
+  });
+
 t.test('every frame is a message of the protocol, whatever the hostname', async (t) => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (hostname) => {
@@ -38,10 +46,11 @@ t.test('every frame is a message of the protocol, whatever the hostname', async 
         vmFrame('available', row),
         vmFrame('in-use', JSON.stringify(vm(hostname, 'in-use'))),
         absentFrame(hostname),
-        snapshotFrame([], 'e.0'),
-        snapshotFrame([row, row], undefined),
+        snapshotFrame([], [], 'e.0'),
+        snapshotFrame([row, row], [presence(hostname), presence(hostname)], undefined),
         changesFrame([], 'e.1'),
         changesFrame([upsertChange(row), deleteChange(hostname)], 'e.2'),
+        changesFrame([presenceChange(presence(hostname)), forgetChange(hostname)], 'e.3'),
         feedFrame(false),
         errorFrame('not_allowed', `"${hostname}"`),
         PONG_FRAME,
@@ -64,8 +73,11 @@ t.test('each frame says what it was given', async (t) => {
     [vmFrame('failed', '{"id":1}'), { type: 'status', vm: { id: 1 } }],
     [absentFrame('a"b'), { type: 'absent', hostname: 'a"b' }],
     [
-      snapshotFrame(['{"id":1}', '{"id":2}'], undefined),
-      { type: 'snapshot', vms: [{ id: 1 }, { id: 2 }], presence: [], more: true },
+      snapshotFrame(['{"id":1}', '{"id":2}'], ['{"hostname":"a"}'], undefined),
+      {
+        ...{ type: 'snapshot', vms: [{ id: 1 }, { id: 2 }] },
+        ...{ presence: [{ hostname: 'a' }], more: true },
+      },
     ],
     [
       changesFrame([upsertChange('{"id":1}'), deleteChange('b')], 'e.2'),
@@ -76,6 +88,20 @@ t.test('each frame says what it was given', async (t) => {
           { op: 'delete', hostname: 'b' },
         ],
         cursor: 'e.2',
+      },
+    ],
+    [
+      changesFrame([presenceChange('{"hostname":"b","online":true}'), forgetChange('b')], 'e.3'),
+      {
+        type: 'changes',
+        changes: [
+          { op: 'presence', hostname: 'b', online: true },
+          {
+            ...{ op: 'presence', hostname: 'b', online: false, since: null, duplicate: false },
+            ...{ acked_assignment_id: null, delivery: null },
+          },
+        ],
+        cursor: 'e.3',
       },
     ],
     [feedFrame(true), { type: 'feed', live: true }],
@@ -97,18 +123,18 @@ t.test('the row goes into its message as it came', async (t) => {
   const row = '{"hostname":"a",  "big":12345678901234567890}';
   t.ok(vmFrame('failed', row).includes(row));
   t.ok(upsertChange(row).includes(row));
-  t.ok(snapshotFrame([row], undefined).includes(row));
+  t.ok(snapshotFrame([row], [], undefined).includes(row));
 });
 
 t.test('only the last part of a snapshot has a cursor', async (t) => {
-  t.same(JSON.parse(snapshotFrame([], 'e.5')), {
+  t.same(JSON.parse(snapshotFrame([], [], 'e.5')), {
     type: 'snapshot',
     vms: [],
     presence: [],
     more: false,
     cursor: 'e.5',
   });
-  const part = JSON.parse(snapshotFrame([], undefined)) as object;
+  const part = JSON.parse(snapshotFrame([], [], undefined)) as object;
   t.match(part, { more: true });
   t.notOk('cursor' in part);
 });

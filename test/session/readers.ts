@@ -9,6 +9,8 @@ import type { Stream, StreamState } from '../../src/session/stream.js';
 import { VmStream } from '../../src/session/vm-stream.js';
 import { MemorySocket } from '../helpers/memory-socket.js';
 
+type Change = Extract<ServerMessage, { type: 'changes' }>['changes'][number];
+type Presence = Extract<Change, { op: 'presence' }>;
 type Vm = Extract<ServerMessage, { type: 'status' }>['vm'];
 
 /** A state that a hostname had: its row's version, or that it had none. */
@@ -99,6 +101,8 @@ abstract class Reader {
 export class FleetReader extends Reader {
   protected readonly stream: FleetStream;
   readonly rows = new Map<string, Vm>();
+  /** By hostname, the `since` of each presence that is known. */
+  readonly presence = new Map<string, string>();
   /** The messages so far, by their types. */
   readonly types: string[] = [];
   cursor: string | undefined;
@@ -114,7 +118,10 @@ export class FleetReader extends Reader {
   ) {
     super(hub, history);
     const cursor = former?.cursor;
-    if (cursor !== undefined) this.rows = new Map(former?.rows);
+    if (cursor !== undefined) {
+      this.rows = new Map(former?.rows);
+      this.presence = new Map(former?.presence);
+    }
     this.stream = new FleetStream(
       hub,
       this.socket,
@@ -141,10 +148,13 @@ export class FleetReader extends Reader {
   #applySnapshot(part: Extract<ServerMessage, { type: 'snapshot' }>): void {
     if (!this.#snapshotUnderWay) {
       this.rows.clear();
+      this.presence.clear();
       this.#versionsTold.clear();
     }
     for (const vm of part.vms) this.#upsert(vm);
     once(part.vms.map(({ hostname }) => hostname));
+    for (const { hostname, since } of part.presence) this.presence.set(hostname, String(since));
+    once(part.presence.map(({ hostname }) => hostname));
     if (part.more !== (part.cursor === undefined))
       throw new Error('a cursor on the last part only');
     this.#snapshotUnderWay = part.more;
@@ -155,13 +165,21 @@ export class FleetReader extends Reader {
     if (this.#snapshotUnderWay) throw new Error('changes in the middle of a snapshot');
     for (const change of frame.changes) {
       if (change.op === 'upsert') this.#upsert(change.vm);
+      else if (change.op === 'presence') this.#takePresence(change);
       else {
         this.told.check(change.hostname, 'absent');
         this.rows.delete(change.hostname);
       }
     }
-    once(frame.changes.map((change) => ('vm' in change ? change.vm : change).hostname));
+    const isPresence = ({ op }: { op: string }): boolean => op === 'presence';
+    once(frame.changes.filter((change) => !isPresence(change)).map(hostnameOf));
+    once(frame.changes.filter(isPresence).map(hostnameOf));
     this.cursor = frame.cursor;
+  }
+
+  #takePresence({ hostname, since }: Presence): void {
+    if (since === null) this.presence.delete(hostname);
+    else this.presence.set(hostname, since);
   }
 
   #upsert(vm: Vm): void {
@@ -202,6 +220,10 @@ export class VmReader extends Reader {
     this.told.check(hostname, vm === undefined ? 'absent' : versionOf(vm));
     this.vm = vm;
   }
+}
+
+function hostnameOf(change: Change): string {
+  return change.op === 'upsert' ? change.vm.hostname : change.hostname;
 }
 
 function once(hostnames: readonly string[]): void {

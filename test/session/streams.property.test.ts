@@ -42,6 +42,14 @@ const changes = fc.oneof(
     arbitrary: step('upsert', [hostname, length], (world, h, size) => world.upsert(h, size)),
   },
   { weight: 5, arbitrary: step('delete', [hostname], (world, h) => world.delete(h)) },
+  {
+    weight: 4,
+    arbitrary: step('presence', [hostname, length], (world, h, size) => world.setPresence(h, size)),
+  },
+  {
+    weight: 2,
+    arbitrary: step('forget presence', [hostname], (world, h) => world.forgetPresence(h)),
+  },
   { weight: 2, arbitrary: step('forget', [], ({ fleet }) => fleet.dropOldDeletions()) },
   { weight: 6, arbitrary: step('flush', [], (world) => world.flush()) },
   { weight: 1, arbitrary: step('live', [fc.boolean()], ({ hub }, live) => hub.setLive(live)) },

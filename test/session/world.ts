@@ -33,6 +33,15 @@ export class World {
     this.hub.publish(this.fleet.delete(hostname, ++this.#version));
   }
 
+  setPresence(hostname: string, length = 0): void {
+    const presence = presenceText(hostname, `t${++this.#version}${'x'.repeat(length)}`);
+    this.hub.publish(this.fleet.setPresence({ hostname, online: true, presence }));
+  }
+
+  forgetPresence(hostname: string): void {
+    this.hub.publish(this.fleet.forgetPresence(hostname));
+  }
+
   flush(): void {
     if (!this.#flushRequested) return;
     this.#flushRequested = false;
@@ -84,7 +93,18 @@ export class World {
       if (canonical(held) !== canonical(this.#shownTo(reader))) {
         throw new Error(`holds ${canonical(held)} instead of ${canonical(this.#shownTo(reader))}`);
       }
+      if (reader instanceof FleetReader) this.#checkPresence(reader);
     }
+  }
+
+  #checkPresence(reader: FleetReader): void {
+    const known = [...this.fleet.presence()].map(({ hostname, presence = '' }) => [
+      hostname,
+      (JSON.parse(presence) as { since: string }).since,
+    ]);
+    const held = canonical(Object.fromEntries(reader.presence));
+    const expected = canonical(Object.fromEntries(known));
+    if (held !== expected) throw new Error(`knows of agents ${held} instead of ${expected}`);
   }
 
   #shownTo(reader: FleetReader | VmReader): unknown {
@@ -113,4 +133,11 @@ export function onlyFrame(reader: FleetReader | VmReader): Frame {
   const [frame, ...more] = reader.socket.frames;
   if (frame === undefined || more.length > 0) throw new Error(`${more.length + 1} frames or none`);
   return frame;
+}
+
+function presenceText(hostname: string, since: string): string {
+  return JSON.stringify({
+    ...{ hostname, online: true, since, duplicate: false },
+    ...{ acked_assignment_id: null, delivery: null },
+  });
 }

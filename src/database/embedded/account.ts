@@ -2,7 +2,8 @@
 // root hands it to an account that owns nothing else; everybody else runs it as themselves.
 
 import { stat } from 'node:fs/promises';
-import { EmbeddedError, systemCode } from './errors.js';
+import { EmbeddedError } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
 
 export interface Account {
   readonly uid: number;

@@ -5,7 +5,8 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from './account.js';
 import { bundledServer, repairBundle, stageBundle } from './bundle.js';
-import { EmbeddedError, systemCode } from './errors.js';
+import { EmbeddedError } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
 import type { CopyOwner } from './program-folders.js';
 import { runToEnd } from './programs.js';
 
@@ -16,15 +17,22 @@ export interface Binaries {
 }
 
 const NEWEST = 18;
-const OLDEST = 13;
+/** Of the versions that the gateway works with. */
+export const OLDEST = 13;
 
-/** Folders of installed servers: Debian and Ubuntu, the PGDG's RPMs, Homebrew on both Macs. */
+/** Folders of installed servers and their tools: Debian and Ubuntu, the PGDG's RPMs, Homebrew on both Macs. */
 const installed = (version: number): string[] => [
   `/usr/lib/postgresql/${version}/bin`,
   `/usr/pgsql-${version}/bin`,
   `/opt/homebrew/opt/postgresql@${version}/bin`,
   `/usr/local/opt/postgresql@${version}/bin`,
 ];
+
+/** Where this machine may have PostgreSQL's programs, of the newest version first. They may not be there. */
+export function installedFolders(): string[] {
+  const versions = Array.from({ length: NEWEST - OLDEST + 1 }, (_, n) => NEWEST - n);
+  return versions.flatMap(installed);
+}
 
 /** Every server on this machine, the one to prefer first. None of them has been run yet. */
 export async function candidates(): Promise<Binaries[]> {

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { systemCode } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
 import { type CopyOwner, inProgramFolder } from './program-folders.js';
 
 /** `pg-symlinks.json` of the package: `target` is the link, `source` the file that it names. */

@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import type { Account } from './account.js';
 import type { Binaries } from './binaries.js';
 import { SUPERUSER } from './database.js';
-import { EmbeddedError, systemCode } from './errors.js';
+import { EmbeddedError } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
 import { type Outcome, runToEnd } from './programs.js';
 import { withAnyName } from './nameless.js';
 

@@ -2,7 +2,8 @@
 // theirs alone.
 
 import { access, constants, mkdir } from 'node:fs/promises';
-import { EmbeddedError, systemCode } from './errors.js';
+import { EmbeddedError } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
 
 /**
  * Makes the folder (0700) unless it is there.

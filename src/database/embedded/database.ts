@@ -23,6 +23,8 @@ export async function ensureDatabase(
   try {
     const role = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [OWNER]);
     if (role.rowCount === 0) await client.query(`CREATE ROLE ${OWNER} LOGIN`);
+    // A backup is verified in a database of its own.
+    await client.query(`ALTER ROLE ${OWNER} CREATEDB`);
     const database = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
     if (database.rowCount === 0) {
       await client.query(`CREATE DATABASE ${DATABASE} OWNER ${OWNER} TEMPLATE template0`);

@@ -22,9 +22,3 @@ export class EmbeddedError extends Error {
     super(message, options);
   }
 }
-
-/** The `code` of a system call's error (`ENOENT`, `EACCES`, …); undefined for any other value. */
-export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('errno' in error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}

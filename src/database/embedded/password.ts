@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
 
 export async function keptPassword(dataDir: string): Promise<string> {
   const path = join(dataDir, 'postgres.password');

@@ -5,8 +5,9 @@
 import { constants, open, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EmbeddedError, systemCode } from './errors.js';
-import { isRunning, isServerOn } from './process-table.js';
+import { EmbeddedError } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
+import { isRunning, isServerOn } from '../../processes/process-table.js';
 
 /** How long a server that nobody has told to stop is given to do so: its parent may just have died. */
 const GRACE_MS = 1_000;

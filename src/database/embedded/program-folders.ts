@@ -2,7 +2,7 @@
 
 import { chmod, mkdir } from 'node:fs/promises';
 import type { Account } from './account.js';
-import { systemCode } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
 
 /** Root's copies: nobody's home, no temporary folder that is cleared, and seldom mounted noexec. */
 const SYSTEM_CACHE = '/var/cache/lablink-gateway';

@@ -7,7 +7,7 @@ import { type Binaries, findBinaries } from './binaries.js';
 import { clusterVersion, createCluster, takeOver } from './cluster.js';
 import { makeWritable, unwritable } from './data-folder.js';
 import { DATABASE, ensureDatabase, OWNER, SUPERUSER } from './database.js';
-import { systemCode } from './errors.js';
+import { systemCode } from '../../processes/system-code.js';
 import { openLog } from './log.js';
 import { keptPassword } from './password.js';
 import { waitUntilFree } from './postmaster.js';

@@ -23,6 +23,9 @@ export interface LockPatience {
  */
 const MIGRATION_LOCK = 0x6c61626c;
 
+/** A migration may rewrite a large table; one that takes longer waits for an answer that will not come. */
+const MIGRATION_TIMEOUT_MS = 15 * 60_000;
+
 /** The transaction depends on no setting of the role or the database, and is not cut short. */
 const BEGIN = `
   BEGIN;
@@ -63,13 +66,17 @@ async function applyFirst(client: pg.Client, migrations: readonly Migration[]) {
   const [next] = pending;
   if (next === undefined) return undefined;
   try {
-    await client.query(next.sql);
+    await client.query(withDeadline(next.sql, MIGRATION_TIMEOUT_MS));
   } catch (error) {
     throw asSchemaError(error, next);
   }
   await recordMigration(client, next);
   return next.name;
 }
+
+/** pg takes a query's own deadline with it, which its types do not know. */
+const withDeadline = (text: string, timeoutMs: number): pg.QueryConfig =>
+  Object.assign({ text }, { query_timeout: timeoutMs });
 
 async function inTransaction<T>(
   client: pg.Client,

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { lifelineWrapper } from '../../../src/database/embedded/lifeline.js';
-import { isRunning } from '../../../src/database/embedded/process-table.js';
+import { isRunning } from '../../../src/processes/process-table.js';
 import { dataFolder, program, query, serverPid, start, until } from './support.js';
 
 t.test('a server ends when the process that started it is killed', async (t) => {

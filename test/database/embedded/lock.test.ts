@@ -4,7 +4,7 @@ import { readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { acquireLock, type Lock, readLock } from '../../../src/database/embedded/lock.js';
-import { birthMark } from '../../../src/database/embedded/process-table.js';
+import { birthMark } from '../../../src/processes/process-table.js';
 import { folder, program } from './support.js';
 
 const fileIn = (dataDir: string): string => join(dataDir, 'gateway.lock');

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { isRunning } from '../../../src/database/embedded/process-table.js';
+import { isRunning } from '../../../src/processes/process-table.js';
 import { installedBinDirs } from '../../helpers/database.js';
 import {
   bare,

@@ -1,10 +1,10 @@
-// What the operating system knows about other processes, as far as it is needed to tell a live
-// holder of a lock from a stranger that was given the same pid.
+// What the operating system knows about other processes, as far as it is needed to tell a process
+// that is known from a stranger that was given the same pid.
 
 import { execFile } from 'node:child_process';
 import { readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { systemCode } from './errors.js';
+import { systemCode } from './system-code.js';
 
 const execute = promisify(execFile);
 
@@ -29,7 +29,7 @@ export async function isAlive(pid: number, mark: string | undefined): Promise<bo
 }
 
 /** The mark of a process that is dead and that its parent has not reaped. */
-const ENDED = 'ended';
+export const ENDED = 'ended';
 
 /**
  * A text that no other process with this pid ever has, before or after a reboot; undefined when
@@ -48,6 +48,13 @@ export async function birthMark(pid: number): Promise<string | undefined> {
     if (systemCode(error) === undefined) throw error;
     return undefined;
   }
+}
+
+/** Whether a process with this mark was born since the machine started; where that is not told, the answer is yes. */
+export async function isOfThisBoot(mark: string): Promise<boolean> {
+  if (process.platform !== 'linux') return true;
+  const own = await birthMark(process.pid);
+  return own === undefined || mark.split(':')[0] === own.split(':')[0];
 }
 
 /** Whether the process is a PostgreSQL server on this folder (absolute, without links). */

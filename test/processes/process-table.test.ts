@@ -2,13 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import t, { type Test } from 'tap';
-import {
-  birthMark,
-  isAlive,
-  isRunning,
-  isServerOn,
-} from '../../../src/database/embedded/process-table.js';
-import { until } from './support.js';
+import { birthMark, isAlive, isRunning, isServerOn } from '../../src/processes/process-table.js';
+import { until } from '../helpers/until.js';
 
 /** A process that does nothing, under the name that it is given. */
 async function idler(t: Test, argv0: string): Promise<number> {
@@ -57,9 +52,12 @@ t.test('a dead process that nobody reaped is dead', async (t) => {
   const parent = spawn('/bin/sh', ['-c', 'sleep 600 & echo $!; exec sleep 601']);
   t.teardown(() => parent.kill());
   const pid = Number((await once(parent.stdout, 'data')).at(0));
-  await until(async () => (await readFile(`/proc/${parent.pid}/comm`, 'utf8')) === 'sleep\n');
+  await until(
+    'it is sleep',
+    async () => (await readFile(`/proc/${parent.pid}/comm`, 'utf8')) === 'sleep\n',
+  );
   t.equal(await isAlive(pid, undefined), true);
   process.kill(pid, 'SIGKILL');
-  await until(async () => !(await isAlive(pid, undefined)));
+  await until('it is dead', async () => !(await isAlive(pid, undefined)));
   t.ok(isRunning(pid), 'though its pid is still taken');
 });

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Makes what compose.yaml needs in secrets/ (or the folder that is named): passwords, the secret that signs tokens, and the
+# certificates of a CA of one's own. What is there already stays as it is. Needs OpenSSL 3.
+set -eu
+umask 077
+folder=${1:-$(dirname "$0")/secrets}
+mkdir -p "$folder"
+cd "$folder"
+
+for name in postgres_password owner_password gateway_password; do
+  [ -s $name ] || openssl rand -hex 24 >$name
+done
+[ -s jwt_secret ] || openssl rand -base64 48 >jwt_secret
+# PgBouncer proves the gateway's password to the server in its name.
+echo "\"lablink_gateway\" \"$(cat gateway_password)\"" >userlist.txt
+
+key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 825'
+[ -s ca.crt ] || openssl req -x509 $key -subj '/CN=LabLink CA' -keyout ca.key -out ca.crt 2>/dev/null
+for name in postgres pgbouncer web; do
+  [ -s $name.crt ] || openssl req -x509 $key -CA ca.crt -CAkey ca.key -subj "/CN=$name" \
+    -addext "subjectAltName=DNS:$name,DNS:localhost,IP:127.0.0.1" \
+    -addext basicConstraints=critical,CA:FALSE -keyout $name.key -out $name.crt 2>/dev/null
+done
+
+# Containers read them as users of their own; on this machine the folder (0700) lets in nobody else.
+chmod 644 ./*
+chmod 600 ca.key

@@ -1,0 +1,12 @@
+-- What a gateway with MIGRATE=check may do, and nothing else: it owns no table and cannot change the audit. To be run as
+-- the owner after each migration:
+--
+--   lablink-gateway db migrate && lablink-gateway db sql -- "$(cat grants.sql)"
+
+GRANT USAGE ON SCHEMA public TO lablink_gateway;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vms TO lablink_gateway;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vm_deliveries TO lablink_gateway;
+GRANT SELECT ON vm_events TO lablink_gateway;
+GRANT USAGE ON SEQUENCE vms_id_seq TO lablink_gateway;
+GRANT SELECT ON SEQUENCE vms_version_seq TO lablink_gateway;
+GRANT SELECT ON lablink_migrations TO lablink_gateway;

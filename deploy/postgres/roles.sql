@@ -1,0 +1,30 @@
+-- Two roles and the database. `lablink` owns the schema and the audit and is used for migrations and backups;
+-- `lablink_gateway` is what gateways are, and may do what grants.sql says. To be run by psql, once, as a superuser, and
+-- again to change the passwords:
+--
+--   OWNER_PASSWORD_FILE=… GATEWAY_PASSWORD_FILE=… psql -X -f roles.sql postgres
+
+\set ON_ERROR_STOP on
+\set owner_password `cat "$OWNER_PASSWORD_FILE"`
+\set gateway_password `cat "$GATEWAY_PASSWORD_FILE"`
+
+SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest('{lablink,lablink_gateway}'::text[]) AS name
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
+-- Whatever the server's default is: md5 can be replayed by who has read it.
+SET password_encryption = 'scram-sha-256';
+ALTER ROLE lablink PASSWORD :'owner_password';
+ALTER ROLE lablink_gateway PASSWORD :'gateway_password';
+-- A backup is verified in a scratch database.
+ALTER ROLE lablink CREATEDB;
+
+SELECT 'CREATE DATABASE lablink_db'
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'lablink_db') \gexec
+ALTER DATABASE lablink_db OWNER TO lablink;
+-- Who may connect can LISTEN, and so read commands, and NOTIFY, and so forge rows.
+REVOKE ALL ON DATABASE lablink_db FROM PUBLIC;
+GRANT CONNECT ON DATABASE lablink_db TO lablink_gateway;
+
+\connect lablink_db
+-- Before PostgreSQL 15 anybody could make tables there.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+ALTER SCHEMA public OWNER TO lablink;

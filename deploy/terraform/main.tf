@@ -1,0 +1,107 @@
+resource "aws_db_instance" "lablink" {
+  identifier     = "lablink-db-${var.environment}"
+  engine         = "postgres"
+  engine_version = "17"
+  # Security fixes come by themselves, in the maintenance window; a new major version does not.
+  auto_minor_version_upgrade = true
+  instance_class             = var.instance_class
+
+  db_name  = "lablink_db"
+  username = "lablink"
+  # RDS makes the password, keeps it in Secrets Manager and changes it: it is in no file and in no state of Terraform.
+  manage_master_user_password = true
+
+  allocated_storage     = var.allocated_storage
+  max_allocated_storage = 5 * var.allocated_storage
+  storage_type          = "gp3"
+  storage_encrypted     = true
+
+  db_subnet_group_name   = aws_db_subnet_group.lablink.name
+  vpc_security_group_ids = [aws_security_group.rds.id]
+  publicly_accessible    = false
+  multi_az               = var.multi_az
+  parameter_group_name   = aws_db_parameter_group.lablink.name
+  # The CA whose certificates the gateway checks: its bundle is sslrootcert.
+  ca_cert_identifier = "rds-ca-rsa2048-g1"
+
+  # Any moment of the last seven days can be restored. Beside it `db backup`, which can also be read elsewhere.
+  backup_retention_period   = 7
+  backup_window             = "03:00-04:00"
+  maintenance_window        = "mon:04:00-mon:05:00"
+  copy_tags_to_snapshot     = true
+  deletion_protection       = true
+  skip_final_snapshot       = false
+  final_snapshot_identifier = "lablink-final-${var.environment}"
+
+  # Who connected, who was turned away, and what was slow.
+  enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
+  performance_insights_enabled    = true
+
+  tags = {
+    Name = "lablink-db-${var.environment}"
+  }
+}
+
+resource "aws_db_parameter_group" "lablink" {
+  name_prefix = "lablink-${var.environment}-"
+  family      = "postgres17"
+
+  # Nobody without TLS.
+  parameter {
+    name  = "rds.force_ssl"
+    value = "1"
+  }
+  parameter {
+    name  = "log_connections"
+    value = "1"
+  }
+  parameter {
+    name  = "log_disconnections"
+    value = "1"
+  }
+  # Milliseconds.
+  parameter {
+    name  = "log_min_duration_statement"
+    value = "1000"
+  }
+  # A listener whose machine has vanished is noticed within a minute.
+  parameter {
+    name  = "tcp_keepalives_idle"
+    value = "30"
+  }
+  parameter {
+    name  = "tcp_keepalives_interval"
+    value = "10"
+  }
+  parameter {
+    name  = "tcp_keepalives_count"
+    value = "3"
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_db_subnet_group" "lablink" {
+  name       = "lablink-${var.environment}"
+  subnet_ids = var.subnet_ids
+}
+
+resource "aws_security_group" "rds" {
+  name_prefix = "lablink-rds-${var.environment}-"
+  description = "PostgreSQL, from the gateways alone"
+  vpc_id      = var.vpc_id
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "gateways" {
+  security_group_id            = aws_security_group.rds.id
+  referenced_security_group_id = var.gateway_security_group_id
+  ip_protocol                  = "tcp"
+  from_port                    = 5432
+  to_port                      = 5432
+}

@@ -1,0 +1,11 @@
+# The database of LabLink on Amazon RDS. `terraform init && terraform apply -var-file=production.tfvars`
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.70, < 7.0"
+    }
+  }
+}

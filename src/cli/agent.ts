@@ -1,0 +1,253 @@
+// The subcommand `agent`: makes this machine a VM of the gateway's, and acts on its assignments until it is told to end.
+// Lines for programs go to stdout, how it fares to stderr.
+
+import { randomBytes } from 'node:crypto';
+import { hostname as machineName } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { Agent, type AgentParts } from '../agent/agent.js';
+import type { Policy } from '../agent/agent-state.js';
+import { launch } from '../agent/command.js';
+import { programCommand, shellCommand, type CommandOf } from '../agent/commands.js';
+import { AgentError } from '../agent/errors.js';
+import { createAsk, createGatewayApi, type Ask } from '../agent/gateway-api.js';
+import { CLOUDS, instanceId, type Cloud } from '../agent/instance-id.js';
+import type { Journal } from '../agent/journal.js';
+import { openStateFile, type StateFile } from '../agent/state-file.js';
+import { enrolledTokens, fileTokens, type AgentTokens } from '../agent/tokens.js';
+import { createClient, type Client, type VmWatch } from '../client/index.js';
+import { inheritedEnvironment } from '../config.js';
+import { connectionText } from './connection-text.js';
+import { ExitCode, UsageError } from './exit.js';
+import { onOneLine } from './one-line.js';
+
+interface AgentOptions {
+  readonly url: string;
+  readonly stateFile: string;
+  readonly tokenFile: string;
+  readonly enrolTokenFile?: string;
+  readonly hostname?: string;
+  readonly hostnameFrom?: Cloud;
+  readonly exec?: true;
+  readonly shell?: true;
+  readonly grace: number;
+  readonly failVmOnError?: true;
+  readonly rerunInterrupted?: true;
+}
+
+export function agentCommand(): Command {
+  return new Command('agent')
+    .description('act on the assignments of this VM: print them, or run a command for each')
+    .usage('[options] [--shell | --exec PROGRAM ARGS...]')
+    .argument('[program...]', 'with --exec')
+    .requiredOption('--url <url>', 'the gateway')
+    .requiredOption('--state-file <file>', 'where to remember which assignments were handled')
+    .requiredOption(
+      '--token-file <file>',
+      "a file with the agent's token; read anew when one is needed",
+    )
+    .option(
+      '--enrol-token-file <file>',
+      'a file with a token to enrol with, where there is no other yet',
+    )
+    .option('--hostname <hostname>', "the VM (default: the machine's name)")
+    .addOption(
+      new Option('--hostname-from <cloud>', "the VM is the instance's id in this cloud")
+        .choices(CLOUDS)
+        .conflicts('hostname'),
+    )
+    .option(
+      '--exec',
+      'run PROGRAM for each assignment, without a shell: it is in LABLINK_… variables and on stdin',
+    )
+    .addOption(
+      new Option('--shell', 'run the crd_command of each assignment with /bin/sh -c').conflicts(
+        'exec',
+      ),
+    )
+    .option(
+      '--grace <seconds>',
+      'between SIGTERM and SIGKILL for a command that is to end',
+      seconds,
+      10,
+    )
+    .option('--fail-vm-on-error', 'set the VM failed when its command fails')
+    .option(
+      '--rerun-interrupted',
+      'begin a command anew that was cut off, because it may be repeated',
+    )
+    .passThroughOptions()
+    .exitOverride()
+    .action(async (program: string[], options: AgentOptions) => {
+      const commandOf = commandOfOptions(options, program);
+      const hostname = await hostnameOf(options);
+      const file = await openStateFile(options.stateFile);
+      try {
+        const why = await work(options, hostname, file, commandOf);
+        process.exitCode = why === 'told-to' ? ExitCode.ok : ExitCode.usage;
+      } finally {
+        await file.release();
+      }
+    });
+}
+
+/** Reads the option --grace. @throws InvalidArgumentError */
+function seconds(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected whole seconds.');
+}
+
+/** Undefined: assignments are printed. @throws UsageError */
+function commandOfOptions(
+  { exec, shell }: AgentOptions,
+  [program, ...args]: readonly string[],
+): CommandOf | undefined {
+  if (exec === true && (program === undefined || program.startsWith('-'))) {
+    throw new UsageError('--exec needs a program: it comes last, with its arguments.');
+  }
+  if (program !== undefined && exec === true) {
+    return programCommand(program, args, inheritedEnvironment());
+  }
+  if (program !== undefined) throw new UsageError(`${program} is run with --exec alone.`);
+  return shell === true ? shellCommand(inheritedEnvironment()) : undefined;
+}
+
+/** @throws UsageError */
+async function hostnameOf({ hostname, hostnameFrom }: AgentOptions): Promise<string> {
+  if (hostnameFrom !== undefined) return instanceId(hostnameFrom);
+  const name = hostname ?? machineName();
+  if (/^[^\0]{1,255}$/u.test(name)) return name;
+  throw new UsageError('A hostname has 1 to 255 characters.');
+}
+
+function log(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+async function work(
+  options: AgentOptions,
+  hostname: string,
+  file: StateFile,
+  commandOf: CommandOf | undefined,
+): Promise<'told-to' | 'refused'> {
+  const ending = new AbortController();
+  const { ask, client, tokens, journal } = await connectionOf(
+    options,
+    hostname,
+    file,
+    ending.signal,
+  );
+  const wait = (ms: number): Promise<void> => sleep(ms, undefined, { signal: ending.signal });
+  const api = createGatewayApi(ask, tokens.current, log, wait);
+  const parts: AgentParts = {
+    ...actsOf(commandOf, file.path),
+    policy: policyOf(options, commandOf),
+    save: file.save,
+    acknowledge: (id) => watch.acknowledge(id),
+    failVm: (id) => watch.reportStatus('failed', id),
+    report: api.report,
+    register: () => api.register(hostname),
+    graceMs: options.grace * 1_000,
+    log,
+  };
+  const agent = await Agent.create(parts, journal);
+  const watch = client.watchVm(hostname);
+  feed(agent, watch);
+  try {
+    return await agent.run();
+  } finally {
+    watch.close();
+    ending.abort();
+  }
+}
+
+/** How the gateway is reached, and as whom. @throws UsageError */
+async function connectionOf(
+  { url, tokenFile, enrolTokenFile }: AgentOptions,
+  hostname: string,
+  file: StateFile,
+  signal: AbortSignal,
+): Promise<{ ask: Ask; client: Client; tokens: AgentTokens; journal: Journal }> {
+  const { journal } = file;
+  try {
+    const ask = createAsk(url, signal);
+    if (enrolTokenFile === undefined) {
+      const tokens = fileTokens(tokenFile);
+      // What is wrong with it now is a mistake, for whoever typed this; later it is waited for.
+      await tokens.current();
+      return { ask, client: createClient({ url, token: tokens.fresh }), tokens, journal };
+    }
+    const enrolled = withNonce(journal, hostname);
+    // Before it is asked with: an answer that is lost can be asked for again, even by the next agent.
+    await file.save(enrolled);
+    const { nonce } = enrolled.enrolment;
+    const tokens = enrolledTokens({ ask, hostname, tokenFile, enrolTokenFile, nonce });
+    return { ask, client: createClient({ url, token: tokens.fresh }), tokens, journal: enrolled };
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new UsageError(`${url} is not the URL of a gateway.`, { cause });
+  }
+}
+
+function withNonce(journal: Journal, hostname: string) {
+  const kept = journal.enrolment?.hostname === hostname ? journal.enrolment : undefined;
+  const enrolment = kept ?? { hostname, nonce: randomBytes(32).toString('base64url') };
+  return { ...journal, enrolment };
+}
+
+function policyOf(options: AgentOptions, commandOf: CommandOf | undefined): Policy {
+  return {
+    act: commandOf === undefined ? 'print' : 'run',
+    rerunInterrupted: options.rerunInterrupted === true,
+    failVmOnError: options.failVmOnError === true,
+  };
+}
+
+function actsOf(
+  commandOf: CommandOf | undefined,
+  statePath: string,
+): Pick<AgentParts, 'launch' | 'print'> {
+  const print = (frame: string): Promise<void> => printLine(onOneLine(frame));
+  const printed = { code: 0, signal: null };
+  return {
+    print,
+    launch: async (vm, frame) =>
+      commandOf === undefined
+        ? { begin: () => print(frame).then(() => printed) }
+        : launch(commandOf(vm, onOneLine(frame)), `${statePath}.command`),
+  };
+}
+
+/** Resolves once the line is handed to whoever reads; rejects when nobody does. */
+function printLine(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(`${text}\n`, (cause) => {
+      if (cause === null || cause === undefined) resolve();
+      else reject(new AgentError('Nobody reads what is printed any more.', { cause }));
+    });
+  });
+}
+
+/** Tells the agent what the socket says, and what the machine does. */
+function feed(agent: Agent, watch: VmWatch): void {
+  let latest = '';
+  watch.on('frame', (frame) => (latest = frame));
+  watch.on('update', (message) => agent.tell({ type: 'told', message, frame: latest }));
+  watch.on('refusal', ({ code }) => {
+    if (code === 'unavailable')
+      setTimeout(() => agent.tell({ type: 'unavailable' }), RETRY_MS).unref();
+  });
+  watch.on('connection', (state) => {
+    const text = connectionText(state);
+    if (text !== undefined) log(text);
+    if (state.phase === 'reconnecting') agent.tell({ type: 'disconnected' });
+    if (state.phase === 'closed' && state.refused) agent.tell({ type: 'refused' });
+  });
+  // What could not be printed is told to whoever printed it.
+  process.stdout.on('error', () => undefined);
+  const stop = (): void => agent.tell({ type: 'stop' });
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+}
+
+/** Before what the database could not do is asked for again. */
+const RETRY_MS = 2_000;

@@ -1,0 +1,69 @@
+// `db backup`: a file with the whole database, whole or not at all.
+
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { toolEnvironment } from '../../config.js';
+import { backUp, planBackup, type BackupReport } from '../../database/maintenance/backup.js';
+import { bytesText, counted, printJson, printLine } from './print.js';
+import {
+  DRY_RUN_OPTION,
+  integer,
+  interruption,
+  JSON_OPTION,
+  namedDatabase,
+  subcommand,
+} from './subcommand.js';
+
+interface BackupCommandOptions {
+  readonly dir: string;
+  readonly keepDays: number;
+  readonly gzip?: boolean;
+  readonly upload?: string;
+  readonly verify?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+export function backupCommand(): Command {
+  return subcommand('backup', 'write the whole database to a file, as plain SQL (pg_dump)')
+    .option('--dir <folder>', 'where to', 'backups')
+    .option(
+      '--keep-days <days>',
+      'remove older ones after a success, but never the newest',
+      integer(0, 36_500),
+      7,
+    )
+    .option('--gzip', 'compress it')
+    .option(
+      '--upload <command>',
+      'then run this with /bin/sh; {} is the file, as in: aws s3 cp {} s3://lablink-backups/',
+    )
+    .option('--verify', 'first restore it into a scratch database, and compare every row')
+    .option(...DRY_RUN_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (options: BackupCommandOptions) => {
+      const { dir, keepDays, gzip = false, verify = false, upload, dryRun, json } = options;
+      const wanted = {
+        ...{ gzip, verify, keepDays, folder: resolve(dir), uploadCommand: upload },
+        connection: await namedDatabase(),
+        environment: toolEnvironment(),
+        now: new Date(),
+        signal: interruption(),
+      };
+      if (dryRun) {
+        const { file, tools } = await planBackup(wanted);
+        if (json) printJson({ file, pg_dump: tools.folder });
+        else printLine(`Would write ${file} with ${tools.folder}/pg_dump.`);
+        return;
+      }
+      const report = await backUp(wanted);
+      if (json) printJson(report);
+      else print(report);
+    });
+}
+
+function print({ file, bytes, vms, verified, uploaded, removed }: BackupReport): void {
+  const done = [...(verified ? ['verified'] : []), ...(uploaded ? ['uploaded'] : [])];
+  printLine([`${file}: ${counted(vms, 'VM')}, ${bytesText(bytes)}`, ...done].join(', '));
+  if (removed.length > 0) printLine(`Removed as too old: ${removed.join(', ')}`);
+}

@@ -1,0 +1,29 @@
+// `db connections`: who is connected, and what each is doing.
+
+import type { Command } from 'commander';
+import { connections, type Connection } from '../../database/maintenance/connections.js';
+import { printJson, printTable, secondsText } from './print.js';
+import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
+
+const QUERY_CHARACTERS = 60;
+
+export function connectionsCommand(): Command {
+  return subcommand('connections', 'show who is connected to the database')
+    .option(...JSON_OPTION)
+    .action(async ({ json }: { readonly json?: boolean }) => {
+      const found = await onDatabase('connections', connections);
+      if (json) printJson(found);
+      else printConnections(found);
+    });
+}
+
+export function printConnections(found: readonly Connection[]): void {
+  printTable(
+    ['pid', 'user', 'application', 'address', 'state', 'for', 'last query'],
+    found.map(({ pid, user, application, address, state, seconds, listens, query }) => [
+      ...[pid, user, application, address ?? 'local', state],
+      secondsText(seconds),
+      listens ? '(listens)' : query.slice(0, QUERY_CHARACTERS),
+    ]),
+  );
+}

@@ -1,0 +1,21 @@
+// `db count`: how many VMs there are of each status.
+
+import type { Command } from 'commander';
+import { countVms } from '../../database/maintenance/fleet-lists.js';
+import { printJson, printTable } from './print.js';
+import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
+
+export function countCommand(): Command {
+  return subcommand('count', 'count the VMs by status')
+    .option(...JSON_OPTION)
+    .action(async ({ json }: { readonly json?: boolean }) => {
+      const counts = await onDatabase('count', countVms);
+      // A status may be called anything, `__proto__` too.
+      if (json) printJson(Object.fromEntries(counts.map(({ status, count }) => [status, count])));
+      else
+        printTable(
+          ['status', 'count'],
+          counts.map(({ status, count }) => [status, count]),
+        );
+    });
+}

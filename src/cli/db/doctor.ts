@@ -1,0 +1,42 @@
+// `db doctor`: what is wrong with the database, or soon will be, and what to do. Ends with 1 when something is.
+
+import type { Command } from 'commander';
+import { isLoopback } from '../../config/address.js';
+import { loadConfig } from '../../config.js';
+import { examine, type Diagnosis } from '../../database/maintenance/doctor.js';
+import { findDatabase } from '../database.js';
+import { ExitCode } from '../exit.js';
+import { printJson, printLine } from './print.js';
+import { JSON_OPTION, subcommand } from './subcommand.js';
+
+export function doctorCommand(): Command {
+  return subcommand(
+    'doctor',
+    'look for what is wrong, or soon will be; exit code 1 when something is',
+  )
+    .option(...JSON_OPTION)
+    .action(async ({ json }: { readonly json?: boolean }) => {
+      const config = loadConfig();
+      const connection = await findDatabase(config);
+      const { host = 'localhost' } = connection;
+      const diagnosis = await examine({
+        connection,
+        queries: config.database ?? connection,
+        isRemote: !host.startsWith('/') && !isLoopback(host),
+      });
+      const isWell = diagnosis.findings.length === 0;
+      if (json) printJson({ well: isWell, ...diagnosis });
+      else print(diagnosis);
+      process.exitCode = isWell ? ExitCode.ok : ExitCode.finding;
+    });
+}
+
+function print({ findings, skipped }: Diagnosis): void {
+  for (const { id, severity, explanation, remedy } of findings) {
+    printLine(`${severity}: ${id}`);
+    printLine(`  ${explanation}`);
+    printLine(`  Remedy: ${remedy}`);
+  }
+  for (const { check, why } of skipped) printLine(`not looked at: ${check} (${why})`);
+  printLine(findings.length === 0 ? 'Nothing was found.' : `Found: ${findings.length}.`);
+}

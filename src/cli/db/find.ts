@@ -1,0 +1,23 @@
+// `db find`: the VMs of a person. Ends with 1 when there are none.
+
+import type { Command } from 'commander';
+import { ExitCode } from '../exit.js';
+import { JSON_OPTION, subcommand } from './subcommand.js';
+import { COMMANDS_OPTION, printVms } from './vm-table.js';
+
+interface FindOptions {
+  readonly email: string;
+  readonly commands?: boolean;
+  readonly json?: boolean;
+}
+
+export function findCommand(): Command {
+  return subcommand('find', 'find the VMs of a person; exit code 1 when there are none')
+    .requiredOption('--email <email>', 'whose')
+    .option(...COMMANDS_OPTION)
+    .option(...JSON_OPTION)
+    .action(async ({ email, commands = false, json = false }: FindOptions) => {
+      const found = await printVms({ status: undefined, email, commands }, json);
+      process.exitCode = found > 0 ? ExitCode.ok : ExitCode.finding;
+    });
+}

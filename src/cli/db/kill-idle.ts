@@ -1,0 +1,47 @@
+// `db kill-idle`: ends sessions that nobody uses, and never one that listens.
+
+import type { Command } from 'commander';
+import {
+  endIdle,
+  idleConnections,
+  type Connection,
+  type Ended,
+} from '../../database/maintenance/connections.js';
+import { ExitCode } from '../exit.js';
+import { printJson, printTable, secondsText } from './print.js';
+import { DRY_RUN_OPTION, integer, JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
+
+interface KillIdleOptions {
+  readonly minutes: number;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+export function killIdleCommand(): Command {
+  return subcommand('kill-idle', 'end sessions that have been idle; never one that listens')
+    .option('--minutes <minutes>', 'idle for so long', integer(0, 1_000_000), 10)
+    .option(...DRY_RUN_OPTION)
+    .option(...JSON_OPTION)
+    .action(async ({ minutes, dryRun, json }: KillIdleOptions) => {
+      const done = await onDatabase('kill-idle', async (session) => {
+        const outcomes: { connection: Connection; outcome: Ended | 'would be ended' }[] = [];
+        for (const connection of await idleConnections(session, minutes)) {
+          const outcome = dryRun ? 'would be ended' : await endIdle(session, connection, minutes);
+          outcomes.push({ connection, outcome });
+        }
+        return outcomes;
+      });
+      const rows = done.map(({ connection, outcome }) => ({ ...connection, outcome }));
+      if (json) printJson(rows);
+      else {
+        printTable(
+          ['pid', 'user', 'application', 'idle for', 'outcome'],
+          rows.map(({ pid, user, application, seconds, outcome }) => [
+            ...[pid, user, application, secondsText(seconds), outcome],
+          ]),
+        );
+      }
+      const isRefused = rows.some(({ outcome }) => outcome === 'not allowed');
+      process.exitCode = isRefused ? ExitCode.finding : ExitCode.ok;
+    });
+}

@@ -1,0 +1,70 @@
+// `db listen`: the notifications of the database as they arrive, decoded, with how long each took.
+
+import type { Command } from 'commander';
+import { loadConfig } from '../../config.js';
+import { followUpdates, type Update } from '../../database/maintenance/updates.js';
+import { findDatabase } from '../database.js';
+import { printJson, printLine, remark } from './print.js';
+import { JSON_OPTION, subcommand } from './subcommand.js';
+import { COMMANDS_OPTION } from './vm-table.js';
+
+interface ListenOptions {
+  readonly commands?: boolean;
+  readonly json?: boolean;
+}
+
+export function listenCommand(): Command {
+  return subcommand('listen', 'print what the database notifies of, as it arrives')
+    .option(...COMMANDS_OPTION)
+    .option(...JSON_OPTION)
+    .action(async ({ commands = false, json }: ListenOptions) => {
+      const config = loadConfig();
+      const connection = await findDatabase(config);
+      const end = new AbortController();
+      const stop = (): void => end.abort();
+      process.once('SIGINT', stop).once('SIGTERM', stop);
+      process.stdout.once('error', stop);
+      const show = json ? showJson : showLine;
+      await followUpdates(
+        connection,
+        config.database ?? connection,
+        (update) => show(update, commands),
+        end.signal,
+        () => remark('listening'),
+      );
+    });
+}
+
+function showJson(
+  { channel, pid, receivedAt, latencyMs, content, payload }: Update,
+  commands: boolean,
+) {
+  const shown = content && withoutCommand(content, commands);
+  printJson({
+    ...{ channel, pid, received_at: receivedAt, latency_ms: latencyMs ?? null },
+    ...(shown === undefined ? { payload } : { content: shown }),
+  });
+}
+
+function showLine({ receivedAt, latencyMs, content, channel, payload }: Update, commands: boolean) {
+  const latency = latencyMs === undefined ? '' : `${latencyMs.toFixed(0)} ms`;
+  const what = content === undefined ? [channel, 'not JSON:', payload] : words(content, commands);
+  printLine([receivedAt.toISOString(), ...what, latency].filter((word) => word !== '').join('  '));
+}
+
+function words(content: Readonly<Record<string, unknown>>, commands: boolean): string[] {
+  const { op, hostname, status, email, version, crd_command: command } = content;
+  if (op !== undefined) return [text(op), hostname === undefined ? 'all VMs' : text(hostname)];
+  const shown = [text(hostname), text(status), text(email), `version ${text(version)}`];
+  return commands ? [...shown, text(command)] : shown;
+}
+
+function text(value: unknown): string {
+  if (value === null || value === undefined) return '-';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function withoutCommand(content: Readonly<Record<string, unknown>>, commands: boolean) {
+  if (commands) return content;
+  return Object.fromEntries(Object.entries(content).filter(([name]) => name !== 'crd_command'));
+}

@@ -1,0 +1,26 @@
+// `db log-slow`: has the server log queries that take long, or no longer.
+
+import type { Command } from 'commander';
+import { slowLog } from '../../database/maintenance/slow-queries.js';
+import { printLine } from './print.js';
+import { DRY_RUN_OPTION, integer, onDatabase, subcommand } from './subcommand.js';
+
+interface LogSlowOptions {
+  readonly ms: number;
+  readonly off?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export function logSlowCommand(): Command {
+  return subcommand('log-slow', 'have the server log queries of this database that take long')
+    .option('--ms <ms>', 'so long', integer(0, 2_147_483_647), 1_000)
+    .option('--off', 'back to what the server does otherwise')
+    .option(...DRY_RUN_OPTION)
+    .action(async ({ ms, off, dryRun }: LogSlowOptions) => {
+      await onDatabase('log-slow', async (session) => {
+        const { statement, before } = await slowLog(session, off ? undefined : ms);
+        if (!dryRun) await session.query(statement);
+        printLine(`${statement} (before: ${before}); for sessions that begin from now on`);
+      });
+    });
+}

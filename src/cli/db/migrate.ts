@@ -1,0 +1,21 @@
+// `db migrate`: brings the schema up to date, and says what that took.
+
+import type { Command } from 'commander';
+import { migrate, schemaStatus } from '../../database/migrations.js';
+import { printJson } from './print.js';
+import { DRY_RUN_OPTION, namedDatabase, subcommand } from './subcommand.js';
+
+export function migrateCommand(): Command {
+  return subcommand('migrate', 'bring the schema up to date')
+    .option(...DRY_RUN_OPTION)
+    .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
+      const connection = await namedDatabase();
+      if (!dryRun) {
+        printJson(await migrate(connection, { mode: 'apply' }));
+        return;
+      }
+      const { pending, problem } = await schemaStatus(connection);
+      if (problem !== undefined) throw problem;
+      printJson({ pending });
+    });
+}

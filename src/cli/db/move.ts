@@ -1,0 +1,84 @@
+// `db move`: copies the database to another server, compares, and says how to switch.
+
+import type { Command } from 'commander';
+import { readDatabaseUrl } from '../../config/database-url.js';
+import { DATABASE_DEFAULTS } from '../../config/environment.js';
+import { toolEnvironment } from '../../config.js';
+import { move, type MoveReport } from '../../database/maintenance/move.js';
+import { ExitCode, UsageError } from '../exit.js';
+import { printJson, printLine, printTable } from './print.js';
+import {
+  DRY_RUN_OPTION,
+  interruption,
+  JSON_OPTION,
+  namedDatabase,
+  subcommand,
+} from './subcommand.js';
+
+interface MoveCommandOptions {
+  readonly to: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+export function moveCommand(): Command {
+  return subcommand('move', 'copy the database to another server, a managed one for example')
+    .requiredOption(
+      '--to <url>',
+      'an empty database there; its password may stand in ~/.pgpass instead',
+    )
+    .option(...DRY_RUN_OPTION)
+    .option(...JSON_OPTION)
+    .action(async ({ to, dryRun = false, json }: MoveCommandOptions) => {
+      const report = await move({
+        ...{ dryRun, target: targetOf(to), connection: await namedDatabase() },
+        environment: toolEnvironment(),
+        signal: interruption(),
+      });
+      if (json) printJson({ ...report, dry_run: dryRun });
+      else print(report, dryRun);
+      if (report.changedSince.length > 0) process.exitCode = ExitCode.finding;
+    });
+}
+
+function targetOf(url: string) {
+  const target = readDatabaseUrl(url);
+  if (typeof target !== 'string') {
+    const { host, port, user, database } = DATABASE_DEFAULTS;
+    return {
+      ...target,
+      host: target.host ?? host,
+      port: target.port ?? port,
+      user: target.user ?? user,
+      database: target.database ?? database,
+      ssl: target.ssl ?? false,
+    };
+  }
+  throw new UsageError(`--to (not shown): ${target}`);
+}
+
+function print(report: MoveReport, dryRun: boolean): void {
+  const { from, to, tables, triggers, sequences, changedSince } = report;
+  printTable(
+    ['table', 'rows'],
+    Object.entries(tables).map(([name, rows]) => [name, rows]),
+  );
+  const what = `PostgreSQL ${from} to ${to}: rows, ${triggers} triggers and ${sequences} sequences`;
+  printLine(dryRun ? `Would copy and compare, from ${what}.` : `Copied from ${what} are equal.`);
+  if (changedSince.length > 0) {
+    printLine(
+      `Changed here since, and so not there: ${changedSince.join(', ')}. Begin with step 1.`,
+    );
+  }
+  for (const step of STEPS) printLine(step);
+}
+
+const STEPS = [
+  'To switch:',
+  '1. Stop the gateways and whatever else writes to this database; agents and dashboards wait, and come back by themselves.',
+  '2. If anything was written since this copy: empty the database there (DROP SCHEMA public CASCADE; CREATE SCHEMA public), and run this command again.',
+  '3. Give the gateways the new DATABASE_URL (and LISTEN_DATABASE_URL, where DATABASE_URL goes through a pooler), with sslmode=verify-full.',
+  '4. Start one, and look: "lablink-gateway healthcheck" and "lablink-gateway db doctor" with that DATABASE_URL. Then the others.',
+  '5. Point every other writer there too. Keep this server, stopped, until a backup of the new one exists ("db backup --verify").',
+  'Back: as long as nobody has written there, give the gateways the old DATABASE_URL.',
+];

@@ -1,0 +1,69 @@
+// How the subcommands of `db` print: aligned tables for people, JSON for programs. No control character of a row reaches
+// the terminal by either.
+
+import { printable } from '../printable.js';
+
+export type Cell = string | number | null | undefined;
+
+/** A line for people. */
+export function printLine(text: string): void {
+  process.stdout.write(`${printable(text)}\n`);
+}
+
+/** A remark on what is done, apart from what is printed for programs. */
+export function remark(text: string): void {
+  process.stderr.write(`${printable(text)}\n`);
+}
+
+/** One value, on one line. JSON leaves some control characters as they are; the escapes for them are JSON too. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${printable(JSON.stringify(value))}\n`);
+}
+
+/** Columns as wide as they need to be; numbers to the right. */
+export function printTable(headers: readonly string[], rows: readonly (readonly Cell[])[]): void {
+  const texts = [headers, ...rows.map((row) => row.map(cellText))];
+  const widths = headers.map((_header, column) =>
+    texts.reduce((width, row) => Math.max(width, lengthOf(row[column] ?? '')), 0),
+  );
+  const isNumber = headers.map((_header, column) =>
+    rows.every((row) => typeof row[column] === 'number'),
+  );
+  for (const row of texts) {
+    const cells = row.map((text, column) => pad(text, widths[column] ?? 0, isNumber[column]));
+    process.stdout.write(`${cells.join('  ').trimEnd()}\n`);
+  }
+}
+
+function cellText(cell: Cell): string {
+  return cell === null || cell === undefined || cell === '' ? '-' : printable(String(cell));
+}
+
+/** Characters, not UTF-16 units. */
+const lengthOf = (text: string): number => Array.from(text).length;
+
+function pad(text: string, width: number, right: boolean | undefined): string {
+  const spaces = ' '.repeat(width - lengthOf(text));
+  return right === true ? spaces + text : text + spaces;
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** As pg_size_pretty writes it: in units of 1,024. */
+export function bytesText(bytes: number): string {
+  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), UNITS.length - 1);
+  const number = bytes / 1_024 ** power;
+  return `${number < 10 && power > 0 ? number.toFixed(1) : Math.round(number)} ${UNITS[power] ?? ''}`;
+}
+
+/** A number of things, with its word: `1 row`, `2 rows`. */
+export function counted(count: number, word: string): string {
+  return `${count.toLocaleString('en')} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** A duration, as precise as it is short. */
+export function secondsText(seconds: number | null): string {
+  if (seconds === null) return '-';
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
+}

@@ -1,0 +1,18 @@
+// `db reindex`: builds the indexes anew, while everybody goes on.
+
+import type { Command } from 'commander';
+import { reindexStatements, runEach } from '../../database/maintenance/tables.js';
+import { printLine } from './print.js';
+import { DRY_RUN_OPTION, onDatabase, subcommand } from './subcommand.js';
+
+export function reindexCommand(): Command {
+  return subcommand('reindex', 'build the indexes anew, without locking anybody out')
+    .option(...DRY_RUN_OPTION)
+    .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
+      await onDatabase('reindex', async (session) => {
+        const statements = await reindexStatements(session);
+        if (!dryRun) await runEach(session, statements, 'whenever');
+        for (const statement of statements) printLine(statement);
+      });
+    });
+}

@@ -1,0 +1,40 @@
+// `db sql`: one statement, or a prompt: psql where it is installed, else a plain one.
+
+import type { Command } from 'commander';
+import type pg from 'pg';
+import { toolEnvironment } from '../../config.js';
+import { openPsql } from '../../database/maintenance/psql.js';
+import { withSession } from '../../database/maintenance/session.js';
+import { ExitCode } from '../exit.js';
+import { printJson, printLine } from './print.js';
+import { runPrompt } from './prompt.js';
+import { namedDatabase, subcommand } from './subcommand.js';
+
+export function sqlCommand(): Command {
+  return subcommand('sql', 'run SQL: one statement, or what is typed at a prompt')
+    .argument('[statement]', 'run this, and print what it gives, a JSON object a row')
+    .option('--no-psql', 'a plain prompt, even where psql is installed')
+    .action(async (statement: string | undefined, { psql }: { readonly psql: boolean }) => {
+      const connection = await namedDatabase();
+      if (statement !== undefined) {
+        await withSession(connection, 'sql', async (session) => runOne(session, statement));
+        return;
+      }
+      const code = psql ? await openPsql(connection, toolEnvironment()) : undefined;
+      if (code === undefined) await runPrompt(connection);
+      else process.exitCode = codeOf(code);
+    });
+}
+
+async function runOne(session: pg.Client, statement: string): Promise<void> {
+  for (const { command, rowCount, rows } of [await session.query(statement)].flat()) {
+    for (const row of rows) printJson(row);
+    if (rows.length === 0) printLine(`${command} ${rowCount ?? ''}`);
+  }
+}
+
+/** psql, "Exit Status": 2 when the connection went bad. */
+function codeOf(psqlCode: number): ExitCode {
+  if (psqlCode === 0) return ExitCode.ok;
+  return psqlCode === 2 ? ExitCode.unreachable : ExitCode.finding;
+}

@@ -1,0 +1,55 @@
+// `db status`: what of the schema is there, and whether it is as the migrations made it.
+
+import type { Command } from 'commander';
+import { schemaStatus, type SchemaStatus } from '../../database/migrations.js';
+import { withSession } from '../../database/maintenance/session.js';
+import { schemaDrift, type Drift } from '../../database/maintenance/shipped-schema.js';
+import { ExitCode } from '../exit.js';
+import { printJson, printLine, printTable } from './print.js';
+import { JSON_OPTION, namedDatabase, subcommand } from './subcommand.js';
+
+export function statusCommand(): Command {
+  return subcommand('status', 'show the schema: migrations, triggers, indexes')
+    .option(...JSON_OPTION)
+    .action(async ({ json }: { readonly json?: boolean }) => {
+      const connection = await namedDatabase();
+      const status = await schemaStatus(connection);
+      const isCurrent = status.problem === undefined && status.pending.length === 0;
+      // One that is not current has other triggers, and rightly so.
+      const drift = isCurrent
+        ? await withSession(connection, 'status', schemaDrift)
+        : { triggers: [], indexes: [] };
+      if (json) printJson(jsonOf(status, drift));
+      else print(status, drift);
+      const isAsMade = drift.triggers.length + drift.indexes.length === 0;
+      if (!isCurrent) process.exitCode = ExitCode.schema;
+      else process.exitCode = isAsMade ? ExitCode.ok : ExitCode.finding;
+    });
+}
+
+function jsonOf({ applied, pending, problem }: SchemaStatus, { triggers, indexes }: Drift) {
+  return {
+    applied: applied.map(({ name, appliedAt }) => ({ name, applied_at: appliedAt })),
+    pending,
+    problem: problem?.message ?? null,
+    triggers,
+    indexes,
+  };
+}
+
+function print({ applied, pending, problem }: SchemaStatus, { triggers, indexes }: Drift): void {
+  printTable(
+    ['migration', 'applied'],
+    [
+      ...applied.map(({ name, appliedAt }) => [name, appliedAt.toISOString()]),
+      ...pending.map((name) => [name, 'pending: run "lablink-gateway db migrate"']),
+    ],
+  );
+  for (const line of [
+    ...(problem === undefined ? [] : [problem.message]),
+    ...triggers,
+    ...indexes,
+  ]) {
+    printLine(line);
+  }
+}

@@ -1,0 +1,30 @@
+// `db vacuum`: removes dead rows and renews the planner's statistics.
+
+import type { Command } from 'commander';
+import { runEach, vacuumStatements } from '../../database/maintenance/tables.js';
+import { printLine, remark } from './print.js';
+import { DRY_RUN_OPTION, onDatabase, subcommand } from './subcommand.js';
+
+interface VacuumOptions {
+  readonly full?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export function vacuumCommand(): Command {
+  return subcommand('vacuum', 'reclaim space, and renew statistics (VACUUM ANALYZE)')
+    .option('--full', 'rewrite the tables; nobody can use one meanwhile, nor a gateway')
+    .option(...DRY_RUN_OPTION)
+    .action(async ({ full = false, dryRun }: VacuumOptions) => {
+      if (full) {
+        remark(
+          'VACUUM FULL locks each table while it is written anew: requests wait, and gateways may fall into a gap until it is done.',
+        );
+      }
+      await onDatabase('vacuum', async (session) => {
+        const statements = await vacuumStatements(session, full);
+        // The plain one disturbs nobody by waiting; the full one has everybody wait behind it.
+        if (!dryRun) await runEach(session, statements, full ? 'soon' : 'whenever');
+        for (const statement of statements) printLine(statement);
+      });
+    });
+}

@@ -1,0 +1,38 @@
+// `db vms`: the VMs, all or those of a status.
+
+import type { Command } from 'commander';
+import { UsageError } from '../exit.js';
+import { JSON_OPTION, subcommand } from './subcommand.js';
+import { COMMANDS_OPTION, printVms } from './vm-table.js';
+
+interface VmsOptions {
+  readonly available?: boolean;
+  readonly inUse?: boolean;
+  readonly status?: string;
+  readonly commands?: boolean;
+  readonly json?: boolean;
+}
+
+export function vmsCommand(): Command {
+  return subcommand('vms', 'list the VMs')
+    .option('--available', 'only those that are free, the oldest first')
+    .option('--in-use', 'only those with a person, the latest change first')
+    .option('--status <status>', 'only those of this status')
+    .option(...COMMANDS_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (options: VmsOptions) => {
+      const { commands = false, json = false } = options;
+      await printVms({ status: statusOf(options), email: undefined, commands }, json);
+    });
+}
+
+/** @throws UsageError when more than one is asked for. */
+function statusOf({ available, inUse, status }: VmsOptions): string | undefined {
+  const [first, ...others] = [
+    ...(available ? ['available'] : []),
+    ...(inUse ? ['in-use'] : []),
+    ...(status === undefined ? [] : [status]),
+  ];
+  if (others.length > 0) throw new UsageError('A VM has one status: ask for one.');
+  return first;
+}

@@ -1,0 +1,73 @@
+// The subcommand `demo`: a gateway on a database of its own, and a workshop that is simulated on it. Everything is gone
+// when it ends.
+
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { Logger } from 'pino';
+import { signToken, type TokenContent } from '../auth/token.js';
+import { loadConfig, type Config } from '../config.js';
+import { AGENTS, runWorkshop, type Cast } from '../demo/workshop.js';
+import { dashboardLink } from './banner.js';
+import { beginLifetime } from './lifetime.js';
+import { createLogger } from './logger.js';
+import { startGateway } from './start-gateway.js';
+
+/** Longer than anybody shows a demo; the tokens of agents are made anew whenever they are asked for. */
+const ADMIN_TTL_SECONDS = 24 * 3_600;
+const AGENT_TTL_SECONDS = 3_600;
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description(`a gateway with ${AGENTS} simulated agents and a workshop of people, to look at`)
+    .action(async () => {
+      const config = loadConfig();
+      await demo(config, createLogger(config.logLevel));
+    });
+}
+
+/** Whatever database and secret the environment names is left alone. */
+async function demo(config: Config, log: Logger): Promise<void> {
+  const lifetime = beginLifetime(log, config.drainMs);
+  const secret = randomBytes(48).toString('base64url');
+  const sign = (content: TokenContent): Promise<string> => signToken(content, secret);
+  try {
+    const dataDir = await mkdtemp(join(tmpdir(), 'lablink-demo-'));
+    lifetime.onEnd(() => rm(dataDir, { recursive: true, force: true }));
+    const own = { ...config, dataDir, database: undefined, listenDatabase: undefined };
+    const started = await startGateway({ ...own, jwtPublicKeys: [] }, [secret], lifetime, log);
+    if (started === undefined) return;
+    const { url } = started;
+    const admin = { role: 'admin', sub: 'demo', ttlSeconds: ADMIN_TTL_SECONDS } as const;
+    const working = runWorkshop(castOf(url, sign), lifetime.ending);
+    lifetime.onEnd(() => working);
+    working.catch(lifetime.fail);
+    process.stdout.write(demoText(dashboardLink(url, await sign(admin))));
+  } catch (error) {
+    lifetime.fail(error);
+  }
+}
+
+function castOf(url: string, sign: (content: TokenContent) => Promise<string>): Cast {
+  const ttlSeconds = AGENT_TTL_SECONDS;
+  return {
+    url,
+    admin: () => sign({ role: 'admin', sub: 'workshop', ttlSeconds }),
+    agent: (hostname) => sign({ role: 'agent', sub: hostname, ttlSeconds }),
+  };
+}
+
+function demoText(link: string): string {
+  return [
+    '',
+    '  A workshop is beginning. Watch it, as an admin who may act as well:',
+    '',
+    `  ${link}`,
+    '',
+    `  ${AGENTS} simulated agents, real ones in all but what they run. Ctrl-C ends it and leaves nothing behind.`,
+    '',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,108 @@
+// What the page asks the gateway for over HTTP. A failure is a value: a problem that is told in words.
+
+import { FLEET_PATH, vmPath } from '../protocol/paths.js';
+import type { AuditEvent } from './model/history.js';
+import type { Delivery } from './model/presence.js';
+import type { Problem } from './model/problem-words.js';
+
+export type Answer<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** For `after` of the next page; null at the end. */
+  readonly next: string | null;
+}
+
+interface Asked {
+  readonly body?: object;
+  /** The change is wanted only of this version of the row. */
+  readonly ifMatch?: number;
+}
+
+/** How long an answer may take. */
+const TIMEOUT_MS = 15_000;
+const HISTORY_LIMIT = 25;
+
+export class Api {
+  constructor(
+    private readonly base: string,
+    private readonly token: string,
+  ) {}
+
+  /** The time by the gateway's clock, as an HTTP date; null where it is not told. */
+  async gatewayDate(): Promise<string | null> {
+    const response = await fetch(`${this.base}/health/live`).catch(() => undefined);
+    return response?.headers.get('date') ?? null;
+  }
+
+  async history(hostname: string, after: string | undefined): Promise<Answer<Page<AuditEvent>>> {
+    const query = `?limit=${HISTORY_LIMIT}${after === undefined ? '' : `&after=${after}`}`;
+    const answer = await this.#ask('GET', `${vmPath(hostname)}/events${query}`);
+    if (!answer.ok) return answer;
+    const { events, next } = answer.value as { events: AuditEvent[]; next: string | null };
+    return { ok: true, value: { items: events, next } };
+  }
+
+  async deliveries(hostname: string): Promise<Answer<readonly Delivery[]>> {
+    const answer = await this.#ask('GET', `${vmPath(hostname)}/deliveries`);
+    if (!answer.ok) return answer;
+    return { ok: true, value: (answer.value as { deliveries: Delivery[] }).deliveries };
+  }
+
+  register(hostname: string): Promise<Answer<unknown>> {
+    return this.#ask('PUT', vmPath(hostname));
+  }
+
+  change(hostname: string, body: object, version: number): Promise<Answer<unknown>> {
+    return this.#ask('PATCH', vmPath(hostname), { body, ifMatch: version });
+  }
+
+  delete(hostname: string, version: number): Promise<Answer<unknown>> {
+    return this.#ask('DELETE', vmPath(hostname), { ifMatch: version });
+  }
+
+  /** Names exactly this assignment, and so needs no version. */
+  release(assignmentId: string): Promise<Answer<unknown>> {
+    return this.#ask('DELETE', `/v1/assignments/${assignmentId}`);
+  }
+
+  async #ask(
+    method: string,
+    path: string,
+    { body, ifMatch }: Asked = {},
+  ): Promise<Answer<unknown>> {
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.token}` };
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    if (ifMatch !== undefined) headers['If-Match'] = `"${ifMatch}"`;
+    try {
+      const response = await fetch(this.base + path, {
+        method,
+        headers,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      if (response.ok) return { ok: true, value: text === '' ? undefined : JSON.parse(text) };
+      return { ok: false, problem: readProblem(response.status, text) };
+    } catch {
+      return { ok: false, problem: { code: undefined, detail: '' } };
+    }
+  }
+}
+
+/** The URL of the whole fleet, for words that name it. */
+export const fleetUrl = (base: string): string => base + FLEET_PATH;
+
+/** A proxy on the way may answer with a page of its own. */
+function readProblem(status: number, text: string): Problem {
+  const unknown = { code: undefined, detail: `The answer was HTTP ${status}, and no word why.` };
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body !== 'object' || body === null) return unknown;
+    const { code, detail }: { code?: unknown; detail?: unknown } = body;
+    return typeof code === 'string' ? { code, detail: String(detail) } : unknown;
+  } catch {
+    return unknown;
+  }
+}

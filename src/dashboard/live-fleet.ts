@@ -1,0 +1,101 @@
+// The fleet as it is watched, outside of what draws it: the SDK's watch fills the store as messages come, and at most
+// once a frame what was touched moves in the view and those who draw are told.
+
+import type { ConnectionState, FleetWatch } from '../client/index.js';
+import { Activity, describeChange, describePresence } from './model/activity.js';
+import { acknowledgedAfterMs } from './model/delivery-words.js';
+import { FleetStore } from './model/fleet-store.js';
+import type { Presence } from './model/presence.js';
+import type { Query } from './model/query.js';
+import { Rates } from './model/rates.js';
+import { View } from './model/view.js';
+
+export class LiveFleet {
+  readonly store: FleetStore;
+  readonly view: View;
+  readonly activity = new Activity();
+  /** Changes, by second. */
+  readonly changes = new Rates();
+  /** How long assignments took to be acknowledged, by second. */
+  readonly deliveries = new Rates();
+  /** Whether the fleet was ever told. */
+  loaded = false;
+  /** Another one after every frame with changes. */
+  revision = 0;
+  readonly #listeners = new Set<() => void>();
+  #framed = false;
+
+  constructor(
+    private readonly watch: FleetWatch,
+    query: Query,
+  ) {
+    this.store = new FleetStore({
+      vm: (hostname, before, after) => {
+        if (!this.loaded) return;
+        this.changes.add(Date.now());
+        const happening = describeChange(before, after);
+        if (happening !== undefined) this.activity.add(hostname, happening, Date.now());
+      },
+      presence: (hostname, before, after) => {
+        if (this.loaded) this.#presenceChanged(hostname, before, after);
+      },
+    });
+    this.view = new View(this.store.records, query);
+    watch.on('update', (update) => {
+      const nowMs = Date.now();
+      for (const [hostname, { vm }] of update) this.store.setVm(hostname, vm, nowMs);
+      this.loaded = true;
+      this.#requestFrame();
+    });
+    watch.on('connection', () => this.#requestFrame());
+  }
+
+  get connection(): ConnectionState {
+    return this.watch.connection;
+  }
+
+  /** Resolves when the watch is over. */
+  get closed(): FleetWatch['closed'] {
+    return this.watch.closed;
+  }
+
+  setQuery(query: Query): void {
+    this.view.query = query;
+    this.#requestFrame();
+  }
+
+  /** Calls `listener` after each frame with changes. @returns what removes it. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.watch.close();
+  }
+
+  #presenceChanged(
+    hostname: string,
+    before: Presence | undefined,
+    after: Presence | undefined,
+  ): void {
+    const nowMs = Date.now();
+    this.changes.add(nowMs);
+    for (const happening of describePresence(before, after))
+      this.activity.add(hostname, happening, nowMs);
+    const tookMs = acknowledgedAfterMs(after?.delivery ?? null);
+    const isNews = after?.delivery?.acked_at !== before?.delivery?.acked_at;
+    if (tookMs !== undefined && isNews) this.deliveries.add(nowMs, tookMs);
+  }
+
+  #requestFrame(): void {
+    if (this.#framed) return;
+    this.#framed = true;
+    requestAnimationFrame(() => {
+      this.#framed = false;
+      this.view.apply(this.store.takeTouched());
+      this.revision++;
+      for (const listener of this.#listeners) listener();
+    });
+  }
+}

@@ -1,0 +1,40 @@
+// How far the delivery of an assignment has come, in words.
+
+import { outcomeWords } from './activity.js';
+import { ago, duration, parseTime } from './time.js';
+import type { VmRecord } from './vm-record.js';
+
+/** Short enough for a cell; empty where there is no assignment. */
+export function deliveryWords(record: VmRecord, nowMs: number): string {
+  const delivery = record.presence?.delivery ?? null;
+  const madeMs = parseTime(delivery?.made_at);
+  switch (record.stage) {
+    case 'none':
+      return '';
+    case 'made':
+      return madeMs === undefined ? 'not delivered' : `made ${past(madeMs, nowMs)}`;
+    case 'pushed': {
+      const pushedMs = parseTime(delivery?.pushed_at);
+      return pushedMs === undefined ? 'pushed' : `pushed ${past(pushedMs, nowMs)}`;
+    }
+    case 'acknowledged': {
+      const tookMs = acknowledgedAfterMs(delivery);
+      return tookMs === undefined ? 'acknowledged' : `acknowledged in ${duration(tookMs)}`;
+    }
+    case 'ended':
+      return delivery === null ? 'ended' : outcomeWords(delivery);
+  }
+}
+
+/** From the commit of the assignment to the agent's word that it has it. */
+export function acknowledgedAfterMs(
+  delivery: { readonly made_at: string | null; readonly acked_at: string | null } | null,
+): number | undefined {
+  const [madeMs, ackedMs] = [parseTime(delivery?.made_at), parseTime(delivery?.acked_at)];
+  return madeMs === undefined || ackedMs === undefined ? undefined : ackedMs - madeMs;
+}
+
+function past(timeMs: number, nowMs: number): string {
+  const text = ago(timeMs, nowMs);
+  return text === 'now' ? text : `${text} ago`;
+}

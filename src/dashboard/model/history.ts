@@ -1,0 +1,51 @@
+// The audit of a VM, in words.
+
+/** A row of the audit, as far as it is shown. */
+export interface AuditEvent {
+  readonly id: number;
+  readonly at: string;
+  readonly op: 'insert' | 'update' | 'delete' | 'truncate';
+  readonly hostname: string | null;
+  readonly old_hostname: string | null;
+  readonly old_status: string | null;
+  readonly new_status: string | null;
+  readonly old_email: string | null;
+  readonly new_email: string | null;
+  readonly crd_command_changed: boolean | null;
+  readonly database_user: string;
+  readonly actor: string | null;
+}
+
+export function describeEvent(event: AuditEvent): string {
+  switch (event.op) {
+    case 'insert':
+      return `Registered, ${event.new_status ?? ''}${of(event.new_email)}`;
+    case 'delete':
+      return `Deleted; it was ${event.old_status ?? ''}${of(event.old_email)}`;
+    case 'truncate':
+      return 'The whole table was emptied';
+    case 'update':
+      return describeUpdate(event);
+  }
+}
+
+/** Who made the change: of the gateway its bearer, else the database's role. */
+export function actorOf({ actor, database_user: user }: AuditEvent): string {
+  return actor ?? `${user}, in the database`;
+}
+
+function describeUpdate(event: AuditEvent): string {
+  const parts: string[] = [];
+  const { old_status: was, new_status: is, old_email: had, new_email: has } = event;
+  if (event.old_hostname !== null && event.old_hostname !== event.hostname)
+    parts.push(`Renamed from ${event.old_hostname}`);
+  if (was !== is) parts.push(`${was ?? 'none'} → ${is ?? 'none'}`);
+  if (had !== has) parts.push(`${had ?? 'nobody'} → ${has ?? 'nobody'}`);
+  if (event.crd_command_changed === true) parts.push('the command changed');
+  const text = parts.join(', ');
+  return text === '' ? 'Other columns changed' : text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function of(email: string | null): string {
+  return email === null ? '' : `, ${email}`;
+}

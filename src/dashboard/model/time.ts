@@ -1,0 +1,65 @@
+// Times as people read them. The gateway's clock counts, not this machine's: what they differ by is learnt from an
+// answer's `Date`.
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** A clock that is this near is right: `Date` has whole seconds, and the answer took a moment. */
+const TOLERANCE_MS = 2_000;
+
+/** Milliseconds since the epoch of a time in UTC, with a zone or without; undefined for what is none. */
+export function parseTime(text: string | null | undefined): number | undefined {
+  if (text === null || text === undefined) return undefined;
+  const timeMs = Date.parse(/(?:Z|[+-]\d\d(?::?\d\d)?)$/.test(text) ? text : `${text}Z`);
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
+/** How far the gateway's clock is ahead of this machine's; 0 where it cannot be told apart. */
+export function clockSkewMs(dateHeader: string | null, nowMs: number): number {
+  const skewMs = Date.parse(dateHeader ?? '') - nowMs;
+  return Math.abs(skewMs) > TOLERANCE_MS ? skewMs : 0;
+}
+
+/** How long ago, in one unit: `now`, `12 s`, `5 min`, `3 h`, `2 d`. What lies ahead is now: clocks differ a little. */
+export function ago(timeMs: number, nowMs: number): string {
+  const ms = nowMs - timeMs;
+  if (ms < SECOND_MS) return 'now';
+  if (ms < MINUTE_MS) return `${Math.floor(ms / SECOND_MS)} s`;
+  if (ms < HOUR_MS) return `${Math.floor(ms / MINUTE_MS)} min`;
+  if (ms < 2 * DAY_MS) return `${Math.floor(ms / HOUR_MS)} h`;
+  return `${Math.floor(ms / DAY_MS)} d`;
+}
+
+/** How long something took: `8 ms`, `1.4 s`, `3 min`. */
+export function duration(ms: number): string {
+  if (ms < SECOND_MS) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 10 * SECOND_MS) return `${(ms / SECOND_MS).toFixed(1)} s`;
+  return ago(0, ms);
+}
+
+/** How long is left, in two units: `11 h 40 min`, `4 min 05 s`. */
+export function remaining(ms: number): string {
+  if (ms <= 0) return '0 s';
+  if (ms < MINUTE_MS) return `${Math.ceil(ms / SECOND_MS)} s`;
+  const pad = (count: number): string => String(Math.floor(count)).padStart(2, '0');
+  if (ms < HOUR_MS)
+    return `${Math.floor(ms / MINUTE_MS)} min ${pad((ms % MINUTE_MS) / SECOND_MS)} s`;
+  if (ms < 2 * DAY_MS)
+    return `${Math.floor(ms / HOUR_MS)} h ${pad((ms % HOUR_MS) / MINUTE_MS)} min`;
+  return `${Math.floor(ms / DAY_MS)} d`;
+}
+
+/** The moment in words of this machine's zone, to the second. */
+export function moment(timeMs: number): string {
+  return new Date(timeMs).toLocaleString(undefined, {
+    dateStyle: 'medium',
+    timeStyle: 'medium',
+  });
+}
+
+/** The time of day alone. */
+export function timeOfDay(timeMs: number): string {
+  return new Date(timeMs).toLocaleTimeString(undefined, { timeStyle: 'medium' });
+}

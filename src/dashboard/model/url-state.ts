@@ -1,0 +1,57 @@
+// What is looked at, as the URL's fragment: it survives a reload, can be sent to a colleague, and is never told to a
+// server. A token may come in it too, and is taken out at once.
+
+import { COLUMNS, EVERYTHING, type Query } from './query.js';
+import { STATUSES } from './tally.js';
+
+export interface UrlState {
+  readonly query: Query;
+  /** The VM whose drawer is open. */
+  readonly selected: string | undefined;
+}
+
+/** Reads a fragment, with its `#` or without. What it does not know is passed over. */
+export function parseUrlState(fragment: string): UrlState {
+  const parameters = new URLSearchParams(fragment.replace(/^#/, ''));
+  const asked = parameters.get('status')?.split(',') ?? [];
+  const sort = parameters.get('sort') ?? EVERYTHING.sort;
+  const agent = parameters.get('agent');
+  return {
+    query: {
+      statuses: STATUSES.filter((status) => asked.includes(status)),
+      agent: agent === 'online' || agent === 'away' ? agent : undefined,
+      waiting: parameters.has('waiting'),
+      search: parameters.get('q') ?? '',
+      sort: COLUMNS.find((column) => column === sort.replace('-', '')) ?? EVERYTHING.sort,
+      descending: sort.startsWith('-'),
+    },
+    selected: parameters.get('vm') ?? undefined,
+  };
+}
+
+/** The fragment, with its `#`; empty where nothing differs from what is usual. */
+export function formatUrlState({ query, selected }: UrlState): string {
+  const parameters = new URLSearchParams();
+  const { statuses, agent, waiting, search, sort, descending } = query;
+  if (statuses.length > 0) parameters.set('status', statuses.join(','));
+  if (agent !== undefined) parameters.set('agent', agent);
+  if (waiting) parameters.set('waiting', '');
+  if (search !== '') parameters.set('q', search);
+  if (sort !== EVERYTHING.sort || descending)
+    parameters.set('sort', (descending ? '-' : '') + sort);
+  if (selected !== undefined) parameters.set('vm', selected);
+  const text = parameters.toString();
+  return text === '' ? '' : `#${text}`;
+}
+
+/** The token in a fragment, and the fragment without it. */
+export function takeToken(
+  fragment: string,
+): { readonly token: string; readonly rest: string } | undefined {
+  const parameters = new URLSearchParams(fragment.replace(/^#/, ''));
+  const token = parameters.get('token');
+  if (token === null) return undefined;
+  parameters.delete('token');
+  const rest = parameters.toString();
+  return { token: token.trim(), rest: rest === '' ? '' : `#${rest}` };
+}

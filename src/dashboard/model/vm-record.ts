@@ -1,0 +1,120 @@
+// One VM as the page holds it: the row, its agent's presence, and what sorting, searching and the glow of a changed cell
+// need at hand. Changed in place, so that 10,000 of them cost nothing while they rest.
+
+import type { WatchedVm } from '../../client/index.js';
+import type { Presence } from './presence.js';
+import { parseTime } from './time.js';
+
+/** The cells that glow when what they show changes. */
+export const CELLS = ['status', 'email', 'agent', 'delivery'] as const;
+export type Cell = (typeof CELLS)[number];
+
+/** How often a cell changed, and when it last did; before that -Infinity. */
+export interface CellChange {
+  readonly times: number;
+  readonly atMs: number;
+}
+const NEVER: CellChange = { times: 0, atMs: -Infinity };
+
+export type DeliveryStage = 'none' | 'made' | 'pushed' | 'acknowledged' | 'ended';
+
+export class VmRecord {
+  /** Compares as people count: vm-9 comes before vm-10. */
+  readonly order: string;
+  /** What a search looks in. */
+  searched = '';
+  changedAtMs: number | undefined;
+  /** Since when the agent is online, or away. */
+  sinceMs: number | undefined;
+  /** Another one after every change. */
+  revision = 0;
+  readonly cells: Record<Cell, CellChange> = {
+    status: NEVER,
+    email: NEVER,
+    agent: NEVER,
+    delivery: NEVER,
+  };
+  #vm: WatchedVm;
+  #presence: Presence | undefined;
+
+  constructor(vm: WatchedVm, presence: Presence | undefined) {
+    this.#vm = vm;
+    this.#presence = presence;
+    this.order = orderOf(vm.hostname);
+    this.#derive();
+  }
+
+  get hostname(): string {
+    return this.#vm.hostname;
+  }
+
+  get vm(): WatchedVm {
+    return this.#vm;
+  }
+
+  get presence(): Presence | undefined {
+    return this.#presence;
+  }
+
+  get online(): boolean {
+    return this.#presence?.online ?? false;
+  }
+
+  /** How far the current assignment has come. */
+  get stage(): DeliveryStage {
+    const { assignment_id: current } = this.#vm;
+    if (current === null) return 'none';
+    const delivery = this.#presence?.delivery;
+    if (delivery?.assignment_id !== current) {
+      return this.#presence?.acked_assignment_id === current ? 'acknowledged' : 'made';
+    }
+    if (delivery.ended_at !== null) return 'ended';
+    if (delivery.acked_at !== null) return 'acknowledged';
+    return delivery.pushed_at === null ? 'made' : 'pushed';
+  }
+
+  /** Whether somebody has the VM, and its agent has not said that it knows. */
+  get waiting(): boolean {
+    return this.#vm.status === 'in-use' && (this.stage === 'made' || this.stage === 'pushed');
+  }
+
+  setVm(vm: WatchedVm, nowMs: number): void {
+    this.#change(nowMs, () => (this.#vm = vm));
+  }
+
+  setPresence(presence: Presence | undefined, nowMs: number): void {
+    this.#change(nowMs, () => (this.#presence = presence));
+  }
+
+  #change(nowMs: number, change: () => void): void {
+    const before = this.#shown();
+    change();
+    const after = this.#shown();
+    for (const cell of CELLS) {
+      if (before[cell] !== after[cell])
+        this.cells[cell] = { times: this.cells[cell].times + 1, atMs: nowMs };
+    }
+    this.revision++;
+    this.#derive();
+  }
+
+  #shown(): Record<Cell, unknown> {
+    const { status, email, assignment_id } = this.#vm;
+    const { online, stage } = this;
+    return { status, email, agent: online, delivery: `${stage} ${assignment_id ?? ''}` };
+  }
+
+  #derive(): void {
+    const { hostname, email, status, updated_at } = this.#vm;
+    this.searched = `${hostname}\n${email ?? ''}\n${status}`.toLowerCase();
+    this.changedAtMs = parseTime(updated_at);
+    this.sinceMs = parseTime(this.#presence?.since);
+  }
+}
+
+/** Wide enough for a timestamp in a hostname. */
+const DIGITS = 20;
+
+function orderOf(hostname: string): string {
+  return hostname.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(DIGITS, '0'));
+}

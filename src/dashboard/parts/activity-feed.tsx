@@ -1,0 +1,99 @@
+// What happens across the fleet, the latest first. It can be paused to be read, and a flood is drawn a few times a
+// second and not for every drop.
+
+import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { LiveFleet } from '../live-fleet.js';
+import type { Entry } from '../model/activity.js';
+import { timeOfDay } from '../model/time.js';
+import { ACTIVITY_ICONS, Icon } from './icons.js';
+
+interface Props {
+  readonly fleet: LiveFleet;
+  readonly onSelect: (hostname: string) => void;
+  readonly hidden: boolean;
+}
+
+const SHOWN = 80;
+const REDRAW_MS = 250;
+
+export function ActivityFeed({ fleet, onSelect, hidden }: Props): JSX.Element {
+  const [paused, setPaused] = useState(false);
+  const { entries, unseen } = useEntries(fleet, paused);
+  return (
+    <aside class="activity" aria-labelledby="activity-title" hidden={hidden}>
+      <div class="activity-head">
+        <h2 id="activity-title">Activity</h2>
+        <button
+          class="button quiet"
+          type="button"
+          aria-pressed={paused}
+          onClick={() => setPaused(!paused)}
+        >
+          <Icon name={paused ? 'play' : 'pause'} />
+          {paused ? `Resume${unseen > 0 ? ` (${unseen} new)` : ''}` : 'Pause'}
+        </button>
+      </div>
+      {entries.length === 0 ? (
+        <p class="activity-empty">Nothing has happened since you opened the page.</p>
+      ) : (
+        <ol class="activity-list" tabIndex={0} aria-label="What happened, the latest first">
+          {entries.map((entry) => (
+            <Item key={entry.id} entry={entry} onSelect={onSelect} />
+          ))}
+        </ol>
+      )}
+    </aside>
+  );
+}
+
+interface ItemProps {
+  readonly entry: Entry;
+  readonly onSelect: (hostname: string) => void;
+}
+
+function Item({ entry: { hostname, kind, words, atMs }, onSelect }: ItemProps): JSX.Element {
+  return (
+    <li class={`happening kind-${kind}`}>
+      <Icon name={ACTIVITY_ICONS[kind]} />
+      <span class="happening-words">
+        <button class="link" type="button" onClick={() => onSelect(hostname)}>
+          {hostname}
+        </button>{' '}
+        {words}
+      </span>
+      <time dateTime={new Date(atMs).toISOString()}>{timeOfDay(atMs)}</time>
+    </li>
+  );
+}
+
+/** The entries to draw, and how many came since it was paused. */
+function useEntries(
+  fleet: LiveFleet,
+  paused: boolean,
+): { readonly entries: readonly Entry[]; readonly unseen: number } {
+  const [shown, setShown] = useState(() => snapshotOf(fleet));
+  const [count, setCount] = useState(fleet.activity.count);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => {
+    const draw = (): void => {
+      timer.current = undefined;
+      setCount(fleet.activity.count);
+      if (!paused) setShown(snapshotOf(fleet));
+    };
+    draw();
+    const stop = fleet.subscribe(() => {
+      timer.current ??= setTimeout(draw, REDRAW_MS);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer.current);
+      timer.current = undefined;
+    };
+  }, [fleet, paused]);
+  return { entries: shown.entries, unseen: count - shown.count };
+}
+
+function snapshotOf({ activity }: LiveFleet) {
+  return { entries: activity.entries.slice(0, SHOWN), count: activity.count };
+}

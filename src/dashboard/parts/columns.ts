@@ -1,0 +1,12 @@
+// The heads of the table's columns.
+
+import type { Column } from '../model/query.js';
+
+export const COLUMN_NAMES: Readonly<Record<Column, string>> = {
+  hostname: 'Hostname',
+  status: 'Status',
+  email: 'Person',
+  agent: 'Agent',
+  delivery: 'Delivery',
+  changed: 'Changed',
+};

@@ -1,0 +1,23 @@
+// A command to be copied into a terminal.
+
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+
+export function Command({ text }: { readonly text: string }): JSX.Element {
+  const [copied, setCopied] = useState(false);
+  const copy = (): void => {
+    void navigator.clipboard.writeText(text).then(() => setCopied(true));
+  };
+  // Browsers lend the clipboard to pages of https and of this machine only.
+  const canCopy = 'clipboard' in navigator;
+  return (
+    <div class="command">
+      <code tabIndex={0}>{text}</code>
+      {canCopy && (
+        <button class="button quiet" type="button" onClick={copy}>
+          {copied ? 'Copied' : 'Copy'}
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,80 @@
+// Why the fleet is not shown any more, and what helps: a token that expired, one that may not look, or a gateway that
+// sent the page away.
+
+import type { JSX } from 'preact';
+import type { Closed } from '../../client/index.js';
+import { moment } from '../model/time.js';
+import { claimsOf, type Claims } from '../model/token.js';
+import { Brand } from './brand.js';
+import { Command } from './command.js';
+
+interface Props {
+  readonly ended: Closed;
+  readonly token: string;
+  readonly onRetry: () => void;
+  readonly onSignOut: () => void;
+}
+
+export function Ended({ ended, token, onRetry, onSignOut }: Props): JSX.Element {
+  const { title, text, command, canRetry } = explain(ended, claimsOf(token));
+  return (
+    <main class="gate">
+      <div class="gate-card" role="alert">
+        <Brand />
+        <h1>{title}</h1>
+        <p>{text}</p>
+        {command !== undefined && <Command text={command} />}
+        <p class="hint">The gateway said: {ended.reason}</p>
+        <div class="gate-buttons">
+          <button class="button primary" type="button" onClick={onSignOut}>
+            Use another token
+          </button>
+          {canRetry && (
+            <button class="button" type="button" onClick={onRetry}>
+              Try again
+            </button>
+          )}
+        </div>
+      </div>
+    </main>
+  );
+}
+
+interface Explanation {
+  readonly title: string;
+  readonly text: string;
+  readonly command?: string;
+  readonly canRetry: boolean;
+}
+
+function explain({ code, reason }: Closed, claims: Claims | undefined): Explanation {
+  const role = claims?.role === 'admin' ? 'admin' : 'dashboard';
+  const command = `lablink-gateway token --role ${role}`;
+  if (code === 403 || code === 4403) {
+    return {
+      title: 'Not allowed',
+      text: `A token of the role ${claims?.role ?? 'unknown'} may not watch the fleet: dashboards and admins may.`,
+      command,
+      canRetry: false,
+    };
+  }
+  if (code !== 401 && code !== 4401) {
+    return {
+      title: 'The gateway ended the connection',
+      text: 'It said not to come back by itself. A person may.',
+      canRetry: true,
+    };
+  }
+  const expiresAtMs = claims?.expiresAtMs;
+  const expired = reason.includes('token_expired') || (expiresAtMs ?? Infinity) <= Date.now();
+  if (!expired) {
+    return {
+      title: 'Not accepted',
+      text: 'The gateway does not know this token: it was signed elsewhere, or for another gateway.',
+      command,
+      canRetry: true,
+    };
+  }
+  const when = expiresAtMs === undefined ? '' : ` It was good until ${moment(expiresAtMs)}.`;
+  return { title: 'Expired', text: `Your token has expired.${when}`, command, canRetry: false };
+}

@@ -1,0 +1,211 @@
+// The table: the rows in sight of ever so many, in the order that is asked for. The arrow keys move one row's mark
+// through all of them, and Enter opens its drawer.
+
+import type { JSX } from 'preact';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useFleet, useMedia, useNow } from '../hooks.js';
+import type { LiveFleet } from '../live-fleet.js';
+import { COLUMNS, EVERYTHING, isFiltered, sortBy, type Query } from '../model/query.js';
+import { useVirtualRows } from '../use-virtual-rows.js';
+import { COLUMN_NAMES } from './columns.js';
+import { FleetRow, rowId } from './fleet-row.js';
+import { Icon } from './icons.js';
+
+interface Props {
+  readonly fleet: LiveFleet;
+  readonly query: Query;
+  readonly selected: string | undefined;
+  readonly onQuery: (query: Query) => void;
+  readonly onSelect: (hostname: string) => void;
+}
+
+/** Below, a row is a card of two lines, and the whole page scrolls. */
+const CARDS = '(max-width: 58rem), (max-height: 34rem)';
+const ROW_REM = 2.75;
+const CARD_REM = 4.25;
+
+export function FleetTable({ fleet, query, selected, onQuery, onSelect }: Props): JSX.Element {
+  const rows = useFleet(fleet, ({ view }) => view.rows);
+  useFleet(fleet, ({ revision }) => revision);
+  const nowMs = useNow();
+  const isCards = useMedia(CARDS);
+  const [active, setActive] = useState<string | undefined>(undefined);
+  const grid = useRef<HTMLDivElement>(null);
+  const body = useRef<HTMLDivElement>(null);
+  const frame = useScrollFrame(isCards, grid, body);
+  const rowHeightPx = frame.remPx * (isCards ? CARD_REM : ROW_REM);
+  const virtual = useVirtualRows({ ...frame, count: rows.length, rowHeightPx });
+  const activeIndex = rows.findIndex(({ hostname }) => hostname === active);
+
+  const move = (index: number): void => {
+    const row = rows[Math.min(Math.max(index, 0), rows.length - 1)];
+    if (row === undefined) return;
+    setActive(row.hostname);
+    virtual.reveal(rows.indexOf(row));
+  };
+  const press = (event: KeyboardEvent): void => {
+    const to = targetOf(event.key, activeIndex, rows.length, virtual.pageSize);
+    if (to !== undefined) move(to);
+    else if (event.key === 'Enter' && active !== undefined) onSelect(active);
+    else return;
+    event.preventDefault();
+  };
+  const choose = (event: Event): void => {
+    const hostname = hostnameAt(event.target);
+    if (hostname === undefined) return;
+    setActive(hostname);
+    onSelect(hostname);
+  };
+  const drawn = virtual.indexes.flatMap(({ index, startPx }) => {
+    const record = rows[index];
+    return record === undefined ? [] : [{ record, index, startPx }];
+  });
+  const isActiveDrawn = drawn.some(({ record }) => record.hostname === active);
+  return (
+    <div
+      class={`table ${isCards ? 'cards' : ''}`}
+      id="fleet"
+      role="grid"
+      aria-label="VMs"
+      aria-rowcount={rows.length + 1}
+      aria-colcount={COLUMNS.length}
+      aria-activedescendant={isActiveDrawn && active !== undefined ? rowId(active) : undefined}
+      aria-busy={!fleet.loaded}
+      tabIndex={0}
+      ref={grid}
+      onKeyDown={press}
+    >
+      <Head query={query} onQuery={onQuery} isHidden={isCards} />
+      <div
+        class="table-body"
+        role="rowgroup"
+        ref={body}
+        style={{ height: `${virtual.heightPx}px` }}
+        onClick={choose}
+      >
+        {drawn.map(({ record, index, startPx }) => (
+          <FleetRow
+            key={record.hostname}
+            record={record}
+            revision={record.revision}
+            index={index}
+            startPx={startPx}
+            nowMs={nowMs}
+            isActive={record.hostname === active}
+            isSelected={record.hostname === selected}
+          />
+        ))}
+      </div>
+      {rows.length === 0 && fleet.loaded && <NoMatch query={query} onQuery={onQuery} />}
+    </div>
+  );
+}
+
+/** What scrolls: the table in itself, or as cards the page around it; and where in that the rows begin. */
+function useScrollFrame(
+  isCards: boolean,
+  grid: { readonly current: HTMLDivElement | null },
+  body: { readonly current: HTMLDivElement | null },
+) {
+  const [frame, setFrame] = useState({
+    scroller: undefined as HTMLElement | undefined,
+    marginPx: 0,
+    coveredPx: 0,
+    remPx: 16,
+  });
+  useLayoutEffect(() => {
+    const measure = (): void => {
+      const [table, rows] = [grid.current, body.current];
+      const page = table?.closest('.stage');
+      if (table === null || rows === null || !(page instanceof HTMLElement)) return;
+      const scroller = isCards ? page : table;
+      const topPx = rows.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+      const headPx = isCards ? 0 : topPx + scroller.scrollTop;
+      setFrame({
+        scroller,
+        marginPx: Math.round(topPx + scroller.scrollTop),
+        coveredPx: headPx,
+        remPx: parseFloat(getComputedStyle(document.documentElement).fontSize),
+      });
+    };
+    measure();
+    const resized = new ResizeObserver(measure);
+    resized.observe(document.documentElement);
+    return () => resized.disconnect();
+  }, [isCards]);
+  return frame;
+}
+
+interface HeadProps {
+  readonly query: Query;
+  readonly onQuery: (query: Query) => void;
+  readonly isHidden: boolean;
+}
+
+function Head({ query, onQuery, isHidden }: HeadProps): JSX.Element {
+  return (
+    <div class="table-head" role="rowgroup" hidden={isHidden}>
+      <div class="row head-row" role="row" aria-rowindex={1}>
+        {COLUMNS.map((column) => {
+          const isSorted = query.sort === column;
+          const order = query.descending ? 'descending' : 'ascending';
+          return (
+            <div
+              key={column}
+              class={`cell cell-${column}`}
+              role="columnheader"
+              aria-sort={isSorted ? order : 'none'}
+            >
+              <button type="button" onClick={() => onQuery(sortBy(query, column))}>
+                {COLUMN_NAMES[column]}
+                <span class={isSorted ? 'sorted' : 'unsorted'}>
+                  <Icon name={isSorted && query.descending ? 'down' : 'up'} />
+                </span>
+              </button>
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+function NoMatch({ query, onQuery }: Omit<HeadProps, 'isHidden'>): JSX.Element {
+  return (
+    <div class="empty small" role="row">
+      <div role="gridcell">
+        <p>No VM is like this now. One that becomes so appears by itself.</p>
+        {isFiltered(query) && (
+          <button class="button" type="button" onClick={() => onQuery(EVERYTHING)}>
+            Show all VMs
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** The index that a key leads to; undefined for a key that leads nowhere. */
+function targetOf(key: string, index: number, count: number, page: number): number | undefined {
+  switch (key) {
+    case 'ArrowDown':
+      return index + 1;
+    case 'ArrowUp':
+      return index === -1 ? count - 1 : index - 1;
+    case 'PageDown':
+      return index + page;
+    case 'PageUp':
+      return index - page;
+    case 'Home':
+      return 0;
+    case 'End':
+      return count - 1;
+    default:
+      return undefined;
+  }
+}
+
+function hostnameAt(target: EventTarget | null): string | undefined {
+  const row = target instanceof Element ? target.closest('[data-hostname]') : null;
+  return row instanceof HTMLElement ? row.dataset.hostname : undefined;
+}

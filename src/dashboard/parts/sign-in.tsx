@@ -1,0 +1,65 @@
+// The sign-in: a token is pasted, and what it says of itself is shown before it is used.
+
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { gatewayNow } from '../hooks.js';
+import { remaining } from '../model/time.js';
+import { claimsOf } from '../model/token.js';
+import { Brand } from './brand.js';
+import { Command } from './command.js';
+
+export function SignIn({ onToken }: { readonly onToken: (token: string) => void }): JSX.Element {
+  const [text, setText] = useState('');
+  const [refused, setRefused] = useState(false);
+  const token = text.trim();
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    if (claimsOf(token) === undefined) setRefused(true);
+    else onToken(token);
+  };
+  return (
+    <main class="gate">
+      <form class="gate-card" onSubmit={submit}>
+        <Brand />
+        <h1>Sign in</h1>
+        <p>
+          With a token of the role <b>dashboard</b>, to watch, or <b>admin</b>, to act as well. It
+          is kept for this tab only.
+        </p>
+        <label class="field">
+          <span>Token</span>
+          <input
+            type="password"
+            autocomplete="off"
+            spellcheck={false}
+            autofocus
+            value={text}
+            aria-describedby="token-says"
+            aria-invalid={refused}
+            onInput={({ currentTarget }) => {
+              setText(currentTarget.value);
+              setRefused(false);
+            }}
+          />
+        </label>
+        <p class="hint" id="token-says" role="status">
+          {refused ? 'This is no token: it has three parts with dots between.' : saysOf(token)}
+        </p>
+        <button class="button primary" type="submit" disabled={token === ''}>
+          Sign in
+        </button>
+        <p class="hint">No token yet? Where the gateway runs:</p>
+        <Command text="lablink-gateway token --role dashboard" />
+      </form>
+    </main>
+  );
+}
+
+function saysOf(token: string): string {
+  const claims = claimsOf(token);
+  if (claims === undefined) return '';
+  const { role, sub, expiresAtMs } = claims;
+  const leftMs = (expiresAtMs ?? Infinity) - gatewayNow();
+  const good = leftMs > 0 ? `good for ${remaining(leftMs)}` : 'expired';
+  return `${role}, ${sub}${expiresAtMs === undefined ? '' : `, ${good}`}`;
+}

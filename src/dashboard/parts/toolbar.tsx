@@ -1,0 +1,123 @@
+// What narrows the table down: a free search, agents, and how many of how many are shown.
+
+import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { useFleet } from '../hooks.js';
+import type { LiveFleet } from '../live-fleet.js';
+import { COLUMNS, EVERYTHING, isFiltered, type Column, type Query } from '../model/query.js';
+import { COLUMN_NAMES } from './columns.js';
+import { Icon } from './icons.js';
+
+interface Props {
+  readonly fleet: LiveFleet;
+  readonly query: Query;
+  readonly onQuery: (query: Query) => void;
+}
+
+export function Toolbar({ fleet, query, onQuery }: Props): JSX.Element {
+  const shown = useFleet(fleet, ({ view }) => view.rows.length);
+  const total = useFleet(fleet, ({ store }) => store.tally.total);
+  const { sort, statuses, agent, waiting } = query;
+  const reset = (): void => onQuery({ ...EVERYTHING, sort, descending: query.descending });
+  return (
+    <div class="toolbar">
+      <Search query={query} onQuery={onQuery} />
+      <div class="select">
+        <select
+          aria-label="Agent"
+          value={agent ?? ''}
+          onChange={({ currentTarget: { value } }) =>
+            onQuery({ ...query, agent: value === 'online' || value === 'away' ? value : undefined })
+          }
+        >
+          <option value="">All agents</option>
+          <option value="online">Agent online</option>
+          <option value="away">Agent away</option>
+        </select>
+      </div>
+      <SortSelect query={query} onQuery={onQuery} />
+      <button
+        class="button quiet"
+        type="button"
+        disabled={!isFiltered(query)}
+        data-filters={statuses.length + (agent === undefined ? 0 : 1) + (waiting ? 1 : 0)}
+        onClick={reset}
+      >
+        Clear filters
+      </button>
+      <p class="shown" role="status">
+        {shown === total
+          ? `${total.toLocaleString()} VMs`
+          : `${shown.toLocaleString()} of ${total.toLocaleString()} VMs`}
+      </p>
+    </div>
+  );
+}
+
+/** Typing is answered at once; the table follows when the fingers rest for a moment. */
+const PAUSE_MS = 120;
+
+function Search({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
+  const [text, setText] = useState(query.search);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => setText(query.search), [query.search]);
+  useEffect(() => {
+    if (text === query.search) return;
+    const timer = setTimeout(() => onQuery({ ...query, search: text }), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [text, query]);
+  useEffect(() => {
+    const focus = (event: KeyboardEvent): void => {
+      if (event.key !== '/' || isTyping(event.target)) return;
+      event.preventDefault();
+      input.current?.focus();
+    };
+    addEventListener('keydown', focus);
+    return () => removeEventListener('keydown', focus);
+  }, []);
+  return (
+    <label class="search">
+      <Icon name="search" />
+      <span class="sr-only">Search hostname, person or status</span>
+      <input
+        ref={input}
+        type="search"
+        placeholder="Search  ( / )"
+        value={text}
+        onInput={({ currentTarget }) => setText(currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+/** Where there is no room for the heads of columns. */
+function SortSelect({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
+  const value = `${query.descending ? '-' : ''}${query.sort}`;
+  const choose = (chosen: string): void => {
+    const sort = COLUMNS.find((column) => column === chosen.replace('-', '')) ?? EVERYTHING.sort;
+    onQuery({ ...query, sort, descending: chosen.startsWith('-') });
+  };
+  const names = (column: Column): string => COLUMN_NAMES[column];
+  return (
+    <div class="select sort-select">
+      <select
+        aria-label="Order"
+        value={value}
+        onChange={({ currentTarget }) => choose(currentTarget.value)}
+      >
+        {COLUMNS.flatMap((column) => [
+          <option key={column} value={column}>
+            {names(column)} ↑
+          </option>,
+          <option key={`-${column}`} value={`-${column}`}>
+            {names(column)} ↓
+          </option>,
+        ])}
+      </select>
+    </div>
+  );
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.matches('input, textarea, select');
+}

@@ -1,0 +1,36 @@
+// What is looked at, kept in the URL's fragment: choices replace it, an opened drawer is a step one can go back from.
+
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import type { Query } from './model/query.js';
+import { formatUrlState, parseUrlState, type UrlState } from './model/url-state.js';
+
+export interface UrlStateHook {
+  readonly url: UrlState;
+  readonly setQuery: (query: Query) => void;
+  readonly select: (hostname: string | undefined) => void;
+}
+
+export function useUrlState(): UrlStateHook {
+  const [url, setUrl] = useState(() => parseUrlState(location.hash));
+  useEffect(() => {
+    const read = (): void => setUrl(parseUrlState(location.hash));
+    addEventListener('popstate', read);
+    return () => removeEventListener('popstate', read);
+  }, []);
+  const setQuery = useCallback((query: Query) => {
+    setUrl((before) => written({ ...before, query }, 'replace'));
+  }, []);
+  const select = useCallback((selected: string | undefined) => {
+    setUrl((before) =>
+      written({ ...before, selected }, before.selected === undefined ? 'push' : 'replace'),
+    );
+  }, []);
+  return { url, setQuery, select };
+}
+
+function written(state: UrlState, how: 'push' | 'replace'): UrlState {
+  const address = location.pathname + location.search + formatUrlState(state);
+  if (how === 'push') history.pushState(null, '', address);
+  else history.replaceState(null, '', address);
+  return state;
+}

@@ -1,0 +1,75 @@
+// Which hostnames have enrolled, once each until an admin allows it again.
+
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import { makeKnown } from './changes.js';
+import { change, type Actor } from './transaction.js';
+
+/**
+ * `already-enrolled` by whoever had another nonce, or none. `agent-online`: an agent of this hostname is there, whose
+ * token came another way.
+ */
+export type Enrolled = 'enrolled' | 'already-enrolled' | 'agent-online';
+
+/**
+ * Enrols the hostname, and makes its VM known. With the nonce that it enrolled with it is done again, for one whose
+ * answer was lost.
+ */
+export function enrol(
+  pool: pg.Pool,
+  actor: Actor,
+  hostname: string,
+  nonce: string | undefined,
+): Promise<Enrolled> {
+  const hash = nonce === undefined ? null : createHash('sha256').update(nonce).digest();
+  return change(pool, actor, async (client) => {
+    const known = await sameNonce(client, hostname, hash);
+    if (known !== undefined) return known ? 'enrolled' : 'already-enrolled';
+    if (await isAgentOnline(client, hostname)) return 'agent-online';
+    const { rowCount } = await client.query(
+      `INSERT INTO public.vm_enrolments (hostname, nonce_sha256, actor) VALUES ($1, $2, $3)
+       ON CONFLICT (hostname) DO NOTHING`,
+      [hostname, hash, actor.name],
+    );
+    // Another was first, and its transaction was waited for.
+    if (rowCount === 0) {
+      return (await sameNonce(client, hostname, hash)) === true ? 'enrolled' : 'already-enrolled';
+    }
+    await makeKnown(client, hostname);
+    return 'enrolled';
+  });
+}
+
+/** Whether the hostname enrolled with this nonce; undefined when it did not enrol at all. */
+async function sameNonce(
+  client: pg.ClientBase,
+  hostname: string,
+  hash: Buffer | null,
+): Promise<boolean | undefined> {
+  const { rows } = await client.query<{ same: boolean }>(
+    `SELECT coalesce(nonce_sha256 = $2::bytea, false) AS same
+     FROM public.vm_enrolments WHERE hostname = $1 FOR UPDATE`,
+    [hostname, hash],
+  );
+  return rows[0]?.same;
+}
+
+async function isAgentOnline(client: pg.ClientBase, hostname: string): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT FROM public.vm_presence p JOIN public.gateways g ON g.instance = p.gateway
+     WHERE p.hostname = $1 AND p.online AND g.lease_until > statement_timestamp()`,
+    [hostname],
+  );
+  return rows.length > 0;
+}
+
+/** Lets the hostname enrol again; says whether it had. */
+export function allowEnrolment(pool: pg.Pool, actor: Actor, hostname: string): Promise<boolean> {
+  return change(pool, actor, async (client) => {
+    const { rowCount } = await client.query(
+      'DELETE FROM public.vm_enrolments WHERE hostname = $1',
+      [hostname],
+    );
+    return rowCount === 1;
+  });
+}

@@ -1,0 +1,126 @@
+// The files of backups: their names, how one comes to be whole or not at all, and which old ones go.
+
+import { lstat, mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { systemCode } from '../../processes/system-code.js';
+import { MaintenanceError } from './maintenance-error.js';
+
+const DAY_MS = 86_400_000;
+
+/** `lablink_db_20261124T020000Z.sql`, of the moment in UTC. */
+export function backupName(database: string, now: Date, gzip: boolean): string {
+  const stamp = now.toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  return `${prefixOf(database)}${stamp}.sql${gzip ? '.gz' : ''}`;
+}
+
+/** A database may be called anything, a path among it. */
+const prefixOf = (database: string): string => `${encodeURIComponent(database)}_`;
+
+/** When the backup of this name was made; undefined when it is none of this database. */
+function madeAtMs(name: string, database: string): number | undefined {
+  const prefix = prefixOf(database);
+  if (!name.startsWith(prefix)) return undefined;
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.sql(\.gz)?$/.exec(
+    name.slice(prefix.length),
+  );
+  if (match === null) return undefined;
+  const [, year, month, day, hour, minute, second] = match;
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+/**
+ * Makes the file by what `write` puts into another beside it, which gets the name once it is on the disk and `check`
+ * has passed. Nothing is left of one that fails.
+ * @returns its size in bytes.
+ */
+export async function makeFile(
+  path: string,
+  write: (handle: FileHandle) => Promise<void>,
+  check: (path: string) => Promise<void>,
+): Promise<number> {
+  const partial = `${path}.partial`;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const handle = await open(partial, 'wx', 0o600);
+    try {
+      await write(handle);
+      await handle.sync();
+      await check(partial);
+      const { size } = await handle.stat();
+      await rename(partial, path);
+      await syncFolder(dirname(path));
+      return size;
+    } catch (error) {
+      await rm(partial, { force: true });
+      throw error;
+    } finally {
+      await handle.close().catch(() => undefined);
+    }
+  } catch (error) {
+    throw fileFailure(path, error);
+  }
+}
+
+/** Writes all that comes, each piece behind the last. */
+export async function writeAll(handle: FileHandle, source: AsyncIterable<Buffer>): Promise<void> {
+  for await (const part of source) await handle.writeFile(part);
+}
+
+/** A name is in a folder for good once the folder is on the disk. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function fileFailure(path: string, error: unknown): unknown {
+  const code = systemCode(error);
+  if (code === undefined || !(error instanceof Error)) return error;
+  if (code === 'EEXIST') {
+    return new MaintenanceError('refused', `${path}: another backup is being made`, {
+      cause: error,
+    });
+  }
+  const denied = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'].includes(code);
+  return new MaintenanceError(
+    denied ? 'refused' : 'failed',
+    `${path} cannot be written: ${error.message}`,
+    { cause: error },
+  );
+}
+
+/**
+ * Removes this database's backups that are older than so many days, by their names; never the newest, and no file of
+ * another name. What a killed backup left behind goes after a day.
+ * @returns the names of the backups it removed.
+ */
+export async function removeOld(
+  folder: string,
+  database: string,
+  keepDays: number,
+  now: Date,
+): Promise<string[]> {
+  const names = await readdir(folder);
+  const backups = names
+    .flatMap((name) => {
+      const ms = madeAtMs(name, database);
+      return ms === undefined ? [] : [{ name, ms }];
+    })
+    .sort((one, other) => other.ms - one.ms);
+  const old = backups.slice(1).filter(({ ms }) => ms < now.getTime() - keepDays * DAY_MS);
+  const removed: string[] = [];
+  for (const { name } of old) {
+    if (!(await lstat(join(folder, name))).isFile()) continue;
+    await rm(join(folder, name));
+    removed.push(name);
+  }
+  for (const name of names.filter((name) => name.endsWith('.partial'))) {
+    const made = madeAtMs(name.slice(0, -'.partial'.length), database);
+    if (made !== undefined && made < now.getTime() - DAY_MS) await rm(join(folder, name));
+  }
+  return removed;
+}

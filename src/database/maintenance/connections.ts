@@ -1,0 +1,65 @@
+// Who is connected to the database, and the ending of sessions that nobody uses. A session that listens is idle by nature
+// and is never ended.
+
+import pg from 'pg';
+
+export interface Connection {
+  readonly pid: number;
+  readonly user: string | null;
+  readonly application: string;
+  /** Null over a Unix socket. */
+  readonly address: string | null;
+  /** Null where the role may not see it. */
+  readonly state: string | null;
+  /** For how long it has been in this state. */
+  readonly seconds: number | null;
+  readonly listens: boolean;
+  readonly query: string;
+}
+
+/**
+ * The gateways' LISTEN sessions have a name that ends so. PostgreSQL does not say who else listens, but the last
+ * statement of one who does nothing but wait is the LISTEN itself.
+ */
+const LISTENS = `(application_name LIKE '% listen' OR query ~* '^\\s*LISTEN\\s')`;
+
+const CONNECTIONS = `
+  SELECT pid, usename AS user, application_name AS application, host(client_addr) AS address, state,
+    extract(epoch FROM clock_timestamp() - state_change)::float8 AS seconds, ${LISTENS} AS listens, query
+  FROM pg_catalog.pg_stat_activity
+  WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+
+export async function connections(session: pg.Client): Promise<Connection[]> {
+  const { rows } = await session.query<Connection>(`${CONNECTIONS} ORDER BY application, pid`);
+  return rows;
+}
+
+export async function idleConnections(session: pg.Client, minutes: number): Promise<Connection[]> {
+  const { rows } = await session.query<Connection>(
+    `SELECT * FROM (${CONNECTIONS}) AS c
+     WHERE state = 'idle' AND NOT listens AND seconds >= 60 * $1::float8 ORDER BY seconds DESC`,
+    [minutes],
+  );
+  return rows;
+}
+
+export type Ended = 'ended' | 'no longer idle' | 'not allowed';
+
+/** Ends a session if it is still as idle as it was. Another role's needs the rights of pg_signal_backend. */
+export async function endIdle(
+  session: pg.Client,
+  { pid }: Connection,
+  minutes: number,
+): Promise<Ended> {
+  try {
+    const { rows } = await session.query<{ ended: boolean }>(
+      `SELECT pg_terminate_backend(pid) AS ended FROM (${CONNECTIONS}) AS c
+       WHERE pid = $1 AND state = 'idle' AND NOT listens AND seconds >= 60 * $2::float8`,
+      [pid, minutes],
+    );
+    return rows[0]?.ended === true ? 'ended' : 'no longer idle';
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && error.code === '42501') return 'not allowed';
+    throw error;
+  }
+}

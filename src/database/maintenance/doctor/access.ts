@@ -1,0 +1,49 @@
+// Who may connect, and whether others can read along.
+
+import { only } from '../session.js';
+import type { Finding, Patient } from './finding.js';
+
+const ACCESS = `
+  SELECT current_database() AS database,
+    EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
+      WHERE grantee = 0 AND privilege_type = 'CONNECT') AS public,
+    coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls
+  FROM pg_catalog.pg_database WHERE datname = current_database()`;
+
+export async function checkAccess({ session, connection, isRemote }: Patient): Promise<Finding[]> {
+  const access = only(
+    await session.query<{ database: string; public: boolean; tls: boolean }>(ACCESS),
+  );
+  const { ssl } = connection;
+  const unchecked = typeof ssl === 'object' && ssl.rejectUnauthorized === false;
+  return [
+    ...(access.public ? [connectPublic(access.database)] : []),
+    ...(isRemote && !access.tls ? [noTls] : []),
+    ...(isRemote && access.tls && unchecked ? [tlsUnchecked] : []),
+  ];
+}
+
+const connectPublic = (database: string): Finding => ({
+  id: 'connect_public',
+  severity: 'error',
+  explanation: `Every role of the server may connect to ${database}. Whoever may connect may LISTEN and NOTIFY: read every command, and forge rows.`,
+  remedy: `REVOKE CONNECT ON DATABASE "${database}" FROM PUBLIC, then GRANT CONNECT to the roles that need it.`,
+});
+
+const noTls: Finding = {
+  id: 'no_tls',
+  severity: 'error',
+  explanation:
+    'The connection leaves this machine without TLS: passwords, emails and commands can be read on the way.',
+  remedy:
+    'Set sslmode=verify-full in DATABASE_URL (with sslrootcert where the authority is your own), and hostssl in pg_hba.conf.',
+};
+
+const tlsUnchecked: Finding = {
+  id: 'tls_unchecked',
+  severity: 'warning',
+  explanation:
+    'The connection is encrypted, but the certificate of the server is not checked: whoever is in between can pose as it.',
+  remedy:
+    'Set sslmode=verify-full instead of no-verify, with sslrootcert where the authority is your own.',
+};

@@ -1,0 +1,34 @@
+// The clocks of this machine and of the server: tokens, leases and latencies are judged by them.
+
+import { only } from '../session.js';
+import type { Finding, Patient } from './finding.js';
+
+const TOLERATED_MS = 2_000;
+
+export async function checkClock({ session, nowMs }: Patient): Promise<Finding[]> {
+  const skewMs = await clockSkewMs(session, nowMs);
+  if (Math.abs(skewMs) <= TOLERATED_MS) return [];
+  const seconds = (Math.abs(skewMs) / 1_000).toFixed(1);
+  return [
+    {
+      id: 'clock_skew',
+      severity: 'warning',
+      explanation: `The server's clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} the one here: latencies, leases and the ages of tokens and backups are wrong by that.`,
+      remedy: 'Have both keep the time by NTP (timedatectl set-ntp true, or chrony).',
+    },
+  ];
+}
+
+/** By how much the server's clock is ahead, taken in the middle of a question and its answer. */
+export async function clockSkewMs(
+  session: Patient['session'],
+  nowMs: () => number,
+): Promise<number> {
+  const askedMs = nowMs();
+  const { ms } = only(
+    await session.query<{ ms: number }>(
+      'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms',
+    ),
+  );
+  return ms - (askedMs + nowMs()) / 2;
+}

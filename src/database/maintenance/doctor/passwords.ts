@@ -1,0 +1,79 @@
+// Passwords that anyone would try first: the one that is configured here, and those of roles, where they may be read.
+
+import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import type { Finding, Patient } from './finding.js';
+
+/** The guide's own first, then what is in every list. */
+const TRIED_FIRST = ['lablink', 'postgres', 'password', 'admin', 'secret', 'changeme', '123456'];
+const MIN_CHARACTERS = 12;
+
+const ROLES = `
+  SELECT rolname AS name, rolpassword AS stored FROM pg_catalog.pg_authid
+  WHERE rolcanlogin AND rolpassword IS NOT NULL ORDER BY 1`;
+
+interface StoredPassword {
+  readonly name: string;
+  readonly stored: string;
+}
+
+export async function checkPasswords({ session, connection }: Patient): Promise<Finding[]> {
+  const { user = '', password } = connection;
+  const configured = typeof password === 'string' && isWeak(password, user) ? [user] : [];
+  const weak = new Set([...configured, ...(await weakRoles(session))]);
+  if (weak.size === 0) return [];
+  return [
+    {
+      id: 'weak_password',
+      severity: 'error',
+      explanation: `The password of ${[...weak].join(', ')} is a default, the role's own name, or shorter than ${MIN_CHARACTERS} characters.`,
+      remedy:
+        'Give it another one: \\password in psql, such as `openssl rand -base64 24` prints; then DATABASE_URL or PGPASSWORD of the gateways.',
+    },
+  ];
+}
+
+function isWeak(password: string, user: string): boolean {
+  return password.length < MIN_CHARACTERS || password === user || TRIED_FIRST.includes(password);
+}
+
+/** None where the role may not read what is stored: only superusers may. */
+async function weakRoles(session: pg.Client): Promise<string[]> {
+  const roles = await session.query<StoredPassword>(ROLES).catch((error: unknown) => {
+    if (error instanceof pg.DatabaseError && error.code === '42501') return undefined;
+    throw error;
+  });
+  const weak: string[] = [];
+  for (const { name, stored } of roles?.rows ?? []) {
+    const candidates = [name, ...TRIED_FIRST];
+    const matches = await Promise.all(candidates.map((guess) => isStored(stored, guess, name)));
+    if (matches.includes(true)) weak.push(name);
+  }
+  return weak;
+}
+
+/** Whether `stored` is of this password (PostgreSQL, "Password Authentication"; RFC 5802 §3). */
+async function isStored(stored: string, password: string, user: string): Promise<boolean> {
+  const [, iterations = '', salt = '', storedKey = ''] =
+    /^SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):/.exec(stored) ?? [];
+  if (iterations === '') {
+    return (
+      stored ===
+      `md5${createHash('md5')
+        .update(password + user)
+        .digest('hex')}`
+    );
+  }
+  const salted = await promisify(pbkdf2)(
+    password,
+    Buffer.from(salt, 'base64'),
+    Number(iterations),
+    32,
+    'sha256',
+  );
+  const clientKey = createHmac('sha256', salted).update('Client Key').digest();
+  const key = createHash('sha256').update(clientKey).digest();
+  const expected = Buffer.from(storedKey, 'base64');
+  return key.length === expected.length && timingSafeEqual(key, expected);
+}

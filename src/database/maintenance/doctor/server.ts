@@ -1,0 +1,88 @@
+// The server itself: its version, its role, settings that wait for a restart, and how many connections are left.
+
+import { OLDEST } from '../../embedded/binaries.js';
+import { only } from '../session.js';
+import type { Finding, Patient } from './finding.js';
+
+/** Beyond this share of the connections a rush of clients finds none. */
+const CONNECTIONS_SHARE = 0.8;
+
+interface ServerRow {
+  readonly version: number;
+  readonly standby: boolean;
+  readonly connections: number;
+  readonly max: number;
+}
+
+const SERVER = `
+  SELECT current_setting('server_version_num')::int / 10000 AS version,
+    pg_is_in_recovery() AS standby,
+    (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::float8 AS connections,
+    (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)::float8 AS max`;
+
+const PENDING = `
+  SELECT name, setting FROM pg_catalog.pg_settings WHERE pending_restart ORDER BY name`;
+
+export async function checkServer({ session }: Patient): Promise<Finding[]> {
+  const server = only(await session.query<ServerRow>(SERVER));
+  const pending = await session.query<{ name: string; setting: string }>(PENDING);
+  const settings = pending.rows.map(({ name, setting }) => `${name} (still ${setting})`);
+  return [
+    ...versionFinding(server),
+    ...standbyFinding(server),
+    ...pendingFinding(settings),
+    ...connectionsFinding(server),
+  ];
+}
+
+export function versionFinding({ version }: Pick<ServerRow, 'version'>): Finding[] {
+  if (version >= OLDEST) return [];
+  return [
+    {
+      id: 'server_too_old',
+      severity: 'error',
+      explanation: `The server is PostgreSQL ${version}; the gateway works with ${OLDEST} and later, and nobody mends older ones.`,
+      remedy:
+        'Upgrade it: "lablink-gateway db move --to URL" brings the database to a newer server.',
+    },
+  ];
+}
+
+function standbyFinding({ standby }: ServerRow): Finding[] {
+  if (!standby) return [];
+  return [
+    {
+      id: 'standby',
+      severity: 'error',
+      explanation: 'The server is a standby: it refuses LISTEN and every change.',
+      remedy:
+        'Name the primary in DATABASE_URL, or promote this one (SELECT pg_promote()) if the primary is gone.',
+    },
+  ];
+}
+
+function pendingFinding(settings: readonly string[]): Finding[] {
+  if (settings.length === 0) return [];
+  return [
+    {
+      id: 'pending_restart',
+      severity: 'warning',
+      explanation: `Settings were changed that take effect only with a restart: ${settings.join(', ')}.`,
+      remedy:
+        'Restart the server when it suits (systemctl restart postgresql). Gateways reconnect by themselves; sockets stay open.',
+    },
+  ];
+}
+
+function connectionsFinding({ connections, max }: ServerRow): Finding[] {
+  if (connections < CONNECTIONS_SHARE * max) return [];
+  return [
+    {
+      id: 'connections_near_limit',
+      severity: 'warning',
+      explanation: `${connections} of ${max} connections are taken: soon nobody gets in, gateways among them. A gateway takes 11.`,
+      remedy:
+        'See who has them ("lablink-gateway db connections"), end idle ones ("db kill-idle"), raise max_connections, or put PgBouncer before all but LISTEN.',
+    },
+  ];
+}

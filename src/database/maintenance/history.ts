@@ -1,0 +1,46 @@
+// What a restore brings back of the past: events and deliveries that the backup has and the database lacks. The past is
+// only ever added to; what happened since the backup stays known.
+
+import type pg from 'pg';
+import { only } from './session.js';
+import { columnList, type Staged } from './staging.js';
+
+/**
+ * Adds the events that are missing, with their ids. Where an id is another event's (the database is another one than the
+ * backup's, and has an audit of its own), none is added.
+ * @returns how many; undefined when they were left out.
+ */
+export async function addEvents(
+  session: pg.Client,
+  staged: Staged | undefined,
+): Promise<number | undefined> {
+  if (staged === undefined) return 0;
+  const { clash } = only(
+    await session.query<{ clash: boolean }>(
+      `SELECT EXISTS (SELECT FROM ${staged.name} r JOIN public.vm_events e USING (id)
+         WHERE e.at <> r.at) AS clash`,
+    ),
+  );
+  if (clash) return undefined;
+  return addMissing(session, 'vm_events', staged);
+}
+
+/** Adds the deliveries of assignments of which nothing is known here. */
+export async function addDeliveries(
+  session: pg.Client,
+  staged: Staged | undefined,
+): Promise<number> {
+  return staged === undefined ? 0 : addMissing(session, 'vm_deliveries', staged);
+}
+
+async function addMissing(
+  session: pg.Client,
+  table: string,
+  { name, columns }: Staged,
+): Promise<number> {
+  const { rowCount } = await session.query(
+    `INSERT INTO public.${table} (${columnList(columns)}) SELECT ${columnList(columns, 'r')} FROM ${name} r
+     ON CONFLICT DO NOTHING`,
+  );
+  return rowCount ?? 0;
+}

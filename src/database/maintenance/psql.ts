@@ -1,0 +1,22 @@
+// psql as a person uses it, on the terminal of the command that starts it.
+
+import type pg from 'pg';
+import { withLibpq } from './libpq.js';
+import { attachTool, findTools, toolFolders } from './tools.js';
+import { MaintenanceError } from './maintenance-error.js';
+
+/** Runs psql to its end, whatever its version; gives its exit code, or undefined where it is not installed. */
+export async function openPsql(
+  connection: pg.ClientConfig,
+  environment: NodeJS.ProcessEnv,
+): Promise<number | undefined> {
+  try {
+    const tools = await findTools(['psql'], 0, toolFolders(environment));
+    return await withLibpq(connection, environment, (variables) =>
+      attachTool(tools, 'psql', variables),
+    );
+  } catch (error) {
+    if (error instanceof MaintenanceError && error.code === 'tools') return undefined;
+    throw error;
+  }
+}

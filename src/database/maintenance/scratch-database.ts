@@ -1,0 +1,47 @@
+// A database that is made for one purpose and dropped after it, on the same server.
+
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { MaintenanceError } from './maintenance-error.js';
+import { withSession } from './session.js';
+
+/** insufficient_privilege. */
+const RIGHTS = '42501';
+
+/**
+ * Does `work` with a new, empty database of this server's, of the same encoding; it is dropped whatever comes of it.
+ * @throws MaintenanceError `rights` when the role may not create one.
+ */
+export async function withScratchDatabase<T>(
+  connection: pg.ClientConfig,
+  work: (scratch: pg.ClientConfig) => Promise<T>,
+): Promise<T> {
+  const name = `lablink_scratch_${randomBytes(6).toString('hex')}`;
+  return withSession(connection, 'scratch', async (session) => {
+    const { rows } = await session.query<{ encoding: string }>(
+      `SELECT pg_encoding_to_char(encoding) AS encoding FROM pg_catalog.pg_database
+       WHERE datname = current_database()`,
+    );
+    await create(session, name, rows[0]?.encoding ?? 'UTF8');
+    try {
+      // It holds what its original holds, and so lets in nobody else either.
+      await session.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+      return await work({ ...connection, database: name });
+    } finally {
+      await session.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    }
+  });
+}
+
+async function create(session: pg.Client, name: string, encoding: string): Promise<void> {
+  try {
+    await session.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}'`);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== RIGHTS) throw error;
+    throw new MaintenanceError(
+      'rights',
+      `${error.message}: a scratch database is needed; a superuser can allow it with "ALTER ROLE ${session.user ?? ''} CREATEDB"`,
+      { cause: error },
+    );
+  }
+}

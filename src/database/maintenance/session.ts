@@ -1,0 +1,68 @@
+// One connection for one operation: in UTC, with a name that operators see, and patient with nobody's lock for long.
+
+import pg from 'pg';
+import { asMaintenanceError } from './maintenance-error.js';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Whoever waits for a lock has everybody else wait behind him. */
+const LOCK_TIMEOUT = '5s';
+
+/**
+ * Does `work` on a connection of its own, named after its purpose.
+ * @throws MaintenanceError what the database refused; an error of `pg` or of the network when it cannot be reached.
+ */
+export async function withSession<T>(
+  connection: pg.ClientConfig,
+  purpose: string,
+  work: (session: pg.Client) => Promise<T>,
+): Promise<T> {
+  const session = new pg.Client({
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    ...connection,
+    application_name: `lablink-gateway db ${purpose}`,
+  });
+  // The query under way fails too when the connection breaks; without a listener the process would end.
+  session.on('error', () => undefined);
+  await session.connect();
+  try {
+    await session.query(
+      `SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO, YMD'; SET lock_timeout TO '${LOCK_TIMEOUT}'`,
+    );
+    return await work(session);
+  } catch (error) {
+    throw asMaintenanceError(error);
+  } finally {
+    await session.end().catch(() => undefined);
+  }
+}
+
+/** Does `work` in a transaction: ended as said when it resolves, undone when it rejects. */
+export async function inTransaction<T>(
+  session: pg.Client,
+  begin: string,
+  work: () => Promise<T>,
+  end: 'COMMIT' | 'ROLLBACK' = 'COMMIT',
+): Promise<T> {
+  await session.query(begin);
+  try {
+    const result = await work();
+    await session.query(end);
+    return result;
+  } catch (error) {
+    // On a broken connection this fails too; the server has rolled back by itself.
+    await session.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The first row of an answer that always has one. */
+export function only<R extends pg.QueryResultRow>({ rows }: pg.QueryResult<R>): R {
+  const [row] = rows;
+  if (row === undefined) throw new Error('a query that always gives a row gave none');
+  return row;
+}
+
+/** Who made the change, for the audit: recorded with each change of the transaction. */
+export async function signAs(session: pg.Client, purpose: string): Promise<void> {
+  await session.query(`SELECT set_config('lablink.actor', $1, true)`, [`cli:${purpose}`]);
+}

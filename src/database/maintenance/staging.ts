@@ -1,0 +1,63 @@
+// The rows of a backup in temporary tables of the session that restores them: there they harm nobody, and end with the
+// transaction.
+
+import { pipeline } from 'node:stream/promises';
+import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import type { DumpTable } from './dump-reader.js';
+import { MaintenanceError } from './maintenance-error.js';
+
+export interface Staged {
+  /** Of the temporary table, as SQL. */
+  readonly name: string;
+  /** Those that the backup has, without quotes. */
+  readonly columns: readonly string[];
+}
+
+const quoted = (name: string): string => pg.escapeIdentifier(name);
+
+/** Columns as SQL, where need be of a table by its alias. */
+export function columnList(columns: readonly string[], alias?: string): string {
+  const prefix = alias === undefined ? '' : `${alias}.`;
+  return columns.map((column) => prefix + quoted(column)).join(', ');
+}
+
+/** Copies the rows of a table of the schema public into a temporary one of the same types. */
+export async function stage(
+  session: pg.Client,
+  table: string,
+  { columns, encoding }: DumpTable,
+  rows: AsyncGenerator<Buffer>,
+): Promise<Staged> {
+  await checkColumns(session, table, columns);
+  const name = `pg_temp.${quoted(`restored_${table}`)}`;
+  const list = columnList(columns);
+  await session.query(
+    `CREATE TEMPORARY TABLE ${quoted(`restored_${table}`)} ON COMMIT DROP AS
+     SELECT ${list} FROM public.${quoted(table)} WITH NO DATA`,
+  );
+  const copy = `COPY ${name} (${list}) FROM STDIN (ENCODING ${pg.escapeLiteral(encoding)})`;
+  await pipeline(rows, session.query(copyFrom(copy)));
+  await session.query(`ANALYZE ${name}`);
+  return { name, columns };
+}
+
+/** What the table has no place for would be lost. */
+async function checkColumns(
+  session: pg.Client,
+  table: string,
+  columns: readonly string[],
+): Promise<void> {
+  const { rows } = await session.query<{ name: string }>(
+    `SELECT name FROM unnest($2::text[]) AS name WHERE NOT EXISTS (
+       SELECT FROM pg_catalog.pg_attribute
+       WHERE attrelid = to_regclass($1) AND attname = name AND attnum > 0 AND NOT attisdropped)`,
+    [`public.${table}`, columns],
+  );
+  if (rows.length === 0) return;
+  const missing = rows.map(({ name }) => name).join(', ');
+  throw new MaintenanceError(
+    'refused',
+    `The backup's ${table} has columns that the table here lacks: ${missing}. Add them (ALTER TABLE ${table} ADD COLUMN …), or use the lablink-gateway that made the backup.`,
+  );
+}

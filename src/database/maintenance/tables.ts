@@ -1,0 +1,80 @@
+// What keeps tables fit: VACUUM, REINDEX, and how large they are.
+
+import type pg from 'pg';
+import { MaintenanceError } from './maintenance-error.js';
+import { only } from './session.js';
+
+export interface TableSize {
+  /** With its schema. */
+  readonly name: string;
+  /** As the planner estimates them. */
+  readonly rows: number;
+  readonly bytes: number;
+  readonly indexBytes: number;
+}
+
+export interface DatabaseSize {
+  readonly database: string;
+  readonly bytes: number;
+  readonly tables: readonly TableSize[];
+}
+
+/** The largest first. */
+export async function sizes(session: pg.Client): Promise<DatabaseSize> {
+  const { database, bytes } = only(
+    await session.query<{ database: string; bytes: number }>(
+      `SELECT current_database() AS database, pg_database_size(current_database())::float8 AS bytes`,
+    ),
+  );
+  const { rows } = await session.query<TableSize>(
+    `SELECT format('%I.%I', nspname, relname) AS name, greatest(reltuples, 0)::float8 AS rows,
+       pg_total_relation_size(c.oid)::float8 AS bytes, pg_indexes_size(c.oid)::float8 AS "indexBytes"
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
+     WHERE relkind IN ('r', 'm') AND nspname !~ '^(pg_|information_schema$)'
+     ORDER BY 3 DESC, 1`,
+  );
+  return { database, bytes, tables: rows };
+}
+
+/** What is to be run for each table of the schema public. */
+export async function vacuumStatements(session: pg.Client, full: boolean): Promise<string[]> {
+  const options = full ? 'FULL, ANALYZE' : 'ANALYZE';
+  return (await tablesOf(session)).map((table) => `VACUUM (${options}) ${table}`);
+}
+
+/** One table after the other, while others go on reading and writing. */
+export async function reindexStatements(session: pg.Client): Promise<string[]> {
+  return (await tablesOf(session)).map((table) => `REINDEX TABLE CONCURRENTLY ${table}`);
+}
+
+async function tablesOf(session: pg.Client): Promise<string[]> {
+  const { rows } = await session.query<{ name: string }>(
+    `SELECT format('public.%I', relname) AS name FROM pg_catalog.pg_class
+     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+/**
+ * Runs the statements, each by itself.
+ * @param patience whether locks are waited for as long as it takes, or given up soon because others wait behind.
+ * @throws MaintenanceError `rights` for a table that is not this role's: VACUUM itself only warns, and passes it over.
+ */
+export async function runEach(
+  session: pg.Client,
+  statements: readonly string[],
+  patience: 'soon' | 'whenever',
+): Promise<void> {
+  if (patience === 'whenever') await session.query('SET lock_timeout TO 0');
+  const skipped: string[] = [];
+  const hear = ({ message }: { readonly message: string | undefined }): void => {
+    if ((message ?? '').includes('skipping')) skipped.push(message ?? '');
+  };
+  session.on('notice', hear);
+  try {
+    for (const statement of statements) await session.query(statement);
+  } finally {
+    session.off('notice', hear);
+  }
+  if (skipped.length > 0) throw new MaintenanceError('rights', skipped.join('; '));
+}

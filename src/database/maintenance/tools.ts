@@ -1,0 +1,189 @@
+// PostgreSQL's own programs: found where they are, of a version that fits the server, and run. No other file starts them.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { installedFolders } from '../embedded/binaries.js';
+import { MaintenanceError } from './maintenance-error.js';
+
+export type ToolName = 'pg_dump' | 'psql';
+
+export interface Tools {
+  readonly folder: string;
+  readonly majorVersion: number;
+}
+
+/** Where to look: the folders of PATH, then those of installed servers. */
+export function toolFolders(environment: NodeJS.ProcessEnv): string[] {
+  const path = environment.PATH?.split(delimiter).filter((folder) => folder !== '') ?? [];
+  return [...new Set([...path, ...installedFolders()])];
+}
+
+/**
+ * The programs that fit a server of this version: of its own or, failing that, the oldest of the newer ones. An older
+ * pg_dump refuses a newer server.
+ * @throws MaintenanceError `tools` with what to install.
+ */
+export async function findTools(
+  names: readonly ToolName[],
+  serverVersion: number,
+  folders: readonly string[],
+): Promise<Tools> {
+  const found: Tools[] = [];
+  for (const folder of folders) {
+    const majorVersion = await versionIn(folder, names);
+    if (majorVersion !== undefined) found.push({ folder, majorVersion });
+  }
+  const [best] = found
+    .filter(({ majorVersion }) => majorVersion >= serverVersion)
+    .sort((one, other) => one.majorVersion - other.majorVersion);
+  if (best !== undefined) return best;
+  throw new MaintenanceError('tools', unfit(names, serverVersion, found));
+}
+
+/** The version of the programs in this folder; undefined unless all are there and run. */
+async function versionIn(folder: string, names: readonly ToolName[]): Promise<number | undefined> {
+  const versions: number[] = [];
+  for (const name of names) {
+    const program = join(folder, name);
+    const runs = await access(program, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (!runs) return undefined;
+    const version = /\(PostgreSQL\) (\d+)/.exec(await outputOf(program, ['--version']))?.[1];
+    if (version === undefined) return undefined;
+    versions.push(Number(version));
+  }
+  return Math.min(...versions);
+}
+
+async function outputOf(program: string, args: readonly string[]): Promise<string> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const parts: Buffer[] = [];
+  child.stdout.on('data', (part: Buffer) => parts.push(part));
+  await new Promise<void>((resolve) => child.once('close', resolve).once('error', () => resolve()));
+  return Buffer.concat(parts).toString();
+}
+
+function unfit(names: readonly ToolName[], wanted: number, found: readonly Tools[]): string {
+  const what = names.join(' and ');
+  const there =
+    found.length === 0
+      ? `${what} ${names.length === 1 ? 'is' : 'are'} not on this machine`
+      : `${what} here: PostgreSQL ${[...new Set(found.map((tools) => tools.majorVersion))].join(', ')}; the server is ${wanted}, and older ones cannot be used`;
+  return (
+    `${there}. Install PostgreSQL's client programs, version ${wanted} or later ` +
+    `(Debian: apt install postgresql-client-${wanted}; macOS: brew install postgresql@${wanted}).`
+  );
+}
+
+export interface ToolRun {
+  readonly tools: Tools;
+  readonly name: ToolName;
+  readonly args: readonly string[];
+  /** As `withLibpq` gives it. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+/** Messages are kept up to this; of more than that the beginning is dropped. */
+const MAX_SAID = 8_000;
+
+/**
+ * Runs a program that gives output, and has `take` read it.
+ * @throws MaintenanceError with what the program said when it failed; what `take` throws.
+ */
+export async function readFromTool(
+  run: ToolRun,
+  take: (output: Readable) => Promise<void>,
+): Promise<void> {
+  const child = start(run, ['ignore', 'pipe', 'pipe']);
+  const { stdout } = child;
+  if (stdout === null) throw new Error('the program has no output');
+  const taken = take(stdout).catch((error: unknown) => {
+    child.kill();
+    throw error;
+  });
+  await firstFailureOf([taken, outcomeOf(child, run)]);
+}
+
+/**
+ * Runs a program that reads `input`.
+ * @throws MaintenanceError with what the program said when it failed.
+ */
+export async function writeToTool(run: ToolRun, input: Readable): Promise<void> {
+  const child = start(run, ['pipe', 'ignore', 'pipe']);
+  const { stdin } = child;
+  if (stdin === null) throw new Error('the program has no input');
+  const ended = outcomeOf(child, run);
+  // Before its input is closed: psql commits what it has when its input ends, and this end is none.
+  input.once('error', () => child.kill());
+  const written = pipeline(input, stdin).catch((error: unknown) => {
+    // A program that gave up closes its input; why, it says itself.
+    if (!isClosedPipe(error)) throw error;
+  });
+  await firstFailureOf([ended, written]);
+}
+
+/** Waits for all, so that nothing goes on behind the caller's back. @throws the failure of the first that has one. */
+async function firstFailureOf(works: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(works);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+function isClosedPipe(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+}
+
+function start({ tools, name, args, environment, signal }: ToolRun, stdio: ('ignore' | 'pipe')[]) {
+  return spawn(join(tools.folder, name), args, { env: environment, stdio, signal });
+}
+
+async function outcomeOf(child: ChildProcess, { name, signal }: ToolRun): Promise<void> {
+  let said = '';
+  child.stderr?.on('data', (part: Buffer) => (said = (said + part.toString()).slice(-MAX_SAID)));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve);
+    child.once('error', reject);
+  }).catch((cause: unknown) => {
+    if (signal.aborted) throw new MaintenanceError('failed', 'interrupted', { cause });
+    throw cause;
+  });
+  if (code !== 0) throw toolFailure(name, said.trim());
+}
+
+/** What it said, in one line; one whose server went away is told as that. */
+function toolFailure(name: string, said: string): MaintenanceError {
+  const text = said.replaceAll(/\s*\n\s*/g, '; ') || 'it ended without a word';
+  const away = /connection to server .* failed|server closed the connection|terminating connection/;
+  const code = away.test(text)
+    ? 'unreachable'
+    : /permission denied|must be owner/.test(text)
+      ? 'rights'
+      : 'failed';
+  return new MaintenanceError(code, `${name}: ${text}`);
+}
+
+/** Runs a program on this terminal, which has the keys meanwhile: an interrupt is its alone. Gives its exit code. */
+export async function attachTool(
+  tools: Tools,
+  name: ToolName,
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  const ignore = (): void => undefined;
+  process.on('SIGINT', ignore);
+  try {
+    const child = spawn(join(tools.folder, name), { env: environment, stdio: 'inherit' });
+    return await new Promise<number>((resolve, reject) => {
+      child.once('close', (code) => resolve(code ?? 1));
+      child.once('error', reject);
+    });
+  } finally {
+    process.off('SIGINT', ignore);
+  }
+}

@@ -1,0 +1,181 @@
+// What an admin does in a VM's drawer: each action as the database and the audit see it, two admins at once, and what is
+// said when it cannot be done.
+
+import type { Locator, Page } from 'playwright-core';
+import t from 'tap';
+import { NO_BROWSER, rowOf, startBrowser } from '../helpers/browser.js';
+import { startServer, type TestDatabase } from '../helpers/database.js';
+import { startGateway } from '../helpers/gateway.js';
+import { until } from '../helpers/until.js';
+
+t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
+  const { createDatabase, stop, start } = await startServer(t);
+  const open = await startBrowser(t);
+
+  const begin = async (rows: string) => {
+    const database = await createDatabase();
+    await database.query(`INSERT INTO vms (hostname, status, email, crd_command) VALUES ${rows}`);
+    const gateway = await startGateway(t, database);
+    const enter = async (sub: string, hostname = 'vm-1') => {
+      const token = await gateway.token('admin', sub);
+      const page = await open(gateway.url, { token, state: `vm=${hostname}` });
+      const drawer = page.getByRole('dialog', { name: hostname });
+      await drawer.getByRole('button', { name: 'Delete' }).waitFor();
+      return { page, drawer };
+    };
+    return { database, gateway, enter };
+  };
+  const vmOf = async (database: TestDatabase, hostname = 'vm-1') => {
+    const [row] = await database.query<Record<string, unknown>>(
+      'SELECT status, email, crd_command FROM vms WHERE hostname = $1',
+      [hostname],
+    );
+    return row;
+  };
+  const said = (drawer: Locator, text: string | RegExp) => drawer.getByText(text).waitFor();
+  const press = (drawer: Locator, name: string) =>
+    drawer.getByRole('button', { name, exact: true }).click();
+
+  await t.test('assign, release, fail, mend, delete', async (t) => {
+    const { database, enter } = await begin(`('vm-1', 'available', NULL, NULL)`);
+    const { page, drawer } = await enter('ada');
+    await press(drawer, 'Assign');
+    await drawer.getByLabel('Person (email)').fill('eve@example.com');
+    await drawer.getByLabel('Command').fill('start-host --code=1');
+    await press(drawer, 'Assign');
+    await said(drawer, 'vm-1 is assigned to eve@example.com.');
+    t.same(await vmOf(database), {
+      status: 'in-use',
+      email: 'eve@example.com',
+      crd_command: 'start-host --code=1',
+    });
+    t.notMatch(await drawer.textContent(), 'start-host', 'it is not shown to who walks by');
+    await press(drawer, 'Show the command');
+    await said(drawer, 'start-host --code=1');
+
+    await press(drawer, 'Assign to another');
+    await said(drawer, 'This takes the VM from eve@example.com.');
+    await drawer.getByLabel('Person (email)').fill('bob@example.com');
+    await press(drawer, 'Assign to another');
+    await said(drawer, 'vm-1 is assigned to bob@example.com.');
+    t.same(await vmOf(database), { status: 'in-use', email: 'bob@example.com', crd_command: null });
+
+    await press(drawer, 'Mark failed');
+    await press(drawer, 'Mark failed');
+    await said(drawer, 'vm-1 is marked failed.');
+    t.match(await vmOf(database), { status: 'failed', email: 'bob@example.com' });
+    await press(drawer, 'Release');
+    await said(drawer, 'bob@example.com loses the VM; it stays failed.');
+    await press(drawer, 'Release');
+    await said(drawer, 'vm-1 is released by bob@example.com.');
+    t.match(await vmOf(database), { status: 'failed', email: null });
+    await press(drawer, 'Mark available');
+    await press(drawer, 'Mark available');
+    await said(drawer, 'vm-1 is available.');
+    t.match(await vmOf(database), { status: 'available' });
+
+    const history = drawer.locator('section', { hasText: 'History' });
+    await history.getByText('Available → in-use, nobody → eve@example.com').waitFor();
+    await until(
+      'the history has all of it',
+      async () => (await history.locator('li').count()) >= 6,
+    );
+    t.match(await history.locator('.history-who').first().textContent(), 'admin:ada');
+
+    await press(drawer, 'Delete');
+    const confirm = drawer.locator('form').getByRole('button', { name: 'Delete' });
+    await drawer.getByLabel('Type vm-1 to confirm').fill('vm-2');
+    t.ok(await confirm.isDisabled());
+    await drawer.getByLabel('Type vm-1 to confirm').fill('vm-1');
+    await confirm.click();
+    await said(drawer, 'vm-1 is deleted.');
+    await said(drawer, 'There is no VM of this hostname now.');
+    t.equal(await vmOf(database), undefined);
+    await page.getByRole('heading', { name: 'No VMs yet' }).waitFor();
+  });
+
+  await t.test(
+    'two admins decide at once: one is told, and nobody overwrites anybody',
+    async (t) => {
+      const { database, enter } = await begin(`('vm-1', 'available', NULL, NULL)`);
+      const admins = await Promise.all([enter('ada'), enter('bob')]);
+      for (const [index, { drawer }] of admins.entries()) {
+        await press(drawer, 'Assign');
+        await drawer.getByLabel('Person (email)').fill(`person-${index}@example.com`);
+      }
+      await Promise.all(admins.map(({ drawer }) => press(drawer, 'Assign')));
+      const outcomes = await Promise.all(
+        admins.map(({ drawer }) =>
+          Promise.race([
+            drawer
+              .locator('.note.good')
+              .waitFor()
+              .then(() => 'done' as const),
+            drawer
+              .locator('.note.conflict')
+              .waitFor()
+              .then(() => 'refused' as const),
+          ]),
+        ),
+      );
+      t.same(outcomes.toSorted(), ['done', 'refused']);
+      const winner = `person-${outcomes.indexOf('done')}@example.com`;
+      t.match(await vmOf(database), { email: winner });
+      const loser = admins[outcomes.indexOf('refused')]?.drawer;
+      if (loser === undefined) throw new Error('nobody was refused');
+      await said(loser, 'Nothing was changed: somebody changed this VM while you looked at it.');
+      await said(loser, 'This VM has changed since you opened this:');
+      await loser.locator('.meanwhile ins').filter({ hasText: winner }).waitFor();
+      await press(loser, 'Go on from here');
+      await said(loser, `This takes the VM from ${winner}.`);
+      await press(loser, 'Cancel');
+    },
+  );
+
+  await t.test('what became of it meanwhile is shown, also when it is gone', async (t) => {
+    const { database, enter } = await begin(`('vm-1', 'in-use', 'ada@example.com', 'a command')`);
+    const { drawer } = await enter('ada');
+    await press(drawer, 'Release');
+    await database.query(`UPDATE vms SET email = 'eve@example.com', crd_command = 'another'`);
+    await drawer.locator('.meanwhile').getByText('eve@example.com').waitFor();
+    t.notMatch(await drawer.locator('.meanwhile').textContent(), 'another', 'commands are secret');
+    await press(drawer, 'Release');
+    await said(drawer, 'Nothing was changed: this assignment had ended already.');
+    t.match(await vmOf(database), { status: 'in-use', email: 'eve@example.com' });
+    await database.query('DELETE FROM vms');
+    await drawer.locator('.meanwhile').getByText('deleted').waitFor();
+  });
+
+  await t.test(
+    'a database that is away is told, and the action works when it is back',
+    async (t) => {
+      const { database, gateway, enter } = await begin(`('vm-1', 'available', NULL, NULL)`);
+      const { drawer } = await enter('ada');
+      await press(drawer, 'Mark failed');
+      await stop();
+      await press(drawer, 'Mark failed');
+      await said(drawer, /The database does not answer\. Whether the change was made is not known/);
+      await start();
+      await gateway.ready();
+      await press(drawer, 'Mark failed');
+      await said(drawer, 'vm-1 is marked failed.');
+      t.match(await vmOf(database), { status: 'failed' });
+    },
+  );
+
+  await t.test('a drawer is a step back, and a link', async (t) => {
+    const { enter } = await begin(
+      `('vm-1', 'available', NULL, NULL), ('a/b', 'failed', NULL, NULL)`,
+    );
+    const { page, drawer } = await enter('ada');
+    await press(drawer, 'Close');
+    await rowOf(page, 'a/b').click();
+    await shownIs(page, 'a/b');
+    await page.goBack();
+    t.equal(await page.getByRole('dialog').count(), 0);
+  });
+});
+
+async function shownIs(page: Page, hostname: string): Promise<void> {
+  await page.getByRole('dialog', { name: hostname, exact: true }).waitFor();
+}

@@ -1,0 +1,83 @@
+// Secrets that come from files: as good as those of the environment, and no more shown.
+
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { ConfigError, loadConfig, VARIABLES } from '../../src/config.js';
+import { keyPair } from '../helpers/key-pairs.js';
+
+const SECRET = 'a secret for tests that is long enough';
+
+function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+t.test('every secret may come from a file, without the end of its last line', async (t) => {
+  const values: Record<string, string> = {
+    DATABASE_URL: 'postgresql://ada:pass@db/lab',
+    LISTEN_DATABASE_URL: 'postgresql://direct',
+    PGPASSWORD: 'pass',
+    JWT_SECRET: ` ${SECRET} `,
+    JWT_SECRET_PREVIOUS: `older: ${SECRET}`,
+    JWT_PUBLIC_KEY: keyPair('EdDSA').pem,
+    JWT_PUBLIC_KEY_PREVIOUS: keyPair('RS256').pem,
+  };
+  const secrets = VARIABLES.filter(({ about }) => about.secret).map(({ name }) => name);
+  t.same(Object.keys(values).sort(), secrets.sort());
+  const folder = t.testdir({});
+  const files: NodeJS.ProcessEnv = {};
+  for (const [name, value] of Object.entries(values)) {
+    for (const end of ['', '\n', '\r\n']) {
+      const path = join(folder, `${name}-${end.length}`);
+      writeFileSync(path, value + end);
+      files[`${name}_FILE`] = path;
+      const { [name]: ofFile, ...others } = values;
+      t.ok(ofFile);
+      t.strictSame(loadConfig({ ...others, [`${name}_FILE`]: path }), loadConfig(values), name);
+    }
+  }
+  t.strictSame(loadConfig(files), loadConfig(values));
+});
+
+t.test('an empty name of a file counts as not set', async (t) => {
+  t.strictSame(loadConfig({ JWT_SECRET_FILE: '' }), loadConfig({}));
+});
+
+t.test('a secret by both ways is refused, and neither is shown', async (t) => {
+  const path = join(t.testdir({ secret: SECRET }), 'secret');
+  t.strictSame(problemsOf({ JWT_SECRET: SECRET, JWT_SECRET_FILE: path }), [
+    'JWT_SECRET and JWT_SECRET_FILE are both set; expected one',
+  ]);
+});
+
+t.test('a file that holds no usable secret is refused, with its name alone', async (t) => {
+  const folder = t.testdir({ empty: '\n', short: 'short' });
+  mkdirSync(join(folder, 'folder'));
+  t.strictSame(
+    ['gone', 'folder', 'empty', 'short'].map((name) =>
+      problemsOf({ JWT_SECRET_FILE: join(folder, name) }),
+    ),
+    [
+      [`JWT_SECRET_FILE "${folder}/gone" cannot be read (ENOENT)`],
+      [`JWT_SECRET_FILE "${folder}/folder" cannot be read (EISDIR)`],
+      [`JWT_SECRET_FILE "${folder}/empty" is an empty file; expected a secret in it`],
+      ['JWT_SECRET is set (5 bytes, not shown); expected 32 bytes or more, and no key in PEM'],
+    ],
+  );
+});
+
+t.test(
+  'a file of somebody else is refused',
+  { skip: process.getuid?.() === 0 && 'root reads every file' },
+  async (t) => {
+    const path = join(t.testdir({ secret: SECRET }), 'secret');
+    chmodSync(path, 0);
+    t.match(problemsOf({ JWT_SECRET_FILE: path }), [/EACCES/]);
+  },
+);

@@ -1,0 +1,22 @@
+// Random histories of changes and faults, as many as there is time for: `npm run model` tries thousands.
+
+import t from 'tap';
+import { startServer } from '../helpers/database.js';
+import { runModel } from './model-run.js';
+
+const RUNS = 100;
+const LIMIT_MS = 20_000;
+/** On a machine that has little time. */
+const FEWEST_RUNS = 5;
+const SEED = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31);
+
+t.test('whatever happens in whatever order, everyone ends at the table', async (t) => {
+  const server = await startServer(t);
+  const database = await server.createDatabase();
+  const { runs, failure } = await runModel(database, {
+    ...{ runs: RUNS, seed: SEED, limitMs: LIMIT_MS },
+  });
+  t.comment(`${runs} runs, seed ${SEED}`);
+  t.equal(failure, undefined);
+  t.ok(runs >= FEWEST_RUNS);
+});
