@@ -1,7 +1,8 @@
 // Everything between a notification and a socket, and between a frame and its answer, without I/O: fed with whatever, it
-// tells only what the protocol knows, and holds no more than the table and its sockets.
+// tells only what a client takes, and holds no more than the table and its sockets.
 
 import { setImmediate as turn } from 'node:timers/promises';
+import { readServerFrame } from '../../src/client/server-message.js';
 import { createIntake } from '../../src/feed/intake.js';
 import { NOTICES_CHANNEL, ROWS_CHANNEL } from '../../src/feed/notification.js';
 import { Truth } from '../../src/feed/truth.js';
@@ -52,6 +53,13 @@ const settings: SessionSettings = {
     throw error;
   },
 };
+
+/** As the client library does. */
+function read(socket: MemorySocket): void {
+  for (const text of socket.take()) {
+    if (readServerFrame(text).kind !== 'message') throw new Error(`no message: ${text}`);
+  }
+}
 
 export class FuzzedCore {
   readonly #fleet = new Fleet('epoch', 100);
@@ -110,7 +118,7 @@ export class FuzzedCore {
     session.receive(isBinary ? undefined : this.mutations.text(FRAMES), this.#nowMs);
     if (session.closedWith === undefined) return;
     this.#sessions.remove(session);
-    socket.messages();
+    read(socket);
     this.#connect(at);
   }
 
@@ -119,7 +127,7 @@ export class FuzzedCore {
     await turn();
     this.#hub.flush();
     this.#sessions.sweep(this.#nowMs, 0);
-    for (const [, socket] of this.#open) socket.messages();
+    for (const [, socket] of this.#open) read(socket);
   }
 
   #readEmptyTable(): void {
