@@ -9,6 +9,7 @@ import { demoCommand } from './cli/demo.js';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
 import { healthcheckCommand } from './cli/healthcheck.js';
+import { loadtestCommand } from './cli/loadtest.js';
 import { openApiCommand } from './cli/openapi.js';
 import { loadConfig } from './config.js';
 import { serveCommand } from './cli/serve.js';
@@ -27,6 +28,7 @@ const program = new Command('lablink-gateway')
   .addCommand(watchCommand(() => findGateway(loadConfig())))
   .addCommand(dbCommand())
   .addCommand(healthcheckCommand(() => findGateway(loadConfig())))
+  .addCommand(loadtestCommand(loadConfig))
   .addCommand(asyncapiCommand());
 
 try {

@@ -33,7 +33,7 @@ import { createRequests } from './requests.js';
 import { createServer, type TrustProxy } from './server.js';
 import { guardUpgrades } from './upgrades.js';
 import { registerVms } from './vms.js';
-import { isTooLarge, WEBSOCKET_OPTIONS } from './websocket.js';
+import { corkUpgrade, WEBSOCKET_OPTIONS } from './websocket.js';
 
 /** What an operator decides of the surface. */
 export interface SurfaceLimits {
@@ -122,11 +122,8 @@ export function createSurface(parts: SurfaceParts) {
 
   server.register(websocket, {
     options: WEBSOCKET_OPTIONS,
-    // ws closes a socket that breaks the protocol with the right code by itself.
-    errorHandler: (err, _ws, request) => {
-      if (isTooLarge(err)) onRefusal('message_too_large');
-      request.log.debug({ err }, 'a socket failed');
-    },
+    // Until the socket has its session: see sockets.ts.
+    errorHandler: (err, _ws, request) => request.log.debug({ err }, 'a socket failed'),
     preClose: (done) => {
       connections.end();
       done();
@@ -141,7 +138,7 @@ export function createSurface(parts: SurfaceParts) {
     routes.addHook('onRequest', draining.refuse);
     const answerOtherMethods = collectMethods(routes);
     document = await describeRoutes(routes, parts.version);
-    routes.websocketServer.on('headers', tellUpgradeId);
+    routes.websocketServer.on('headers', tellUpgradeId).on('headers', corkUpgrade);
     registerHealth(routes, parts.notReady);
     registerMetrics(routes, allow, metrics.read);
     registerVms(routes, {

@@ -27,7 +27,13 @@ import {
   VmQuery,
 } from './schemas.js';
 import type { HttpServer } from './server.js';
-import { openSession, sendNotReady, upgradeOnlyWhenLoaded, type SocketParts } from './sockets.js';
+import {
+  letGoOfAnswer,
+  openSession,
+  sendNotReady,
+  upgradeOnlyWhenLoaded,
+  type SocketParts,
+} from './sockets.js';
 import { waitForVersion } from './wait.js';
 import { WsSocket } from './websocket.js';
 
@@ -61,7 +67,7 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
       response: { 200: VmPageAnswer, ...problems('invalid_cursor', ...UPGRADE_PROBLEMS) },
     },
     preValidation: allow('watch-fleet'),
-    preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes), createAdmit(takePlace)],
+    preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes), createAdmit(takePlace), letGoOfAnswer],
     handler: async (request, reply) => {
       const { status, email, sort = 'id', limit = PAGE_LIMIT, after: text } = request.query;
       const after = text === undefined ? undefined : parsePosition(text, sort);
@@ -103,7 +109,12 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       },
     },
     preValidation: allow('watch-vm'),
-    preHandler: [checkHostname, upgradeOnlyWhenLoaded(routes), createAdmit(takePlace)],
+    preHandler: [
+      checkHostname,
+      upgradeOnlyWhenLoaded(routes),
+      createAdmit(takePlace),
+      letGoOfAnswer,
+    ],
     handler: async (request, reply) => {
       const { wait, version = 0 } = request.query;
       if (wait !== undefined) return answerWhenChanged(routes, request, reply, { wait, version });

@@ -1,5 +1,6 @@
 // WebSockets as sessions see them: ws adapted to the small interface a session knows, and its events handed on.
 
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from '@fastify/websocket';
 import type { Frame } from '../hub/hub.js';
@@ -74,16 +75,16 @@ export function isTooLarge(error: Error): boolean {
   return 'code' in error && (error.code === TOO_LARGE || error.code === TOO_MANY_PARTS);
 }
 
-/**
- * Hands the events of an upgraded socket to its session. To be called before anything is awaited.
- * @param onClose told once what the socket ended with.
- */
-export function attach(
-  ws: WebSocket,
-  tcp: Duplex,
-  session: Session,
-  onClose: (code: number) => void,
-): void {
+/** Who is told how a socket ends, beside its session. */
+export interface SocketEnd {
+  /** An error of the network's or of the client's making; the end follows. */
+  readonly failed: (error: Error) => void;
+  /** Called once. @param code what the socket ended with. */
+  readonly closed: (code: number) => void;
+}
+
+/** Hands the events of an upgraded socket to its session. To be called before anything is awaited. */
+export function attach(ws: WebSocket, tcp: Duplex, session: Session, end: SocketEnd): void {
   ws.on('message', (data: Buffer, isBinary: boolean) => {
     session.receive(isBinary ? undefined : data.toString(), performance.now());
   });
@@ -92,13 +93,24 @@ export function attach(
     if (ws.bufferedAmount === 0) ws.pong(data);
   });
   ws.on('pong', () => session.alive(performance.now()));
-  ws.on('error', (error) => {
+  // The listener of @fastify/websocket would keep the request, with its headers and token, as long as the socket.
+  ws.removeAllListeners('error').on('error', (error) => {
     const code = codeOfFault(error);
     if (code !== undefined) session.broken(code);
+    end.failed(error);
   });
   ws.on('close', (code) => {
     session.ended();
-    onClose(code);
+    end.closed(code);
   });
   tcp.on('drain', () => session.drained(performance.now()));
+}
+
+/**
+ * Has the answer to an upgrade, and what its socket is told at once, leave together: a listener of ws's `headers` event,
+ * which comes right before the answer.
+ */
+export function corkUpgrade(_lines: string[], { socket }: IncomingMessage): void {
+  socket.cork();
+  process.nextTick(() => socket.uncork());
 }

@@ -5,9 +5,10 @@ import { Agent, request, type IncomingMessage } from 'node:http';
 import pg from 'pg';
 import { signToken } from '../../src/auth/token.js';
 import { assign } from '../../src/database/assignments.js';
-import { nowUs } from './clock.js';
-import { serve } from './rpc.js';
-import { BENCH_SECRET } from './secret.js';
+import { nowUs } from '../../src/loadtest/clock.js';
+import { serve } from '../../src/loadtest/rpc.js';
+import { stampOf } from '../../src/loadtest/rows.js';
+import { CREDENTIALS } from './servers.js';
 
 export interface Asking {
   readonly count: number;
@@ -24,7 +25,7 @@ const TOKEN_TTL_SECONDS = 3_600;
 const ACTOR = { name: 'admin:bench', requestId: 'bench' };
 
 /** A person of her own for each request: the moment it is sent, which the row carries to whoever is told. */
-const person = (n: number): string => `${Math.round(nowUs())}-${n}@bench.test`;
+const person = (n: number): string => stampOf(nowUs()).replace('@', `-${n}@`);
 
 /** Closed loops, side by side: each asks again as soon as it is answered. */
 async function loop(
@@ -46,7 +47,7 @@ const handlers = {
     const agent = new Agent({ keepAlive: true, maxSockets: asking.atOnce });
     const identity = { role: 'admin', sub: 'bench', ttlSeconds: TOKEN_TTL_SECONDS } as const;
     const headers = {
-      authorization: `Bearer ${await signToken(identity, BENCH_SECRET)}`,
+      authorization: `Bearer ${await signToken(identity, CREDENTIALS.secret)}`,
       'content-type': 'application/json',
     };
     const asked = await loop(asking, async (email) => {
@@ -60,8 +61,8 @@ const handlers = {
     return asked;
   },
 
-  bare: async (asking: Asking): Promise<Asked> => {
-    const pool = new pg.Pool({ max: asking.atOnce });
+  bare: async ({ database, ...asking }: Asking & { database: pg.ClientConfig }): Promise<Asked> => {
+    const pool = new pg.Pool({ ...database, max: asking.atOnce });
     const asked = await loop(asking, async (email) => {
       const { outcome } = await assign(pool, ACTOR, { email, crdCommand: 'start-host' });
       return outcome === 'assigned';

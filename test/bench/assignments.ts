@@ -1,15 +1,15 @@
 // Everyone asks for a VM: how many are given in a second over HTTP, held against a bare loop of the same statements,
 // and how soon the VM's agent is told.
 
-import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
+import { addReports, emptyReport } from '../../src/loadtest/crowd-report.js';
+import { Crowd } from '../../src/loadtest/crowd.js';
+import { Remote } from '../../src/loadtest/rpc.js';
+import { removeRows, seed } from '../../src/loadtest/rows.js';
+import { table } from '../../src/loadtest/table.js';
+import { TallySum } from '../../src/loadtest/tally.js';
 import type { Asked, AssignerHandlers } from './assigner.js';
-import { Crowd } from './crowd.js';
 import type { Bench } from './pass.js';
-import { markdownTable } from './report.js';
-import { Remote } from './rpc.js';
-import { seed } from './rows.js';
-import { Server } from './servers.js';
-import { mergeTallies, type TallyReport } from './tally.js';
+import { CREDENTIALS, Server } from './servers.js';
 
 export const ASSIGNMENTS = 'assignments';
 /** How many VMs there are, each with its agent, and how many persons. */
@@ -18,19 +18,19 @@ export const VMS = 1_000;
 const AT_ONCE = 10;
 const ROUNDS = 4;
 
-const SCENARIO = {
-  ...{ name: ASSIGNMENTS, agents: VMS, dashboards: 0, rows: VMS },
-  load: { kind: 'none' },
-} as const;
+const ASSIGNER = new URL('./assigner.js', import.meta.url);
+/** How long agents are waited for. */
+const DEADLINE_MS = 20_000;
 
 interface Round {
   readonly asked: Asked;
   /** What the agents were told; undefined where there are none. */
-  readonly agents: TallyReport | undefined;
+  readonly agents: TallySum | undefined;
 }
 
 /** Prints the table; returns how many faults it found and printed. */
-export async function runAssignments(bench: Bench): Promise<number> {
+export async function runAssignments(bench: Bench, print: (text: string) => void): Promise<number> {
+  await removeRows(bench.client);
   await seed(bench.client, VMS);
   const bare: Round[] = [];
   const gateway: Round[] = [];
@@ -41,18 +41,18 @@ export async function runAssignments(bench: Bench): Promise<number> {
       rounds.push(rounds === bare ? await bareRound(bench) : await gatewayRound(bench));
     }
   }
-  console.log(tableText(bare, gateway));
   const faults = [...bare, ...gateway].flatMap(faultsOf);
-  for (const fault of faults) console.log(`${fault}.\n`);
+  print(tableText(bare, gateway));
+  for (const fault of faults) print(`${fault}.\n`);
   return faults.length;
 }
 
 async function bareRound(bench: Bench): Promise<Round> {
-  const assigner = Remote.start<AssignerHandlers>(bench.pathOf('assigner'), { env: bench.env });
+  const assigner = Remote.start<AssignerHandlers>(ASSIGNER);
   try {
     const ask = async (): Promise<Asked> => {
       await free(bench);
-      return assigner.call('bare', { count: VMS, atOnce: AT_ONCE });
+      return assigner.call('bare', { database: bench.database, count: VMS, atOnce: AT_ONCE });
     };
     await ask(); // Warms up.
     return { asked: await ask(), agents: undefined };
@@ -62,24 +62,32 @@ async function bareRound(bench: Bench): Promise<Round> {
 }
 
 async function gatewayRound(bench: Bench): Promise<Round> {
-  const assigner = Remote.start<AssignerHandlers>(bench.pathOf('assigner'), { env: bench.env });
-  const crowd = new Crowd(bench.pathOf('clients'), SCENARIO, { env: bench.env });
+  const assigner = Remote.start<AssignerHandlers>(ASSIGNER);
+  const crowd = new Crowd({ agents: VMS, dashboards: 0, rows: VMS });
   let server: Server | undefined;
   try {
     server = await Server.start('gateway', bench, ASSIGNMENTS);
-    const url = server.url.replace('ws', 'http');
-    await crowd.connect({ url: server.url, tellsState: true });
+    await crowd.join(server.endpoint, CREDENTIALS);
+    await crowd.connect(Infinity);
+    await crowd.allConnected(DEADLINE_MS);
+    const { url } = server;
     const ask = async (): Promise<Asked> => {
       await free(bench);
-      await crowd.quiet();
+      await crowd.quiet(DEADLINE_MS);
       await crowd.record();
-      const asked = await assigner.call('overHttp', { url, count: VMS, atOnce: AT_ONCE });
-      await crowd.quiet();
+      const asked = await assigner.call('overHttp', {
+        url,
+        count: VMS,
+        atOnce: AT_ONCE,
+      });
+      await crowd.quiet(DEADLINE_MS);
       return asked;
     };
     await ask(); // Warms up.
     const asked = await ask();
-    return { asked, agents: (await crowd.report()).agents };
+    const report = emptyReport();
+    addReports(report, await crowd.take());
+    return { asked, agents: report.agents };
   } finally {
     await Promise.all([crowd.stop(), assigner.stop(), server?.stop()]);
   }
@@ -93,18 +101,17 @@ async function free({ client }: Bench): Promise<void> {
 
 function tableText(bare: readonly Round[], gateway: readonly Round[]): string {
   const [ours, theirs] = [perSecond(gateway), perSecond(bare)];
-  const told = mergeTallies(gateway.flatMap(({ agents }) => agents ?? []));
-  const histogram = decodeFromCompressedBase64(told.histogram);
-  const ms = (percentile: number): string =>
-    (histogram.getValueAtPercentile(percentile) / 1e3).toFixed(2);
+  const told = new TallySum();
+  for (const { agents } of gateway) if (agents !== undefined) told.merge(agents);
+  const { p50, p99 } = told.latencies.percentiles();
   const lines = [
     ['', 'assignments/s', 'agents ms p50', 'agents ms p99'],
     ['pg loop', theirs.toFixed(0), '', ''],
-    ['gateway', ours.toFixed(0), ms(50), ms(99)],
+    ['gateway', ours.toFixed(0), p50.toFixed(2), p99.toFixed(2)],
     ['gateway / pg loop', `× ${(ours / theirs).toFixed(2)}`, '', ''],
   ];
   const heading = `### ${ASSIGNMENTS}: ${VMS} agents, ${VMS} persons, ${AT_ONCE} ask at a time, ${ROUNDS} times`;
-  return [heading, '', ...markdownTable(lines), ''].join('\n');
+  return [heading, '', ...table(lines), ''].join('\n');
 }
 
 /** Over all rounds. */

@@ -5,8 +5,8 @@ import { connect as connectTcp } from 'node:net';
 import { WebSocket } from 'ws';
 import { signToken } from '../../src/auth/token.js';
 import { FLEET_PATH } from '../../src/protocol/paths.js';
-import { serve } from './rpc.js';
-import { BENCH_SECRET } from './secret.js';
+import { serve } from '../../src/loadtest/rpc.js';
+import { CREDENTIALS } from './servers.js';
 
 const FLOODERS = 5;
 const FRAMES_PER_SECOND = 10_000;
@@ -19,7 +19,9 @@ const UPGRADE = `GET ${FLEET_PATH} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\
 const BROKEN = ['', UPGRADE, `${UPGRADE}\r\n`, `${UPGRADE}Authorization: Bearer a.b.c\r\n\r\n`];
 
 function socket(url: string, token: string): WebSocket {
-  const ws = new WebSocket(url + FLEET_PATH, { headers: { authorization: `Bearer ${token}` } });
+  const ws = new WebSocket(url.replace('http', 'ws') + FLEET_PATH, {
+    headers: { authorization: `Bearer ${token}` },
+  });
   return ws.on('error', () => undefined);
 }
 
@@ -62,7 +64,7 @@ const handlers = {
   attack: async ({ url }: { url: string }): Promise<void> => {
     const token = await signToken(
       { role: 'dashboard', sub: 'attacker', ttlSeconds: 3_600 },
-      BENCH_SECRET,
+      CREDENTIALS.secret,
     );
     for (let n = 0; n < FLOODERS; n++) flood(url, token);
     for (let n = 0; n < SLOW_READERS; n++) readNothing(url, token);

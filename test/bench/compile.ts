@@ -1,7 +1,7 @@
 // Makes plain JavaScript of the gateway and of the benchmark's processes, so that what is measured is what an
 // installed gateway runs: a loader that transpiles while it runs wraps functions and adds to every process.
 
-import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -17,16 +17,18 @@ const OPTIONS: ts.CompilerOptions = {
   verbatimModuleSyntax: true,
 };
 
-/** Compiles, without checking types; returns where a module of the benchmark's is then found. */
-export async function compile(): Promise<(module: string) => string> {
+/** Compiles, without checking types; returns the module that runs the benchmark. */
+export async function compile(): Promise<string> {
+  await rm(OUT, { recursive: true, force: true });
   await mkdir(OUT, { recursive: true });
   await copyFile(join(ROOT, 'package.json'), join(OUT, 'package.json')); // The version is read from it.
+  await cp(join(ROOT, 'schema'), join(OUT, 'schema'), { recursive: true });
   for (const folder of FOLDERS) {
     const names = await readdir(join(ROOT, folder), { recursive: true });
     const sources = names.filter((name) => name.endsWith('.ts'));
     await Promise.all(sources.map((name) => compileFile(join(folder, name))));
   }
-  return (module) => join(OUT, 'test', 'bench', `${module}.js`);
+  return join(OUT, 'test', 'bench', 'bench.js');
 }
 
 async function compileFile(path: string): Promise<void> {

@@ -1,6 +1,8 @@
 // The bridge that one writes in an afternoon: LISTEN, JSON.parse, and JSON.stringify for every socket. No tokens, no
-// state on connect, no repair, no bounds; nothing here is slow on purpose. It prints its URL when it serves.
+// state on connect, no bounds, and what is missed is missed; nothing here is slow on purpose. It prints its URL when it
+// serves.
 
+import { createServer } from 'node:http';
 import pg from 'pg';
 import { WebSocketServer, type WebSocket } from 'ws';
 
@@ -9,10 +11,15 @@ interface Vm {
   crd_command?: string | undefined;
 }
 
+/** As many as the gateway allows: a storm would fill Node's 511. */
+const BACKLOG = 4_096;
+const RETRY_MS = 1_000;
+
 const agents = new Map<string, Set<WebSocket>>();
 const dashboards = new Set<WebSocket>();
 
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+const http = createServer();
+const server = new WebSocketServer({ server: http });
 
 server.on('connection', (socket, request) => {
   const [, , , segment] = (request.url ?? '').split('/');
@@ -37,13 +44,22 @@ function push(vm: Vm): void {
   }
 }
 
-const client = new pg.Client();
-client.on('notification', ({ payload }) => {
-  if (payload !== undefined) push(JSON.parse(payload) as Vm);
-});
-await client.connect();
-await client.query('LISTEN vm_updates');
+async function listen(): Promise<void> {
+  const client = new pg.Client({ application_name: 'naive listen' });
+  client.on('notification', ({ payload }) => {
+    if (payload !== undefined) push(JSON.parse(payload) as Vm);
+  });
+  client.on('error', () => undefined); // The end follows.
+  client.on('end', () => setTimeout(() => void listen(), RETRY_MS));
+  await client.connect().then(
+    () => client.query('LISTEN vm_updates'),
+    () => undefined,
+  );
+}
 
-const address = server.address();
-if (typeof address === 'string' || address === null) throw new Error('not listening');
-process.stdout.write(`ws://127.0.0.1:${address.port}\n`);
+await listen();
+http.listen(0, '127.0.0.1', BACKLOG, () => {
+  const address = http.address();
+  if (typeof address === 'string' || address === null) throw new Error('not listening');
+  process.stdout.write(`http://127.0.0.1:${address.port}\n`);
+});

@@ -2,14 +2,18 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { Crowd } from '../../src/loadtest/crowd.js';
+import { addReports, emptyReport, type CrowdReport } from '../../src/loadtest/crowd-report.js';
+import { nowUs } from '../../src/loadtest/clock.js';
+import { Latencies } from '../../src/loadtest/latencies.js';
+import { Remote } from '../../src/loadtest/rpc.js';
+import { readTable } from '../../src/loadtest/rows.js';
+import type { WriterHandlers } from '../../src/loadtest/writer-process.js';
 import type { AttackersHandlers } from './attackers.js';
-import { Crowd } from './crowd.js';
-import type { ObserverReport } from './observer.js';
-import { Remote } from './rpc.js';
-import { readTable } from './rows.js';
-import type { Load, Scenario } from './scenarios.js';
-import { type Contender, Server, type Workshop } from './servers.js';
-import type { Paced, WriterHandlers } from './writer.js';
+import { duringGap } from './gap.js';
+import type { Contender, Load, Scenario } from './scenarios.js';
+import { CREDENTIALS, Server, type Workshop } from './servers.js';
+import { Floor, type Watchers } from './watchers.js';
 
 /** What connecting cost, and what a connected socket costs while nothing happens. */
 export interface SocketCost {
@@ -22,17 +26,21 @@ export interface SocketCost {
   readonly heap: number;
 }
 
-export interface PassResult extends ObserverReport {
+export interface PassResult {
   readonly contender: Contender;
+  readonly told: CrowdReport;
+  /** Changed rows, and those of them that an agent watches. */
   readonly changes: number;
-  /** How far behind its schedule the writer itself was, at the 99th percentile. */
-  readonly writerLatenessUs: number;
+  readonly agentChanges: number;
+  readonly writerLateness: Latencies;
   /** Of the server, from the first change until everyone was told the last: one for each burst or pace. */
-  readonly cpuUs: readonly number[];
-  /** From the UPDATE of all rows until everyone was told: one for each burst. */
-  readonly settledUs: readonly number[];
+  readonly cpuUs: number[];
+  /** Until everyone had been told, or was back: one for each burst, gap or storm. */
+  readonly settledUs: number[];
   readonly socketCost: SocketCost | undefined;
-  /** How many rows some client saw otherwise than the table in the end. */
+  /** By how many bytes the server's process grew while rows changed. */
+  readonly grownBytes: number;
+  /** How many rows some client knew otherwise than the table in the end, or at the end of a gap. */
   readonly differences: number;
 }
 
@@ -40,6 +48,8 @@ export interface PassResult extends ObserverReport {
 export interface Bench extends Workshop {
   /** Of the table's owner. */
   readonly client: pg.Client;
+  /** Of the superuser, in another database. */
+  readonly superuser: pg.Client;
 }
 
 /** Long enough that hot code has been compiled when it counts. */
@@ -47,31 +57,51 @@ const WARM_UP_MS = 1_500;
 /** Enough for that too, and few beside those that are measured. */
 const WARM_UP_SOCKETS = 100;
 const IDLE_MS = 1_000;
+/** How long a server that has fallen behind is waited for. */
+const DEADLINE_MS = 20_000;
+const CONNECT_DEADLINE_MS = 60_000;
 
 export async function runPass(
   bench: Bench,
   scenario: Scenario,
   contender: Contender,
 ): Promise<PassResult> {
-  const crowd = new Crowd(bench.pathOf('clients'), scenario, { env: bench.env });
-  const writer = Remote.start<WriterHandlers>(bench.pathOf('writer'), { env: bench.env });
-  let server: Server | undefined;
-  let attackers: Remote<AttackersHandlers> | undefined;
+  const stops: (() => Promise<void>)[] = [];
   try {
     // Dead rows would slow the passes that come later.
     await bench.client.query('VACUUM ANALYZE vms');
-    if (contender !== 'floor') server = await Server.start(contender, bench, scenario.name);
-    if (contender === 'attacked') attackers = Remote.start(bench.pathOf('attackers'));
-    return await new Pass(bench, scenario, contender, crowd, writer, server, attackers).run();
+    const { database } = bench;
+    const writer = Remote.start<WriterHandlers>(
+      new URL('../../src/loadtest/writer-process.js', import.meta.url),
+    );
+    stops.push(() => writer.stop());
+    await writer.call('connect', { database, agents: scenario.agents });
+    if (contender === 'floor') {
+      const floor = await Floor.listen(database, scenario.rows);
+      stops.push(() => floor.stop());
+      return await new Pass(bench, scenario, contender, writer, floor, undefined).run();
+    }
+    const server = await Server.start(contender, bench, scenario.name);
+    stops.push(() => server.stop());
+    const crowd = new Crowd(scenario);
+    stops.push(() => crowd.stop());
+    await crowd.join(server.endpoint, CREDENTIALS);
+    return await new Pass(bench, scenario, contender, writer, crowd, { server, crowd }).run();
   } finally {
-    await attackers?.stop();
-    await Promise.all([crowd.stop(), writer.stop(), server?.stop()]);
+    for (const stop of stops.reverse()) await stop();
   }
 }
 
+interface Served {
+  readonly server: Server;
+  readonly crowd: Crowd;
+}
+
 class Pass {
+  readonly #told = emptyReport();
   readonly #cpuUs: number[] = [];
   readonly #settledUs: number[] = [];
+  #grownBytes = 0;
   #differences = 0;
   /** Rows that did not change since need not be known: only the gateway tells the state first. */
   #sinceVersion = 0;
@@ -80,54 +110,44 @@ class Pass {
     private readonly bench: Bench,
     private readonly scenario: Scenario,
     private readonly contender: Contender,
-    private readonly crowd: Crowd,
     private readonly writer: Remote<WriterHandlers>,
-    private readonly server: Server | undefined,
-    private readonly attackers: Remote<AttackersHandlers> | undefined,
+    private readonly watchers: Watchers,
+    private readonly served: Served | undefined,
   ) {}
 
   async run(): Promise<PassResult> {
-    if (!this.#tellsState) {
+    if (this.served?.server.endpoint.tellsState !== true) {
       this.#sinceVersion = Math.max(...(await readTable(this.bench.client)).versions);
     }
-    const socketCost = await this.#connect();
-    await this.writer.call('connect');
-    if (this.server !== undefined) await this.attackers?.call('attack', { url: this.server.url });
-    const paced = await this.#change(this.scenario.load);
+    const socketCost = this.served && (await this.#connect(this.served));
+    const attackers = await this.#attack();
+    await this.#change(this.scenario.load);
+    await attackers?.stop();
+    const written = await this.writer.call('take');
+    addReports(this.#told, await this.watchers.take());
+    const writerLateness = new Latencies();
+    writerLateness.add(written.lateness);
     return {
       contender: this.contender,
-      ...(await this.crowd.report()),
-      changes: paced?.changes ?? 0,
-      writerLatenessUs: paced?.latenessUs ?? 0,
+      told: this.#told,
+      changes: written.changes,
+      agentChanges: written.agentChanges,
+      writerLateness,
       cpuUs: this.#cpuUs,
       settledUs: this.#settledUs,
       socketCost,
+      grownBytes: this.#grownBytes,
       differences: this.#differences,
     };
   }
 
-  get #tellsState(): boolean {
-    return this.contender === 'gateway' || this.contender === 'attacked';
-  }
-
-  async #connect(): Promise<SocketCost | undefined> {
-    const { crowd, server, scenario } = this;
-    if (server === undefined) {
-      await crowd.listen();
-      return undefined;
-    }
-    const endpoint = { url: server.url, tellsState: this.#tellsState };
-    if (scenario.load.kind === 'none') {
-      await crowd.warmUp(endpoint, WARM_UP_SOCKETS);
-      return await this.#costOf(server, () => crowd.connect(endpoint));
-    }
-    await crowd.connect(endpoint);
-    return undefined;
-  }
-
-  async #costOf(server: Server, connect: () => Promise<number>): Promise<SocketCost> {
+  async #connect({ server, crowd }: Served): Promise<SocketCost> {
+    await warmUp(server);
     const before = { ...(await server.memory()), cpuUs: await server.cpuUs() };
-    const connectUs = await connect();
+    const fromUs = nowUs();
+    await crowd.connect(Infinity);
+    await crowd.allConnected(CONNECT_DEADLINE_MS);
+    const connectUs = nowUs() - fromUs;
     const cpuUs = await server.cpuUs();
     await sleep(IDLE_MS);
     const after = await server.memory();
@@ -140,56 +160,145 @@ class Pass {
     };
   }
 
-  async #change(load: Load): Promise<Paced | undefined> {
+  /** From now on, whoever means harm, or reads nothing. */
+  async #attack(): Promise<Remote<AttackersHandlers> | undefined> {
+    if (this.served === undefined || this.contender !== 'attacked') return undefined;
+    const module = new URL('./attackers.js', import.meta.url);
+    const attackers = Remote.start<AttackersHandlers>(module);
+    await attackers.call('attack', { url: this.served.server.url });
+    return attackers;
+  }
+
+  async #change(load: Load): Promise<void> {
     switch (load.kind) {
       case 'pace':
-        return await this.#pace(load);
+        await this.#pace(load);
+        break;
       case 'bursts':
         await this.#bursts(load.count);
-        return undefined;
+        break;
+      case 'gap':
+        await this.#gaps(load);
+        break;
+      case 'storm':
+        await this.#storms(load.count);
+        break;
       case 'none':
         await this.#compare();
-        return undefined;
     }
   }
 
-  async #pace({ perSecond, durationMs }: Load & { kind: 'pace' }): Promise<Paced> {
-    const { writer, crowd } = this;
-    const pace = { perSecond, rows: this.scenario.rows };
-    await writer.call('pace', { ...pace, durationMs: WARM_UP_MS });
-    await crowd.quiet();
-    await crowd.record();
-    const paced = await this.#costing(() => writer.call('pace', { ...pace, durationMs }));
+  async #pace({ perSecond, batch, durationMs }: Load & { kind: 'pace' }): Promise<void> {
+    const { writer, served, scenario } = this;
+    const isStalled = scenario.name === 'stall' && this.contender !== 'gateway';
+    const pace = { perSecond, batch, rows: scenario.rows };
+    await writer.callFor(WARM_UP_MS, 'pace', { ...pace, durationMs: WARM_UP_MS });
+    await this.#beginToCount();
+    if (isStalled) await served?.crowd.stall(1);
+    const before = (await served?.server.rss()) ?? 0;
+    await this.#costing(async () => {
+      await writer.callFor(durationMs, 'pace', { ...pace, durationMs });
+      if (isStalled) {
+        // What it is told when it reads again is late by that, and no latency of the others'.
+        this.#grownBytes = ((await served?.server.rss()) ?? 0) - before;
+        addReports(this.#told, await this.watchers.take());
+        await served?.crowd.resume();
+      }
+    });
+    if (!isStalled) this.#grownBytes = ((await served?.server.rss()) ?? 0) - before;
     await this.#compare();
-    return paced;
+    if (isStalled) this.#forgetLatencies(await this.watchers.take());
+  }
+
+  /** Counts what came, without how late it was. */
+  #forgetLatencies(reports: Awaited<ReturnType<Watchers['take']>>): void {
+    const forgotten = { latencies: '' };
+    addReports(
+      this.#told,
+      reports.map((report) => ({
+        ...report,
+        agents: { ...report.agents, ...forgotten },
+        dashboards: { ...report.dashboards, ...forgotten },
+      })),
+    );
   }
 
   /** One more than counts: the first warms up. */
   async #bursts(count: number): Promise<void> {
-    await this.writer.call('all');
-    await this.crowd.quiet();
-    await this.crowd.record();
+    const { writer, bench, scenario } = this;
+    await writer.call('all', { rows: scenario.rows });
+    await this.#beginToCount();
     for (let i = 0; i < count; i++) {
-      await this.bench.client.query('VACUUM ANALYZE vms');
-      const { sentUs } = await this.#costing(() => this.writer.call('all'));
+      await bench.client.query('VACUUM ANALYZE vms');
+      const { sentUs } = await this.#costing(() => writer.call('all', { rows: scenario.rows }));
       this.#settledUs.push((await this.#compare()) - sentUs);
     }
   }
 
+  async #gaps({ changes, count }: Load & { kind: 'gap' }): Promise<void> {
+    const { writer, bench, scenario } = this;
+    const pace = { perSecond: 2 * changes, batch: 1, rows: scenario.rows, durationMs: 500 };
+    await writer.call('pace', pace);
+    await this.#beginToCount();
+    for (let i = 0; i < count; i++) {
+      const returnedUs = await duringGap(bench, () => writer.call('pace', pace));
+      const toldAtUs = await this.#compare();
+      this.#settledUs.push(Math.max(0, toldAtUs - returnedUs));
+    }
+  }
+
+  async #storms(count: number): Promise<void> {
+    const { served } = this;
+    if (served === undefined) return;
+    await this.#beginToCount();
+    for (let i = 0; i < count; i++) {
+      await sleep(IDLE_MS);
+      const fromUs = nowUs();
+      await this.#costing(async () => {
+        await served.crowd.drop();
+        await served.crowd.allConnected(CONNECT_DEADLINE_MS);
+        this.#settledUs.push(nowUs() - fromUs);
+      });
+    }
+    await this.#compare();
+  }
+
+  /** What came until now warmed up. */
+  async #beginToCount(): Promise<void> {
+    await this.watchers.quiet(DEADLINE_MS);
+    await this.writer.call('take');
+    await this.watchers.take();
+    await this.watchers.record();
+  }
+
   /** Does it, waits until everyone has been told, and counts the server's CPU time. */
   async #costing<T>(act: () => Promise<T>): Promise<T> {
-    const beforeUs = (await this.server?.cpuUs()) ?? 0;
+    const server = this.served?.server;
+    const beforeUs = (await server?.cpuUs()) ?? 0;
     const result = await act();
-    await this.crowd.quiet();
-    this.#cpuUs.push(((await this.server?.cpuUs()) ?? 0) - beforeUs);
+    await this.watchers.quiet(DEADLINE_MS);
+    this.#cpuUs.push(((await server?.cpuUs()) ?? 0) - beforeUs);
     return result;
   }
 
   /** Holds what everyone was told against the table; returns when the last was told. */
   async #compare(): Promise<number> {
+    await this.watchers.quiet(DEADLINE_MS);
     const table = await readTable(this.bench.client);
-    const { differences, toldAtUs } = await this.crowd.compare(table, this.#sinceVersion);
-    this.#differences += differences;
-    return toldAtUs;
+    const comparison = await this.watchers.compare(table, this.#sinceVersion);
+    this.#differences += comparison.agents + comparison.dashboards;
+    return comparison.toldAtUs;
+  }
+}
+
+/** Connects some and lets them go, so that the server has run all of its code once. */
+async function warmUp(server: Server): Promise<void> {
+  const crowd = new Crowd({ agents: WARM_UP_SOCKETS, dashboards: 1, rows: 20_000 });
+  try {
+    await crowd.join(server.endpoint, CREDENTIALS);
+    await crowd.connect(Infinity);
+    await crowd.allConnected(CONNECT_DEADLINE_MS);
+  } finally {
+    await crowd.stop();
   }
 }

@@ -1,6 +1,7 @@
-// What is measured: how many watch, how many rows there are, what changes, and who is compared.
+// What is measured: how many watch, how many rows there are, what changes or goes wrong, and who is compared.
 
-import { CONTENDERS, type Contender } from './servers.js';
+/** `attacked` and `stalled` are the gateway too, while others mean it harm, or one dashboard reads nothing. */
+export type Contender = 'floor' | 'naive' | 'gateway' | 'attacked' | 'stalled';
 
 export interface Scenario {
   readonly name: string;
@@ -8,58 +9,98 @@ export interface Scenario {
   readonly dashboards: number;
   readonly rows: number;
   readonly load: Load;
-  /** By default those that can do it of all but `attacked`. */
-  readonly contenders?: readonly Contender[];
+  readonly contenders: readonly Contender[];
+  /** Passes of each contender, in turn there and back. */
+  readonly rounds: number;
+  /** Run only by name. */
+  readonly onDemand?: true;
 }
 
 export type Load =
   /** Nobody changes anything: what does a socket cost that waits? */
   | { readonly kind: 'none' }
-  /** Random rows at a fixed pace. Rounds go through the servers in turn, there and back. */
+  /** Random rows at a fixed pace, so many to an UPDATE. */
   | {
       readonly kind: 'pace';
       readonly perSecond: number;
+      readonly batch: number;
       readonly durationMs: number;
-      readonly rounds: number;
     }
   /** All rows in one UPDATE, so many times. */
-  | { readonly kind: 'bursts'; readonly count: number };
+  | { readonly kind: 'bursts'; readonly count: number }
+  /** The LISTEN session is ended, and kept away while so many rows change. */
+  | { readonly kind: 'gap'; readonly changes: number; readonly count: number }
+  /** Everyone loses the socket and comes back at once, so many times. */
+  | { readonly kind: 'storm'; readonly count: number };
 
 export const SCENARIOS: readonly Scenario[] = [
-  { name: 'idle', agents: 5_000, dashboards: 20, rows: 5_000, load: { kind: 'none' } },
   {
-    ...{ name: 'push', agents: 5_000, dashboards: 20, rows: 5_000 },
-    load: { kind: 'pace', perSecond: 200, durationMs: 6_000, rounds: 1 },
+    ...{ name: 'steady', agents: 300, dashboards: 20, rows: 300, rounds: 2 },
+    load: { kind: 'pace', perSecond: 500, batch: 1, durationMs: 4_000 },
+    contenders: ['floor', 'naive', 'gateway'],
   },
   {
-    ...{ name: 'steady', agents: 300, dashboards: 20, rows: 300 },
-    load: { kind: 'pace', perSecond: 500, durationMs: 4_000, rounds: 2 },
+    ...{ name: 'heavy', agents: 300, dashboards: 100, rows: 300, rounds: 2 },
+    load: { kind: 'pace', perSecond: 1_500, batch: 1, durationMs: 3_000 },
+    contenders: ['floor', 'naive', 'gateway'],
   },
   {
-    ...{ name: 'heavy', agents: 300, dashboards: 100, rows: 300 },
-    load: { kind: 'pace', perSecond: 1_500, durationMs: 3_000, rounds: 2 },
-  },
-  {
-    ...{ name: 'burst', agents: 300, dashboards: 20, rows: 10_000 },
+    ...{ name: 'burst', agents: 300, dashboards: 20, rows: 10_000, rounds: 1 },
     load: { kind: 'bursts', count: 5 },
+    contenders: ['floor', 'naive', 'gateway'],
   },
   {
-    ...{ name: 'attack', agents: 300, dashboards: 20, rows: 300 },
-    load: { kind: 'pace', perSecond: 500, durationMs: 4_000, rounds: 4 },
+    ...{ name: 'gap', agents: 300, dashboards: 20, rows: 300, rounds: 1 },
+    load: { kind: 'gap', changes: 300, count: 3 },
+    contenders: ['naive', 'gateway'],
+  },
+  {
+    ...{ name: 'stall', agents: 300, dashboards: 5, rows: 10_000, rounds: 2 },
+    load: { kind: 'pace', perSecond: 10_000, batch: 100, durationMs: 5_000 },
+    contenders: ['naive', 'gateway', 'stalled'],
+  },
+  {
+    ...{ name: 'idle', agents: 5_000, dashboards: 20, rows: 5_000, rounds: 1 },
+    load: { kind: 'none' },
+    contenders: ['naive', 'gateway'],
+  },
+  {
+    ...{ name: 'storm', agents: 10_000, dashboards: 20, rows: 10_000, rounds: 1 },
+    load: { kind: 'storm', count: 2 },
+    contenders: ['naive', 'gateway'],
+  },
+  {
+    ...{ name: 'scale', agents: 17_980, dashboards: 20, rows: 17_980, rounds: 1 },
+    load: { kind: 'pace', perSecond: 500, batch: 1, durationMs: 5_000 },
+    contenders: ['gateway'],
+  },
+  {
+    ...{ name: 'attack', agents: 300, dashboards: 20, rows: 300, rounds: 4 },
+    load: { kind: 'pace', perSecond: 500, batch: 1, durationMs: 4_000 },
     contenders: ['gateway', 'attacked'],
+    onDemand: true,
   },
 ];
 
-/** Who is measured; a socket that only waits has no floor. */
-export function contendersOf({ contenders = CONTENDERS, load }: Scenario): readonly Contender[] {
-  return contenders.filter((name) => name !== 'floor' || load.kind !== 'none');
+/** In words, for the table's heading. */
+export function describe({ agents, dashboards, rows, load, rounds }: Scenario): string {
+  return `${agents} agents, ${dashboards} dashboards, ${describeLoad(load, rows, rounds)}`;
 }
 
-/** In words, for the table's heading. */
-export function describe({ agents, dashboards, rows, load }: Scenario): string {
-  const watch = `${agents} agents, ${dashboards} dashboards`;
-  if (load.kind === 'none') return watch;
-  if (load.kind === 'bursts') return `${watch}, ${rows} rows in one UPDATE, ${load.count} times`;
-  const { perSecond, durationMs, rounds } = load;
-  return `${watch}, ${perSecond} changes/s for ${rounds} × ${durationMs / 1e3} s`;
+function describeLoad(load: Load, rows: number, rounds: number): string {
+  switch (load.kind) {
+    case 'none':
+      return 'nothing changes';
+    case 'pace': {
+      const { perSecond, batch, durationMs } = load;
+      const updates = batch === 1 ? '' : `, ${batch} to an UPDATE,`;
+      return `${perSecond} changes/s${updates} for ${rounds} × ${durationMs / 1e3} s`;
+    }
+    case 'bursts':
+      return `${rows} rows in one UPDATE, ${load.count} times`;
+    case 'gap':
+      return `${load.changes} rows changed while nobody listens, ${load.count} times`;
+    case 'storm':
+      return `all lose their sockets and come back at once, ${load.count} times`;
+  }
 }

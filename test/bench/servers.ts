@@ -1,46 +1,55 @@
-// What is measured side by side: the floor, which has no server, the naive bridge, and the gateway.
+// The servers that are measured: the naive bridge and the gateway, each a process of its own with a probe in it.
 
-import type { MemorySample, ProbeHandlers } from './probe.js';
-import { Remote, type StartOptions } from './rpc.js';
+import type pg from 'pg';
+import { endpointOf, type Endpoint } from '../../src/loadtest/endpoint.js';
+import type { Credentials } from '../../src/loadtest/target.js';
+import type { MemorySample, ProbeHandlers } from '../../src/loadtest/probe.js';
+import { Remote } from '../../src/loadtest/rpc.js';
+import type { Contender } from './scenarios.js';
 
-export const CONTENDERS = ['floor', 'naive', 'gateway'] as const;
-/** `attacked` is the gateway too, while others mean it harm. */
-export type Contender = (typeof CONTENDERS)[number] | 'attacked';
+/** What signs the tokens of a benchmark's clients. */
+export const CREDENTIALS = {
+  kind: 'secret',
+  secret: 'a secret that only benchmarks know, of enough bytes',
+} as const satisfies Credentials;
 
 /** What servers are started from. */
 export interface Workshop {
-  /** Where a compiled module is. */
-  readonly pathOf: (module: string) => string;
-  /** PG*: where the database is. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly database: pg.ClientConfig;
   /** Where the gateway leaves its CPU profiles, if anywhere. */
   readonly profileDir: string | undefined;
 }
 
-const MODULES = { naive: 'naive-bridge', gateway: 'gateway', attacked: 'gateway' } as const;
+const PROBE = new URL('../../src/loadtest/probe.js', import.meta.url);
+const NAIVE = new URL('./naive-bridge.js', import.meta.url);
+const GATEWAY = new URL('../../src/main.js', import.meta.url);
+/** What the naive bridge prints, and the gateway in its banner. */
+const LISTENING = /(http:\/\/\S+)\s/;
 
 export class Server {
   private constructor(
     private readonly remote: Remote<ProbeHandlers>,
+    /** http: */
     readonly url: string,
+    readonly endpoint: Endpoint,
   ) {}
 
   /** @param name of the profile. */
-  static async start(
-    contender: keyof typeof MODULES,
-    { pathOf, env, profileDir }: Workshop,
-    name: string,
-  ): Promise<Server> {
+  static async start(contender: Contender, workshop: Workshop, name: string): Promise<Server> {
+    const { database, profileDir } = workshop;
+    const isNaive = contender === 'naive';
     const profile =
-      contender === 'gateway' && profileDir !== undefined
-        ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${name}.cpuprofile`]
-        : [];
-    const options: StartOptions = {
-      execArgv: ['--expose-gc', '--import', pathOf('probe'), ...profile],
-      env,
-    };
-    const remote = Remote.start<ProbeHandlers>(pathOf(MODULES[contender]), options);
-    return new Server(remote, await remote.firstLine());
+      isNaive || profileDir === undefined
+        ? []
+        : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${name}.cpuprofile`];
+    const remote = Remote.start<ProbeHandlers>(isNaive ? NAIVE : GATEWAY, {
+      args: isNaive ? [] : ['serve'],
+      execArgv: ['--expose-gc', '--import', PROBE.href, ...profile],
+      env: isNaive ? naiveEnvironment(database) : gatewayEnvironment(database),
+    });
+    const url = await remote.printed(LISTENING);
+    if (!isNaive) await ready(url);
+    return new Server(remote, url, endpointOf(url, !isNaive));
   }
 
   cpuUs(): Promise<number> {
@@ -51,7 +60,38 @@ export class Server {
     return this.remote.call('memory');
   }
 
-  stop(): Promise<void> {
-    return this.remote.stop();
+  /** What the process holds now. */
+  async rss(): Promise<number> {
+    return (await this.remote.call('figures')).rss;
   }
+
+  /** In order, so that a profile is written. */
+  async stop(): Promise<void> {
+    this.remote.child.kill('SIGTERM');
+    await this.remote.exited;
+  }
+}
+
+async function ready(url: string): Promise<void> {
+  while (!(await fetch(`${url}/health/ready`)).ok) await new Promise(setImmediate);
+}
+
+function naiveEnvironment({ host, port, user, database }: pg.ClientConfig) {
+  return {
+    PGHOST: host ?? '',
+    PGPORT: String(port),
+    PGUSER: user ?? '',
+    PGDATABASE: database ?? '',
+  };
+}
+
+function gatewayEnvironment({ host, port, user, database }: pg.ClientConfig) {
+  return {
+    DATABASE_URL: `postgresql://${user}@localhost/${database}?host=${encodeURIComponent(host ?? '')}&port=${port}`,
+    JWT_SECRET: CREDENTIALS.secret,
+    PORT: '0',
+    REQUESTS_PER_MINUTE: '1000000000',
+    DRAIN_SECONDS: '1',
+    LOG_LEVEL: 'error',
+  };
 }

@@ -1,16 +1,15 @@
 // How large, and how many: what the sockets of one gateway take of memory, and what every gateway that listens costs the
-// database. `npx tsx test/bench/sizing.ts`; ends by itself after about a minute. Only ratios and memory mean something
-// on a machine that others use too.
+// database. Only ratios and memory mean something on a machine that others use too.
 
 import pg from 'pg';
-import { startServer, type TestDatabase } from '../helpers/database.js';
-import { compile } from './compile.js';
-import { Crowd } from './crowd.js';
-import { endProcesses } from './rpc.js';
-import { seed } from './rows.js';
-import type { Scenario } from './scenarios.js';
-import { Server } from './servers.js';
+import { OWNER } from '../../src/database/embedded/database.js';
+import { Crowd } from '../../src/loadtest/crowd.js';
+import { removeRows, seed } from '../../src/loadtest/rows.js';
+import { table } from '../../src/loadtest/table.js';
+import type { Bench } from './pass.js';
+import { CREDENTIALS, Server } from './servers.js';
 
+export const SIZING = 'sizing';
 /** There and back, so that what changes on the machine meanwhile meets all. */
 const LISTENERS = [1, 5, 20, 40];
 const WRITERS = 4;
@@ -19,24 +18,27 @@ const ROUND_MS = 2_500;
 const COMMITS = 200;
 const ROWS = 1_000;
 const SOCKETS = [0, 1_000, 5_000, 10_000];
+export const MOST_SOCKETS = Math.max(...SOCKETS);
+const DEADLINE_MS = 60_000;
 
 const CHANGES = `
   DO $$ BEGIN
     FOR n IN 1..${COMMITS} LOOP
-      UPDATE vms SET email = md5(random()::text) WHERE id = 1 + floor(random() * ${ROWS});
+      UPDATE vms SET email = md5(random()::text) 
+        WHERE hostname = 'loadtest-' || lpad(floor(random() * ${ROWS})::text, 5, '0');
       COMMIT;
     END LOOP;
   END $$`;
 
-async function connected(database: TestDatabase): Promise<pg.Client> {
-  const client = new pg.Client(database.config);
+async function connected(database: pg.ClientConfig): Promise<pg.Client> {
+  const client = new pg.Client(database);
   client.on('error', () => undefined);
   await client.connect();
   return client;
 }
 
 /** Hears what a gateway hears, reads it and throws it away: what remains is the server's cost. */
-async function listener(database: TestDatabase): Promise<pg.Client> {
+async function listener(database: pg.ClientConfig): Promise<pg.Client> {
   const client = await connected(database);
   await client.query('LISTEN vm_updates; LISTEN vm_changes');
   const { stream } = client.connection;
@@ -47,7 +49,7 @@ async function listener(database: TestDatabase): Promise<pg.Client> {
 
 /** Commits a second while so many listen, in the same database or in another of the server. */
 async function commitsPerSecond(
-  database: TestDatabase,
+  database: pg.ClientConfig,
   listeners: number,
   heard = database,
 ): Promise<number> {
@@ -70,7 +72,10 @@ async function commitsPerSecond(
   return rate;
 }
 
-async function listeningCosts(database: TestDatabase, other: TestDatabase): Promise<string[]> {
+async function listeningCosts(
+  database: pg.ClientConfig,
+  other: pg.ClientConfig,
+): Promise<string[][]> {
   const rates = new Map<number, number[]>();
   await commitsPerSecond(database, 1); // Warm.
   for (const count of [...LISTENERS, ...LISTENERS.toReversed()]) {
@@ -83,43 +88,41 @@ async function listeningCosts(database: TestDatabase, other: TestDatabase): Prom
   const one = mean(rates.get(1));
   return [...rates].map(([count, measured]) => {
     const who = count === -1 ? `${elsewhere}, of another database` : String(count);
-    return `| ${who} | ${Math.round(mean(measured))} | × ${(mean(measured) / one).toFixed(2)} |`;
+    return [who, mean(measured).toFixed(0), `× ${(mean(measured) / one).toFixed(2)}`];
   });
 }
 
 /** What a gateway holds with so many agents, after garbage collections. */
-async function socketCosts(database: TestDatabase): Promise<string[]> {
-  const { host = '', port, user = '', database: name = '' } = database.config;
-  const env = { PGHOST: host, PGPORT: String(port), PGUSER: user, PGDATABASE: name };
-  const pathOf = await compile();
-  const lines: string[] = [];
+async function socketCosts(bench: Bench): Promise<string[][]> {
+  const lines: string[][] = [];
   for (const agents of SOCKETS) {
-    const server = await Server.start('gateway', { pathOf, env, profileDir: undefined }, 'sizing');
-    const scenario = { agents, dashboards: agents === 0 ? 0 : 20, rows: Math.max(...SOCKETS) };
-    const crowd = new Crowd(pathOf('clients'), scenario as Scenario, { env });
-    await crowd.connect({ url: server.url, tellsState: true });
-    const { rss, heap } = await server.memory();
-    const mib = (bytes: number): number => Math.round(bytes / 1024 ** 2);
-    lines.push(`| ${agents + scenario.dashboards} | ${mib(rss)} | ${mib(heap)} |`);
-    await crowd.stop();
-    await server.stop();
+    const server = await Server.start('gateway', bench, SIZING);
+    const dashboards = agents === 0 ? 0 : 20;
+    const crowd = new Crowd({ agents, dashboards, rows: MOST_SOCKETS });
+    try {
+      await crowd.join(server.endpoint, CREDENTIALS);
+      await crowd.connect(Infinity);
+      await crowd.allConnected(DEADLINE_MS);
+      const { rss, heap } = await server.memory();
+      const mib = (bytes: number): string => (bytes / 1024 ** 2).toFixed(0);
+      lines.push([String(agents + dashboards), mib(rss), mib(heap)]);
+    } finally {
+      await Promise.all([crowd.stop(), server.stop()]);
+    }
   }
   return lines;
 }
 
-let teardown: () => unknown = () => undefined;
-try {
-  const { createDatabase } = await startServer({ teardown: (fn) => (teardown = fn) });
-  const database = await createDatabase();
-  const client = await connected(database);
+export async function runSizing(bench: Bench, print: (text: string) => void): Promise<void> {
+  const { client, superuser, database } = bench;
+  await removeRows(client);
   await seed(client, ROWS);
-  console.log('| listeners | commits/s | to one listener |\n| ---: | ---: | ---: |');
-  console.log((await listeningCosts(database, await createDatabase())).join('\n'));
-  await seed(client, Math.max(...SOCKETS));
-  console.log('\n| sockets | RSS MiB | JS MiB |\n| ---: | ---: | ---: |');
-  console.log((await socketCosts(database)).join('\n'));
-  await client.end();
-} finally {
-  endProcesses();
-  await teardown();
+  await superuser.query(`CREATE DATABASE ${SIZING} OWNER ${OWNER}`);
+  const listening = await listeningCosts(database, { ...database, database: SIZING });
+  print(table([['listeners', 'commits/s', 'to one listener'], ...listening]).join('\n'));
+  await removeRows(client);
+  await seed(client, MOST_SOCKETS);
+  print(
+    ['', ...table([['sockets', 'RSS MiB', 'JS MiB'], ...(await socketCosts(bench))])].join('\n'),
+  );
 }

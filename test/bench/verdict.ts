@@ -1,40 +1,46 @@
 // Several rounds as one result, and what in it is wrong: speed is no excuse for a lost push.
 
+import { emptyReport } from '../../src/loadtest/crowd-report.js';
+import { Latencies } from '../../src/loadtest/latencies.js';
 import type { PassResult } from './pass.js';
 import type { Scenario } from './scenarios.js';
-import { mergeTallies } from './tally.js';
 
+/** Taken apart by it: what is merged can be taken no more. */
 export function mergeRounds(rounds: readonly [PassResult, ...PassResult[]]): PassResult {
   const sum = (of: (round: PassResult) => number): number =>
     rounds.reduce((total, round) => total + of(round), 0);
-  const highest = (of: (round: PassResult) => number): number => Math.max(...rounds.map(of));
+  const told = emptyReport();
+  const writerLateness = new Latencies();
+  for (const round of rounds) {
+    told.agents.merge(round.told.agents);
+    told.dashboards.merge(round.told.dashboards);
+    writerLateness.add(round.writerLateness.take());
+  }
   return {
     ...rounds[0],
-    agents: mergeTallies(rounds.map(({ agents }) => agents)),
-    dashboards: mergeTallies(rounds.map(({ dashboards }) => dashboards)),
+    ...{ told, writerLateness },
     changes: sum(({ changes }) => changes),
-    writerLatenessUs: highest(({ writerLatenessUs }) => writerLatenessUs),
+    agentChanges: sum(({ agentChanges }) => agentChanges),
     cpuUs: rounds.flatMap(({ cpuUs }) => cpuUs),
     settledUs: rounds.flatMap(({ settledUs }) => settledUs),
+    grownBytes: sum(({ grownBytes }) => grownBytes) / rounds.length,
     differences: sum(({ differences }) => differences),
   };
 }
 
 /** What went wrong, in words; empty when all is well. */
-export function faultsOf(result: PassResult, scenario: Scenario): string[] {
-  const { agents, dashboards, differences } = result;
+export function faultsOf(result: PassResult, { load }: Scenario): string[] {
+  const { told, differences, contender, agentChanges } = result;
+  const { agents, dashboards } = told;
   const faults: string[] = [];
   if (differences > 0) faults.push(`${differences} rows were not as in the table in the end`);
   const outOfOrder = agents.outOfOrder + dashboards.outOfOrder;
   if (outOfOrder > 0) faults.push(`${outOfOrder} pushes came out of order`);
-  const missing = expectedOfAgents(result, scenario) - agents.delivered;
+  const duplicated = agents.duplicated + dashboards.duplicated;
+  if (duplicated > 0) faults.push(`${duplicated} pushes came twice`);
+  // An agent that keeps up is told of every change; a dashboard may be told of several as one.
+  const isTold = contender !== 'floor' && (load.kind === 'pace' || load.kind === 'bursts');
+  const missing = isTold ? agentChanges - agents.delivered : 0;
   if (missing > 0) faults.push(`${missing} changes were never pushed to their agent`);
   return faults;
-}
-
-/** An agent that keeps up is told of every change; a dashboard may be told of several as one. */
-function expectedOfAgents({ contender, changes }: PassResult, scenario: Scenario): number {
-  const { load, agents } = scenario;
-  if (contender === 'floor') return 0;
-  return load.kind === 'bursts' ? agents * load.count : changes;
 }

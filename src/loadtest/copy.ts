@@ -31,14 +31,15 @@ export class Copy {
     return this.#toldAtUs;
   }
 
-  take({ row, version, sentUs }: Change, receivedUs: number): void {
+  /** @param isState the state that a socket is told first, which may repeat what was known. */
+  take({ row, version, sentUs }: Change, receivedUs: number, isState: boolean): void {
     const at = row - this.firstRow;
     const held = this.#versions[at];
     if (held === undefined) throw new Error(`told of row ${row}, which it does not watch`);
     this.#toldAtUs = receivedUs;
-    if (version === held) this.tally.repeat();
+    if (version > held) this.tally.deliver(sentUs, receivedUs);
     else if (version < held) this.tally.disorder();
-    else this.tally.deliver(sentUs, receivedUs);
+    else if (!isState) this.tally.duplicate();
     this.#versions[at] = version;
     this.#sentUs[at] = sentUs;
   }

@@ -1,6 +1,8 @@
-// Calls from the benchmark to the processes it starts, over Node's IPC channel. A process whose caller is gone ends.
+// Calls from a load test to the processes it starts, over Node's IPC channel. A process whose caller is gone ends.
 
 import { fork, type ChildProcess } from 'node:child_process';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** What a process answers to: functions of at most one argument, which must survive JSON. */
 export type Handlers = Record<string, (argument: never) => unknown>;
@@ -17,12 +19,14 @@ interface Answer {
   readonly error?: string;
 }
 
-/** Answers the calls of the parent process. */
-export function serve(handlers: Handlers): void {
+/** Answers the calls of the parent process, and ends when that is gone. */
+export function serve(handlers: Handlers, end: () => void = () => process.exit()): void {
   process.on('message', (message) => {
     if (isCall(message)) void answer(handlers, message);
   });
-  process.on('disconnect', () => process.exit());
+  process.on('disconnect', end);
+  // Whoever was quick to go was gone before anyone listened.
+  if (!process.connected) end();
 }
 
 async function answer(handlers: Handlers, { id, name, argument }: Call): Promise<void> {
@@ -43,8 +47,11 @@ interface Pending {
   readonly timeout: NodeJS.Timeout;
 }
 
-/** Longer than any call takes that will ever be answered: a benchmark ends, whatever it measures. */
+/** Longer than any call takes that will ever be answered, and that is not told to take long: a load test ends. */
 const CALL_TIMEOUT_MS = 90_000;
+
+/** How much of what a process prints is looked at. */
+const MAX_TEXT = 64 * 1024;
 
 const children = new Set<ChildProcess>();
 let ended = false;
@@ -55,10 +62,10 @@ export function endProcesses(): void {
   for (const child of children) if (child.connected) child.disconnect();
 }
 
-/** A process of the benchmark's, and the calls it answers. */
+/** A process that was started here, and the calls it answers. */
 export class Remote<H extends Handlers> {
   readonly #pending = new Map<number, Pending>();
-  readonly #exited: Promise<void>;
+  readonly exited: Promise<void>;
   #calls = 0;
   #gone = false;
 
@@ -70,7 +77,7 @@ export class Remote<H extends Handlers> {
     child.on('message', (message) => {
       if (isAnswer(message)) this.#settle(message);
     });
-    this.#exited = new Promise((resolve) => {
+    this.exited = new Promise((resolve) => {
       child.on('exit', (code, signal) => {
         children.delete(child);
         this.#lose(code ?? signal);
@@ -79,18 +86,32 @@ export class Remote<H extends Handlers> {
     });
   }
 
-  /** Starts a module as a process of its own; its stdout is a pipe, its stderr ours. */
-  static start<H extends Handlers>(path: string, options: StartOptions = {}): Remote<H> {
+  /**
+   * Starts a module as a process of its own, with no environment but the given one, and in a group of its own: a
+   * terminal's Ctrl-C is for the load test to handle. Its stdout is a pipe, its stderr ours.
+   */
+  static start<H extends Handlers>(module: URL, options: StartOptions = {}): Remote<H> {
     if (ended) throw new Error('no process is started any more');
-    const child = fork(path, {
+    const path = fileURLToPath(module);
+    const child = fork(path, [...(options.args ?? [])], {
       execArgv: [...(options.execArgv ?? [])],
-      env: { ...process.env, ...options.env },
+      env: { ...options.env },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      detached: true,
     });
-    return new Remote<H>(path, child);
+    return new Remote<H>(basename(path), child);
   }
 
   call<K extends keyof H & string>(
+    name: K,
+    ...[argument]: Parameters<H[K]>
+  ): Promise<Awaited<ReturnType<H[K]>>> {
+    return this.callFor(0, name, ...([argument] as Parameters<H[K]>));
+  }
+
+  /** A call that is meant to take so long, and then some. */
+  callFor<K extends keyof H & string>(
+    takesMs: number,
     name: K,
     ...[argument]: Parameters<H[K]>
   ): Promise<Awaited<ReturnType<H[K]>>> {
@@ -99,27 +120,33 @@ export class Remote<H extends Handlers> {
       const id = (this.#calls += 1);
       const timeout = setTimeout(() => {
         reject(new Error(`${this.name} did not answer ${name}`));
-      }, CALL_TIMEOUT_MS);
+      }, takesMs + CALL_TIMEOUT_MS);
       this.#pending.set(id, { resolve, reject, timeout });
-      this.child.send({ id, name, argument } satisfies Call);
+      this.child.send({ id, name, argument } satisfies Call, (error) => {
+        if (error !== null) this.#settle({ id, error: error.message });
+      });
     });
   }
 
-  /** The first line the process prints; rejects when it ends without one. */
-  async firstLine(): Promise<string> {
-    let text = '';
-    for await (const chunk of this.child.stdout ?? []) {
-      text += String(chunk);
-      const end = text.indexOf('\n');
-      if (end >= 0) return text.slice(0, end);
-    }
-    throw new Error(`${this.name} ended before it said anything`);
+  /** What the pattern's first group matches in what the process prints; rejects when it ends without. */
+  async printed(pattern: RegExp): Promise<string> {
+    const { stdout } = this.child;
+    stdout?.setEncoding('utf8');
+    return new Promise((resolve, reject) => {
+      let text = '';
+      stdout?.on('data', (chunk: string) => {
+        if (text.length < MAX_TEXT) text += chunk;
+        const found = pattern.exec(text)?.[1];
+        if (found !== undefined) resolve(found);
+      });
+      void this.exited.then(() => reject(new Error(`${this.name} ended before it was ready`)));
+    });
   }
 
   /** Ends the process by closing its channel. */
   async stop(): Promise<void> {
     if (this.child.connected) this.child.disconnect();
-    await this.#exited;
+    await this.exited;
   }
 
   #settle({ id, result, error }: Answer): void {
@@ -140,6 +167,7 @@ export class Remote<H extends Handlers> {
 }
 
 export interface StartOptions {
+  readonly args?: readonly string[];
   readonly execArgv?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }

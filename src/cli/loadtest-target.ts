@@ -1,0 +1,71 @@
+// The gateway, the database and the credentials of others that a load test is told to use.
+
+import { readFile } from 'node:fs/promises';
+import type pg from 'pg';
+import { resolveSecrets } from '../auth/secret.js';
+import { signToken } from '../auth/token.js';
+import { parseAddress } from '../client/address.js';
+import type { Config } from '../config.js';
+import { readDatabaseUrl } from '../config/database-url.js';
+import { DATABASE_DEFAULTS } from '../config/environment.js';
+import { othersTarget } from '../loadtest/others-target.js';
+import type { Credentials, Target } from '../loadtest/target.js';
+import { findDatabase } from './database.js';
+import { UsageError } from './exit.js';
+
+export interface OthersOptions {
+  readonly url?: string;
+  readonly databaseUrl?: string;
+  readonly tokenFile?: string;
+}
+
+const TOKEN_TTL_SECONDS = 6 * 3_600;
+
+/** @throws UsageError when one of them cannot be used. */
+export async function findOthersTarget(
+  { url, databaseUrl, tokenFile }: OthersOptions & { readonly url: string },
+  config: Config,
+): Promise<Target> {
+  const database = databaseUrl === undefined ? await findDatabase(config) : databaseOf(databaseUrl);
+  const credentials = await credentialsOf(tokenFile, config);
+  return othersTarget({
+    ...{ url: addressOf(url), database, credentials },
+    token:
+      credentials.kind === 'token'
+        ? credentials.token
+        : await signToken(
+            { role: 'dashboard', sub: 'loadtest', ttlSeconds: TOKEN_TTL_SECONDS },
+            credentials.secret,
+          ),
+  });
+}
+
+function addressOf(url: string): string {
+  try {
+    return parseAddress(url).http;
+  } catch (cause) {
+    throw new UsageError(`${url} is not the URL of a gateway.`, { cause });
+  }
+}
+
+function databaseOf(url: string): pg.ClientConfig {
+  const read = /^postgres(ql)?:/.test(url) ? readDatabaseUrl(url) : 'it is not one of PostgreSQL';
+  if (typeof read === 'string') throw new UsageError(`--database-url (not shown): ${read}.`);
+  const named = Object.entries(read).filter(([, value]) => value !== undefined);
+  return { ...DATABASE_DEFAULTS, ...Object.fromEntries(named) };
+}
+
+async function credentialsOf(tokenFile: string | undefined, config: Config): Promise<Credentials> {
+  if (tokenFile !== undefined) {
+    const token = await readFile(tokenFile, 'utf8').catch((cause: unknown) => {
+      throw new UsageError(`The token file ${tokenFile} cannot be read.`, { cause });
+    });
+    return { kind: 'token', token: token.trim() };
+  }
+  const [secret] = await resolveSecrets(config);
+  if (secret !== undefined) return { kind: 'secret', secret };
+  throw new UsageError(
+    'No tokens can be signed here: JWT_PUBLIC_KEY verifies tokens and signs none. ' +
+      "Set JWT_SECRET, or give an admin's token (--token-file).",
+  );
+}

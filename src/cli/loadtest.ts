@@ -1,0 +1,174 @@
+// The subcommand `loadtest`: many simulated clients against a gateway, and what they found. The result goes to stdout,
+// how it goes to stderr. Exit code 1 when something was too much.
+
+import { writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import pg from 'pg';
+import type { Config } from '../config.js';
+import { parseDurationMs } from '../loadtest/duration.js';
+import { OF_OWN_GATEWAY, parseFaults } from '../loadtest/faults.js';
+import { RefusedError, runLoadTest } from '../loadtest/load-test.js';
+import { startOwnTarget } from '../loadtest/own-target.js';
+import { DEFAULTS, PROFILES, type Plan } from '../loadtest/plan.js';
+import { Progress } from '../loadtest/progress.js';
+import { reportHtml } from '../loadtest/report-html.js';
+import { reportText } from '../loadtest/report-text.js';
+import type { LoadTestResult } from '../loadtest/result.js';
+import { endProcesses } from '../loadtest/rpc.js';
+import type { Target } from '../loadtest/target.js';
+import { ExitCode, UsageError } from './exit.js';
+import { findOthersTarget, type OthersOptions } from './loadtest-target.js';
+
+interface Options
+  extends Partial<Omit<Plan, 'durationMs' | 'settleMs' | 'thresholds'>>, OthersOptions {
+  readonly profile?: string;
+  readonly duration?: number;
+  readonly settle?: number;
+  readonly maxP99?: number;
+  readonly maxLost?: number;
+  readonly json?: true;
+  readonly html?: string;
+}
+
+const HELP = `
+Profiles (any option given besides takes the place of theirs):
+${Object.entries(PROFILES)
+  .map(([name, { about }]) => `  ${name.padEnd(10)}${about}`)
+  .join('\n')}
+
+Whatever is duplicated or out of order always makes the exit code 1.`;
+
+/** @param load where the configuration comes from; called when the command runs and needs it. */
+export function loadtestCommand(load: () => Config): Command {
+  return new Command('loadtest')
+    .description('simulate many clients, and report how late they are told, and whether all are')
+    .addOption(new Option('--profile <name>', 'a load by name').choices(Object.keys(PROFILES)))
+    .option('--agents <count>', `VMs with an agent (default: ${DEFAULTS.agents})`, countOf)
+    .option('--dashboards <count>', `who watches all (default: ${DEFAULTS.dashboards})`, countOf)
+    .option('--vms <count>', 'rows (default: as many as agents)', countOf)
+    .option('--rate <rows>', `rows changed a second (default: ${DEFAULTS.rate})`, rateOf)
+    .option('--batch <rows>', `rows that one UPDATE changes (default: ${DEFAULTS.batch})`, countOf)
+    .option('--duration <time>', 'how long rows are changed (default: 10s)', durationOf)
+    .option(
+      '--connect-rate <count>',
+      `clients that begin to connect, a second (default: ${DEFAULTS.connectRate})`,
+      rateOf,
+    )
+    .option('--settle <time>', 'how long all may take to be told all (default: 60s)', durationOf)
+    .option('--faults <schedule>', 'such as kill-listener@5s,stall-dashboards=2@8s', faultsOf)
+    .option('--url <url>', 'a gateway of yours (default: one is started, on a database of its own)')
+    .option('--database-url <url>', "that gateway's database (default: as configured)")
+    .option('--token-file <file>', "an admin's token for all clients (default: signed here)")
+    .option('--max-p99 <time>', 'the most that the p99 of pushes may be', durationOf)
+    .option('--max-lost <count>', 'how many states may be lost (default: 0)', countOf)
+    .option('--json', 'print the result as JSON')
+    .option('--html <file>', 'write the result as a page with plots')
+    .addHelpText('after', HELP)
+    .exitOverride()
+    .action(async (options: Options) => {
+      const plan = planOf(options);
+      const target = await targetOf(options, plan, load);
+      const result = await runOn(target, plan).catch(asUsage);
+      process.stdout.write(
+        options.json ? `${JSON.stringify(result, undefined, 2)}\n` : reportText(result),
+      );
+      if (options.html !== undefined) await writePage(options.html, result);
+      process.exitCode = result.failures.length === 0 ? ExitCode.ok : ExitCode.finding;
+    });
+}
+
+/** @throws UsageError */
+function planOf(options: Options): Plan {
+  const profile = options.profile === undefined ? {} : (PROFILES[options.profile]?.plan ?? {});
+  const base = { ...DEFAULTS, ...profile };
+  const agents = options.agents ?? base.agents;
+  // Rows without an agent are wanted only by whoever says so.
+  const vms = options.vms ?? (options.agents === undefined ? base.vms : Math.max(agents, 1));
+  const plan: Plan = {
+    ...{ agents, vms },
+    dashboards: options.dashboards ?? base.dashboards,
+    rate: options.rate ?? base.rate,
+    batch: options.batch ?? Math.min(base.batch, vms),
+    durationMs: options.duration ?? base.durationMs,
+    settleMs: options.settle ?? base.settleMs,
+    connectRate: options.connectRate ?? base.connectRate,
+    faults: options.faults ?? base.faults,
+    thresholds: { maxP99Ms: options.maxP99, maxLost: options.maxLost ?? 0 },
+  };
+  if (vms < agents) throw new UsageError('Each agent has a VM of its own: --vms is too small.');
+  if (plan.batch < 1 || plan.batch > vms) throw new UsageError('--batch is from 1 to --vms.');
+  return plan;
+}
+
+/** @throws UsageError */
+async function targetOf(options: Options, plan: Plan, load: () => Config): Promise<Target> {
+  if (options.url !== undefined) {
+    const needsOwn = plan.faults.find(({ fault }) => OF_OWN_GATEWAY.includes(fault.kind));
+    if (needsOwn === undefined) return findOthersTarget({ ...options, url: options.url }, load());
+    throw new UsageError(`${needsOwn.fault.kind} needs a gateway of its own: leave out --url.`);
+  }
+  if (options.databaseUrl === undefined && options.tokenFile === undefined) {
+    return startOwnTarget();
+  }
+  throw new UsageError('--database-url and --token-file are of the gateway that --url names.');
+}
+
+/** The first signal ends the test early, the second at once; either way what was started is stopped. */
+async function runOn(target: Target, plan: Plan): Promise<LoadTestResult> {
+  const early = new AbortController();
+  const interrupt = (): void => {
+    if (early.signal.aborted) endProcesses();
+    early.abort();
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const client = new pg.Client(target.database);
+  client.on('error', () => undefined); // The query under way fails too.
+  const progress = new Progress(process.stderr);
+  try {
+    await client.connect();
+    const onSample = progress.show.bind(progress);
+    return await runLoadTest({ plan, target, client, signal: early.signal, onSample });
+  } finally {
+    progress.end();
+    await client.end();
+    await target.stop();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function asUsage(error: unknown): never {
+  throw error instanceof RefusedError ? new UsageError(error.message) : error;
+}
+
+/** @throws UsageError */
+async function writePage(file: string, result: LoadTestResult): Promise<void> {
+  const title = `Load test of ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  await writeFile(file, reportHtml(result, title)).catch((cause: unknown) => {
+    throw new UsageError(`${file} cannot be written.`, { cause });
+  });
+}
+
+function countOf(text: string): number {
+  if (/^\d{1,7}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a whole number.');
+}
+
+function rateOf(text: string): number {
+  const rate = Number(text);
+  if (/^\d{1,7}(\.\d{1,3})?$/.test(text) && rate > 0) return rate;
+  throw new InvalidArgumentError('Expected a number above 0.');
+}
+
+function durationOf(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new InvalidArgumentError('Expected 50ms, 30s or 2m.');
+}
+
+function faultsOf(text: string): Plan['faults'] {
+  try {
+    return parseFaults(text);
+  } catch (error) {
+    throw error instanceof RangeError ? new InvalidArgumentError(error.message) : error;
+  }
+}

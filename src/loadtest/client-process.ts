@@ -1,0 +1,74 @@
+// A process of simulated clients, which does what it is called to: connect, count, compare, report.
+
+import { signToken } from '../auth/token.js';
+import { FLEET_PATH, vmPath } from '../protocol/paths.js';
+import { Clients } from './clients.js';
+import { hostnameOf, type TableState } from './rows.js';
+import { serve } from './rpc.js';
+import type { Endpoint } from './endpoint.js';
+import type { Identity } from './simulated-client.js';
+import type { Credentials } from './target.js';
+
+export interface JoinOptions {
+  readonly endpoint: Endpoint;
+  readonly credentials: Credentials;
+  /** From the first up to, and without, the second: of agents, also the rows that they watch. */
+  readonly agents: readonly [number, number];
+  readonly dashboards: readonly [number, number];
+  /** How many rows a dashboard watches. */
+  readonly rows: number;
+}
+
+const TOKEN_TTL_SECONDS = 6 * 3_600;
+
+let clients = new Clients({ url: '', tellsState: false, localAddresses: [] });
+let stopped = new AbortController();
+
+type Sign = (role: 'agent' | 'dashboard', sub: string) => Promise<string>;
+
+function signer(credentials: Credentials): Sign {
+  if (credentials.kind === 'token') return () => Promise.resolve(credentials.token);
+  return (role, sub) => signToken({ role, sub, ttlSeconds: TOKEN_TTL_SECONDS }, credentials.secret);
+}
+
+/** Makes the clients, and signs their tokens before anything is timed. */
+async function join({ endpoint, credentials, agents, dashboards, rows }: JoinOptions) {
+  clients = new Clients(endpoint);
+  stopped = new AbortController();
+  const sign = signer(credentials);
+  const { localAddresses } = endpoint;
+  let made = 0;
+  const identity = async (path: string, token: Promise<string>): Promise<Identity> => ({
+    path,
+    token: await token,
+    localAddress: localAddresses[made++ % Math.max(1, localAddresses.length)],
+  });
+  for (let n = dashboards[0]; n < dashboards[1]; n++) {
+    const token = sign('dashboard', `loadtest-dashboard-${n}`);
+    clients.addDashboard(rows, await identity(FLEET_PATH, token));
+  }
+  for (let row = agents[0]; row < agents[1]; row++) {
+    const hostname = hostnameOf(row);
+    clients.addAgent(row, await identity(vmPath(hostname), sign('agent', hostname)));
+  }
+}
+
+const handlers = {
+  join,
+  /** Resolves when the last has begun to. */
+  connect: ({ perSecond }: { perSecond: number }) => clients.connect(perSecond, stopped.signal),
+  stopConnecting: () => stopped.abort(),
+  connected: () => clients.connected,
+  record: () => clients.record(),
+  take: () => clients.take(),
+  quiet: ({ deadlineMs }: { deadlineMs: number }) => clients.quiet(deadlineMs),
+  compare: ({ table, sinceVersion }: { table: TableState; sinceVersion: number }) =>
+    clients.compare(table, sinceVersion),
+  drop: () => clients.drop(),
+  stall: ({ dashboards }: { dashboards: number }) => clients.stall(dashboards),
+  resume: () => clients.resume(),
+  leave: () => clients.leave(),
+};
+export type ClientHandlers = typeof handlers;
+
+serve(handlers);

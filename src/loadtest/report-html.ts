@@ -1,0 +1,94 @@
+// A load test's result as one page that needs nothing but itself: the same tables, and what happened when, as plots.
+
+import { escapeXml, plotSvg, type Plot, type Series } from './plot.js';
+import { reportText } from './report-text.js';
+import type { LoadTestResult, Sample } from './result.js';
+
+const STYLE =
+  'body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}' +
+  'pre{overflow-x:auto;background:#f6f6f6;padding:1rem;font-size:13px;line-height:1.4}' +
+  'svg{width:100%;height:auto;margin:1rem 0;border:1px solid #eee}';
+
+/** @param title what was tested, and when. */
+export function reportHtml(result: LoadTestResult, title: string): string {
+  const { failures, plan } = result;
+  const verdict = failures.length === 0 ? 'All is well.' : failures.join('; ');
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<title>${escapeXml(title)}</title><style>${STYLE}</style></head><body>`,
+    `<h1>${escapeXml(title)}</h1><p>${escapeXml(planText(plan))}</p>`,
+    `<p><strong>${escapeXml(verdict)}</strong></p>`,
+    ...plots(result).map(plotSvg),
+    `<h2>Figures</h2><pre>${escapeXml(reportText(result).trim())}</pre>`,
+    '</body></html>\n',
+  ].join('\n');
+}
+
+export function planText(plan: LoadTestResult['plan']): string {
+  const { agents, dashboards, vms, rate, batch, durationMs } = plan;
+  const updates = batch === 1 ? '' : `, ${batch} to an UPDATE`;
+  return (
+    `${agents} agents and ${dashboards} dashboards on ${vms} VMs; ` +
+    `${rate} changes a second${updates}, for ${durationMs / 1e3} s`
+  );
+}
+
+function plots({ timeline, faults }: LoadTestResult): Plot[] {
+  const xLabel = 'seconds';
+  const marks = faults.map(({ fault, atMs }) => ({ x: atMs / 1e3, text: fault }));
+  const series = (name: string, of: (sample: Sample) => number | undefined): Series => ({
+    name,
+    points: timeline.flatMap((sample) => {
+      const y = of(sample);
+      return y === undefined ? [] : [[sample.atMs / 1e3, y] as const];
+    }),
+  });
+  const latency = (name: string, of: 'agents' | 'dashboards', percentile: 'p50' | 'p99') =>
+    series(name, (sample) =>
+      sample[of].delivered === 0 ? undefined : sample[of].latencyMs[percentile],
+    );
+  const all: Plot[] = [
+    {
+      ...{ title: 'Push latency, from when the UPDATE was due', xLabel, yLabel: 'ms', marks },
+      logarithmic: 'y',
+      series: [
+        latency('agents p50', 'agents', 'p50'),
+        latency('agents p99', 'agents', 'p99'),
+        latency('dashboards p50', 'dashboards', 'p50'),
+        latency('dashboards p99', 'dashboards', 'p99'),
+      ],
+    },
+    {
+      ...{ title: 'Changes', xLabel, yLabel: '1/s', marks },
+      series: [
+        series('made', ({ changes }) => changes),
+        series('told to agents', ({ agents }) => agents.delivered),
+      ],
+    },
+    {
+      ...{ title: 'Changes told to dashboards', xLabel, yLabel: '1/s', marks },
+      series: [series('told to dashboards', ({ dashboards }) => dashboards.delivered)],
+    },
+    {
+      ...{ title: 'Clients connected', xLabel, yLabel: '', marks },
+      series: [series('connected', ({ connected }) => connected)],
+    },
+    {
+      ...{ title: "The gateway's CPU", xLabel, yLabel: '% of a core', marks },
+      series: [series('CPU', ({ cpuShare }) => cpuShare && 100 * cpuShare)],
+    },
+    {
+      ...{ title: "The gateway's memory", xLabel, yLabel: 'MiB', marks },
+      series: [series('held', ({ rssBytes }) => rssBytes && rssBytes / 2 ** 20)],
+    },
+    {
+      ...{ title: "How late the gateway's event loop was", xLabel, yLabel: 'ms', marks },
+      series: [
+        series('p99', ({ loopLagMs }) => loopLagMs?.p99),
+        series('max', ({ loopLagMs }) => loopLagMs?.max),
+      ],
+    },
+  ];
+  return all.filter((plot) => plot.series.some(({ points }) => points.length > 0));
+}

@@ -1,0 +1,41 @@
+// Who watches in a pass: a crowd of clients on a server's sockets, or the bare listener.
+
+import type pg from 'pg';
+import type { ClientsReport, Comparison } from '../../src/loadtest/clients.js';
+import type { Crowd } from '../../src/loadtest/crowd.js';
+import { Remote } from '../../src/loadtest/rpc.js';
+import type { TableState } from '../../src/loadtest/rows.js';
+import type { FloorHandlers } from './floor-process.js';
+
+export type Watchers = Pick<Crowd, 'record' | 'take' | 'quiet' | 'compare' | 'stop'>;
+
+export class Floor implements Watchers {
+  private constructor(private readonly remote: Remote<FloorHandlers>) {}
+
+  static async listen(database: pg.ClientConfig, rows: number): Promise<Floor> {
+    const module = new URL('./floor-process.js', import.meta.url);
+    const remote = Remote.start<FloorHandlers>(module);
+    await remote.call('listen', { database, rows });
+    return new Floor(remote);
+  }
+
+  record(): Promise<void> {
+    return this.remote.call('record');
+  }
+
+  async take(): Promise<ClientsReport[]> {
+    return [await this.remote.call('take')];
+  }
+
+  quiet(deadlineMs: number): Promise<void> {
+    return this.remote.call('quiet', { deadlineMs });
+  }
+
+  compare(table: TableState, sinceVersion = 0): Promise<Comparison> {
+    return this.remote.call('compare', { table, sinceVersion });
+  }
+
+  stop(): Promise<void> {
+    return this.remote.stop();
+  }
+}

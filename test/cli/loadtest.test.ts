@@ -1,0 +1,172 @@
+// `loadtest` as a process: what it finds of a gateway of its own and of others, what it refuses, and that it leaves
+// nothing behind. No time is a condition here: only that nothing is lost, duplicated or out of order.
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { signToken } from '../../src/auth/token.js';
+import { ExitCode } from '../../src/cli/exit.js';
+import type { LoadTestResult } from '../../src/loadtest/result.js';
+import { startServer, type TestDatabase } from '../helpers/database.js';
+import { startGatewayProcess } from '../helpers/gateway-process.js';
+import { runCommand, temporaryFolder, type Program } from '../helpers/process.js';
+import { startLiar } from '../loadtest/liar.js';
+
+const SECRET = 'a secret that only this test knows, of enough bytes';
+const { createDatabase } = await startServer(t);
+
+function loadtest(t: Test, args: string, env: NodeJS.ProcessEnv = {}): Program {
+  return runCommand(t, ['loadtest', ...args.split(' ')], env);
+}
+
+/** What it printed as JSON, when it ended with this code. */
+async function resultOf(t: Test, program: Program, code: number): Promise<LoadTestResult> {
+  t.match(await program.exited, { code }, program.stderr);
+  return JSON.parse(program.stdout) as LoadTestResult;
+}
+
+const urlOf = ({ config: { host, port, user, database } }: TestDatabase): string =>
+  `postgresql://${user}@localhost/${database}?host=${encodeURIComponent(host ?? '')}&port=${port}`;
+
+const countVms = async (database: TestDatabase): Promise<number> =>
+  Number((await database.query<{ count: string }>('SELECT count(*) FROM vms'))[0]?.count);
+
+const SOUND = { lost: 0, duplicated: 0, outOfOrder: 0 };
+
+t.test('a load, three faults, and nothing lost, duplicated or out of order', async (t) => {
+  const page = join(await temporaryFolder(t), 'report.html');
+  const faults = 'kill-listener@0.5s,stall-dashboards=1@1s,drop-sockets@1.5s';
+  const load = `--agents 150 --dashboards 4 --rate 250 --duration 3s --faults ${faults}`;
+  const program = loadtest(t, `${load} --json --html ${page}`);
+  const result = await resultOf(t, program, ExitCode.ok);
+  t.match(result, { failures: [], interrupted: false, agents: SOUND, dashboards: SOUND });
+  t.equal(result.writer.changes, 750);
+  t.match(result.agents, { expected: 750 });
+  t.match(result.dashboards, { expected: 3_000 });
+  for (const { expected, delivered, conflated, latencyMs } of [result.agents, result.dashboards]) {
+    t.equal(delivered + conflated, expected);
+    t.equal(latencyMs.count, delivered);
+    t.ok(delivered > expected / 4);
+  }
+  t.equal(result.connectMs.count, 154);
+  t.equal(result.reconnectMs.count, 154);
+  t.same(
+    result.faults.map(({ error }) => error),
+    [undefined, undefined, undefined],
+  );
+  t.ok((result.gateway?.cpuSeconds ?? 0) > 0);
+  t.ok(result.timeline.length > 3);
+  t.match(await readFile(page, 'utf8'), /^<!doctype html>/);
+  t.match(program.stderr, / · 154 connected · /, 'it said how it went');
+});
+
+t.test('a gateway that is killed and comes back is a fault like others', async (t) => {
+  const args =
+    '--agents 5 --dashboards 1 --rate 50 --duration 2s --faults kill-gateway@0.5s --json';
+  const result = await resultOf(t, loadtest(t, args), ExitCode.ok);
+  t.match(result, { agents: SOUND, dashboards: SOUND, lostSockets: { 1006: 6 } });
+  t.match(result.faults, [{ fault: 'kill-gateway@0.5s' }]);
+  t.equal(result.reconnectMs.count, 6);
+});
+
+t.test('an interrupt ends it early, with the report so far', async (t) => {
+  const program = loadtest(t, '--agents 5 --dashboards 1 --rate 100 --duration 10m --json');
+  await program.until(({ stderr }) => stderr.includes('· load ·'));
+  program.child.kill('SIGINT');
+  const result = await resultOf(t, program, ExitCode.ok);
+  t.match(result, { interrupted: true, agents: SOUND, dashboards: SOUND });
+  t.ok(result.writer.changes > 0);
+});
+
+t.test('a gateway and a database of others are left as they were', async (t) => {
+  const database = await createDatabase();
+  const { url } = await startGatewayProcess(t, database, { env: { JWT_SECRET: SECRET } });
+  const remote = `--url ${url} --database-url ${urlOf(database)}`;
+  const load = '--agents 20 --dashboards 2 --rate 100 --duration 1s';
+
+  t.test('with the secret; a threshold that is missed is exit code 1', async (t) => {
+    const args = `${remote} ${load} --max-p99 0.001ms --faults kill-listener@0.2s --json`;
+    const result = await resultOf(t, loadtest(t, args, { JWT_SECRET: SECRET }), ExitCode.finding);
+    t.match(result, { agents: SOUND, dashboards: SOUND });
+    t.match(result.failures, [/^p99 of agents/, /^p99 of dashboards/]);
+    t.ok((result.gateway?.cpuSeconds ?? -1) >= 0, 'its cost is read from /metrics');
+    t.equal(await countVms(database), 0);
+  });
+
+  t.test("with an admin's token", async (t) => {
+    const file = join(await temporaryFolder(t), 'token');
+    const admin = { role: 'admin', sub: 'tester', ttlSeconds: 600 } as const;
+    await writeFile(file, await signToken(admin, SECRET));
+    const program = loadtest(t, `${remote} ${load} --token-file ${file}`);
+    t.match(await program.exited, { code: ExitCode.ok }, program.stderr);
+    t.match(program.stdout, /^All is well\.$/m);
+    t.equal(await countVms(database), 0);
+  });
+
+  t.test('rows of others are in the way, and stay', async (t) => {
+    await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
+    const program = loadtest(t, `${remote} ${load}`, { JWT_SECRET: SECRET });
+    t.match(await program.exited, { code: ExitCode.usage });
+    t.match(program.stderr, 'holds 1 rows that no load test made');
+    t.equal(await countVms(database), 1);
+  });
+
+  t.test('so is another load test', async (t) => {
+    await database.query(`UPDATE vms SET hostname = 'loadtest-00000'`);
+    const program = loadtest(t, `${remote} ${load}`, { JWT_SECRET: SECRET });
+    t.match(await program.exited, { code: ExitCode.usage });
+    t.match(program.stderr, 'rows of another load test');
+    await database.query('DELETE FROM vms');
+  });
+
+  t.test('a gateway of another database, or another secret, is told from this one', async (t) => {
+    const other = `--url ${url} --database-url ${urlOf(await createDatabase())} ${load}`;
+    for (const [secret, message] of [
+      [SECRET, 'it is one of another database'],
+      [`${SECRET}, but another`, 'answers 401'],
+    ] as const) {
+      const program = loadtest(t, other, { JWT_SECRET: secret });
+      t.match(await program.exited, { code: ExitCode.usage });
+      t.match(program.stderr, message);
+    }
+  });
+});
+
+t.test('a server that loses, repeats or reorders is found out', async (t) => {
+  const database = await createDatabase();
+  for (const [lie, count] of [
+    ['lose', 'lost'],
+    ['repeat', 'duplicated'],
+    ['late', 'outOfOrder'],
+  ] as const) {
+    const url = await startLiar(t, database, lie);
+    const load = '--agents 5 --dashboards 0 --rate 100 --duration 0.5s --settle 1s --json';
+    const args = `--url ${url} --database-url ${urlOf(database)} ${load}`;
+    const program = loadtest(t, args, { JWT_SECRET: SECRET });
+    const { agents } = await resultOf(t, program, ExitCode.finding);
+    for (const each of ['lost', 'duplicated', 'outOfOrder'] as const) {
+      if (each === count) t.ok(agents[each] > 0, `${lie}: ${each}`);
+      else if (lie !== 'late') t.equal(agents[each], 0, `${lie}: ${each}`);
+    }
+  }
+});
+
+t.test('what cannot be is refused before anything is started', async (t) => {
+  const refused = [
+    ['--profile party', 'Allowed choices are'],
+    ['--rate 0', 'Expected a number above 0'],
+    ['--faults burn@1s', 'No fault is called "burn@1s"'],
+    ['--agents 10 --vms 5', '--vms is too small'],
+    ['--agents 10 --url http://127.0.0.1:1 --faults kill-gateway@1s', 'leave out --url'],
+    ['--database-url postgresql://localhost/x', 'of the gateway that --url names'],
+    ['--url nonsense --database-url postgresql://localhost/x', 'is not the URL of a gateway'],
+    ['--url http://127.0.0.1:1 --database-url nonsense', 'it is not one of PostgreSQL'],
+  ] as const;
+  await Promise.all(
+    refused.map(async ([args, message]) => {
+      const program = loadtest(t, args, { JWT_SECRET: SECRET });
+      t.match(await program.exited, { code: ExitCode.usage }, args);
+      t.match(program.stderr, message, args);
+    }),
+  );
+});

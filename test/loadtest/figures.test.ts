@@ -1,0 +1,26 @@
+// What a gateway of others says it costs.
+
+import t from 'tap';
+import { figuresOf } from '../../src/loadtest/others-target.js';
+
+const METRICS = `# HELP process_cpu_seconds_total x
+process_cpu_seconds_total 1.5
+process_resident_memory_bytes 104857600
+nodejs_eventloop_lag_max_seconds 0.0305
+nodejs_eventloop_lag_p99_seconds 0.0102
+`;
+
+t.test(
+  'the figures of /metrics, without the resolution of the look at the event loop',
+  async (t) => {
+    const figures = figuresOf(METRICS);
+    t.match(figures, { cpuUs: 1.5e6, rss: 100 * 2 ** 20 });
+    t.equal(figures?.loopLagMs.max.toFixed(2), '20.50');
+    t.equal(figures?.loopLagMs.p99.toFixed(2), '0.20');
+  },
+);
+
+t.test('an answer that is not those metrics says nothing', async (t) => {
+  t.equal(figuresOf(''), undefined);
+  t.equal(figuresOf('{"code":"not_allowed"}'), undefined);
+});

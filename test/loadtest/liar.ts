@@ -1,0 +1,59 @@
+// A server that speaks the protocol and cannot be trusted: it loses, repeats or reorders what it tells its agents.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import pg from 'pg';
+import { WebSocketServer } from 'ws';
+import { hostnameOfSegment } from '../../src/protocol/paths.js';
+import type { Teardown, TestDatabase } from '../helpers/database.js';
+
+/** `late` tells each state after the one that follows it. */
+export type Lie = 'none' | 'lose' | 'repeat' | 'late';
+
+interface Told {
+  readonly send: (row: string) => void;
+  /** What was kept back. */
+  kept: string | undefined;
+}
+
+/** @returns its URL */
+export async function startLiar(t: Teardown, database: TestDatabase, lie: Lie): Promise<string> {
+  const sockets = new Map<string, Told>();
+  const listener = new pg.Client(database.config);
+  listener.on('notification', ({ payload }) => {
+    const told = sockets.get((JSON.parse(payload ?? '') as { hostname: string }).hostname);
+    if (told !== undefined) tell(told, payload ?? '', lie);
+  });
+  await listener.connect();
+  await listener.query('LISTEN vm_updates');
+  const http = createServer((_request, response) => response.end('{}'));
+  const server = new WebSocketServer({ server: http });
+  server.on('connection', (ws, { url }) => {
+    const hostname = hostnameOfSegment(decodeURIComponent(url?.split('/').at(-1) ?? ''));
+    const send = (row: string): void => ws.send(`{"type":"assignment","vm":${row}}`);
+    const sql = 'SELECT row_to_json(vms)::text AS row FROM vms WHERE hostname = $1';
+    void database.query<{ row: string }>(sql, [hostname]).then(([found]) => {
+      if (found !== undefined) send(found.row);
+      sockets.set(hostname, { send, kept: undefined });
+    });
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  t.teardown(async () => {
+    http.close();
+    http.closeAllConnections();
+    await listener.end();
+  });
+  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+}
+
+function tell(told: Told, row: string, lie: Lie): void {
+  if (lie === 'lose' && Math.random() < 0.5) return;
+  if (lie === 'late' && told.kept === undefined) {
+    told.kept = row;
+    return;
+  }
+  told.send(row);
+  if (lie === 'repeat') told.send(row);
+  if (told.kept !== undefined) told.send(told.kept);
+  told.kept = undefined;
+}

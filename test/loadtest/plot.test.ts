@@ -1,0 +1,44 @@
+// Plots, as far as they can be right or wrong: where points are, and that nothing escapes its text.
+
+import t from 'tap';
+import { plotSvg, type Plot } from '../../src/loadtest/plot.js';
+
+const PLOT: Plot = {
+  ...{ title: 'a < "b"', xLabel: 'x', yLabel: 'y' },
+  series: [
+    {
+      name: 'one',
+      points: [
+        [0, 0],
+        [10, 100],
+      ],
+    },
+  ],
+  marks: [{ x: 5, text: 'here' }],
+};
+
+const points = (svg: string): number[][] =>
+  (/points="([^"]*)"/.exec(svg)?.[1] ?? '').split(' ').map((pair) => pair.split(',').map(Number));
+
+t.test('a linear plot begins at 0, and its points stand where their values say', async (t) => {
+  const svg = plotSvg(PLOT);
+  const [first, last] = points(svg);
+  t.same(first, [64, 220]);
+  t.same(last, [704, 46]);
+  t.match(svg, 'x1="384" x2="384"', 'the mark is in the middle');
+});
+
+t.test('a logarithmic plot gives each power of ten the same room', async (t) => {
+  const series = [{ name: 'one', points: [1, 10, 100].map((x) => [x, x] as const) }];
+  const [first, second, third] = points(
+    plotSvg({ ...PLOT, series, marks: [], logarithmic: 'both' }),
+  );
+  t.same(first, [64, 220]);
+  t.same(second, [384, 133]);
+  t.same(third, [704, 46]);
+});
+
+t.test('text is escaped, and a plot of nothing is still one', async (t) => {
+  t.match(plotSvg(PLOT), 'aria-label="a &lt; &quot;b&quot;"');
+  t.notMatch(plotSvg({ ...PLOT, series: [{ name: 'none', points: [] }] }), /NaN|Infinity/);
+});
