@@ -6,6 +6,7 @@
 GRANT USAGE ON SCHEMA public TO lablink_gateway;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vms TO lablink_gateway;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vm_deliveries TO lablink_gateway;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vm_enrolments TO lablink_gateway;
 GRANT SELECT ON vm_events TO lablink_gateway;
 GRANT USAGE ON SEQUENCE vms_id_seq TO lablink_gateway;
 GRANT SELECT ON SEQUENCE vms_version_seq TO lablink_gateway;

@@ -1,8 +1,8 @@
 // What the page asks the gateway for over HTTP. A failure is a value: a problem that is told in words.
 
-import { FLEET_PATH, vmPath } from '../protocol/paths.js';
+import { vmPath } from '../protocol/paths.js';
 import type { AuditEvent } from './model/history.js';
-import type { Delivery } from './model/presence.js';
+import type { Delivery } from '../client/index.js';
 import type { Problem } from './model/problem-words.js';
 
 export type Answer<T> =
@@ -23,6 +23,7 @@ interface Asked {
 /** How long an answer may take. */
 const TIMEOUT_MS = 15_000;
 const HISTORY_LIMIT = 25;
+const FEED_LIMIT = 50;
 
 export class Api {
   constructor(
@@ -36,9 +37,22 @@ export class Api {
     return response?.headers.get('date') ?? null;
   }
 
-  async history(hostname: string, after: string | undefined): Promise<Answer<Page<AuditEvent>>> {
-    const query = `?limit=${HISTORY_LIMIT}${after === undefined ? '' : `&after=${after}`}`;
-    const answer = await this.#ask('GET', `${vmPath(hostname)}/events${query}`);
+  history(hostname: string, after: string | undefined): Promise<Answer<Page<AuditEvent>>> {
+    return this.#events(`${vmPath(hostname)}/events`, HISTORY_LIMIT, after);
+  }
+
+  /** The latest events of all VMs. */
+  latestEvents(): Promise<Answer<Page<AuditEvent>>> {
+    return this.#events('/v1/events', FEED_LIMIT, undefined);
+  }
+
+  async #events(
+    path: string,
+    limit: number,
+    after: string | undefined,
+  ): Promise<Answer<Page<AuditEvent>>> {
+    const query = `?limit=${limit}${after === undefined ? '' : `&after=${after}`}`;
+    const answer = await this.#ask('GET', path + query);
     if (!answer.ok) return answer;
     const { events, next } = answer.value as { events: AuditEvent[]; next: string | null };
     return { ok: true, value: { items: events, next } };
@@ -48,10 +62,6 @@ export class Api {
     const answer = await this.#ask('GET', `${vmPath(hostname)}/deliveries`);
     if (!answer.ok) return answer;
     return { ok: true, value: (answer.value as { deliveries: Delivery[] }).deliveries };
-  }
-
-  register(hostname: string): Promise<Answer<unknown>> {
-    return this.#ask('PUT', vmPath(hostname));
   }
 
   change(hostname: string, body: object, version: number): Promise<Answer<unknown>> {
@@ -90,9 +100,6 @@ export class Api {
     }
   }
 }
-
-/** The URL of the whole fleet, for words that name it. */
-export const fleetUrl = (base: string): string => base + FLEET_PATH;
 
 /** A proxy on the way may answer with a page of its own. */
 function readProblem(status: number, text: string): Problem {

@@ -44,8 +44,25 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
   useEffect(() => {
     void api.gatewayDate().then((date) => setClockSkew(clockSkewMs(date, Date.now())));
   }, [api]);
+  useEffect(() => {
+    if (!isAdmin) return;
+    void api.latestEvents().then((answer) => {
+      if (answer.ok) fleet.addEarlier(answer.value.items);
+    });
+  }, [api, fleet, isAdmin]);
   const close = useCallback(() => select(undefined), [select]);
   const hasVms = useFleet(fleet, ({ loaded, store }) => !loaded || store.tally.total > 0);
+
+  const drawer = url.selected !== undefined && (
+    <Drawer
+      key={url.selected}
+      fleet={fleet}
+      api={api}
+      hostname={url.selected}
+      isAdmin={isAdmin}
+      onClose={close}
+    />
+  );
 
   return (
     <div class="console">
@@ -73,21 +90,18 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
                 <EmptyFleet isAdmin={isAdmin} />
               )}
             </section>
-            <ActivityFeed fleet={fleet} onSelect={select} hidden={!isWide && !showsActivity} />
+            {/* Where there is room, the drawer takes the place of the activity and covers nothing. */}
+            <ActivityFeed
+              fleet={fleet}
+              onSelect={select}
+              hidden={isWide ? url.selected !== undefined : !showsActivity}
+            />
+            {isWide && drawer}
           </div>
         </main>
         {!isWide && <PaneSwitch showsActivity={showsActivity} onSwitch={setShowsActivity} />}
       </div>
-      {url.selected !== undefined && (
-        <Drawer
-          key={url.selected}
-          fleet={fleet}
-          api={api}
-          hostname={url.selected}
-          isAdmin={isAdmin}
-          onClose={close}
-        />
-      )}
+      {!isWide && drawer}
     </div>
   );
 }

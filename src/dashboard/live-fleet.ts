@@ -1,13 +1,14 @@
 // The fleet as it is watched, outside of what draws it: the SDK's watch fills the store as messages come, and at most
 // once a frame what was touched moves in the view and those who draw are told.
 
-import type { ConnectionState, FleetWatch } from '../client/index.js';
+import type { ConnectionState, Delivery, FleetWatch, Presence } from '../client/index.js';
 import { Activity, describeChange, describePresence } from './model/activity.js';
 import { acknowledgedAfterMs } from './model/delivery-words.js';
 import { FleetStore } from './model/fleet-store.js';
-import type { Presence } from './model/presence.js';
 import type { Query } from './model/query.js';
+import { happeningOf, type AuditEvent } from './model/history.js';
 import { Rates } from './model/rates.js';
+import { parseTime } from './model/time.js';
 import { View } from './model/view.js';
 
 export class LiveFleet {
@@ -38,12 +39,16 @@ export class LiveFleet {
       },
       presence: (hostname, before, after) => {
         if (this.loaded) this.#presenceChanged(hostname, before, after);
+        else this.#deliveryKnown(after?.delivery ?? undefined);
       },
     });
     this.view = new View(this.store.records, query);
     watch.on('update', (update) => {
       const nowMs = Date.now();
-      for (const [hostname, { vm }] of update) this.store.setVm(hostname, vm, nowMs);
+      for (const [hostname, { vm, presence }] of update) {
+        this.store.setVm(hostname, vm, nowMs);
+        this.store.setPresence(hostname, presence, nowMs);
+      }
       this.loaded = true;
       this.#requestFrame();
     });
@@ -61,6 +66,18 @@ export class LiveFleet {
 
   setQuery(query: Query): void {
     this.view.query = query;
+    this.#requestFrame();
+  }
+
+  /** What happened before the page was opened, the latest first. */
+  addEarlier(events: readonly AuditEvent[]): void {
+    const earlier = events.flatMap((event) => {
+      const happening = happeningOf(event);
+      const atMs = parseTime(event.at);
+      if (happening === undefined || event.hostname === null || atMs === undefined) return [];
+      return [{ ...happening, hostname: event.hostname, atMs }];
+    });
+    this.activity.addEarlier(earlier);
     this.#requestFrame();
   }
 
@@ -83,9 +100,16 @@ export class LiveFleet {
     this.changes.add(nowMs);
     for (const happening of describePresence(before, after))
       this.activity.add(hostname, happening, nowMs);
-    const tookMs = acknowledgedAfterMs(after?.delivery ?? null);
+    const tookMs = acknowledgedAfterMs(after?.delivery ?? undefined);
     const isNews = after?.delivery?.acked_at !== before?.delivery?.acked_at;
     if (tookMs !== undefined && isNews) this.deliveries.add(nowMs, tookMs);
+  }
+
+  /** What was acknowledged before the page was opened belongs into the plot too. */
+  #deliveryKnown(delivery: Delivery | undefined): void {
+    const ackedMs = parseTime(delivery?.acked_at);
+    const tookMs = acknowledgedAfterMs(delivery);
+    if (ackedMs !== undefined && tookMs !== undefined) this.deliveries.add(ackedMs, tookMs);
   }
 
   #requestFrame(): void {

@@ -47,6 +47,15 @@ async function stepsOfALife(t: Test): Promise<string[]> {
   return agent.stderr.match(/^step \d+ .*/gm) ?? [];
 }
 
+/** What the gateway knows of how it ended. */
+async function outcomeOf(assignmentId: string): Promise<string | null | undefined> {
+  const [delivery] = await database.query<{ outcome: string | null }>(
+    'SELECT outcome FROM vm_deliveries WHERE assignment_id = $1',
+    [assignmentId],
+  );
+  return delivery?.outcome;
+}
+
 /** Kills the agent at this step; the next one makes the best of it. */
 async function killedAt(t: Test, step: number): Promise<void> {
   const hostname = `vm-${step}`;
@@ -70,6 +79,8 @@ async function killedAt(t: Test, step: number): Promise<void> {
     );
     return vm?.status === status;
   });
+
+  await until('the end is reported', async () => (await outcomeOf(first)) === outcome);
 
   const second = await assign(database, hostname, tracedCommand(files, `${hostname}-2`));
   await isRunning(`${hostname}-2`);

@@ -5,6 +5,10 @@ import { signToken } from '../../src/auth/token.js';
 import { NO_BROWSER, startBrowser, untilLive, watchComplaints } from '../helpers/browser.js';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
+import { MAIN, run, temporaryFolder } from '../helpers/process.js';
+
+/** As the gateway of tests has it. */
+const SECRET = 'a secret that only tests know, of enough bytes';
 
 t.test('the sign-in', { skip: NO_BROWSER }, async (t) => {
   const database = await startDatabase(t);
@@ -52,8 +56,7 @@ t.test('the sign-in', { skip: NO_BROWSER }, async (t) => {
   });
 
   await t.test('one that expires is told so, and another one signs in', async (t) => {
-    const secret = 'a secret that only tests know, of enough bytes';
-    const brief = await signToken({ role: 'dashboard', sub: 'brief', ttlSeconds: 3 }, secret);
+    const brief = await signToken({ role: 'dashboard', sub: 'brief', ttlSeconds: 3 }, SECRET);
     const page = await open(gateway.url, { token: brief });
     await untilLive(page);
     await page.getByRole('heading', { name: 'Expired' }).waitFor();
@@ -79,13 +82,18 @@ t.test('the sign-in', { skip: NO_BROWSER }, async (t) => {
     t.match(await page.locator('.gate-card').textContent(), /token_invalid/);
   });
 
-  await t.test('without a VM the command stands there that makes one', async (t) => {
+  await t.test('without a VM the commands stand there that start one', async (t) => {
     const page = await open(gateway.url, { token: await gateway.token('admin') });
     await page.getByRole('heading', { name: 'No VMs yet' }).waitFor();
-    const command = await page.locator('.empty code').first().textContent();
-    t.match(command, `curl -X PUT`);
-    t.match(command, `${gateway.url}/v1/vms/vm-1`);
-    await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
-    await page.locator('[data-hostname="vm-1"]').waitFor();
+    const [token = '', agent = ''] = await page.locator('.empty code').allTextContents();
+    // What stands there is run as it stands there, but for where the command is and where its files go.
+    const folder = await temporaryFolder(t);
+    const commands = [token, agent].map((text) =>
+      text.replace('lablink-gateway', `${process.execPath} ${MAIN}`),
+    );
+    run(t, 'sh', ['-c', `cd ${folder} && ${commands.join(' && ')}`], {
+      env: { JWT_SECRET: SECRET, DATA_DIR: folder },
+    });
+    await page.locator('[data-hostname="vm-1"]').getByText('online').waitFor();
   });
 });

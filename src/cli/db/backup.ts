@@ -42,6 +42,8 @@ export function backupCommand(): Command {
     .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: BackupCommandOptions) => {
+      // A limit of the size of files (ulimit -f) is then told as an error, as a full disk is.
+      process.on('SIGXFSZ', () => undefined);
       const { dir, keepDays, gzip = false, verify = false, upload, dryRun, json } = options;
       const wanted = {
         ...{ gzip, verify, keepDays, folder: resolve(dir), uploadCommand: upload },

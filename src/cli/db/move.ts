@@ -42,7 +42,8 @@ export function moveCommand(): Command {
 }
 
 function targetOf(url: string) {
-  const target = readDatabaseUrl(url);
+  const isUrl = /^postgres(ql)?:\/\//.test(url);
+  const target = isUrl ? readDatabaseUrl(url) : 'it does not begin with postgresql://';
   if (typeof target !== 'string') {
     const { host, port, user, database } = DATABASE_DEFAULTS;
     return {

@@ -57,8 +57,8 @@ export function bytesText(bytes: number): string {
 }
 
 /** A number of things, with its word: `1 row`, `2 rows`. */
-export function counted(count: number, word: string): string {
-  return `${count.toLocaleString('en')} ${word}${count === 1 ? '' : 's'}`;
+export function counted(count: number, word: string, plural = `${word}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? word : plural}`;
 }
 
 /** A duration, as precise as it is short. */

@@ -32,15 +32,18 @@ export function restoreCommand(): Command {
 }
 
 function print(report: RestoreReport, dryRun: boolean): void {
-  const { vms, kept, removed, added, events, deliveries, leftOut } = report;
+  const { vms, kept, removed, added, events, deliveries, enrolments, leftOut } = report;
   const verb = dryRun ? 'Would restore' : 'Restored';
   printLine(
     `${verb} ${counted(vms, 'VM')}: ${kept} as they are, ${added} written, ${removed} that were there removed.`,
   );
-  printLine(
-    events === undefined
-      ? 'The audit of the backup is left out: this database has events of its own under the same numbers.'
-      : `Added ${counted(events, 'event')} of the audit and ${counted(deliveries, 'acknowledgement')}.`,
-  );
+  const past = [counted(deliveries, 'delivery', 'deliveries'), counted(enrolments, 'enrolment')];
+  if (events !== undefined) past.unshift(counted(events, 'event'));
+  printLine(`Of the past, what was missing: ${past.join(', ')}.`);
+  if (events === undefined) {
+    printLine(
+      'The audit of the backup is left out: this database has events of its own under the same numbers.',
+    );
+  }
   if (leftOut.length > 0) printLine(`Left as they are: ${leftOut.join(', ')}.`);
 }

@@ -1,8 +1,7 @@
 // What happened, in words, the latest first: so many entries and no more.
 
-import type { WatchedVm } from '../../client/index.js';
+import type { Presence, WatchedVm } from '../../client/index.js';
 import { changedColumns } from './columns.js';
-import type { Presence } from './presence.js';
 
 /** What an entry is about: decides its mark. */
 export type ActivityKind =
@@ -45,7 +44,13 @@ export class Activity {
     if (this.#waiting.length > 2 * KEPT) this.#waiting = this.#waiting.slice(-KEPT);
   }
 
-  /** How many there ever were. */
+  /** Puts what happened before everything else at the end. @param earlier the latest first */
+  addEarlier(earlier: readonly Omit<Entry, 'id'>[]): void {
+    const below = earlier.map((entry, index) => ({ ...entry, id: -1 - index }));
+    this.#entries = [...this.entries, ...below].slice(0, KEPT);
+  }
+
+  /** How many there ever were, but for the earlier ones. */
   get count(): number {
     return this.#count;
   }

@@ -1,12 +1,13 @@
 // How far the delivery of an assignment has come, in words.
 
 import { outcomeWords } from './activity.js';
+import type { Delivery } from '../../client/index.js';
 import { ago, duration, parseTime } from './time.js';
 import type { VmRecord } from './vm-record.js';
 
 /** Short enough for a cell; empty where there is no assignment. */
 export function deliveryWords(record: VmRecord, nowMs: number): string {
-  const delivery = record.presence?.delivery ?? null;
+  const { delivery } = record;
   const madeMs = parseTime(delivery?.made_at);
   switch (record.stage) {
     case 'none':
@@ -22,13 +23,13 @@ export function deliveryWords(record: VmRecord, nowMs: number): string {
       return tookMs === undefined ? 'acknowledged' : `acknowledged in ${duration(tookMs)}`;
     }
     case 'ended':
-      return delivery === null ? 'ended' : outcomeWords(delivery);
+      return delivery === undefined ? 'ended' : outcomeWords(delivery);
   }
 }
 
 /** From the commit of the assignment to the agent's word that it has it. */
 export function acknowledgedAfterMs(
-  delivery: { readonly made_at: string | null; readonly acked_at: string | null } | null,
+  delivery: Pick<Delivery, 'made_at' | 'acked_at'> | undefined,
 ): number | undefined {
   const [madeMs, ackedMs] = [parseTime(delivery?.made_at), parseTime(delivery?.acked_at)];
   return madeMs === undefined || ackedMs === undefined ? undefined : ackedMs - madeMs;

@@ -1,9 +1,8 @@
 // All VMs as the page holds them, apart from what is drawn: changes are applied as they come, and what they touched
 // waits, each record once, until the next frame takes it.
 
-import type { WatchedVm } from '../../client/index.js';
+import type { Presence, WatchedVm } from '../../client/index.js';
 import { changedColumns } from './columns.js';
-import type { Presence } from './presence.js';
 import { Tally } from './tally.js';
 import { VmRecord } from './vm-record.js';
 
@@ -85,6 +84,7 @@ export class FleetStore {
 }
 
 function isSame(one: object | undefined, other: object | undefined): boolean {
-  if (one === undefined || other === undefined) return one === other;
+  if (one === other) return true;
+  if (one === undefined || other === undefined) return false;
   return changedColumns(one, other).length === 0;
 }

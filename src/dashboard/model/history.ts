@@ -1,4 +1,6 @@
-// The audit of a VM, in words.
+// The audit, in words: a VM's history, and what happened across the fleet before the page was opened.
+
+import { describeChange, type Happening } from './activity.js';
 
 /** A row of the audit, as far as it is shown. */
 export interface AuditEvent {
@@ -11,6 +13,7 @@ export interface AuditEvent {
   readonly new_status: string | null;
   readonly old_email: string | null;
   readonly new_email: string | null;
+  readonly assignment_id: string | null;
   readonly crd_command_changed: boolean | null;
   readonly database_user: string;
   readonly actor: string | null;
@@ -45,6 +48,25 @@ function describeUpdate(event: AuditEvent): string {
   const text = parts.join(', ');
   return text === '' ? 'Other columns changed' : text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** The same as the feed would have told it; undefined for what it would not have. */
+export function happeningOf(event: AuditEvent): Happening | undefined {
+  const { op, old_status: was, new_status: is, old_email: had, new_email: has } = event;
+  if (event.hostname === null) return undefined;
+  const row = { ...UNKNOWN, hostname: event.hostname };
+  const isAssigned = is === 'in-use' && (was !== is || had !== has || event.crd_command_changed);
+  const after = { ...row, status: is ?? '', email: has, assignment_id: event.assignment_id };
+  const before = {
+    ...row,
+    status: was ?? '',
+    email: had,
+    assignment_id: isAssigned ? null : event.assignment_id,
+  };
+  return describeChange(op === 'insert' ? undefined : before, op === 'delete' ? undefined : after);
+}
+
+/** What the audit does not say of a row. */
+const UNKNOWN = { id: 0, created_at: null, updated_at: null, version: null };
 
 function of(email: string | null): string {
   return email === null ? '' : `, ${email}`;

@@ -21,7 +21,8 @@ export class Rates {
   add(nowMs: number, value = 0): void {
     const second = Math.floor(nowMs / 1_000);
     const slot = this.#slots[second % this.#slots.length];
-    if (slot === undefined) return;
+    // One that is told late has no place any more.
+    if (slot === undefined || slot.second > second) return;
     if (slot.second !== second) Object.assign(slot, { second, count: 0, highest: 0 });
     slot.count++;
     slot.highest = Math.max(slot.highest, value);

@@ -51,15 +51,11 @@ export function remaining(ms: number): string {
   return `${Math.floor(ms / DAY_MS)} d`;
 }
 
+const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const TIME_OF_DAY = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+
 /** The moment in words of this machine's zone, to the second. */
-export function moment(timeMs: number): string {
-  return new Date(timeMs).toLocaleString(undefined, {
-    dateStyle: 'medium',
-    timeStyle: 'medium',
-  });
-}
+export const moment = (timeMs: number): string => MOMENT.format(timeMs);
 
 /** The time of day alone. */
-export function timeOfDay(timeMs: number): string {
-  return new Date(timeMs).toLocaleTimeString(undefined, { timeStyle: 'medium' });
-}
+export const timeOfDay = (timeMs: number): string => TIME_OF_DAY.format(timeMs);

@@ -56,7 +56,7 @@ export class View {
   }
 }
 
-/** One sorted list of two. */
+/** One sorted list of two, of which few come: each finds its place by halving. */
 function merge(
   staying: readonly VmRecord[],
   coming: readonly VmRecord[],
@@ -64,13 +64,30 @@ function merge(
 ): readonly VmRecord[] {
   if (coming.length === 0) return staying;
   const merged: VmRecord[] = [];
-  let next = 0;
-  for (const record of staying) {
-    for (let first = coming[next]; first !== undefined; first = coming[++next]) {
-      if (compare(first, record) > 0) break;
-      merged.push(first);
-    }
+  let from = 0;
+  for (const record of coming) {
+    const to = placeOf(record, staying, from, compare);
+    for (const before of staying.slice(from, to)) merged.push(before);
     merged.push(record);
+    from = to;
   }
-  return merged.concat(coming.slice(next));
+  return merged.concat(staying.slice(from));
+}
+
+/** The index, at or after `from`, of the first that comes after the record. */
+function placeOf(
+  record: VmRecord,
+  sorted: readonly VmRecord[],
+  from: number,
+  compare: Compare,
+): number {
+  let low = from;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = sorted[middle];
+    if (other !== undefined && compare(other, record) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -14,8 +14,8 @@ interface Props {
   readonly hidden: boolean;
 }
 
-const SHOWN = 80;
-const REDRAW_MS = 250;
+const SHOWN = 60;
+const REDRAW_MS = 400;
 
 export function ActivityFeed({ fleet, onSelect, hidden }: Props): JSX.Element {
   const [paused, setPaused] = useState(false);

@@ -5,7 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Api } from '../api.js';
 import { outcomeWords } from '../model/activity.js';
 import { acknowledgedAfterMs } from '../model/delivery-words.js';
-import type { Delivery } from '../model/presence.js';
+import type { Delivery } from '../../client/index.js';
 import { duration } from '../model/time.js';
 import { Moment } from './fields.js';
 

@@ -1,12 +1,11 @@
 // No VM yet: what there will be, and the command that starts it.
 
 import type { JSX } from 'preact';
-import { vmPath } from '../../protocol/paths.js';
 import { gatewayUrl } from '../session.js';
 import { Command } from './command.js';
 
 export function EmptyFleet({ isAdmin }: { readonly isAdmin: boolean }): JSX.Element {
-  const put = `curl -X PUT -H "Authorization: Bearer $TOKEN" ${gatewayUrl()}${vmPath('vm-1')}`;
+  const agent = `lablink-gateway agent --url ${gatewayUrl()} --hostname vm-1 --token-file vm-1.token --state-file vm-1.state`;
   return (
     <div class="empty" id="fleet" tabIndex={-1}>
       <svg class="empty-mark" viewBox="0 0 120 72" aria-hidden="true" focusable="false">
@@ -17,11 +16,17 @@ export function EmptyFleet({ isAdmin }: { readonly isAdmin: boolean }): JSX.Elem
       </svg>
       <h2>No VMs yet</h2>
       <p>
+        A VM appears here the moment its agent registers it
         {isAdmin
-          ? 'A VM appears here the moment it is registered. With an admin’s token:'
-          : 'A VM appears here the moment an admin or its agent registers it.'}
+          ? '. With the secret of this gateway at hand, these two start one:'
+          : ', or an admin does.'}
       </p>
-      {isAdmin && <Command text={put} />}
+      {isAdmin && (
+        <>
+          <Command text="lablink-gateway token --role agent --hostname vm-1 > vm-1.token" />
+          <Command text={agent} />
+        </>
+      )}
       <p>To see a whole workshop live, on a machine of your own:</p>
       <Command text="lablink-gateway demo" />
     </div>

@@ -16,12 +16,22 @@ interface Props {
   readonly onQuery: (query: Query) => void;
 }
 
+/** Drawn only when the query changes; its parts follow the fleet each at their own pace. */
 export function Glance({ fleet, query, onQuery }: Props): JSX.Element {
+  return (
+    <section class="glance" aria-label="At a glance">
+      <Counts fleet={fleet} query={query} onQuery={onQuery} />
+      <Plots fleet={fleet} />
+    </section>
+  );
+}
+
+function Counts({ fleet, query, onQuery }: Props): JSX.Element {
   useFleet(fleet, ({ revision }) => revision);
   const { byStatus, online, waiting, total } = fleet.store.tally;
   const shown = STATUSES.filter((status) => status !== 'other' || byStatus.other > 0);
   return (
-    <section class="glance" aria-label="At a glance">
+    <>
       <div class="counts" role="group" aria-label="Filter by status">
         {shown.map((status) => (
           <Count
@@ -55,10 +65,12 @@ export function Glance({ fleet, query, onQuery }: Props): JSX.Element {
         />
       </div>
       <Shares byStatus={byStatus} total={total} />
-      <Plots fleet={fleet} />
-    </section>
+    </>
   );
 }
+
+/** Made once: to make one takes longer than all else of a frame. */
+const FIGURE = new Intl.NumberFormat();
 
 interface CountProps {
   readonly name: string;
@@ -78,8 +90,8 @@ function Count({ name, icon, tone, value, of, pressed, onPress }: CountProps): J
         {name}
       </span>
       <span class="count-value">
-        {value.toLocaleString()}
-        {of !== undefined && <span class="count-of"> / {of.toLocaleString()}</span>}
+        {FIGURE.format(value)}
+        {of !== undefined && <span class="count-of"> / {FIGURE.format(of)}</span>}
       </span>
     </button>
   );
@@ -94,11 +106,11 @@ interface SharesProps {
 function Shares({ byStatus, total }: SharesProps): JSX.Element {
   return (
     <div class="shares" aria-hidden="true">
-      {STATUSES.map((status) => (
+      {STATUSES.filter((status) => byStatus[status] > 0).map((status) => (
         <span
           key={status}
           class={`share tone-${status}`}
-          style={{ flexGrow: total === 0 ? 0 : byStatus[status] / total }}
+          style={{ flexGrow: byStatus[status] / total }}
         />
       ))}
     </div>

@@ -80,12 +80,12 @@ async function syncFolder(path: string): Promise<void> {
 function fileFailure(path: string, error: unknown): unknown {
   const code = systemCode(error);
   if (code === undefined || !(error instanceof Error)) return error;
-  if (code === 'EEXIST') {
+  if (code === 'EEXIST' && 'syscall' in error && error.syscall === 'open') {
     return new MaintenanceError('refused', `${path}: another backup is being made`, {
       cause: error,
     });
   }
-  const denied = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'].includes(code);
+  const denied = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code);
   return new MaintenanceError(
     denied ? 'refused' : 'failed',
     `${path} cannot be written: ${error.message}`,
@@ -94,8 +94,8 @@ function fileFailure(path: string, error: unknown): unknown {
 }
 
 /**
- * Removes this database's backups that are older than so many days, by their names; never the newest, and no file of
- * another name. What a killed backup left behind goes after a day.
+ * Removes this database's backups that are older than so many days, by their names; never the newest, nor the one
+ * that was just made, and no file of another name. What a killed backup left behind goes after a day.
  * @returns the names of the backups it removed.
  */
 export async function removeOld(
@@ -103,6 +103,7 @@ export async function removeOld(
   database: string,
   keepDays: number,
   now: Date,
+  made: string,
 ): Promise<string[]> {
   const names = await readdir(folder);
   const backups = names
@@ -111,7 +112,9 @@ export async function removeOld(
       return ms === undefined ? [] : [{ name, ms }];
     })
     .sort((one, other) => other.ms - one.ms);
-  const old = backups.slice(1).filter(({ ms }) => ms < now.getTime() - keepDays * DAY_MS);
+  const old = backups
+    .slice(1)
+    .filter(({ name, ms }) => name !== made && ms < now.getTime() - keepDays * DAY_MS);
   const removed: string[] = [];
   for (const { name } of old) {
     if (!(await lstat(join(folder, name))).isFile()) continue;

@@ -1,7 +1,7 @@
 // A backup: a dump of the whole database, of one moment, in a file that is there whole or not at all; held against the
 // database and brought elsewhere where that is asked for. Old ones go only after all of it has succeeded.
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createGzip } from 'node:zlib';
 import type pg from 'pg';
 import { backupName, makeFile, removeOld, writeAll } from './backup-files.js';
@@ -48,7 +48,7 @@ export async function backUp(options: BackupOptions): Promise<BackupReport> {
     );
   });
   if (uploadCommand !== undefined) await upload(uploadCommand, made.file, environment, signal);
-  const removed = await removeOld(folder, made.database, keepDays, now);
+  const removed = await removeOld(folder, made.database, keepDays, now, basename(made.file));
   return {
     file: made.file,
     bytes: made.bytes,

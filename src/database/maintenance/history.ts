@@ -1,5 +1,5 @@
-// What a restore brings back of the past: events and deliveries that the backup has and the database lacks. The past is
-// only ever added to; what happened since the backup stays known.
+// What a restore brings back besides the VMs: events, deliveries and enrolments that the backup has and the database
+// lacks. These are only ever added to; what happened since the backup stays known.
 
 import type pg from 'pg';
 import { only } from './session.js';
@@ -25,19 +25,14 @@ export async function addEvents(
   return addMissing(session, 'vm_events', staged);
 }
 
-/** Adds the deliveries of assignments of which nothing is known here. */
-export async function addDeliveries(
-  session: pg.Client,
-  staged: Staged | undefined,
-): Promise<number> {
-  return staged === undefined ? 0 : addMissing(session, 'vm_deliveries', staged);
-}
-
-async function addMissing(
+/** Adds the rows of a table whose keys are not here; those that are stay as they are. */
+export async function addMissing(
   session: pg.Client,
   table: string,
-  { name, columns }: Staged,
+  staged: Staged | undefined,
 ): Promise<number> {
+  if (staged === undefined) return 0;
+  const { name, columns } = staged;
   const { rowCount } = await session.query(
     `INSERT INTO public.${table} (${columnList(columns)}) SELECT ${columnList(columns, 'r')} FROM ${name} r
      ON CONFLICT DO NOTHING`,

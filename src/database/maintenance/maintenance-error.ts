@@ -34,10 +34,14 @@ const RIGHTS = '42501';
 /** undefined_table, undefined_function, undefined_column: of our schema, since the statements name nothing else. */
 const NO_SCHEMA = ['42P01', '42883', '42703'];
 
+/** Of a wrong role, password or database: told as what it is, also by whoever is connected elsewhere already. */
+const CANNOT_ENTER = /^(28...|3D000)$/;
+
 /** What the database answered, as an error that says what to do; anything else as it came. */
 export function asMaintenanceError(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError) || isDatabaseAway(error)) return error;
   const { code = '', message } = error;
+  if (CANNOT_ENTER.test(code)) return error;
   if (code === RIGHTS) {
     return new MaintenanceError('rights', `${message}; connect as a role that may do this`, {
       cause: error,

@@ -6,7 +6,7 @@ import type pg from 'pg';
 import { migrate } from '../migrations.js';
 import { openDump } from './dump.js';
 import { readDump } from './dump-reader.js';
-import { addDeliveries, addEvents } from './history.js';
+import { addEvents, addMissing } from './history.js';
 import { MaintenanceError } from './maintenance-error.js';
 import { inTransaction, only, signAs, withSession } from './session.js';
 import { columnList, stage, type Staged } from './staging.js';
@@ -29,13 +29,15 @@ export interface RestoreReport {
   readonly added: number;
   /** Events of the audit that were missing; undefined when those of the backup are another table's. */
   readonly events: number | undefined;
+  /** Deliveries and enrolments that were missing. */
   readonly deliveries: number;
+  readonly enrolments: number;
   /** Other tables of the backup, which are left as they are. */
   readonly leftOut: readonly string[];
 }
 
 /** Tables whose rows are used. */
-const USED = ['vms', 'vm_events', 'vm_deliveries'] as const;
+const USED = ['vms', 'vm_events', 'vm_deliveries', 'vm_enrolments'] as const;
 type Used = (typeof USED)[number];
 
 interface Backup {
@@ -74,7 +76,9 @@ async function work(session: pg.Client, options: RestoreOptions): Promise<Restor
   const counts = await compare(session, vms);
   const history = {
     events: await addEvents(session, backup.tables.get('vm_events')),
-    deliveries: await addDeliveries(session, backup.tables.get('vm_deliveries')),
+    // Before the rows, whose trigger makes those that are missing.
+    deliveries: await addMissing(session, 'vm_deliveries', backup.tables.get('vm_deliveries')),
+    enrolments: await addMissing(session, 'vm_enrolments', backup.tables.get('vm_enrolments')),
   };
   if (!dryRun) await exchange(session, vms, backup);
   return { ...counts, ...history, leftOut: backup.leftOut };

@@ -5,7 +5,7 @@ import type pg from 'pg';
 import { readMigrations } from '../migrations/migration-files.js';
 
 interface ShippedSchema {
-  /** The statement's words, sorted, because PostgreSQL lists the events of a trigger in an order of its own. */
+  /** The statement's words, sorted: PostgreSQL tells of a trigger with events and parentheses in its own way. */
   readonly triggers: ReadonlyMap<string, string>;
   /** Triggers that fire under `session_replication_role = replica` too. */
   readonly always: ReadonlySet<string>;
@@ -23,7 +23,8 @@ const INDEX =
 
 const wordsOf = (statement: string): string =>
   statement
-    .replaceAll(/[;\s]+/g, ' ')
+    .toLowerCase()
+    .replaceAll(/[;()\s]+/g, ' ')
     .trim()
     .split(' ')
     .sort()

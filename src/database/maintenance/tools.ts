@@ -103,11 +103,23 @@ export async function readFromTool(
   const child = start(run, ['ignore', 'pipe', 'pipe']);
   const { stdout } = child;
   if (stdout === null) throw new Error('the program has no output');
-  const taken = take(stdout).catch((error: unknown) => {
-    child.kill();
-    throw error;
-  });
-  await firstFailureOf([taken, outcomeOf(child, run)]);
+  const [taken, outcome] = await Promise.allSettled([
+    take(stdout).catch((error: unknown) => {
+      child.kill('SIGKILL');
+      throw error;
+    }),
+    outcomeOf(child, run),
+  ]);
+  // Who failed first is told of: the reader fails too when the program has, and the program when nobody reads it.
+  const byItself = run.signal.aborted || (child.exitCode !== null && !isUnread(outcome));
+  if (outcome.status === 'rejected' && (byItself || taken.status === 'fulfilled')) {
+    throw outcome.reason;
+  }
+  if (taken.status === 'rejected') throw taken.reason;
+}
+
+function isUnread(outcome: PromiseSettledResult<void>): boolean {
+  return outcome.status === 'rejected' && String(outcome.reason).includes('Broken pipe');
 }
 
 /**
@@ -120,24 +132,19 @@ export async function writeToTool(run: ToolRun, input: Readable): Promise<void> 
   if (stdin === null) throw new Error('the program has no input');
   const ended = outcomeOf(child, run);
   // Before its input is closed: psql commits what it has when its input ends, and this end is none.
-  input.once('error', () => child.kill());
+  input.once('error', () => child.kill('SIGKILL'));
   const written = pipeline(input, stdin).catch((error: unknown) => {
     // A program that gave up closes its input; why, it says itself.
     if (!isClosedPipe(error)) throw error;
   });
-  await firstFailureOf([ended, written]);
-}
-
-/** Waits for all, so that nothing goes on behind the caller's back. @throws the failure of the first that has one. */
-async function firstFailureOf(works: readonly Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(works);
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  const [outcome, failure] = await Promise.allSettled([ended, written]);
+  if (failure.status === 'rejected') throw failure.reason;
+  if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 function isClosedPipe(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+  return ['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(code));
 }
 
 function start({ tools, name, args, environment, signal }: ToolRun, stdio: ('ignore' | 'pipe')[]) {

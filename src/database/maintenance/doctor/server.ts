@@ -20,8 +20,10 @@ const SERVER = `
     (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::float8 AS connections,
     (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)::float8 AS max`;
 
+/** What the server was started with on its command line stays in force, though it too counts as pending. */
 const PENDING = `
-  SELECT name, setting FROM pg_catalog.pg_settings WHERE pending_restart ORDER BY name`;
+  SELECT name, setting FROM pg_catalog.pg_settings
+  WHERE pending_restart AND source <> 'command line' ORDER BY name`;
 
 export async function checkServer({ session }: Patient): Promise<Finding[]> {
   const server = only(await session.query<ServerRow>(SERVER));
@@ -80,7 +82,7 @@ function connectionsFinding({ connections, max }: ServerRow): Finding[] {
     {
       id: 'connections_near_limit',
       severity: 'warning',
-      explanation: `${connections} of ${max} connections are taken: soon nobody gets in, gateways among them. A gateway takes 11.`,
+      explanation: `${connections} of ${max} connections are taken: soon nobody gets in, gateways among them.`,
       remedy:
         'See who has them ("lablink-gateway db connections"), end idle ones ("db kill-idle"), raise max_connections, or put PgBouncer before all but LISTEN.',
     },

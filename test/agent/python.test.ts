@@ -1,0 +1,156 @@
+// The agent in Python on a real gateway: it does what the other one does, and keeps the same state file.
+
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import t, { type Test } from 'tap';
+import { startServer } from '../helpers/database.js';
+import { startGateway } from '../helpers/gateway.js';
+import { run, runCommand, type Program } from '../helpers/process.js';
+import { scratchFolder } from '../helpers/scratch-folder.js';
+import { until } from '../helpers/until.js';
+import {
+  agentFiles,
+  assign,
+  letEnd,
+  runsOf,
+  tracedCommand,
+  untilEnded,
+  type AgentFiles,
+} from './setup.js';
+
+/** A Python that has the package, if there is one. */
+const python = [process.env.TEST_PYTHON, 'python3', '/usr/bin/python3'].find((program) => {
+  try {
+    execFileSync(program ?? '', ['-c', 'import websockets'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+});
+const skip = python === undefined && 'no Python with websockets';
+const AGENT = resolve('deploy/agent/lablink_agent.py');
+/** Runs what was assigned, to see that it arrived; no agent does that by itself without a shell. */
+const SHELL = ['--exec', '/bin/sh', '-c', 'eval "$LABLINK_CRD_COMMAND"'];
+
+t.test('the agent in Python', { skip }, async (t) => {
+  const { createDatabase } = await startServer(t);
+  const database = await createDatabase();
+  const gateway = await startGateway(t, database);
+  const folder = await scratchFolder();
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const agentOf = (t: Test, files: AgentFiles, ...args: string[]): Program =>
+    run(t, python ?? '', [AGENT, ...files.args, ...args]);
+  const statusOf = async (hostname: string) =>
+    (
+      await database.query<{ status: string }>('SELECT status FROM vms WHERE hostname = $1', [
+        hostname,
+      ])
+    )[0]?.status;
+  const isRegistered = (hostname: string) =>
+    until(`${hostname} is registered`, async () => (await statusOf(hostname)) !== undefined);
+  const hasRun = (name: string) =>
+    until(`${name} runs`, async () => (await runsOf(folder, name)) > 0);
+  const untilReported = (id: string) =>
+    until(`the end of ${id} is reported`, async () => {
+      const [delivery] = await database.query<{ outcome: string | null }>(
+        'SELECT outcome FROM vm_deliveries WHERE assignment_id = $1 AND acknowledged_at IS NOT NULL',
+        [id],
+      );
+      return delivery?.outcome ?? undefined;
+    });
+
+  t.test('a program gets the assignment whole, and no shell sees it', async (t) => {
+    const files = await agentFiles(gateway, folder, 'vm-whole');
+    const out = join(folder, 'whole');
+    const program = [
+      '--exec',
+      '/bin/sh',
+      '-c',
+      `cat > '${out}'; env > '${out}.env'`,
+      '--url',
+      '$(x)',
+    ];
+    const agent = agentOf(t, files, ...program);
+    await isRegistered('vm-whole');
+    for (const length of [0, 1024 * 1024]) {
+      const command = `'"$(touch ${folder}/injected)\n\`é👩‍🔬\`${'x'.repeat(length)}`;
+      const id = await assign(database, 'vm-whole', command);
+      t.equal(await untilReported(id), 'succeeded');
+      const message = JSON.parse(await readFile(out, 'utf8')) as { vm: { crd_command: string } };
+      t.ok(message.vm.crd_command === command, 'whole');
+      const env = await readFile(`${out}.env`, 'utf8');
+      t.equal(env.includes('LABLINK_CRD_COMMAND='), length === 0);
+      t.match(env, `LABLINK_ASSIGNMENT_ID=${id}`);
+    }
+    await t.rejects(readFile(join(folder, 'injected')));
+    agent.child.kill('SIGTERM');
+    t.match(await agent.exited, { code: 0 });
+  });
+
+  t.test('no command runs twice, whatever is killed, and none beside another', async (t) => {
+    const files = await agentFiles(gateway, folder, 'vm-cut');
+    let agent = agentOf(t, files, ...SHELL);
+    await isRegistered('vm-cut');
+    const first = await assign(database, 'vm-cut', tracedCommand(files, 'first'));
+    await hasRun('first');
+    await database.query(`UPDATE vms SET updated_at = now(), created_at = now()`);
+    const second = await assign(database, 'vm-cut', tracedCommand(files, 'second'));
+    await hasRun('second');
+    t.equal(await untilReported(first), 'stopped');
+    agent.child.kill('SIGKILL');
+    await once(agent.child, 'exit');
+    agent = agentOf(t, files, ...SHELL);
+    t.equal(await untilReported(second), 'interrupted');
+    await until('a person sees it', async () => (await statusOf('vm-cut')) === 'failed');
+    const third = await assign(database, 'vm-cut', tracedCommand(files, 'third'));
+    await letEnd(folder, 'third');
+    t.equal(await untilReported(third), 'succeeded');
+    for (const name of ['first', 'second', 'third']) t.equal(await runsOf(folder, name), 1, name);
+    agent.child.kill('SIGTERM');
+    t.match(await agent.exited, { code: 0 });
+
+    // The other agent goes on where this one ended, and this one where the other ended.
+    const other = runCommand(t, ['agent', ...files.args, '--shell'], {});
+    await other.until(({ stderr }) => stderr.includes('live'));
+    const fourth = await assign(database, 'vm-cut', tracedCommand(files, 'fourth'));
+    await letEnd(folder, 'fourth');
+    t.equal(await untilEnded(files, fourth), 'succeeded');
+    other.child.kill('SIGTERM');
+    await other.exited;
+    agent = agentOf(t, files, ...SHELL);
+    await agent.until(({ stderr }) => stderr.includes('live'));
+    await database.query(`UPDATE vms SET status = 'available', email = NULL, crd_command = NULL`);
+    agent.child.kill('SIGTERM');
+    await agent.exited;
+    for (const name of ['third', 'fourth']) t.equal(await runsOf(folder, name), 1, name);
+  });
+
+  t.test('printed, each assignment is one line', async (t) => {
+    const files = await agentFiles(gateway, folder, 'vm-print');
+    const types = ({ stdout }: Program): string[] =>
+      stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => (JSON.parse(line) as { type: string }).type);
+    let agent = agentOf(t, files);
+    await isRegistered('vm-print');
+    await assign(database, 'vm-print', 'one');
+    await agent.until((program) => types(program).includes('assignment'));
+    t.same(types(agent).filter((type) => type === 'assignment').length, 1);
+    agent.child.kill('SIGTERM');
+    t.match(await agent.exited, { code: 0 });
+    agent = agentOf(t, files);
+    await agent.until(({ stderr }) => stderr.includes('live'));
+    await database.query(`UPDATE vms SET status = 'failed' WHERE hostname = 'vm-print'`);
+    await agent.until((program) => types(program).includes('status'));
+    t.same(types(agent), ['status']);
+    await writeFile(`${files.stateFile}2`, '{"format":1,');
+    const damaged = agentOf(t, files, '--state-file', `${files.stateFile}2`);
+    t.match(await damaged.exited, { code: 2 });
+    const newer = await gateway.connect('/v1/vms/vm-print', 'agent', 'vm-print');
+    t.match(await agent.exited, { code: 2 }, 'replaced, it stays away');
+    await newer.close();
+  });
+});

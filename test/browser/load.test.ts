@@ -1,0 +1,40 @@
+// Ten thousand VMs that change all the time: only those in sight are drawn, what is drawn is true, and in the end all of
+// it is the table. How smooth that is, `npm run bench:dashboard` measures.
+
+import t from 'tap';
+import { NO_BROWSER, rowOf, startBrowser, untilLive } from '../helpers/browser.js';
+import { startDatabase } from '../helpers/database.js';
+import { startGateway } from '../helpers/gateway.js';
+import { until } from '../helpers/until.js';
+import { changeRows, fillRows } from './writing.js';
+
+const VMS = 10_000;
+
+t.test('ten thousand VMs', { skip: NO_BROWSER }, async (t) => {
+  const database = await startDatabase(t);
+  await fillRows(database, VMS);
+  const gateway = await startGateway(t, database);
+  const open = await startBrowser(t);
+  const page = await open(gateway.url, { token: await gateway.token('dashboard') });
+  await untilLive(page);
+  await rowOf(page, 'vm-1').waitFor();
+  await changeRows(database, VMS, 500, 4_000);
+  await page.locator('#fleet').focus();
+  await page.keyboard.press('End');
+  await rowOf(page, 'vm-10000').waitFor();
+  t.ok((await page.locator('.table-body .row').count()) < 80, 'only rows in sight are drawn');
+
+  const [counted] = await database.query<{ used: number }>(
+    `SELECT count(*)::int AS used FROM vms WHERE status = 'in-use'`,
+  );
+  const count = page.locator('.count', { hasText: 'In use' }).locator('.count-value');
+  await until('the count is the table’s', async () => {
+    const text = await count.textContent();
+    return Number(text?.replace(/\D/g, '')) === counted?.used;
+  });
+  const [last] = await database.query<{ email: string | null }>(
+    `SELECT email FROM vms WHERE hostname = 'vm-10000'`,
+  );
+  const shown = await rowOf(page, 'vm-10000').locator('.cell-email').textContent();
+  t.equal(shown, last?.email ?? '');
+});

@@ -1,0 +1,224 @@
+// What is said to people: of changes, presences, the audit, problems, differences, the connection and times.
+
+import t from 'tap';
+import { Activity, describeChange, describePresence } from '../../src/dashboard/model/activity.js';
+import { connectionWords } from '../../src/dashboard/model/connection-words.js';
+import { differences } from '../../src/dashboard/model/differences.js';
+import {
+  actorOf,
+  describeEvent,
+  happeningOf,
+  type AuditEvent,
+} from '../../src/dashboard/model/history.js';
+import { isConflict, problemWords } from '../../src/dashboard/model/problem-words.js';
+import {
+  ago,
+  clockSkewMs,
+  duration,
+  moment,
+  parseTime,
+  remaining,
+  timeOfDay,
+} from '../../src/dashboard/model/time.js';
+import { delivery, presence, vm } from './records.js';
+
+const ADA = { status: 'in-use', email: 'ada@x', assignment_id: 'one' };
+
+t.test('a change of a row', async (t) => {
+  const free = vm('vm-1');
+  const hers = vm('vm-1', ADA);
+  const failed = vm('vm-1', { ...ADA, status: 'failed' });
+  for (const [before, after, words] of [
+    [undefined, free, 'was registered, available'],
+    [free, undefined, 'was deleted'],
+    [undefined, undefined, undefined],
+    [free, hers, 'was assigned to ada@x'],
+    [hers, vm('vm-1', { ...ADA, email: 'bob@x', assignment_id: 'two' }), 'was assigned to bob@x'],
+    [hers, vm('vm-1', { ...ADA, assignment_id: 'two' }), 'has a new command for ada@x'],
+    [free, vm('vm-1', { status: 'in-use', assignment_id: 'x' }), 'was assigned to nobody'],
+    [hers, free, 'was released by ada@x'],
+    [hers, failed, 'failed'],
+    [failed, vm('vm-1', { status: 'failed' }), 'was released by ada@x'],
+    [vm('vm-1', { status: 'failed' }), free, 'is available again'],
+    [free, vm('vm-1', { status: 'rebooting' }), 'is rebooting'],
+    [free, Object.assign(vm('vm-1'), { note: 'x' }), 'changed note'],
+    [free, vm('vm-1', { version: 2, updated_at: 'later' }), undefined],
+  ] as const) {
+    t.equal(describeChange(before, after)?.words, words);
+  }
+});
+
+t.test('news of an agent', async (t) => {
+  const words = (...pair: Parameters<typeof describePresence>): string[] =>
+    describePresence(...pair).map((happening) => happening.words);
+  const away = presence('vm-1', { online: false });
+  const made = presence('vm-1', { delivery: delivery('one') });
+  const at = '2026-03-02T09:30:01Z';
+  const acked = presence('vm-1', { delivery: delivery('one', { acked_at: at }) });
+  const outcome = { outcome: 'failed', exit_code: 2 } as const;
+  const ended = presence('vm-1', {
+    delivery: delivery('one', { acked_at: at, ended_at: at, ...outcome }),
+  });
+  t.same(words(undefined, away), []);
+  t.same(words(away, made), ['came online']);
+  t.same(words(made, undefined), ['went away']);
+  t.same(words(made, acked), ['acknowledged its assignment']);
+  t.same(words(acked, acked), []);
+  t.same(words(acked, ended), ['ended its command: failed, exit code 2']);
+  t.same(words(made, { ...ended, online: false }), [
+    'acknowledged its assignment',
+    'ended its command: failed, exit code 2',
+    'went away',
+  ]);
+});
+
+t.test('the feed keeps the latest, and no more', async (t) => {
+  const activity = new Activity();
+  const empty = activity.entries;
+  for (let n = 1; n <= 1_000; n++) activity.add(`vm-${n}`, { kind: 'failed', words: 'failed' }, n);
+  t.equal(activity.entries.length, 200);
+  t.equal(activity.entries[0]?.hostname, 'vm-1000');
+  t.equal(activity.count, 1_000);
+  t.not(activity.entries, empty);
+  t.equal(activity.entries, activity.entries, 'the same while nothing is added');
+  const young = new Activity();
+  young.add('vm-2', { kind: 'failed', words: 'failed' }, 2);
+  young.addEarlier([{ hostname: 'vm-1', kind: 'failed', words: 'failed', atMs: 1 }]);
+  t.same(
+    young.entries.map(({ hostname }) => hostname),
+    ['vm-2', 'vm-1'],
+  );
+  t.equal(young.count, 1);
+});
+
+t.test('the audit', async (t) => {
+  const event = (parts: Partial<AuditEvent>): AuditEvent => ({
+    id: 1,
+    at: '2026-03-02T09:30:00Z',
+    op: 'update',
+    hostname: 'vm-1',
+    old_hostname: null,
+    old_status: 'available',
+    new_status: 'available',
+    old_email: null,
+    new_email: null,
+    assignment_id: null,
+    crd_command_changed: false,
+    database_user: 'lablink',
+    actor: null,
+    ...parts,
+  });
+  const assigned = { new_status: 'in-use', new_email: 'ada@x', crd_command_changed: true };
+  for (const [words, parts] of [
+    ['Registered, available', { op: 'insert' }],
+    ['Deleted; it was available, ada@x', { op: 'delete', old_email: 'ada@x' }],
+    ['The whole table was emptied', { op: 'truncate' }],
+    ['Available → in-use, nobody → ada@x, the command changed', assigned],
+    ['Renamed from vm-0', { old_hostname: 'vm-0' }],
+    ['Other columns changed', {}],
+  ] as const) {
+    t.equal(describeEvent(event(parts)), words);
+  }
+  for (const [words, parts] of [
+    ['was registered, available', { op: 'insert' }],
+    ['was deleted', { op: 'delete' }],
+    [undefined, { op: 'truncate', hostname: null }],
+    [undefined, {}],
+    ['was assigned to ada@x', { ...assigned, assignment_id: 'one' }],
+    [
+      'has a new command for ada@x',
+      { ...assigned, old_status: 'in-use', old_email: 'ada@x', assignment_id: 'two' },
+    ],
+    ['was released by ada@x', { old_status: 'in-use', old_email: 'ada@x' }],
+    ['failed', { new_status: 'failed', assignment_id: 'one' }],
+  ] as const) {
+    t.equal(happeningOf(event(parts))?.words, words);
+  }
+  t.equal(actorOf(event({})), 'lablink, in the database');
+  t.equal(actorOf(event({ actor: 'admin:ada' })), 'admin:ada');
+});
+
+t.test(
+  'problems: what is known of the change, and the gateway’s word where nothing better is',
+  async (t) => {
+    t.match(problemWords({ code: 'version_mismatch', detail: '' }), 'somebody changed this VM');
+    t.match(problemWords({ code: 'database_unavailable', detail: '' }), 'is not known');
+    t.match(problemWords({ code: undefined, detail: '' }), 'cannot be reached');
+    t.equal(problemWords({ code: undefined, detail: 'HTTP 502' }), 'HTTP 502');
+    t.equal(problemWords({ code: 'of tomorrow', detail: 'A detail.' }), 'A detail.');
+    t.ok(isConflict({ code: 'version_mismatch', detail: '' }));
+    t.notOk(isConflict({ code: 'database_busy', detail: '' }));
+  },
+);
+
+t.test('what differs, without telling a command', async (t) => {
+  const before = vm('vm-1', { ...ADA, crd_command: 'secret one' });
+  const after = { ...vm('vm-1', { status: 'failed', crd_command: 'secret two' }), note: { a: 1 } };
+  const told = differences(before, after);
+  t.notMatch(JSON.stringify(told), 'secret');
+  t.same(
+    told.find(({ field }) => field === 'Status'),
+    { field: 'Status', before: 'in-use', after: 'failed' },
+  );
+  t.same(
+    told.find(({ field }) => field === 'Person'),
+    { field: 'Person', before: 'ada@x', after: 'none' },
+  );
+  t.match(
+    told.find(({ field }) => field === 'note'),
+    { after: '{"a":1}' },
+  );
+  t.same(differences(before, undefined), [{ field: 'VM', before: 'there', after: 'deleted' }]);
+});
+
+t.test('the connection', async (t) => {
+  const titleOf = (...state: Parameters<typeof connectionWords>): string =>
+    connectionWords(...state).title;
+  t.equal(titleOf({ phase: 'live' }, true, 0), 'Live');
+  t.equal(titleOf({ phase: 'gap' }, true, 0), 'Database away');
+  t.equal(titleOf({ phase: 'connecting' }, false, 0), 'Connecting');
+  t.equal(titleOf({ phase: 'connecting' }, true, 0), 'Catching up');
+  const reconnecting = {
+    phase: 'reconnecting',
+    nextTryMs: 4_200,
+    reason: 'it broke',
+    code: 1006,
+  } as const;
+  t.same(connectionWords(reconnecting, true, 0), {
+    tone: 'trouble',
+    title: 'Reconnecting in 5 s',
+    detail: 'It broke. Nothing is lost.',
+  });
+  t.equal(titleOf(reconnecting, true, 9_000), 'Reconnecting');
+  const closed = { phase: 'closed', refused: true, reason: 'no.', code: 4403 } as const;
+  t.match(connectionWords(closed, true, 0), { title: 'Ended', detail: 'No.' });
+});
+
+t.test('times', async (t) => {
+  const at = Date.parse('2026-03-02T09:30:00Z');
+  for (const text of ['2026-03-02T09:30:00', '2026-03-02T09:30:00.000Z', '2026-03-02T10:30:00+01'])
+    t.equal(parseTime(text.replace(/\+01$/, '+01:00')), at);
+  for (const text of [null, undefined, 'infinity', '']) t.equal(parseTime(text), undefined);
+  for (const [ms, words] of [
+    [-5, 'now'],
+    [999, 'now'],
+    [59_999, '59 s'],
+    [60_000, '1 min'],
+    [7_200_000, '2 h'],
+    [3 * 86_400_000, '3 d'],
+  ] as const)
+    t.equal(ago(0, ms), words);
+  t.same([8, 1_440, 42_000].map(duration), ['8 ms', '1.4 s', '42 s']);
+  t.same([0, 900, 245_000, 42_000_000, 3 * 86_400_000].map(remaining), [
+    '0 s',
+    '1 s',
+    '4 min 05 s',
+    '11 h 40 min',
+    '3 d',
+  ]);
+  t.equal(clockSkewMs('Mon, 02 Mar 2026 09:30:30 GMT', at), 30_000);
+  t.equal(clockSkewMs('Mon, 02 Mar 2026 09:30:01 GMT', at), 0);
+  t.equal(clockSkewMs(null, at), 0);
+  t.match(moment(at), '2026');
+  t.match(timeOfDay(at), /\d/);
+});
