@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import type { TestDatabase } from '../helpers/database.js';
 import { STEPS } from './model-steps.js';
-import { ModelWorld, type TableModel } from './model-world.js';
+import { beginning, ModelWorld, type TableModel } from './model-world.js';
 
 const MOST_STEPS = 40;
 
@@ -30,6 +30,8 @@ export async function runModel(
 ): Promise<ModelVerdict> {
   const histories = fc.commands(STEPS, {
     maxCommands: MOST_STEPS,
+    // As long as that: by itself fast-check makes short ones.
+    size: 'max',
     ...(replayPath === undefined ? {} : { replayPath }),
   });
   let last: Promise<unknown> = Promise.resolve();
@@ -53,7 +55,7 @@ async function runOnce(
   steps: Iterable<fc.AsyncCommand<TableModel, ModelWorld>>,
 ): Promise<void> {
   const real = await ModelWorld.start(database);
-  const model: TableModel = { vms: new Map(), wentBack: false };
+  const model = beginning();
   try {
     await fc.asyncModelRun(() => ({ model, real }), steps);
     await real.settle(model);

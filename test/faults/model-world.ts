@@ -1,5 +1,5 @@
 // What a run of the model is about: a real gateway with short intervals on a real database, a link between them that can
-// be spoiled, and clients who watch. A run begins with an empty table and a gateway that knows nothing.
+// be spoiled, and clients who watch. A run begins with a table of few and a gateway that knows nothing.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { TestDatabase } from '../helpers/database.js';
@@ -38,9 +38,17 @@ const TIMING = {
 /** Beyond what any run takes to settle. */
 const PATIENCE_MS = 30_000;
 
-const EMPTY = `
+/** Everyone is there, so that steps find whom they are about. */
+const BEGIN = `
   TRUNCATE vms, vm_events, vm_deliveries RESTART IDENTITY;
-  SELECT setval('vms_version_seq', 1, false)`;
+  SELECT setval('vms_version_seq', 1, false);
+  INSERT INTO vms (hostname, status) VALUES ${NAMES.map((name) => `('${name}', 'available')`).join(', ')}`;
+
+/** The table as a run begins. */
+export const beginning = (): TableModel => ({
+  vms: new Map(NAMES.map((name) => [name, { status: 'available', email: null }])),
+  wentBack: false,
+});
 
 /** A gateway behind a link, and another in its place whenever it is told so. */
 class Successive {
@@ -83,7 +91,7 @@ export class ModelWorld {
   static async start(database: TestDatabase): Promise<ModelWorld> {
     const stops: (() => unknown)[] = [];
     const t = { teardown: (stop: () => unknown) => stops.push(stop) };
-    await database.query(EMPTY);
+    await database.query(BEGIN);
     const link = await startProxy(t, database.config);
     const gateways = new Successive(database, link);
     t.teardown(() => gateways.stop());
