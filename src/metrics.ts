@@ -147,6 +147,12 @@ function createCounters(registers: Registry[]) {
       'What was turned away because it was too much, by reason: see Limits and drain.',
       'reason',
     ),
+    refusals: counter(
+      'lablink_refusals_total',
+      'Requests (http) and upgrades (upgrade) answered with a problem, by its code.',
+      'at',
+      'code',
+    ),
     presenceWrites: counter(
       'lablink_presence_writes_total',
       'Arrivals and departures of agents that this gateway wrote.',
@@ -158,12 +164,6 @@ function createCounters(registers: Registry[]) {
     absences: counter(
       'lablink_vms_failed_absent_total',
       'VMs that this gateway set failed because their agents stayed away.',
-    ),
-    refusals: counter(
-      'lablink_refusals_total',
-      'Requests (http) and upgrades (upgrade) answered with a problem, by its code.',
-      'at',
-      'code',
     ),
   };
 }

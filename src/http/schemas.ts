@@ -245,10 +245,10 @@ export const EndBody = Type.Object(
       Type.Union([Type.Integer({ minimum: -2_147_483_648, maximum: 2_147_483_647 }), Type.Null()]),
     ),
     signal: Type.Optional(
-      Type.Union([Type.String({ pattern: '^SIG[A-Z0-9+-]{1,20}$' }), Type.Null()], {
-        description: 'The signal that ended the command.',
-        examples: ['SIGTERM'],
-      }),
+      Type.Union([
+        text(32, { description: 'What ended the command: `SIGTERM`.', examples: ['SIGTERM'] }),
+        Type.Null(),
+      ]),
     ),
   },
   { additionalProperties: false, examples: [{ outcome: 'succeeded', exit_code: 0 }] },

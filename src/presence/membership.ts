@@ -105,8 +105,9 @@ export class Membership {
     this.#stopped = true;
     this.#wake?.();
     await this.#running;
+    const instance = this.#instance;
+    this.#instance = undefined;
     try {
-      const instance = this.#instance;
       if (instance === undefined || !(await this.#writeAll(instance))) return;
       await this.database.leave(instance);
     } catch (error) {

@@ -63,6 +63,11 @@ export class GatewayProcess {
     await this.#program?.exited;
   }
 
+  /** Stops it and lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#program?.child.kill(signal);
+  }
+
   get pid(): number {
     return this.#program?.child.pid ?? 0;
   }

@@ -70,7 +70,10 @@ t.test('every frame, in both directions, on both URLs', async (t) => {
   const [ack, failed, available, auth, ping] = fromAgent;
   agent.send(ack);
   await until('it is recorded', async () => {
-    return (await database.query('SELECT FROM vm_deliveries')).length > 0;
+    return (
+      (await database.query('SELECT FROM vm_deliveries WHERE acknowledged_at IS NOT NULL')).length >
+      0
+    );
   });
   for (const report of [failed, available]) {
     agent.send(report);

@@ -7,6 +7,7 @@ import { apiOf } from '../helpers/api.js';
 import { startServer, type TestDatabase } from '../helpers/database.js';
 import { startGateway, type TestGateway } from '../helpers/gateway.js';
 import { PresenceModel } from '../helpers/presence.js';
+import { until } from '../helpers/until.js';
 
 const { createDatabase } = await startServer(t);
 /** Short gaps, so that tests are quick; a lease that a busy machine can keep. */
@@ -85,3 +86,162 @@ t.test('what became of an assignment is seen at every step', async (t) => {
   const page = (await admin('GET', '/v1/vms?limit=1')).json as { presence: Presence[] };
   t.same(page.presence, [seen], 'the same over HTTP');
 });
+
+t.test('an agent that moves between gateways is online throughout', async (t) => {
+  const { gateway, others, dashboard } = await setUp(t, 2);
+  const [other = gateway] = others;
+  const elsewhere = await PresenceModel.watch(other);
+  const first = await agentOf(gateway, 'vm-1');
+  const here = await elsewhere.until('vm-1', ({ online }) => online);
+  const second = await agentOf(other, 'vm-1');
+  t.match(await dashboard.until('vm-1', ({ duplicate }) => duplicate), { online: true });
+  await elsewhere.until('vm-1', ({ duplicate }) => duplicate);
+  await first.close();
+  const moved = await dashboard.until('vm-1', ({ duplicate }) => !duplicate);
+  t.ok(moved.online);
+  t.ok(String(moved.since) > String(here.since), 'since it came to the second');
+  t.ok(await elsewhere.until('vm-1', ({ duplicate }) => !duplicate));
+  t.equal(second.ws.readyState, second.ws.OPEN, 'and nobody was replaced');
+  for (let moves = 0; moves < 5; moves++) {
+    await (await agentOf(gateway, 'vm-1')).close();
+    await (await agentOf(other, 'vm-1')).close();
+  }
+  const last = await agentOf(gateway, 'vm-1');
+  for (const watcher of [dashboard, elsewhere]) {
+    const settled = await watcher.until(
+      'vm-1',
+      ({ online, duplicate, since }) => online && !duplicate && String(since) > String(moved.since),
+    );
+    t.match(settled, { online: true, duplicate: false });
+  }
+  await last.close();
+  for (const watcher of [dashboard, elsewhere]) {
+    const away = await watcher.until('vm-1', ({ online }) => !online);
+    t.equal(away.duplicate, false, 'everyone ends at the same');
+  }
+});
+
+t.test('a newer agent of this gateway replaces the older, and nobody sees it go', async (t) => {
+  const { gateway, dashboard } = await setUp(t);
+  const first = await agentOf(gateway, 'vm-1');
+  const online = await dashboard.until('vm-1', (known) => known.online);
+  const second = await agentOf(gateway, 'vm-1');
+  t.match(await first.closed, { code: 4409 });
+  const marker = await agentOf(gateway, 'vm-2');
+  await dashboard.until('vm-2', (known) => known.online);
+  t.same(dashboard.presence.get('vm-1'), online);
+  await Promise.all([second.close(), marker.close()]);
+});
+
+t.test('who comes back with a cursor is told what it missed of agents', async (t) => {
+  const { database, gateway, dashboard } = await setUp(t);
+  const agent = await agentOf(gateway, 'vm-1');
+  await dashboard.until('vm-1', ({ online }) => online);
+  await dashboard.client.close();
+  await agent.close();
+  await agentOf(gateway, 'vm-2');
+  const witness = await PresenceModel.watch(gateway);
+  await witness.until('vm-2', ({ online }) => online);
+  await witness.until('vm-1', ({ online }) => !online);
+  const back = await PresenceModel.watch(gateway, dashboard);
+  t.match(back.client.messages.at(-1), { type: 'changes' });
+  t.same([...back.presence].sort(), [...witness.presence].sort());
+  await database.query(`DELETE FROM vms WHERE hostname = 'vm-1'`);
+  await back.untilForgotten('vm-1');
+  await witness.untilForgotten('vm-1');
+  t.match(witness.client.messages.at(-1), {
+    changes: [{ op: 'presence', hostname: 'vm-1', online: false, since: null, delivery: null }],
+  });
+});
+
+t.test('an agent whose row is renamed, removed and made again', async (t) => {
+  const { database, gateway, dashboard } = await setUp(t);
+  await assign(database, 'vm-1');
+  await agentOf(gateway, 'vm-1');
+  const before = await dashboard.until(
+    'vm-1',
+    ({ online, delivery }) => online && Boolean(delivery?.pushed_at),
+  );
+  await database.query(`UPDATE vms SET hostname = 'vm-9' WHERE hostname = 'vm-1'`);
+  const renamed = await dashboard.until('vm-9', ({ delivery }) => delivery !== null);
+  t.match(renamed, { online: false, since: null, delivery: before.delivery });
+  t.ok(await dashboard.until('vm-1', ({ online, delivery }) => online && delivery === null));
+  await database.query(`UPDATE vms SET hostname = 'vm-1' WHERE hostname = 'vm-9'`);
+  t.same(await dashboard.until('vm-1', ({ delivery }) => delivery !== null), before);
+  await dashboard.untilForgotten('vm-9');
+  await database.query(`DELETE FROM vms WHERE hostname = 'vm-1'`);
+  await dashboard.until('vm-1', ({ online, delivery }) => online && delivery === null);
+  const asAgent = await apiOf(gateway, 'agent', 'vm-1');
+  t.equal((await asAgent('PUT', '/v1/vms/vm-1')).status, 201);
+  t.match(await dashboard.until('vm-1', ({ online }) => online), { delivery: null });
+});
+
+t.test('assignments prefer VMs whose agent is online, and say so', async (t) => {
+  const { gateway, dashboard } = await setUp(t);
+  const admin = await apiOf(gateway);
+  const agent = await agentOf(gateway, 'vm-2');
+  await dashboard.until('vm-2', ({ online }) => online);
+  const ask = async (email: string) => {
+    const { status, json, headers } = await admin('POST', '/v1/assignments', { email });
+    const { hostname } = json as { hostname: string };
+    return [status, hostname, headers.get('agent-online')];
+  };
+  t.same(await ask('ada@x.y'), [201, 'vm-2', 'true'], 'though others were free for longer');
+  t.same(await ask('ada@x.y'), [200, 'vm-2', 'true']);
+  t.same(await ask('bob@x.y'), [201, 'vm-1', 'false'], 'nobody is sent away for it');
+  await agent.close();
+  await dashboard.until('vm-2', ({ online }) => !online);
+  t.same(await ask('ada@x.y'), [200, 'vm-2', 'false']);
+});
+
+t.test('what happens while the database is away is told afterwards', async (t) => {
+  const server = await startServer(t);
+  const database = await server.createDatabase();
+  await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
+  const gateway = await startGateway(t, database, { timing: TIMING });
+  const dashboard = await PresenceModel.watch(gateway);
+  const agent = await agentOf(gateway, 'vm-1');
+  await dashboard.until('vm-1', ({ online }) => online);
+  await server.stop();
+  await gateway.notReady();
+  await agent.close();
+  await server.start();
+  await gateway.ready();
+  t.ok(await dashboard.until('vm-1', ({ online }) => !online));
+});
+
+t.test(
+  'a VM whose agent stays away is set failed; an end of the gateway fails nobody',
+  async (t) => {
+    const { database } = await setUp(t);
+    const timing = { ...TIMING, leaseMs: 600 };
+    const start = () => startGateway(t, database, { timing, offlineGraceMs: 1_500 });
+    const status = async (hostname: string): Promise<string | undefined> => {
+      const sql = 'SELECT status FROM vms WHERE hostname = $1';
+      return (await database.query<{ status: string }>(sql, [hostname]))[0]?.status;
+    };
+    await assign(database, 'vm-1');
+    await assign(database, 'vm-2', 'bob@x.y');
+    await assign(database, 'vm-3', 'cy@x.y');
+    const first = await start();
+    const dashboard = await PresenceModel.watch(first);
+    await Promise.all([agentOf(first, 'vm-1'), agentOf(first, 'vm-2')]);
+    for (const hostname of ['vm-1', 'vm-2'])
+      await dashboard.until(hostname, ({ online }) => online);
+    await first.app.close();
+
+    const second = await start();
+    const agent = await agentOf(second, 'vm-2');
+    await until(
+      'the one that stays away is failed',
+      async () => (await status('vm-1')) === 'failed',
+    );
+    t.equal(await status('vm-2'), 'in-use', 'the one that came back is not');
+    t.equal(await status('vm-3'), 'in-use', 'nor the one that never was seen');
+    const events = await database.query<{ actor: string; hostname: string }>(
+      `SELECT hostname, actor FROM vm_events WHERE new_status = 'failed'`,
+    );
+    t.same(events, [{ hostname: 'vm-1', actor: 'gateway:agent-absent' }]);
+    await agent.close();
+  },
+);

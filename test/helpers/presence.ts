@@ -1,20 +1,23 @@
 // What a dashboard knows of agents: the messages of its socket folded as the protocol tells clients to.
 
 import type { Presence } from '../../src/protocol/presence.js';
-import type { TestGateway } from './gateway.js';
+import type { Role } from '../../src/auth/roles.js';
 import type { Message, RawClient } from './raw-client.js';
+
+/** In this process or another. */
+interface Gateway {
+  connect(path: string, role: Role): Promise<RawClient>;
+}
 
 export class PresenceModel {
   readonly presence = new Map<string, Presence>();
+  readonly #told: Presence[] = [];
   cursor: string | undefined;
 
   private constructor(readonly client: RawClient) {}
 
   /** Watches all VMs; resolves when the first state is there. */
-  static async watch(
-    gateway: Pick<TestGateway, 'connect'>,
-    from?: PresenceModel,
-  ): Promise<PresenceModel> {
+  static async watch(gateway: Gateway, from?: PresenceModel): Promise<PresenceModel> {
     const query = from?.cursor === undefined ? '' : `?cursor=${from.cursor}`;
     const model = new PresenceModel(await gateway.connect(`/v1/vms${query}`, 'dashboard'));
     for (const [hostname, known] of from?.presence ?? []) model.presence.set(hostname, known);
@@ -31,6 +34,11 @@ export class PresenceModel {
     }
   }
 
+  /** Everything that was said of this agent, in order. */
+  told(hostname: string): Presence[] {
+    return this.#told.filter((known) => known.hostname === hostname);
+  }
+
   /** Resolves once nothing is known of this agent. */
   async untilForgotten(hostname: string): Promise<void> {
     while (this.presence.has(hostname)) await this.#takeNext();
@@ -40,6 +48,7 @@ export class PresenceModel {
     const message = await this.client.next(({ type }) => type === 'snapshot' || type === 'changes');
     this.cursor = 'cursor' in message ? String(message.cursor) : undefined;
     for (const known of presenceIn(message)) {
+      this.#told.push(known);
       if (known.online || known.since !== null || known.delivery !== null)
         this.presence.set(known.hostname, known);
       else this.presence.delete(known.hostname);
