@@ -49,10 +49,13 @@ const hasRun = (name: string): Promise<unknown> =>
   until(`${name} runs`, async () => (await runsOf(folder, name)) > 0);
 
 async function deliveryOf(assignmentId: string) {
-  const [delivery] = await database.query<{ outcome: string; exit_code: number; signal: string }>(
-    'SELECT outcome, exit_code, signal FROM vm_deliveries WHERE assignment_id = $1',
-    [assignmentId],
-  );
+  const [delivery] = await database.query<{
+    outcome: string | null;
+    exit_code: number | null;
+    signal: string | null;
+  }>('SELECT outcome, exit_code, signal FROM vm_deliveries WHERE assignment_id = $1', [
+    assignmentId,
+  ]);
   return delivery;
 }
 
