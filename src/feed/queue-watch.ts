@@ -4,10 +4,15 @@
 /** PostgreSQL's queue holds 8 GB where nobody has limited it, and PostgreSQL itself warns at half. */
 export const QUEUE_WARNING_RATIO = 0.1;
 
-/** Between two warnings while it stays so. */
+/** Between two warnings that name the same sessions. */
 const REPEAT_MS = 60_000;
 
-export interface QueueEvents<Suspect> {
+/** A session that may hold the queue up. */
+interface Named {
+  readonly pid: number;
+}
+
+export interface QueueEvents<Suspect extends Named> {
   /** Asks the server how full the queue is, from 0 to 1. */
   readonly usage: () => Promise<number>;
   /** Who may hold the queue up. */
@@ -20,8 +25,11 @@ export interface QueueEvents<Suspect> {
   readonly failed: (error: unknown) => void;
 }
 
-export class QueueWatch<Suspect> {
-  #warnedMs: number | undefined;
+export class QueueWatch<Suspect extends Named> {
+  #filling = false;
+  #warnedMs = -Infinity;
+  /** Those of the last warning. */
+  #named: ReadonlySet<number> = new Set();
 
   /** @param warningRatio from 0 to 1. */
   constructor(
@@ -41,17 +49,25 @@ export class QueueWatch<Suspect> {
   /** The queue was seen to be so full, from 0 to 1. */
   seen(ratio: number): void {
     this.events.usageSeen(ratio);
-    if (ratio < this.warningRatio) {
-      if (this.#warnedMs !== undefined) this.events.relieved();
-      this.#warnedMs = undefined;
-      return;
-    }
-    const nowMs = this.clock();
-    if (this.#warnedMs !== undefined && nowMs - this.#warnedMs < REPEAT_MS) return;
-    this.#warnedMs = nowMs;
-    this.events
-      .suspects()
-      .then((suspects) => this.events.filling(ratio, suspects))
-      .catch(this.events.failed);
+    const wasFilling = this.#filling;
+    this.#filling = ratio >= this.warningRatio;
+    if (this.#filling) this.#warn(ratio).catch(this.events.failed);
+    else if (wasFilling) this.#relieve();
+  }
+
+  /** Again when a minute is over, and at once when there is somebody to name who was not named. */
+  async #warn(ratio: number): Promise<void> {
+    const suspects = await this.events.suspects();
+    const isNews = suspects.some(({ pid }) => !this.#named.has(pid));
+    if (!isNews && this.clock() - this.#warnedMs < REPEAT_MS) return;
+    this.#warnedMs = this.clock();
+    this.#named = new Set(suspects.map(({ pid }) => pid));
+    this.events.filling(ratio, suspects);
+  }
+
+  #relieve(): void {
+    this.#warnedMs = -Infinity;
+    this.#named = new Set();
+    this.events.relieved();
   }
 }

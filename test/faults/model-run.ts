@@ -6,7 +6,7 @@ import type { TestDatabase } from '../helpers/database.js';
 import { STEPS } from './model-steps.js';
 import { beginning, ModelWorld, type TableModel } from './model-world.js';
 
-const MOST_STEPS = 40;
+const MOST_STEPS = 25;
 
 export interface ModelOptions {
   readonly runs: number;
