@@ -52,16 +52,21 @@ const tokens = await Promise.all([
   ...(['admin', 'dashboard', 'agent'] as const).map((role) => gateway.token(role, 'vm-1')),
 ]);
 const [admin = ''] = tokens;
-const good = fc.constant(`Bearer ${admin}`);
+/** The agent that has the current assignment: only it may speak of its end. */
+const assignee = await gateway.token('agent', 'vm-3');
 /** Mostly one that may. */
-const authorization = fc.oneof(
-  { weight: 12, arbitrary: good },
-  { weight: 1, arbitrary: fc.constantFrom(...tokens.map((token) => `Bearer ${token}`)) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom('', 'Bearer', 'Bearer x.y.z', `Bearer ${admin}x`, 'Basic x'),
-  },
-);
+const authorizationFor = ({ operationId }: RoutedOperation): fc.Arbitrary<string> =>
+  fc.oneof(
+    {
+      weight: 12,
+      arbitrary: fc.constant(`Bearer ${operationId === 'reportEnd' ? assignee : admin}`),
+    },
+    { weight: 1, arbitrary: fc.constantFrom(...tokens.map((token) => `Bearer ${token}`)) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom('', 'Bearer', 'Bearer x.y.z', `Bearer ${admin}x`, 'Basic x'),
+    },
+  );
 
 const textOf = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value);
@@ -161,7 +166,7 @@ const unwaiting = (name: string, value: unknown): unknown =>
 
 const requestOf = (operation: RoutedOperation): fc.Arbitrary<Sent> =>
   fc
-    .tuple(valuesOf(operation), authorization)
+    .tuple(valuesOf(operation), authorizationFor(operation))
     .map(([values, token]) => sentOf(operation, values, token));
 
 /** What any URL may answer, as the document says of its problems. */
