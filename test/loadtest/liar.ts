@@ -8,7 +8,7 @@ import { hostnameOfSegment } from '../../src/protocol/paths.js';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
 
 /** `late` tells each state after the one that follows it. */
-export type Lie = 'none' | 'lose' | 'repeat' | 'late';
+export type Lie = 'lose' | 'repeat' | 'late';
 
 interface Told {
   readonly send: (row: string) => void;
