@@ -83,7 +83,11 @@ t.test('on a database that is named', async (t) => {
     const exp = Math.floor(Date.now() / 1000) + 600;
     const token = await sign({ sub: 'ada', role: 'admin', exp });
     const headers = { authorization: `Bearer ${token}` };
-    t.same(await (await fetch(`${url}/v1/vms`, { headers })).json(), { vms: [], next: null });
+    t.same(await (await fetch(`${url}/v1/vms`, { headers })).json(), {
+      vms: [],
+      presence: [],
+      next: null,
+    });
     t.same(await readdir(dataDir), []);
   });
 

@@ -41,7 +41,7 @@ for (const { majorVersion, binDir } of servers) {
          FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()`,
     );
     t.same(rights, {
-      ...{ rolsuper: false, rolcreaterole: false, rolcreatedb: false },
+      ...{ rolsuper: false, rolcreaterole: false, rolcreatedb: true },
       ...{ owner: 'lablink', datcollate: 'C', anybody: false },
     });
     const cluster = await stat(join(dataDir, 'postgres'));
