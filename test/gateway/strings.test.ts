@@ -123,7 +123,7 @@ t.test('a hostname that looks like SQL is a hostname and nothing else', async (t
     t.same(await (await gateway.fetch(path, 'admin')).json(), vmNotFound, hostname);
     const query = `?email=${encodeURIComponent(hostname)}&status=${encodeURIComponent(hostname)}`;
     const found = await gateway.fetch(`/v1/vms${query}`, 'admin');
-    t.same(await found.json(), { vms: [], next: null });
+    t.same(await found.json(), { vms: [], presence: [], next: null });
     const agent = await gateway.connect(path, 'agent', hostname);
     t.match(await agent.nextOf('absent'), { hostname });
     agent.send({ type: 'status', status: 'failed' });
