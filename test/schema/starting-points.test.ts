@@ -136,7 +136,8 @@ onEveryServer(async (t, { createDatabase, majorVersion }) => {
     t.same((await migrate(database.config, { mode: 'check' })).applied, []);
     await owner.query(`UPDATE vms SET status = 'in-use' WHERE id = 1`);
     await owner.query(
-      `INSERT INTO vm_deliveries SELECT assignment_id, hostname FROM vms WHERE id = 1`,
+      `UPDATE vm_deliveries SET acknowledged_at = now()
+       WHERE assignment_id = (SELECT assignment_id FROM vms WHERE id = 1)`,
     );
   });
 

@@ -43,9 +43,10 @@ onEveryServer(async (t, { createDatabase, majorVersion }) => {
     await gateway.query(INSERT);
     await gateway.query('SELECT * FROM read_vms(NULL)');
     await gateway.query('SELECT last_value FROM vms_version_seq');
-    await gateway.query(`INSERT INTO vm_deliveries VALUES (gen_random_uuid(), 'a')`);
+    await gateway.query(`INSERT INTO vm_deliveries VALUES (gen_random_uuid(), 'c')`);
     await gateway.query('UPDATE vm_deliveries SET acknowledged_at = now()');
-    t.equal((await gateway.query('DELETE FROM vm_deliveries RETURNING hostname')).length, 1);
+    const deleted = `DELETE FROM vm_deliveries WHERE hostname = 'c' RETURNING hostname`;
+    t.equal((await gateway.query(deleted)).length, 1);
   });
 
   for (const setting of [
