@@ -12,6 +12,7 @@ const folders = new Map();
 for (const [file, { lines, branches }] of Object.entries(summary)) {
   if (file === 'total') continue;
   const path = relative(process.cwd(), file);
+  if (!path.startsWith('src/')) continue;
   const folder = path.slice(0, path.indexOf('/', 'src/'.length) + 1) || 'src/';
   const sums = folders.get(folder) ?? { lines: [0, 0], branches: [0, 0] };
   for (const [kind, { covered, total }] of Object.entries({ lines, branches })) {

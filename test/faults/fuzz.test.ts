@@ -5,7 +5,7 @@ import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 import { fuzz } from './fuzz-run.js';
 
-const COUNT = 48_000;
+const COUNT = 24_000;
 const SEED = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31);
 
 t.test('whatever comes, nothing breaks and nothing is left', async (t) => {

@@ -5,7 +5,7 @@ import { startServer } from '../helpers/database.js';
 import { runModel } from './model-run.js';
 
 const RUNS = 100;
-const LIMIT_MS = 25_000;
+const LIMIT_MS = 15_000;
 const SEED = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31);
 
 t.test('whatever happens in whatever order, everyone ends at the table', async (t) => {
