@@ -1,0 +1,63 @@
+// VMs that boot from one image: each agent enrols by itself, keeps the token it is given, and nobody takes its name.
+
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { startDatabase } from '../helpers/database.js';
+import { startGateway } from '../helpers/gateway.js';
+import { runCommand, type Program } from '../helpers/process.js';
+import { scratchFolder } from '../helpers/scratch-folder.js';
+import { until } from '../helpers/until.js';
+import { assign, letEnd, runsOf, tracedCommand } from './setup.js';
+
+const HOSTNAME = 'vm-of-an-image';
+
+t.test('an agent enrols, and comes back with what it was given', async (t) => {
+  const database = await startDatabase(t);
+  const gateway = await startGateway(t, database);
+  const folder = await scratchFolder();
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const enrolTokenFile = join(folder, 'enrol-token');
+  await writeFile(enrolTokenFile, await gateway.token('enrol', 'image'));
+
+  const agentOf = (t: Test, machine: string): Program =>
+    runCommand(
+      t,
+      [
+        ...['agent', '--url', gateway.url, '--hostname', HOSTNAME, '--shell'],
+        ...['--enrol-token-file', enrolTokenFile],
+        ...['--token-file', join(folder, `${machine}.token`)],
+        ...['--state-file', join(folder, `${machine}.state`)],
+      ],
+      {},
+    );
+  const runs = async (name: string): Promise<void> => {
+    await assign(database, HOSTNAME, tracedCommand({ folder }, name));
+    await until(`${name} runs`, async () => (await runsOf(folder, name)) === 1);
+    await letEnd(folder, name);
+  };
+  const isOnline = async (): Promise<boolean> =>
+    (await database.query('SELECT FROM vm_presence WHERE online')).length > 0;
+
+  const first = agentOf(t, 'first');
+  await until('it is online', isOnline);
+  await runs('one');
+  const token = join(folder, 'first.token');
+  t.equal((await stat(token)).mode & 0o777, 0o600);
+  first.child.kill('SIGKILL');
+  await first.exited;
+
+  const kept = await readFile(token, 'utf8');
+  const again = agentOf(t, 'first');
+  await runs('two');
+  t.equal(await readFile(token, 'utf8'), kept, 'it asked for no other');
+
+  const impostor = agentOf(t, 'impostor');
+  await impostor.until(({ stderr }) => stderr.includes('could not be enrolled'));
+  again.child.kill('SIGTERM');
+  await again.exited;
+  const headers = { authorization: `Bearer ${await gateway.token('admin')}` };
+  const path = `${gateway.url}/v1/enrolments/${HOSTNAME}`;
+  t.equal((await fetch(path, { method: 'DELETE', headers })).status, 204);
+  await runs('three'); // By the other, who may have the name now.
+});
