@@ -250,6 +250,8 @@ export function createApp(options: AppOptions) {
         log.warn({ err }, 'not listening');
         heartbeat.stop();
         resync.listenerDown();
+        // What was asked is nobody's now, and what took the one connection may have taken the others without a word.
+        feedPool.discardAll();
       },
       notification: (channel, payload) => delivery.during(() => intake(channel, payload)),
     },

@@ -1,6 +1,7 @@
 // The network between the gateway and its database: cut, reset, refused, slow, half-open, or a black hole that only
 // deadlines can see. The gateway comes back without being started again, and leaves no session behind.
 
+import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { startServer, type TestDatabase } from '../helpers/database.js';
 import { startGateway, type TestGateway } from '../helpers/gateway.js';
@@ -84,3 +85,38 @@ t.test('the way of the queries is lost for a while, that of LISTEN is not', asyn
   t.same(await checker.violations(database), []);
   t.equal(await untilOneListens(database), pid, 'it is still the same session');
 });
+
+t.test(
+  'the one way is half-open, the other lost: nobody waits for what was asked before',
+  async (t) => {
+    const database = await server.createDatabase();
+    const [queries, listen] = [
+      await startProxy(t, database.config),
+      await startProxy(t, database.config),
+    ];
+    const logged: string[] = [];
+    const gateway = await startGateway(t, database, {
+      database: queries.through(database.config),
+      listenDatabase: listen.through(database.config),
+      // Beats alone: of the feed's connections there is one.
+      timing: { checkIntervalMs: 60_000, beatDeadlineMs: 60_000 },
+      log: pino({ level: 'warn' }, { write: (line: string) => logged.push(line) }),
+    });
+    const checker = await watch(t, gateway, HOSTNAMES);
+    queries.cut();
+    const beats = async () => /round_trip_seconds_count (\d+)/.exec(await metrics(gateway))?.[1];
+    const before = await beats();
+    await until('beats go on', async () => Number(await beats()) > Number(before) + 1);
+    queries.hang();
+    listen.reset();
+    await gateway.notReady();
+    await database.query(`INSERT INTO vms (hostname, status) VALUES ('new', 'available')`);
+    await checker.settled(database);
+    t.notOk(
+      logged.some((line) => line.includes('read timeout')),
+      'none had to fail by its own deadline',
+    );
+  },
+);
+
+const metrics = async (gateway: TestGateway) => (await gateway.fetch('/metrics')).text();
