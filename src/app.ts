@@ -2,17 +2,16 @@
 //
 //   vms row ─trigger─▶ NOTIFY ─▶ listener ─▶ intake ─▶ truth ─▶ fleet ─▶ hub ─▶ session ─▶ WebSocket
 //   a gap, or doubt: resync reads the table ─▶ truth
-//   agents come and go ─▶ agents ─▶ vm_presence ─NOTIFY─▶ listener ─▶ intake ─▶ presence reads it ─▶ fleet
+//   agents come and go ─▶ presence tracker ─▶ vm_presence ─NOTIFY─▶ listener ─▶ intake ─▶ presence reads it ─▶ fleet
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import { createAgents } from './agents.js';
 import { createVerifier } from './auth/token.js';
 import type { PublicKey } from './config/public-key.js';
 import { checkTable, notify, readRows } from './database/fleet-reads.js';
-import { isQueueFull, readQueueUsage, readSuspects } from './database/notification-queue.js';
+import { isQueueFull } from './database/notification-queue.js';
 import { createPool } from './database/pool.js';
 import { readPresence } from './database/presence.js';
 import { DeliveryTimes } from './delivery.js';
@@ -21,18 +20,20 @@ import { createIntake } from './feed/intake.js';
 import { Listener } from './feed/listener.js';
 import { NOTICES_CHANNEL, PRESENCE_CHANNEL, ROWS_CHANNEL } from './feed/notification.js';
 import { PresenceFeed } from './feed/presence.js';
-import { QUEUE_WARNING_RATIO, QueueWatch } from './feed/queue-watch.js';
 import { Resync } from './feed/resync.js';
 import { Truth } from './feed/truth.js';
 import { Fleet } from './fleet/fleet.js';
+import { paceFlushes } from './flush-pace.js';
 import { createSurface, type SurfaceLimits } from './http/surface.js';
 import { Hub } from './hub/hub.js';
 import { createRowText } from './hub/views.js';
 import { LOG_SERIALIZERS } from './log.js';
 import { createMetrics } from './metrics.js';
+import { createPresenceTracker } from './presence-tracker.js';
 import { DASHBOARD_COLUMNS } from './protocol/row.js';
+import { createQueueAlarm } from './queue-alarm.js';
 import { Sessions } from './session/sessions.js';
-import { paceFlushes } from './timers.js';
+import { TIMING, type Timing } from './timing.js';
 import { VERSION } from './version.js';
 
 export interface AppOptions extends SurfaceLimits {
@@ -51,41 +52,6 @@ export interface AppOptions extends SurfaceLimits {
   /** From how full a queue of notifications on the log warns. Tests lower it; nobody else should need to. */
   readonly queueWarningRatio?: number;
 }
-
-/** The intervals of the feed and of sockets. Tests shorten them; nobody else should need to. */
-export interface Timing {
-  /** Between the Pings of a socket. Under the 60 s after which load balancers cut what is idle. */
-  readonly pingIntervalMs: number;
-  /** Between two frames of changes: 4 ms cost a third of the CPU of sending each change alone. */
-  readonly flushGapMs: number;
-  readonly sweepIntervalMs: number;
-  readonly beatIntervalMs: number;
-  readonly beatDeadlineMs: number;
-  readonly checkIntervalMs: number;
-  readonly fullReadIntervalMs: number;
-  /** How long a gateway's agents count as online without a sign of its life; it gives one three times as often. */
-  readonly leaseMs: number;
-  /** Between an agent's coming or going and its writing: what happens meanwhile is one statement. */
-  readonly presenceWriteGapMs: number;
-  /** Between two reads of presence. */
-  readonly presenceReadGapMs: number;
-  /** How long a closing gateway waits for its sockets to say goodbye. */
-  readonly goodbyeMs: number;
-}
-
-const TIMING: Timing = {
-  pingIntervalMs: 25_000,
-  flushGapMs: 4,
-  sweepIntervalMs: 1_000,
-  beatIntervalMs: 2_000,
-  beatDeadlineMs: 5_000,
-  checkIntervalMs: 5_000,
-  fullReadIntervalMs: 60_000,
-  leaseMs: 15_000,
-  presenceWriteGapMs: 250,
-  presenceReadGapMs: 100,
-  goodbyeMs: 1_000,
-};
 
 /**
  * Connections for queries: those of the feed, its heartbeat among them, those of presence, and those of requests. Apart,
@@ -124,8 +90,8 @@ export function createApp(options: AppOptions) {
     presence.rowChanged(entry);
   });
   const sessions = new Sessions({
-    arrived: (hostname) => agents.arrived(hostname),
-    left: (hostname) => agents.left(hostname),
+    arrived: (hostname) => tracker.arrived(hostname),
+    left: (hostname) => tracker.left(hostname),
   });
 
   const metrics = createMetrics({
@@ -137,13 +103,11 @@ export function createApp(options: AppOptions) {
   });
   const delivery = new DeliveryTimes(metrics.delivered);
 
-  const queue = new QueueWatch(options.queueWarningRatio ?? QUEUE_WARNING_RATIO, {
-    usage: () => readQueueUsage(feedPool.pool),
-    suspects: () => readSuspects(feedPool.pool),
+  const queue = createQueueAlarm({
+    pool: feedPool.pool,
+    warningRatio: options.queueWarningRatio,
     usageSeen: metrics.queueSeen,
-    filling: (ratio, sessions) => log.error({ ratio, sessions }, QUEUE_FILLS),
-    relieved: () => log.info('the queue of notifications is no longer filling'),
-    failed: (err) => log.warn({ err }, 'could not look at the queue of notifications'),
+    log,
   });
 
   const resync = new Resync(
@@ -163,7 +127,7 @@ export function createApp(options: AppOptions) {
         hub.setLive(live);
         presence.setLive(live);
         // Whoever has read the table lets agents in, and goes on doing so in a gap.
-        if (live) agents.start();
+        if (live) tracker.start();
       },
       reading: (request, reason) => {
         log.debug({ read: request.kind, reason }, 'reading');
@@ -188,7 +152,7 @@ export function createApp(options: AppOptions) {
     { readGapMs: timing.presenceReadGapMs, fullReadIntervalMs: timing.fullReadIntervalMs },
   );
 
-  const agents = createAgents({
+  const tracker = createPresenceTracker({
     gateway,
     pool: presencePool.pool,
     leaseMs: timing.leaseMs,
@@ -267,7 +231,7 @@ export function createApp(options: AppOptions) {
     verify: createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
     limits: options,
     metrics,
-    agents,
+    agents: tracker,
     heartbeatMs: timing.pingIntervalMs,
     goodbyeMs: timing.goodbyeMs,
     dashboardColumns,
@@ -279,13 +243,13 @@ export function createApp(options: AppOptions) {
   let ended: Promise<void> | undefined;
   const hasEnded = (): boolean => ended !== undefined;
   const end = async (): Promise<void> => {
-    agents.beginToLeave();
+    tracker.beginToLeave();
     await surface.end();
     clearInterval(sweep);
     heartbeat.stop();
     resync.stop();
     await listener.stop();
-    await Promise.race([agents.stop(), sleep(timing.goodbyeMs, undefined, { ref: false })]);
+    await Promise.race([tracker.stop(), sleep(timing.goodbyeMs, undefined, { ref: false })]);
     await Promise.all(pools.map((pool) => pool.end()));
   };
 
@@ -324,10 +288,6 @@ const MISSED: Readonly<Record<MissReason, string>> = {
   failed: 'The database refuses queries.',
 };
 
-const QUEUE_FILLS =
-  'the queue of notifications fills: one of these sessions, of any database of the server, listens and takes nothing. ' +
-  'At 1 every change of vms fails; end the session (pg_terminate_backend). Without its state and since when, grant ' +
-  'pg_monitor to see them, and sessions that read nothing.';
 const QUEUE_FULL =
   "The server's queue of notifications is full: a session that listens takes nothing. The log names whom to end.";
 

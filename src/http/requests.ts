@@ -4,7 +4,7 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Identity, Verifier } from '../auth/token.js';
-import { acknowledge, reportStatus, type ReportOutcome } from '../database/agents.js';
+import { acknowledge, reportStatus, type ReportOutcome } from '../database/reports.js';
 import type { Actor } from '../database/transaction.js';
 import type { Refusal, Requests } from '../session/requests.js';
 

@@ -3,7 +3,7 @@
 
 import t, { type Test } from 'tap';
 import { startServer } from '../helpers/database.js';
-import type { Timing } from '../../src/app.js';
+import type { Timing } from '../../src/timing.js';
 import { startGateway } from '../helpers/gateway.js';
 import { FleetModel, VmModel } from '../helpers/model.js';
 import { until } from '../helpers/until.js';

@@ -1,9 +1,10 @@
 // A gateway for one test: on a free port, on a database of its own, ended with the test.
 
 import { pino } from 'pino';
-import { createApp, type App, type AppOptions, type Timing } from '../../src/app.js';
+import { createApp, type App, type AppOptions } from '../../src/app.js';
 import { signToken } from '../../src/auth/token.js';
 import type { Role } from '../../src/auth/roles.js';
+import type { Timing } from '../../src/timing.js';
 import type { Teardown, TestDatabase } from './database.js';
 import { connect, type RawClient } from './raw-client.js';
 
@@ -72,7 +73,7 @@ export async function startGateway(
 }
 
 function testGateway(app: App, url: string, database: TestDatabase): TestGateway {
-  const token = (role: Role, sub = 'tester'): Promise<string> =>
+  const token = async (role: Role, sub = 'tester'): Promise<string> =>
     signToken({ role, sub, ttlSeconds: 3600 }, SECRET);
   const readiness = async (wanted: boolean): Promise<string> => {
     for (;;) {

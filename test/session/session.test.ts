@@ -117,13 +117,16 @@ t.test('a client with too many unanswered requests is closed', async (t) => {
   for (let i = 0; i < 16; i++) say(ACK);
   await settled();
   t.strictSame(socket.closes, []);
+  requests.verified = { ok: true, identity: identityOf('agent') };
   say(AUTH);
+  t.strictSame(socket.closes, [], 'a renewal waits for nothing');
+  say(ACK);
   t.strictSame(socket.closes, [CLOSE.tooMany]);
   for (let i = 0; i < 20; i++) {
     requests.pending.shift()?.resolve();
     await settled();
   }
-  t.equal(requests.asked.length, 16, 'the last was not asked');
+  t.equal(requests.asked.length, 17, 'the last was not asked');
 });
 
 t.test('what an agent asks is done in turn; a renewal does not wait for it', async (t) => {
@@ -160,10 +163,8 @@ t.test('a request that rejects is told as a bug, and the socket stays open', asy
   const error = new Error('a bug');
   say(ACK);
   requests.pending[0]?.reject(error);
-  say(AUTH);
   await settled();
-  t.equal(bugs[0], error);
-  t.match(bugs[1], { message: 'cannot verify' });
+  t.strictSame(bugs, [error]);
   t.strictSame([socket.closes, socket.messages()], [[], []]);
 });
 
@@ -197,7 +198,6 @@ t.test('a fresh token of the same identity prolongs the session, silently', asyn
   const { socket, say, requests, session } = setUp();
   requests.verified = { ok: true, identity: identityOf('agent', 'vm-1', LATER_MS) };
   say(AUTH);
-  await settled();
   t.strictSame(requests.asked, [['verify', 'fresh']]);
   session.sweep(0, LATER_MS - 1);
   t.strictSame([socket.messages(), socket.closes], [[], []]);
@@ -218,7 +218,6 @@ t.test('a token of another identity, or a bad one, ends the session', async (t) 
     const { socket, say, requests, stream, session } = setUp();
     requests.verified = verified;
     say(AUTH);
-    await settled();
     t.strictSame(socket.closes, [verified.ok ? CLOSE.notAllowed : CLOSE.tokenExpired]);
     t.strictSame([stream.stops, session.identity], [1, identityOf('agent')]);
   }
@@ -320,13 +319,12 @@ t.test('after a close nothing is told, asked or closed again', async (t) => {
   const { socket, stream, session, requests, say } = setUp();
   say(ACK);
   say(ACK);
-  requests.verified = { ok: false, reason: 'invalid' };
-  say(AUTH);
   session.close(CLOSE.restart);
   session.close(CLOSE.silent);
   session.ended();
   say({ type: 'ping' });
   say(ACK);
+  say(AUTH);
   session.receive(undefined, 0);
   session.drained(0);
   session.sweep(1e9, 1e15);
@@ -334,7 +332,7 @@ t.test('after a close nothing is told, asked or closed again', async (t) => {
   requests.pending[1]?.resolve();
   await settled();
   t.strictSame(socket.closes, [CLOSE.restart]);
-  t.strictSame([socket.afterClose, socket.frames.length, requests.asked.length], [0, 0, 3]);
+  t.strictSame([socket.afterClose, socket.frames.length, requests.asked.length], [0, 0, 2]);
   t.strictSame([stream.stops, stream.drains], [1, 0]);
 });
 

@@ -1,6 +1,6 @@
 import { mock } from 'node:test';
 import t from 'tap';
-import { paceFlushes } from '../src/timers.js';
+import { paceFlushes } from '../src/flush-pace.js';
 
 const GAP_MS = 4;
 

@@ -2,7 +2,7 @@
 
 import t, { type Test } from 'tap';
 import pg from 'pg';
-import { acknowledge, reportStatus, type ReportOutcome } from '../../src/database/agents.js';
+import { acknowledge, reportStatus, type ReportOutcome } from '../../src/database/reports.js';
 import { startServer } from '../helpers/database.js';
 import { until } from '../helpers/until.js';
 

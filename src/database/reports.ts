@@ -1,4 +1,4 @@
-// What an agent changes: its own VM's status, and the record of the assignments it acknowledged.
+// What agents report: the status of their own VM, and which assignments they have got.
 
 import type pg from 'pg';
 import { change, type Actor } from './transaction.js';

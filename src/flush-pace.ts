@@ -1,4 +1,4 @@
-// The timers of the hot path: when the hub flushes. There is one, whatever the number of sockets.
+// The timer of the hot path: when the hub flushes. There is one, whatever the number of sockets.
 
 /**
  * Paces flushes: the first request after a quiet moment is served at the end of the current turn, the next ones

@@ -1,5 +1,5 @@
-// The agents of this gateway, put together: who is here is kept in a roster and written under the gateway's lease; what
-// is done now and then, with each renewal, is the failing of VMs whose agents stay away, and the removal of old rows.
+// Tracks the presence of this gateway's agents: who is here is kept in a roster and written under the gateway's lease.
+// With each renewal of the lease, VMs are failed whose agents stay away, and now and then old rows are removed.
 
 import type pg from 'pg';
 import type { Logger } from 'pino';
@@ -9,7 +9,7 @@ import { Membership, type MembershipSettings } from './presence/membership.js';
 import { payloadsOf } from './presence/payloads.js';
 import { Roster } from './presence/roster.js';
 
-export interface AgentsOptions extends MembershipSettings {
+export interface PresenceTrackerOptions extends MembershipSettings {
   /** Names the process. */
   readonly gateway: string;
   readonly pool: pg.Pool;
@@ -28,7 +28,7 @@ export interface AgentsOptions extends MembershipSettings {
 /** How often each gateway removes old rows: a step each time, so what many gateways leave behind goes soon enough. */
 const PRUNE_INTERVAL_MS = 300_000;
 
-export function createAgents(options: AgentsOptions) {
+export function createPresenceTracker(options: PresenceTrackerOptions) {
   const { gateway, pool, metrics, log } = options;
   const roster = new Roster();
   let pruneAtMs = performance.now() + Math.random() * PRUNE_INTERVAL_MS;
