@@ -5,7 +5,7 @@ import { startServer } from '../helpers/database.js';
 import { MODEL_SERVER, runModel } from './model-run.js';
 
 const RUNS = 240;
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 15_000;
 const SEED = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31);
 
 t.test('whatever happens in whatever order, everyone ends at the table', async (t) => {
