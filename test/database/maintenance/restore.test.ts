@@ -156,6 +156,22 @@ t.test('restore', { skip }, async (t) => {
     }
   });
 
+  t.test('a trigger of the user’s that changes what is restored undoes all of it', async (t) => {
+    const database = await filled();
+    const path = await dump(database, 'before-trigger.sql');
+    await database.query(`DELETE FROM vms WHERE hostname = 'b'`);
+    await database.query(`
+      CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.email := 'meddled'; RETURN NEW; END $$;
+      CREATE TRIGGER meddle BEFORE INSERT ON vms FOR EACH ROW EXECUTE FUNCTION meddle();
+      ALTER TABLE vms ENABLE ALWAYS TRIGGER meddle`);
+    const before = await rowsOf(database);
+    const options = { connection: database.config, file: path };
+    const restored = restore({ ...options, replace: true, dryRun: false });
+    await t.rejects(restored, { code: 'failed', message: /^1 rows would not be as in the backup/ });
+    t.equal(await rowsOf(database), before);
+  });
+
   t.test('nothing of the file is run as SQL', async (t) => {
     const database = await filled();
     const path = await dump(database, 'evil.sql');
