@@ -145,7 +145,9 @@ class Link {
   }
 
   reset(): void {
-    this.client.resetAndDestroy();
+    // One that is saying goodbye cannot be reset any more: its handle would be left behind, and the process not end.
+    if (this.client.writableEnded) this.client.destroy();
+    else this.client.resetAndDestroy();
   }
 
   #spoil(): Transform {
