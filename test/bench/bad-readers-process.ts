@@ -14,15 +14,15 @@ const forever = { teardown: () => undefined };
 
 const handlers = {
   begin: async ({ url }: { url: string }): Promise<void> => {
-    const endpoint = async (path: string, role: Role, sub: string): Promise<Endpoint> => ({
+    const endpoint = (path: string, role: Role, sub: string): Endpoint => ({
       url,
       path,
-      token: await signToken({ role, sub, ttlSeconds: 3_600 }, CREDENTIALS.secret),
+      token: signToken({ role, sub, ttlSeconds: 3_600 }, CREDENTIALS.secret),
     });
-    const fleet = await endpoint(FLEET_PATH, 'dashboard', 'stuck');
+    const fleet = endpoint(FLEET_PATH, 'dashboard', 'stuck');
     await readNothing(forever, fleet);
     await readBytewise(forever, fleet);
-    talkEndlessly(forever, await endpoint(`${FLEET_PATH}/${TALKER}`, 'agent', TALKER));
+    talkEndlessly(forever, endpoint(`${FLEET_PATH}/${TALKER}`, 'agent', TALKER));
   },
 };
 export type BadReadersHandlers = typeof handlers;
