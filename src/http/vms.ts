@@ -18,14 +18,8 @@ import { sendPage, sendVm } from './answers.js';
 import { formatPosition, parsePosition } from './position.js';
 import { problems, UPGRADE_PROBLEMS } from './problem-answers.js';
 import { sendNoVm, sendProblem } from './problem.js';
-import {
-  FleetQuery,
-  HostnameParams,
-  PAGE_LIMIT,
-  VmAnswer,
-  VmPageAnswer,
-  VmQuery,
-} from './schemas.js';
+import { HostnameParams, PAGE_LIMIT } from './schemas/shared.js';
+import { FleetQuery, VmAnswer, VmPageAnswer, VmQuery } from './schemas/vms.js';
 import type { HttpServer } from './server.js';
 import {
   letGoOfAnswer,
