@@ -4,32 +4,20 @@ import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { installedBinDirs, startServer, type TestDatabase } from '../../helpers/database.js';
-import { runDbOn as db, urlOf, type Ended } from '../../helpers/db-command.js';
+import { installedBinDirs, startServer } from '../../helpers/database.js';
+import { runDbOn as db, urlOf } from '../../helpers/db-command.js';
 import { MAIN, run, temporaryFolder } from '../../helpers/process.js';
 import { scratchFolder } from '../../helpers/scratch-folder.js';
 import { until } from '../../helpers/until.js';
+import { filled, json } from './setup.js';
 
 const hasTools = installedBinDirs().some(({ binDir }) => existsSync(join(binDir, 'pg_dump')));
 const skip = !hasTools && 'there is no pg_dump';
 
 const { createDatabase } = await startServer(t);
 
-const json = ({ stdout }: Ended): unknown => JSON.parse(stdout);
-
-async function filled(): Promise<TestDatabase> {
-  const database = await createDatabase();
-  await database.query(
-    `INSERT INTO vms (hostname, status, email, crd_command, created_at) VALUES
-       ('young', 'available', NULL, NULL, '2026-01-02'), ('old', 'available', NULL, NULL, '2026-01-01'),
-       ('used', 'in-use', 'ada@example.org', 'planted', '2026-01-01'),
-       (E'evil\\x1b[2J\\u009b', 'failed', E'x\\ny', 'planted', '2026-01-01')`,
-  );
-  return database;
-}
-
 t.test('backup and restore', { skip }, async (t) => {
-  const database = await filled();
+  const database = await filled(createDatabase);
   const folder = await scratchFolder();
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const backup = ['backup', '--dir', folder];

@@ -7,21 +7,9 @@ import { runDbOn as db, type Ended } from '../../helpers/db-command.js';
 import { startGateway } from '../../helpers/gateway.js';
 import { listening, untilOneListens } from '../../helpers/sessions.js';
 import { until } from '../../helpers/until.js';
+import { filled, json } from './setup.js';
 
 const { createDatabase } = await startServer(t);
-
-const json = ({ stdout }: Ended): unknown => JSON.parse(stdout);
-
-async function filled(): Promise<TestDatabase> {
-  const database = await createDatabase();
-  await database.query(
-    `INSERT INTO vms (hostname, status, email, crd_command, created_at) VALUES
-       ('young', 'available', NULL, NULL, '2026-01-02'), ('old', 'available', NULL, NULL, '2026-01-01'),
-       ('used', 'in-use', 'ada@example.org', 'planted', '2026-01-01'),
-       (E'evil\\x1b[2J\\u009b', 'failed', E'x\\ny', 'planted', '2026-01-01')`,
-  );
-  return database;
-}
 
 /** A role that may do nothing but connect. */
 async function stranger(t: Test, database: TestDatabase): Promise<pg.Client> {
@@ -37,7 +25,7 @@ async function stranger(t: Test, database: TestDatabase): Promise<pg.Client> {
 }
 
 t.test('maintenance', async (t) => {
-  const database = await filled();
+  const database = await filled(createDatabase);
   for (const [args, statement] of [
     [['vacuum'], 'VACUUM (ANALYZE) public.vms'],
     [['vacuum', '--full'], 'VACUUM (FULL, ANALYZE) public.vms'],
@@ -76,7 +64,7 @@ t.test('maintenance', async (t) => {
 });
 
 t.test('kill-idle ends who is idle, and nobody who listens', async (t) => {
-  const database = await filled();
+  const database = await filled(createDatabase);
   const admin = await stranger(t, database);
   const gateway = await startGateway(t, database);
   const listener = await untilOneListens(database);

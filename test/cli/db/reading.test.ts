@@ -4,29 +4,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { installedBinDirs, startServer, type TestDatabase } from '../../helpers/database.js';
-import { runDb, runDbOn as db, urlOf, type Ended } from '../../helpers/db-command.js';
+import { installedBinDirs, startServer } from '../../helpers/database.js';
+import { runDb, runDbOn as db, urlOf } from '../../helpers/db-command.js';
 import { MAIN, run } from '../../helpers/process.js';
+import { filled, json } from './setup.js';
 
 const hasPsql = installedBinDirs().some(({ binDir }) => existsSync(join(binDir, 'psql')));
 
 const { createDatabase } = await startServer(t);
 
-const json = ({ stdout }: Ended): unknown => JSON.parse(stdout);
-
-async function filled(): Promise<TestDatabase> {
-  const database = await createDatabase();
-  await database.query(
-    `INSERT INTO vms (hostname, status, email, crd_command, created_at) VALUES
-       ('young', 'available', NULL, NULL, '2026-01-02'), ('old', 'available', NULL, NULL, '2026-01-01'),
-       ('used', 'in-use', 'ada@example.org', 'planted', '2026-01-01'),
-       (E'evil\\x1b[2J\\u009b', 'failed', E'x\\ny', 'planted', '2026-01-01')`,
-  );
-  return database;
-}
-
 t.test('lists of VMs', async (t) => {
-  const database = await filled();
+  const database = await filled(createDatabase);
   const all = await db(database, ['vms']);
   t.equal(all.code, 0);
   t.match(
@@ -84,7 +72,7 @@ t.test('the schema', async (t) => {
 });
 
 t.test('clear takes the count, and nothing else, for a yes', async (t) => {
-  const database = await filled();
+  const database = await filled(createDatabase);
   t.match(await db(database, ['clear']), { code: 2, stderr: /There are 4 VMs; .*--confirm 4/ });
   t.match(await db(database, ['clear', '--confirm', '3']), { code: 2, stderr: /not 3/ });
   t.match(await db(database, ['clear', '--confirm', 'all']), { code: 2 });
@@ -101,7 +89,7 @@ t.test('clear takes the count, and nothing else, for a yes', async (t) => {
 });
 
 t.test('listen shows each change, decoded, with how long it took', async (t) => {
-  const database = await filled();
+  const database = await filled(createDatabase);
   const env = { DATABASE_URL: urlOf(database) };
   const lines = run(t, process.execPath, [MAIN, 'db', 'listen'], { env });
   const objects = run(t, process.execPath, [MAIN, 'db', 'listen', '--json'], { env });
@@ -132,7 +120,7 @@ t.test('listen shows each change, decoded, with how long it took', async (t) => 
 });
 
 t.test('sql: a statement, psql, and a plain prompt', async (t) => {
-  const database = await filled();
+  const database = await filled(createDatabase);
   t.match(await db(database, ['sql', `SELECT hostname FROM vms WHERE status = 'in-use'`]), {
     code: 0,
     stdout: '{"hostname":"used"}\n',
