@@ -32,7 +32,7 @@ export function demoCommand(): Command {
 async function demo(config: Config, log: Logger): Promise<void> {
   const lifetime = beginLifetime(log, config.drainMs);
   const secret = randomBytes(48).toString('base64url');
-  const sign = (content: TokenContent): Promise<string> => signToken(content, secret);
+  const sign = (content: TokenContent): string => signToken(content, secret);
   try {
     const dataDir = await mkdtemp(join(tmpdir(), 'lablink-demo-'));
     lifetime.onEnd(() => rm(dataDir, { recursive: true, force: true }));
@@ -44,13 +44,13 @@ async function demo(config: Config, log: Logger): Promise<void> {
     const working = runWorkshop(castOf(url, sign), lifetime.ending);
     lifetime.onEnd(() => working);
     working.catch(lifetime.fail);
-    process.stdout.write(demoText(dashboardLink(url, await sign(admin))));
+    process.stdout.write(demoText(dashboardLink(url, sign(admin))));
   } catch (error) {
     lifetime.fail(error);
   }
 }
 
-function castOf(url: string, sign: (content: TokenContent) => Promise<string>): Cast {
+function castOf(url: string, sign: (content: TokenContent) => string): Cast {
   const ttlSeconds = AGENT_TTL_SECONDS;
   return {
     url,

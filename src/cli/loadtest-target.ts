@@ -33,7 +33,7 @@ export async function findOthersTarget(
     token:
       credentials.kind === 'token'
         ? credentials.token
-        : await signToken(
+        : signToken(
             { role: 'dashboard', sub: 'loadtest', ttlSeconds: TOKEN_TTL_SECONDS },
             credentials.secret,
           ),

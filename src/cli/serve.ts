@@ -30,15 +30,15 @@ async function serve(config: Config, log: Logger): Promise<void> {
   const lifetime = beginLifetime(log, config.drainMs);
   const started = await startGateway(config, jwtSecrets, lifetime, log).catch(lifetime.fail);
   if (started === undefined) return;
-  process.stdout.write(await banner(started.url, config, started.provided, jwtSecrets));
+  process.stdout.write(banner(started.url, config, started.provided, jwtSecrets));
 }
 
-async function banner(
+function banner(
   url: string,
   config: Config,
   { embedded }: ProvidedDatabase,
   [secret]: Secrets,
-): Promise<string> {
+): string {
   const admin = { role: 'admin', sub: 'admin', ttlSeconds: ADMIN_TTL_SECONDS } as const;
   return bannerText({
     url,
@@ -47,7 +47,7 @@ async function banner(
         ? 'as configured'
         : `PostgreSQL ${embedded.majorVersion}, embedded, in ${config.dataDir}`,
     psql: embedded && psqlLine(embedded),
-    token: process.stdout.isTTY && secret ? await signToken(admin, secret) : undefined,
+    token: process.stdout.isTTY && secret ? signToken(admin, secret) : undefined,
     signs: secret !== undefined,
     local: embedded !== undefined,
     loopback: isLoopback(config.host),

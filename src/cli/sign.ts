@@ -9,7 +9,7 @@ import { UsageError } from './exit.js';
 /** @throws UsageError where there is nothing to sign with. */
 export async function signHere(content: TokenContent, config: Config): Promise<string> {
   const [secret] = await resolveSecrets(config);
-  if (secret !== undefined) return await signToken(content, secret);
+  if (secret !== undefined) return signToken(content, secret);
   throw new UsageError(
     'No token can be signed here: JWT_PUBLIC_KEY verifies tokens and signs none. ' +
       'Have one signed with its private key, or set JWT_SECRET as well.',

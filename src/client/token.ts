@@ -4,7 +4,7 @@
 import { MAX_DELAY_MS, type Runtime } from './runtime.js';
 
 /** A token that is good for ever (the client ends when it is refused), or a function that gives a fresh one. */
-export type TokenSource = string | (() => Promise<string>);
+export type TokenSource = string | (() => string | Promise<string>);
 
 /** A token this near its end is not worth connecting with. */
 const NEARLY_EXPIRED_MS = 10_000;

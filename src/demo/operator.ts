@@ -7,7 +7,7 @@ import { vmPath } from '../protocol/paths.js';
 /** Where the gateway is, as whom to ask, and until when. */
 export interface Operator {
   readonly url: string;
-  readonly token: () => Promise<string>;
+  readonly token: () => string;
   readonly signal: AbortSignal;
 }
 
@@ -67,7 +67,7 @@ async function ask(
       method,
       signal,
       ...content,
-      headers: { ...content?.headers, Authorization: `Bearer ${await token()}` },
+      headers: { ...content?.headers, Authorization: `Bearer ${token()}` },
     });
     const text = await response.text();
     return response.ok && text !== '' ? (JSON.parse(text) as unknown) : undefined;

@@ -19,9 +19,9 @@ const PEOPLE =
 export interface Cast {
   readonly url: string;
   /** A token of the admin that assigns VMs. */
-  readonly admin: () => Promise<string>;
+  readonly admin: () => string;
   /** A token of the agent of this hostname. */
-  readonly agent: (hostname: string) => Promise<string>;
+  readonly agent: (hostname: string) => string;
 }
 
 /** Goes on until the signal; resolves when everyone has gone. */

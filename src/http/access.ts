@@ -62,7 +62,7 @@ export function createAllow(verify: Verifier, count: CountRequest): Allow {
       await sendProblem(reply, 'token_missing', 'A bearer token is needed.');
       return;
     }
-    const verified = await verify(token);
+    const verified = verify(token);
     if (!verified.ok) {
       challenge(reply, 'invalid_token');
       await sendProblem(reply, `token_${verified.reason}`, FAULTS[verified.reason]);

@@ -54,7 +54,7 @@ export function registerEnrolments(
       }
       const expiresAt = new Date(Date.now() + AGENT_TTL_SECONDS * 1_000).toISOString();
       const content = { sub: hostname, role: 'agent', ttlSeconds: AGENT_TTL_SECONDS } as const;
-      const token = await signToken(content, secret);
+      const token = signToken(content, secret);
       // Nobody on the way may keep it.
       reply.code(201).header('Cache-Control', 'no-store');
       return sendJson(reply, JSON.stringify({ hostname, token, expires_at: expiresAt }));

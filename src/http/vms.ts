@@ -78,7 +78,7 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
     wsHandler: (ws, request) => {
       const { cursor } = request.query as { cursor?: string };
       const from = cursor === undefined ? undefined : parseCursor(cursor);
-      const socket = new WsSocket(ws);
+      const socket = new WsSocket(ws, request.raw.socket);
       const view = viewOf(identityOf(request).role);
       openSession(routes, ws, request, socket, new FleetStream(hub, socket, view, from));
     },
@@ -117,7 +117,7 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       return sendVm(reply, { ...found, row: shown(routes, request, found.row) });
     },
     wsHandler: (ws, request) => {
-      const socket = new WsSocket(ws);
+      const socket = new WsSocket(ws, request.raw.socket);
       const { role } = identityOf(request);
       const onAssignment = role === 'agent' ? routes.onPush : undefined;
       const stream = new VmStream(hub, socket, hostnameOf(request), viewOf(role), onAssignment);

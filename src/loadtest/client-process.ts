@@ -24,32 +24,32 @@ const TOKEN_TTL_SECONDS = 6 * 3_600;
 let clients = new Clients({ url: '', tellsState: false, localAddresses: [] });
 let stopped = new AbortController();
 
-type Sign = (role: 'agent' | 'dashboard', sub: string) => Promise<string>;
+type Sign = (role: 'agent' | 'dashboard', sub: string) => string;
 
 function signer(credentials: Credentials): Sign {
-  if (credentials.kind === 'token') return () => Promise.resolve(credentials.token);
+  if (credentials.kind === 'token') return () => credentials.token;
   return (role, sub) => signToken({ role, sub, ttlSeconds: TOKEN_TTL_SECONDS }, credentials.secret);
 }
 
 /** Makes the clients, and signs their tokens before anything is timed. */
-async function join({ endpoint, credentials, agents, dashboards, rows }: JoinOptions) {
+function join({ endpoint, credentials, agents, dashboards, rows }: JoinOptions) {
   clients = new Clients(endpoint);
   stopped = new AbortController();
   const sign = signer(credentials);
   const { localAddresses } = endpoint;
   let made = 0;
-  const identity = async (path: string, token: Promise<string>): Promise<Identity> => ({
+  const identity = (path: string, token: string): Identity => ({
     path,
-    token: await token,
+    token,
     localAddress: localAddresses[made++ % Math.max(1, localAddresses.length)],
   });
   for (let n = dashboards[0]; n < dashboards[1]; n++) {
     const token = sign('dashboard', `loadtest-dashboard-${n}`);
-    clients.addDashboard(rows, await identity(FLEET_PATH, token));
+    clients.addDashboard(rows, identity(FLEET_PATH, token));
   }
   for (let row = agents[0]; row < agents[1]; row++) {
     const hostname = hostnameOf(row);
-    clients.addAgent(row, await identity(vmPath(hostname), sign('agent', hostname)));
+    clients.addAgent(row, identity(vmPath(hostname), sign('agent', hostname)));
   }
 }
 

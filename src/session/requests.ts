@@ -9,7 +9,7 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Every method settles with a value; a rejection is a bug. `session` is who asks, for the log. */
+/** Every promise settles with a value; a rejection is a bug. `session` is who asks, for the log. */
 export interface Requests {
   /** Records that the agent has got this assignment. */
   acknowledge(agent: Identity, assignmentId: string, session: string): Promise<Refusal | undefined>;
@@ -20,5 +20,5 @@ export interface Requests {
     session: string,
   ): Promise<Refusal | undefined>;
   /** Checks a fresh token. */
-  verify(token: string): Promise<Verified>;
+  verify(token: string): Verified;
 }

@@ -168,7 +168,7 @@ export class Session {
         this.#reply(PONG_FRAME);
         return;
       case 'auth':
-        this.#ask(async () => this.#renew(await requests.verify(message.token)));
+        this.#renew(requests.verify(message.token));
         return;
       case 'ack':
         this.#askAsAgent('acknowledge', () =>

@@ -26,7 +26,7 @@ t.test('a hundred agents through two restarts', async (t) => {
   const gateway = await startGatewayProcess(t, database.config);
   const folder = await scratchFolder();
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const token = (role: 'agent', sub = ''): Promise<string> =>
+  const token = async (role: 'agent', sub = ''): Promise<string> =>
     signToken({ role, sub, ttlSeconds: 3_600 }, SECRET);
   const hostnames = Array.from({ length: HERE + PROCESSES }, (_, index) => `vm-${index}`);
 
@@ -111,7 +111,7 @@ t.test('a hundred agents through two restarts', async (t) => {
       const all = there.length === hostnames.length;
       return all && (!andOnceEach || there.every(({ duplicate }) => !duplicate));
     });
-  const adminToken = (): Promise<string> =>
+  const adminToken = async (): Promise<string> =>
     signToken({ role: 'admin', sub: 'tester', ttlSeconds: 600 }, SECRET);
   const assignAll = (round: number) =>
     database.query(`UPDATE vms SET status = 'in-use', email = 'a@b.c', crd_command = $1`, [

@@ -9,7 +9,7 @@ import { signToken } from '../../src/auth/token.js';
 import { temporaryFolder } from '../helpers/process.js';
 
 const SECRET = 'a secret that only tests know, of enough bytes';
-const signed = (ttlSeconds: number): Promise<string> =>
+const signed = (ttlSeconds: number): string =>
   signToken({ role: 'agent', sub: `vm-1`, ttlSeconds }, SECRET);
 
 t.test('a file is read anew every time', async (t) => {
@@ -39,7 +39,7 @@ t.test('one that enrols', async (t) => {
   await t.rejects(tokens.fresh(), { message: /could not be enrolled: HTTP 409 already_enrolled/ });
   t.same(asked, [['POST', '/v1/enrolments', 'image', { hostname: 'vm-1', nonce: 'n' }]]);
 
-  const first = await signed(3_600);
+  const first = signed(3_600);
   answer = { status: 201, body: { token: first } };
   t.equal(await tokens.fresh(), first);
   t.equal((await readFile(tokenFile, 'utf8')).trim(), first, 'it is kept');
@@ -48,9 +48,9 @@ t.test('one that enrols', async (t) => {
   t.equal(await enrolledTokens(parts).fresh(), first, 'over restarts');
   t.equal(asked.length, 2, 'without another enrolment');
 
-  const second = await signed(7_200);
+  const second = signed(7_200);
   answer = { status: 201, body: { token: second } };
   t.equal(await tokens.fresh(), second, 'what was given and is asked for again will not do');
-  await writeFile(tokenFile, await signed(5));
+  await writeFile(tokenFile, signed(5));
   t.equal(await tokens.current(), second, 'nor will one that ends');
 });

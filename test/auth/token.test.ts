@@ -37,47 +37,47 @@ const verify = createVerifier([SECRET], () => NOW_S * 1000);
 t.test('a signed token names its bearer until it expires', async (t) => {
   const before = Math.floor(Date.now() / 1000);
   for (const role of ['agent', 'dashboard', 'admin'] as const) {
-    const token = await signToken({ sub: 'vm-é 1', role, ttlSeconds: 3600 }, SECRET);
+    const token = signToken({ sub: 'vm-é 1', role, ttlSeconds: 3600 }, SECRET);
     const after = Math.floor(Date.now() / 1000);
     const { exp = 0, iat = 0 } = decodeJwt(token);
-    t.strictSame(decodeProtectedHeader(token), { alg: 'HS256' });
+    t.strictSame(decodeProtectedHeader(token), { alg: 'HS256', typ: 'JWT' });
     t.ok(iat >= before && iat <= after);
     t.equal(exp - iat, 3600);
     const identity = { sub: 'vm-é 1', role, expiresAtMs: (exp + 5) * 1000 };
-    t.strictSame(await createVerifier([SECRET])(token), { ok: true, identity });
+    t.strictSame(createVerifier([SECRET])(token), { ok: true, identity });
   }
 });
 
 t.test('the test forges what the program accepts', async (t) => {
   const identity = { sub: 'vm-1', role: 'agent', expiresAtMs: (NOW_S + 65) * 1000 };
-  t.strictSame(await verify(forge(HS256, CLAIMS)), { ok: true, identity });
-  t.match(await verify(forge({ ...HS256, typ: 'JWT', kid: 'x' }, { ...CLAIMS, iss: 1, jti: {} })), {
+  t.strictSame(verify(forge(HS256, CLAIMS)), { ok: true, identity });
+  t.match(verify(forge({ ...HS256, typ: 'JWT', kid: 'x' }, { ...CLAIMS, iss: 1, jti: {} })), {
     ok: true,
   });
 });
 
 t.test('a token is accepted up to 5 s after its end, and then it has expired', async (t) => {
   const at = (exp: number) => verify(forge(HS256, { ...CLAIMS, exp }));
-  t.match(await at(NOW_S - 4), { ok: true, identity: { expiresAtMs: (NOW_S + 1) * 1000 } });
-  t.strictSame(await at(NOW_S - 5), EXPIRED);
-  t.strictSame(await at(NOW_S - 3600), EXPIRED);
-  t.strictSame(await at(0), EXPIRED);
+  t.match(at(NOW_S - 4), { ok: true, identity: { expiresAtMs: (NOW_S + 1) * 1000 } });
+  t.strictSame(at(NOW_S - 5), EXPIRED);
+  t.strictSame(at(NOW_S - 3600), EXPIRED);
+  t.strictSame(at(0), EXPIRED);
 });
 
 t.test('a token is accepted exactly until the moment its identity names', async (t) => {
   const token = forge(HS256, CLAIMS);
   const at = (nowMs: number) => createVerifier([SECRET], () => nowMs)(token);
-  const good = await at(NOW_S * 1000);
+  const good = at(NOW_S * 1000);
   const expiresAtMs = good.ok ? good.identity.expiresAtMs : 0;
-  t.match(await at(expiresAtMs - 1), { ok: true });
-  t.strictSame(await at(expiresAtMs), EXPIRED);
+  t.match(at(expiresAtMs - 1), { ok: true });
+  t.strictSame(at(expiresAtMs), EXPIRED);
 });
 
 t.test('a token that is not good yet is refused, but for 5 s', async (t) => {
-  t.match(await verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 5 })), { ok: true });
-  t.strictSame(await verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
-  t.strictSame(await verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 }, OTHER)), INVALID);
-  t.strictSame(await verify(forge(HS256, { ...CLAIMS, nbf: 'tomorrow' })), INVALID);
+  t.match(verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 5 })), { ok: true });
+  t.strictSame(verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
+  t.strictSame(verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 }, OTHER)), INVALID);
+  t.strictSame(verify(forge(HS256, { ...CLAIMS, nbf: 'tomorrow' })), INVALID);
 });
 
 t.test('each claim is required and checked', async (t) => {
@@ -100,12 +100,12 @@ t.test('each claim is required and checked', async (t) => {
   for (const [claim, values] of Object.entries(bad)) {
     for (const value of values) {
       const token = forge(HS256, { ...CLAIMS, [claim]: value });
-      t.strictSame(await verify(token), INVALID, `${claim} ${JSON.stringify(value)}`);
+      t.strictSame(verify(token), INVALID, `${claim} ${JSON.stringify(value)}`);
     }
   }
-  t.strictSame(await verify(forge(HS256, '{"sub":"vm-1","role":"agent","exp":1e999}')), INVALID);
-  t.match(await verify(forge(HS256, { ...CLAIMS, sub: '😀'.repeat(255) })), { ok: true });
-  t.match(await verify(forge(HS256, { ...CLAIMS, exp: NOW_S + 0.5 })), { ok: true });
+  t.strictSame(verify(forge(HS256, '{"sub":"vm-1","role":"agent","exp":1e999}')), INVALID);
+  t.match(verify(forge(HS256, { ...CLAIMS, sub: '😀'.repeat(255) })), { ok: true });
+  t.match(verify(forge(HS256, { ...CLAIMS, exp: NOW_S + 0.5 })), { ok: true });
 });
 
 t.test('a token of another secret, or changed in any part, is refused', async (t) => {
@@ -125,27 +125,23 @@ t.test('a token of another secret, or changed in any part, is refused', async (t
     `${token}=`,
     `.${claims}.${signature}`,
   ]) {
-    t.strictSame(await verify(forged), INVALID, forged);
+    t.strictSame(verify(forged), INVALID, forged);
   }
   const expired = forge(HS256, { ...CLAIMS, exp: 1 }, OTHER);
-  t.strictSame(
-    await verify(expired),
-    INVALID,
-    'of a forged one it is not said that it has expired',
-  );
+  t.strictSame(verify(expired), INVALID, 'of a forged one it is not said that it has expired');
 });
 
 t.test('no token chooses how it is checked', async (t) => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const rs256 = await new SignJWT(CLAIMS).setProtectedHeader({ alg: 'RS256' }).sign(privateKey);
-  t.strictSame(await verify(rs256), INVALID, 'signed by somebody else');
-  t.strictSame(await verify(forge(HS256, CLAIMS, pem)), INVALID, 'a public key as the secret');
-  t.strictSame(await verify(forge({ alg: 'HS512' }, CLAIMS, SECRET, 'sha512')), INVALID);
-  t.strictSame(await verify(forge({ alg: 'HS384' }, CLAIMS, SECRET, 'sha384')), INVALID);
+  t.strictSame(verify(rs256), INVALID, 'signed by somebody else');
+  t.strictSame(verify(forge(HS256, CLAIMS, pem)), INVALID, 'a public key as the secret');
+  t.strictSame(verify(forge({ alg: 'HS512' }, CLAIMS, SECRET, 'sha512')), INVALID);
+  t.strictSame(verify(forge({ alg: 'HS384' }, CLAIMS, SECRET, 'sha384')), INVALID);
   for (const alg of ['none', 'None', 'NONE', '', 'hs256', null, 7, ['HS256'], {}, undefined]) {
-    t.strictSame(await verify(forge({ alg }, CLAIMS)), INVALID, `alg ${JSON.stringify(alg)}`);
-    t.strictSame(await verify(`${encode({ alg })}.${encode(CLAIMS)}.`), INVALID);
+    t.strictSame(verify(forge({ alg }, CLAIMS)), INVALID, `alg ${JSON.stringify(alg)}`);
+    t.strictSame(verify(`${encode({ alg })}.${encode(CLAIMS)}.`), INVALID);
   }
 });
 
@@ -164,7 +160,7 @@ t.test('headers that ask for more than is understood are refused', async (t) => 
     '{"alg":"HS256"',
     '[{"alg":"HS256"}]',
   ]) {
-    t.strictSame(await verify(forge(header, CLAIMS)), INVALID, JSON.stringify(header));
+    t.strictSame(verify(forge(header, CLAIMS)), INVALID, JSON.stringify(header));
   }
 });
 
@@ -180,7 +176,7 @@ t.test('claims that are no object are refused', async (t) => {
     '['.repeat(2000),
     '\ufeff{}',
   ]) {
-    t.strictSame(await verify(forge(HS256, claims)), INVALID, claims.slice(0, 20));
+    t.strictSame(verify(forge(HS256, claims)), INVALID, claims.slice(0, 20));
   }
 });
 
@@ -197,35 +193,32 @@ t.test('odd text is refused and never throws', async (t) => {
     '%%%.%%%.%%%',
     'undefined',
   ]) {
-    t.strictSame(await verify(text), INVALID, JSON.stringify(text));
+    t.strictSame(verify(text), INVALID, JSON.stringify(text));
   }
   const character = fc.constantFrom('.', 'a', '=', '-', '\0', '😀', 'eyJhbGciOiJIUzI1NiJ9');
-  await fc.assert(
-    fc.asyncProperty(
-      fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: character })),
-      async (text) => {
-        const verified = await verify(text);
-        return !verified.ok && verified.reason === 'invalid';
-      },
-    ),
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: character })), (text) => {
+      const verified = verify(text);
+      return !verified.ok && verified.reason === 'invalid';
+    }),
   );
 });
 
 t.test('a huge token is refused, though its signature is good', async (t) => {
   const padded = (bytes: number) => forge(HS256, { ...CLAIMS, pad: 'x'.repeat(bytes) });
-  t.match(await verify(padded(5_000)), { ok: true });
-  t.strictSame(await verify(padded(7_000)), INVALID);
-  t.strictSame(await verify('a'.repeat(10_000_000)), INVALID);
+  t.match(verify(padded(5_000)), { ok: true });
+  t.strictSame(verify(padded(7_000)), INVALID);
+  t.strictSame(verify('a'.repeat(10_000_000)), INVALID);
 });
 
 t.test('while secrets are rotated, tokens of both are good and the first signs', async (t) => {
   const rotating = createVerifier([OTHER, SECRET], () => NOW_S * 1000);
-  t.match(await rotating(forge(HS256, CLAIMS, OTHER)), { ok: true });
-  t.match(await rotating(forge(HS256, CLAIMS, SECRET)), { ok: true });
-  t.strictSame(await rotating(forge(HS256, CLAIMS, `${SECRET}!`)), INVALID);
+  t.match(rotating(forge(HS256, CLAIMS, OTHER)), { ok: true });
+  t.match(rotating(forge(HS256, CLAIMS, SECRET)), { ok: true });
+  t.strictSame(rotating(forge(HS256, CLAIMS, `${SECRET}!`)), INVALID);
   for (const secret of [OTHER, SECRET]) {
-    t.strictSame(await rotating(forge(HS256, { ...CLAIMS, exp: 1 }, secret)), EXPIRED);
-    t.strictSame(await rotating(forge(HS256, { ...CLAIMS, role: 'root' }, secret)), INVALID);
+    t.strictSame(rotating(forge(HS256, { ...CLAIMS, exp: 1 }, secret)), EXPIRED);
+    t.strictSame(rotating(forge(HS256, { ...CLAIMS, role: 'root' }, secret)), INVALID);
   }
 });
 
@@ -236,28 +229,24 @@ t.test(
       const [pair, stranger] = [keyPair(algorithm), keyPair(algorithm)];
       const check = createVerifier([pair], () => NOW_S * 1000);
       const identity = { sub: 'vm-1', role: 'agent', expiresAtMs: (NOW_S + 65) * 1000 };
-      t.strictSame(await check(await pair.sign(CLAIMS)), { ok: true, identity }, algorithm);
-      t.strictSame(await check(await stranger.sign(CLAIMS)), INVALID, 'of another key');
-      t.strictSame(await check(await pair.sign({ ...CLAIMS, exp: NOW_S - 5 })), EXPIRED);
-      t.strictSame(await check(await pair.sign({ ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
-      t.strictSame(await check(await pair.sign({ ...CLAIMS, role: 'root' })), INVALID);
+      t.strictSame(check(await pair.sign(CLAIMS)), { ok: true, identity }, algorithm);
+      t.strictSame(check(await stranger.sign(CLAIMS)), INVALID, 'of another key');
+      t.strictSame(check(await pair.sign({ ...CLAIMS, exp: NOW_S - 5 })), EXPIRED);
+      t.strictSame(check(await pair.sign({ ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
+      t.strictSame(check(await pair.sign({ ...CLAIMS, role: 'root' })), INVALID);
       const { exp, ...endless } = CLAIMS;
       t.ok(exp);
-      t.strictSame(await check(await pair.sign(endless)), INVALID, 'without an end');
-      t.strictSame(await check(`${encode({ alg: 'none' })}.${encode(CLAIMS)}.`), INVALID);
+      t.strictSame(check(await pair.sign(endless)), INVALID, 'without an end');
+      t.strictSame(check(`${encode({ alg: 'none' })}.${encode(CLAIMS)}.`), INVALID);
       for (const other of ALGORITHMS.filter((name) => name !== algorithm)) {
         const [, claims = '', signature = ''] = (await pair.sign(CLAIMS)).split('.');
-        t.strictSame(
-          await check(`${encode({ alg: other })}.${claims}.${signature}`),
-          INVALID,
-          other,
-        );
+        t.strictSame(check(`${encode({ alg: other })}.${claims}.${signature}`), INVALID, other);
       }
     }
     const rsa = keyPair('RS256');
     const check = createVerifier([rsa], () => NOW_S * 1000);
     for (const alg of ['RS384', 'RS512', 'PS256']) {
-      t.strictSame(await check(await rsa.sign(CLAIMS, alg)), INVALID, `by its own key as ${alg}`);
+      t.strictSame(check(await rsa.sign(CLAIMS, alg)), INVALID, `by its own key as ${alg}`);
     }
   },
 );
@@ -280,7 +269,7 @@ t.test('a public key is no secret, whichever way it is written', async (t) => {
       ]) {
         const inAnHour = { ...CLAIMS, exp: Math.floor(Date.now() / 1000) + 3_600 };
         for (const alg of ['HS256', algorithm]) {
-          t.strictSame(await verifier(forge({ alg }, inAnHour, secret)), INVALID);
+          t.strictSame(verifier(forge({ alg }, inAnHour, secret)), INVALID);
         }
       }
     }
@@ -291,16 +280,16 @@ t.test('a secret and keys of every kind stand beside each other', async (t) => {
   const pairs = ALGORITHMS.map(keyPair);
   const older = keyPair('EdDSA');
   const check = createVerifier([SECRET, ...pairs, older], () => NOW_S * 1000);
-  t.match(await check(forge(HS256, CLAIMS)), { ok: true });
+  t.match(check(forge(HS256, CLAIMS)), { ok: true });
   for (const pair of [...pairs, older]) {
-    t.match(await check(await pair.sign(CLAIMS)), { ok: true }, pair.algorithm);
-    t.strictSame(await check(await pair.sign({ ...CLAIMS, exp: 1 })), EXPIRED, pair.algorithm);
-    t.strictSame(await check(await pair.sign({ ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
-    t.strictSame(await check(await keyPair(pair.algorithm).sign(CLAIMS)), INVALID, 'a stranger');
+    t.match(check(await pair.sign(CLAIMS)), { ok: true }, pair.algorithm);
+    t.strictSame(check(await pair.sign({ ...CLAIMS, exp: 1 })), EXPIRED, pair.algorithm);
+    t.strictSame(check(await pair.sign({ ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
+    t.strictSame(check(await keyPair(pair.algorithm).sign(CLAIMS)), INVALID, 'a stranger');
   }
 });
 
 t.test('without a secret nothing is accepted', async (t) => {
-  t.strictSame(await createVerifier([])(forge(HS256, CLAIMS)), INVALID);
-  t.strictSame(await createVerifier([])(forge(HS256, CLAIMS, '')), INVALID);
+  t.strictSame(createVerifier([])(forge(HS256, CLAIMS)), INVALID);
+  t.strictSame(createVerifier([])(forge(HS256, CLAIMS, '')), INVALID);
 });

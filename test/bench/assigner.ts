@@ -47,7 +47,7 @@ const handlers = {
     const agent = new Agent({ keepAlive: true, maxSockets: asking.atOnce });
     const identity = { role: 'admin', sub: 'bench', ttlSeconds: TOKEN_TTL_SECONDS } as const;
     const headers = {
-      authorization: `Bearer ${await signToken(identity, CREDENTIALS.secret)}`,
+      authorization: `Bearer ${signToken(identity, CREDENTIALS.secret)}`,
       'content-type': 'application/json',
     };
     const asked = await loop(asking, async (email) => {

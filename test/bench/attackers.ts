@@ -62,7 +62,7 @@ function sendHeadersSlowly(url: URL): void {
 
 const handlers = {
   attack: async ({ url }: { url: string }): Promise<void> => {
-    const token = await signToken(
+    const token = signToken(
       { role: 'dashboard', sub: 'attacker', ttlSeconds: 3_600 },
       CREDENTIALS.secret,
     );

@@ -21,10 +21,11 @@ async function beAgents(): Promise<void> {
   process.on('message', (url: string) => {
     void (async () => {
       for (const { ws } of sockets.splice(0)) ws.terminate();
-      const tokens = Array.from({ length: AGENTS }, (_, n) =>
-        signToken({ role: 'agent', sub: hostnameOf(n), ttlSeconds: 3_600 }, SECRET),
+      const bearers = Array.from(
+        { length: AGENTS },
+        (_, n) =>
+          `Bearer ${signToken({ role: 'agent', sub: hostnameOf(n), ttlSeconds: 3_600 }, SECRET)}`,
       );
-      const bearers = (await Promise.all(tokens)).map((token) => `Bearer ${token}`);
       process.send?.('begin');
       const open = bearers.map(async (authorization, n) => {
         const client = await connect(`${url}/v1/vms/${hostnameOf(n)}`, [], {
@@ -97,7 +98,7 @@ async function storm(): Promise<void> {
   app.startFeed();
   await until('the gateway is ready', async () => (await fetch(`${url}/health/ready`)).ok);
   const ws = url.replace('http', 'ws');
-  const token = await signToken({ role: 'dashboard', sub: 'd', ttlSeconds: 3_600 }, SECRET);
+  const token = signToken({ role: 'dashboard', sub: 'd', ttlSeconds: 3_600 }, SECRET);
   const dashboard = await connect(`${ws}/v1/vms`, [], {
     headers: { authorization: `Bearer ${token}` },
   });

@@ -56,7 +56,7 @@ t.test('the sign-in', { skip: NO_BROWSER }, async (t) => {
   });
 
   await t.test('one that expires is told so, and another one signs in', async (t) => {
-    const brief = await signToken({ role: 'dashboard', sub: 'brief', ttlSeconds: 3 }, SECRET);
+    const brief = signToken({ role: 'dashboard', sub: 'brief', ttlSeconds: 3 }, SECRET);
     const page = await open(gateway.url, { token: brief });
     await untilLive(page);
     await page.getByRole('heading', { name: 'Expired' }).waitFor();
@@ -76,7 +76,7 @@ t.test('the sign-in', { skip: NO_BROWSER }, async (t) => {
   });
 
   await t.test('one of another gateway is not accepted', async (t) => {
-    const foreign = await signToken({ role: 'admin', sub: 'x', ttlSeconds: 60 }, 'x'.repeat(40));
+    const foreign = signToken({ role: 'admin', sub: 'x', ttlSeconds: 60 }, 'x'.repeat(40));
     const page = await open(gateway.url, { token: foreign });
     await page.getByRole('heading', { name: 'Not accepted' }).waitFor();
     t.match(await page.locator('.gate-card').textContent(), /token_invalid/);

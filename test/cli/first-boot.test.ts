@@ -101,7 +101,7 @@ t.test(
     await server.sql('CREATE DATABASE late_db OWNER late_role');
     await until('it is ready', isReady);
 
-    const token = await signToken({ role: 'agent', sub: 'vm-1', ttlSeconds: 600 }, SECRET);
+    const token = signToken({ role: 'agent', sub: 'vm-1', ttlSeconds: 600 }, SECRET);
     const agent = await connect(`${url.replace('http', 'ws')}/v1/vms/vm-1`, [
       'lablink.v1',
       `bearer.${token}`,

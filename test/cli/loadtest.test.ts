@@ -87,7 +87,7 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
   t.test("with an admin's token; an interrupt ends it early, with the report so far", async (t) => {
     const file = join(await temporaryFolder(t), 'token');
     const admin = { role: 'admin', sub: 'tester', ttlSeconds: 600 } as const;
-    await writeFile(file, await signToken(admin, SECRET));
+    await writeFile(file, signToken(admin, SECRET));
     const program = loadtest(t, `${remote} ${load} --duration 10m --token-file ${file}`);
     await program.until(({ stderr }) => stderr.includes('· load ·'));
     program.child.kill('SIGINT');

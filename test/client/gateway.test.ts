@@ -105,7 +105,7 @@ t.test('a token is renewed before it expires, on the same socket', async (t) => 
   const secret = 'the secret of this test, which is of enough bytes';
   const gateway = await startGateway(t, await createDatabase(), { jwtSecrets: [secret] });
   let signed = 0;
-  const token = (): Promise<string> => {
+  const token = async (): Promise<string> => {
     signed++;
     return signToken({ role: 'admin', sub: 'tester', ttlSeconds: 6 }, secret);
   };

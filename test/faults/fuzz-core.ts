@@ -46,7 +46,7 @@ const settings: SessionSettings = {
   requests: {
     acknowledge: async () => undefined,
     reportStatus: async () => ({ code: 'not_allowed', message: 'no' }),
-    verify: async () => ({ ok: false, reason: 'invalid' }) as never,
+    verify: () => ({ ok: false, reason: 'invalid' }),
   },
   onRefusal: () => undefined,
   onBug: (error) => {

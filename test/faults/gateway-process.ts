@@ -90,7 +90,7 @@ export class GatewayProcess {
     });
   }
 
-  token(role: Role, sub = 'tester'): Promise<string> {
+  async token(role: Role, sub = 'tester'): Promise<string> {
     return signToken({ role, sub, ttlSeconds: 3600 }, GATEWAY_SECRET);
   }
 }

@@ -20,7 +20,7 @@ class SimulatedAgent {
   readonly #watch: ReturnType<Client['watchVm']>;
 
   constructor(readonly hostname: string) {
-    const token = (): Promise<string> =>
+    const token = async (): Promise<string> =>
       signToken({ role: 'agent', sub: hostname, ttlSeconds: 3_600 }, secret);
     this.#watch = createClient({ url, token }).watchVm(hostname);
     this.#watch.on('update', (state) => {

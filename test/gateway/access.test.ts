@@ -22,7 +22,7 @@ const socketUrl = gateway.url.replace('http', 'ws');
 
 const { overHttp, byUpgrade } = waysToAsk(gateway);
 
-const tokenOf = (role: Role, sub = 'vm-1', ttlSeconds = 60) =>
+const tokenOf = async (role: Role, sub = 'vm-1', ttlSeconds = 60) =>
   signToken({ role, sub, ttlSeconds }, SECRET);
 
 t.test('a request without a token is told that one is needed', async (t) => {
@@ -64,7 +64,7 @@ t.test('a token in the URL lends nothing to the one in the header', async (t) =>
 });
 
 t.test('an older secret is accepted', async (t) => {
-  const token = await signToken({ role: 'admin', sub: 'x', ttlSeconds: 60 }, OLDER_SECRET);
+  const token = signToken({ role: 'admin', sub: 'x', ttlSeconds: 60 }, OLDER_SECRET);
   t.equal((await overHttp('/v1/vms', bearer(token))).status, 200);
 });
 

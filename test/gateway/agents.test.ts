@@ -21,7 +21,7 @@ async function assigned(t: Test) {
   const open = async (hostname: string, role: 'agent' | 'dashboard' | 'admin', ttlSeconds = 600) =>
     connect(`${gateway.url.replace('http', 'ws')}/v1/vms/${hostname}`, [], {
       headers: {
-        authorization: `Bearer ${await signToken({ role, sub: hostname, ttlSeconds }, SECRET)}`,
+        authorization: `Bearer ${signToken({ role, sub: hostname, ttlSeconds }, SECRET)}`,
       },
     });
   await database.query(
@@ -141,7 +141,7 @@ t.test('a newer agent of the same hostname replaces the older one, and nobody el
 t.test('a socket ends with its token, unless it brings a fresh one in time', async (t) => {
   const { open } = await assigned(t);
   const [ends, renewed] = [await open('vm-2', 'agent', 1), await open('vm-3', 'agent', 1)];
-  const fresh = await signToken({ role: 'agent', sub: 'vm-3', ttlSeconds: 600 }, SECRET);
+  const fresh = signToken({ role: 'agent', sub: 'vm-3', ttlSeconds: 600 }, SECRET);
   renewed.send({ type: 'auth', token: fresh });
   t.same(await ends.closed, { code: 4401, reason: 'token missing or expired' });
   renewed.send({ type: 'ping' });

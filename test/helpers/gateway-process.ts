@@ -54,7 +54,7 @@ export async function startGatewayProcess(
   const url = await program.until(listeningAt);
   await until('the gateway is ready', async () => (await fetch(`${url}/health/ready`)).ok);
   const { pid = 0 } = program.child;
-  const token = (role: Role, sub = 'tester'): Promise<string> =>
+  const token = async (role: Role, sub = 'tester'): Promise<string> =>
     signToken({ role, sub, ttlSeconds: 3_600 }, SECRET);
   return {
     program,

@@ -73,7 +73,7 @@ export async function startGateway(
 }
 
 function testGateway(app: App, url: string, database: TestDatabase): TestGateway {
-  const token = (role: Role, sub = 'tester'): Promise<string> =>
+  const token = async (role: Role, sub = 'tester'): Promise<string> =>
     signToken({ role, sub, ttlSeconds: 3600 }, SECRET);
   const readiness = async (wanted: boolean): Promise<string> => {
     for (;;) {

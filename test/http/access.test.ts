@@ -6,7 +6,7 @@ import type { Verifier } from '../../src/auth/token.js';
 import { createAllow, hostnameOf, identityOf } from '../../src/http/access.js';
 import { createServer } from '../../src/http/server.js';
 
-const verify: Verifier = async (token) =>
+const verify: Verifier = (token) =>
   token === 'good'
     ? { ok: true, identity: { sub: 'vm-1', role: 'agent', expiresAtMs: 0 } }
     : { ok: false, reason: 'expired' };

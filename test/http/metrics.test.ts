@@ -9,7 +9,7 @@ import { registerMetrics } from '../../src/http/metrics.js';
 import { createServer } from '../../src/http/server.js';
 
 /** Here a token is the name of its role. */
-const verify: Verifier = async (token) =>
+const verify: Verifier = (token) =>
   ['agent', 'dashboard', 'admin'].includes(token)
     ? { ok: true, identity: { sub: 'vm-1', role: token as Role, expiresAtMs: 0 } }
     : { ok: false, reason: 'invalid' };

@@ -17,7 +17,7 @@ t.test('every outcome has its refusal', async (t) => {
   const database = await createDatabase();
   const requests = createRequests(
     database.pool,
-    async () => ({ ok: false, reason: 'invalid' }),
+    () => ({ ok: false, reason: 'invalid' }),
     NOBODY,
     pino({ level: 'silent' }),
   );
@@ -40,7 +40,7 @@ t.test('every outcome has its refusal', async (t) => {
     undefined,
   );
   t.equal(await requests.reportStatus(agent, report, 's1'), undefined);
-  t.same(await requests.verify('x'), { ok: false, reason: 'invalid' });
+  t.same(requests.verify('x'), { ok: false, reason: 'invalid' });
 });
 
 t.test('a database that does not answer is an answer, and is logged', async (t) => {
@@ -48,12 +48,7 @@ t.test('a database that does not answer is an answer, and is logged', async (t) 
   const log = pino({ level: 'warn' }, { write: (line) => logged.push(JSON.parse(line)) });
   const { pool, end } = createPool({ host: '/nowhere', user: 'x' }, 10, () => undefined);
   t.teardown(end);
-  const requests = createRequests(
-    pool,
-    async () => ({ ok: false, reason: 'invalid' }),
-    NOBODY,
-    log,
-  );
+  const requests = createRequests(pool, () => ({ ok: false, reason: 'invalid' }), NOBODY, log);
   t.match(await requests.acknowledge(agent, UUID, 's1'), { code: 'unavailable' });
   t.match(await requests.reportStatus(agent, { type: 'status', status: 'failed' }, 's1'), {
     code: 'unavailable',

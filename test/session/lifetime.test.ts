@@ -3,7 +3,7 @@
 import t from 'tap';
 import { CLOSE } from '../../src/protocol/close-codes.js';
 import type { Session } from '../../src/session/session.js';
-import { EXPIRES_AT_MS, HEARTBEAT_MS, identityOf, setUp, settled } from './gateway.js';
+import { EXPIRES_AT_MS, HEARTBEAT_MS, identityOf, setUp } from './gateway.js';
 
 const AUTH = { type: 'auth', token: 'fresh' };
 const LATER_MS = EXPIRES_AT_MS + 1_000_000;
@@ -12,7 +12,6 @@ t.test('a fresh token of the same identity prolongs the session, silently', asyn
   const { socket, say, requests, session } = setUp();
   requests.verified = { ok: true, identity: identityOf('agent', 'vm-1', LATER_MS) };
   say(AUTH);
-  await settled();
   t.strictSame(requests.asked, [['verify', 'fresh']]);
   session.sweep(0, LATER_MS - 1);
   t.strictSame([socket.messages(), socket.closes], [[], []]);
@@ -33,7 +32,6 @@ t.test('a token of another identity, or a bad one, ends the session', async (t) 
     const { socket, say, requests, stream, session } = setUp();
     requests.verified = verified;
     say(AUTH);
-    await settled();
     t.strictSame(socket.closes, [verified.ok ? CLOSE.notAllowed : CLOSE.tokenExpired]);
     t.strictSame([stream.stops, session.identity], [1, identityOf('agent')]);
   }

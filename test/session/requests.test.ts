@@ -3,7 +3,7 @@
 import t from 'tap';
 import { CLOSE } from '../../src/protocol/close-codes.js';
 import type { Session } from '../../src/session/session.js';
-import { setUp, settled } from './gateway.js';
+import { identityOf, setUp, settled } from './gateway.js';
 
 const ASSIGNMENT = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
 const ACK = { type: 'ack', assignment_id: ASSIGNMENT };
@@ -70,13 +70,16 @@ t.test('a client with too many unanswered requests is closed', async (t) => {
   for (let i = 0; i < 16; i++) say(ACK);
   await settled();
   t.strictSame(socket.closes, []);
+  requests.verified = { ok: true, identity: identityOf('agent') };
   say(AUTH);
+  t.strictSame(socket.closes, [], 'a renewal waits for nothing');
+  say(ACK);
   t.strictSame(socket.closes, [CLOSE.tooMany]);
   for (let i = 0; i < 20; i++) {
     requests.pending.shift()?.resolve();
     await settled();
   }
-  t.equal(requests.asked.length, 16, 'the last was not asked');
+  t.equal(requests.asked.length, 17, 'the last was not asked');
 });
 
 t.test('what an agent asks is done in turn; a renewal does not wait for it', async (t) => {
@@ -113,10 +116,8 @@ t.test('a request that rejects is told as a bug, and the socket stays open', asy
   const error = new Error('a bug');
   say(ACK);
   requests.pending[0]?.reject(error);
-  say(AUTH);
   await settled();
-  t.equal(bugs[0], error);
-  t.match(bugs[1], { message: 'cannot verify' });
+  t.strictSame(bugs, [error]);
   t.strictSame([socket.closes, socket.messages()], [[], []]);
 });
 
