@@ -177,8 +177,6 @@ export function createApp(options: AppOptions) {
         if (isQueueFull(err)) queue.look();
         log.warn({ err }, trouble);
         resync.heartbeatMissed();
-        // A beat of which nothing was heard may have left others that wait for ever; requests have deadlines of their own.
-        if (reason !== 'failed') feedPool.discardAll();
         for (const { discardIdle } of pools) discardIdle();
         if (reason !== 'failed') listener.reconnect(HEARTBEAT_MISSED);
       },
@@ -214,6 +212,9 @@ export function createApp(options: AppOptions) {
         log.warn({ err }, 'not listening');
         heartbeat.stop();
         resync.listenerDown();
+        // What the feed has asked is nobody's now, and what took one connection may have taken others without a word: a read,
+        // or the renewal of the lease, would wait for its own deadline. Requests have shorter ones.
+        for (const { discardAll } of [feedPool, presencePool]) discardAll();
       },
       notification: (channel, payload) => delivery.during(() => intake(channel, payload)),
     },

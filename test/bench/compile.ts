@@ -1,4 +1,4 @@
-// Makes plain JavaScript of the gateway and of the benchmark's processes, so that what is measured is what an
+// Makes plain JavaScript of the gateway, the benchmark's processes and the clients they borrow from test/faults, so that what is measured is what an
 // installed gateway runs: a loader that transpiles while it runs wraps functions and adds to every process.
 
 import { cp, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import ts from 'typescript';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Under node_modules, where the processes find their packages. */
 const OUT = join(ROOT, 'node_modules', '.cache', 'lablink-gateway-bench');
-const FOLDERS = ['src', join('test', 'bench')];
+const FOLDERS = ['src', ...['bench', 'faults', 'helpers'].map((name) => join('test', name))];
 
 const OPTIONS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,

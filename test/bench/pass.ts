@@ -10,8 +10,10 @@ import { Remote } from '../../src/loadtest/rpc.js';
 import { readTable } from '../../src/loadtest/rows.js';
 import type { WriterHandlers } from '../../src/loadtest/writer-process.js';
 import type { AttackersHandlers } from './attackers.js';
+import { BadReaders, type BadReadersReport } from './bad-readers.js';
 import { duringGap } from './gap.js';
-import type { Contender, Load, Scenario } from './scenarios.js';
+import { watchGrowth, type Growth } from './growth-watch.js';
+import type { Contender, Load, Pace, Scenario } from './scenarios.js';
 import { CREDENTIALS, Server, type Workshop } from './servers.js';
 import { Floor, type Watchers } from './watchers.js';
 
@@ -38,8 +40,10 @@ export interface PassResult {
   /** Until everyone had been told, or was back: one for each burst, gap or storm. */
   readonly settledUs: number[];
   readonly socketCost: SocketCost | undefined;
-  /** By how many bytes the server's process grew while rows changed. */
-  readonly grownBytes: number;
+  /** What the server's process grew by while rows changed, where that was asked. */
+  readonly grown: Growth | undefined;
+  /** What became of them, where there were any and they can be known. */
+  readonly badReaders: BadReadersReport | undefined;
   /** How many rows some client knew otherwise than the table in the end, or at the end of a gap. */
   readonly differences: number;
 }
@@ -101,7 +105,8 @@ class Pass {
   readonly #told = emptyReport();
   readonly #cpuUs: number[] = [];
   readonly #settledUs: number[] = [];
-  #grownBytes = 0;
+  #grown: Growth | undefined;
+  #badReaders: BadReadersReport | undefined;
   #differences = 0;
   /** Rows that did not change since need not be known: only the gateway tells the state first. */
   #sinceVersion = 0;
@@ -136,7 +141,8 @@ class Pass {
       cpuUs: this.#cpuUs,
       settledUs: this.#settledUs,
       socketCost,
-      grownBytes: this.#grownBytes,
+      grown: this.#grown,
+      badReaders: this.#badReaders,
       differences: this.#differences,
     };
   }
@@ -160,7 +166,7 @@ class Pass {
     };
   }
 
-  /** From now on, whoever means harm, or reads nothing. */
+  /** From now on, whoever means harm. */
   async #attack(): Promise<Remote<AttackersHandlers> | undefined> {
     if (this.served === undefined || this.contender !== 'attacked') return undefined;
     const module = new URL('./attackers.js', import.meta.url);
@@ -173,6 +179,9 @@ class Pass {
     switch (load.kind) {
       case 'pace':
         await this.#pace(load);
+        break;
+      case 'stall':
+        await this.#stall(load);
         break;
       case 'bursts':
         await this.#bursts(load.count);
@@ -188,39 +197,34 @@ class Pass {
     }
   }
 
-  async #pace({ perSecond, batch, durationMs }: Load & { kind: 'pace' }): Promise<void> {
-    const { writer, served, scenario } = this;
-    const isStalled = scenario.name === 'stall' && this.contender !== 'gateway';
-    const pace = { perSecond, batch, rows: scenario.rows };
-    await writer.callFor(WARM_UP_MS, 'pace', { ...pace, durationMs: WARM_UP_MS });
-    await this.#beginToCount();
-    if (isStalled) await served?.crowd.stall(1);
-    const before = (await served?.server.rss()) ?? 0;
-    await this.#costing(async () => {
-      await writer.callFor(durationMs, 'pace', { ...pace, durationMs });
-      if (isStalled) {
-        // What it is told when it reads again is late by that, and no latency of the others'.
-        this.#grownBytes = ((await served?.server.rss()) ?? 0) - before;
-        addReports(this.#told, await this.watchers.take());
-        await served?.crowd.resume();
-      }
-    });
-    if (!isStalled) this.#grownBytes = ((await served?.server.rss()) ?? 0) - before;
+  async #pace(load: Pace): Promise<void> {
+    await this.#warmUpPace(load);
+    await this.#costing(() => this.#write(load));
     await this.#compare();
-    if (isStalled) this.#forgetLatencies(await this.watchers.take());
   }
 
-  /** Counts what came, without how late it was. */
-  #forgetLatencies(reports: Awaited<ReturnType<Watchers['take']>>): void {
-    const forgotten = { latencies: '' };
-    addReports(
-      this.#told,
-      reports.map((report) => ({
-        ...report,
-        agents: { ...report.agents, ...forgotten },
-        dashboards: { ...report.dashboards, ...forgotten },
-      })),
-    );
+  /** The pace, beside clients who read badly from its beginning on; the gateway closes them after its end. */
+  async #stall(load: Pace): Promise<void> {
+    const { served, contender } = this;
+    await this.#warmUpPace(load);
+    const growth = served && (await watchGrowth(served.server));
+    const badReaders =
+      served && contender !== 'gateway' ? await BadReaders.begin(served.server) : undefined;
+    await this.#costing(() => this.#write(load));
+    this.#grown = await growth?.end();
+    await this.#compare();
+    if (contender === 'stalled') this.#badReaders = await badReaders?.closed();
+    await badReaders?.stop();
+  }
+
+  async #warmUpPace(load: Pace): Promise<void> {
+    await this.#write({ ...load, durationMs: WARM_UP_MS });
+    await this.#beginToCount();
+  }
+
+  async #write({ perSecond, batch, durationMs }: Pace): Promise<void> {
+    const { rows } = this.scenario;
+    await this.writer.callFor(durationMs, 'pace', { perSecond, batch, rows, durationMs });
   }
 
   /** One more than counts: the first warms up. */

@@ -3,6 +3,7 @@
 import type { Percentiles } from '../../src/loadtest/latencies.js';
 import { table } from '../../src/loadtest/table.js';
 import type { TallySum } from '../../src/loadtest/tally.js';
+import type { BadReadersReport } from './bad-readers.js';
 import type { PassResult } from './pass.js';
 import { describe, type Contender, type Scenario } from './scenarios.js';
 
@@ -62,11 +63,10 @@ const MEMORY: readonly Column[] = [
   { title: 'RSS kB/socket', digits: 1, of: ({ socketCost }) => per(socketCost?.rss, 1024) },
   { title: 'JS kB/socket', digits: 1, of: ({ socketCost }) => per(socketCost?.heap, 1024) },
 ];
-const GROWN: Column = {
-  title: 'grown MB',
-  digits: 1,
-  of: ({ grownBytes }) => grownBytes / 2 ** 20,
-};
+const GROWN: readonly Column[] = [
+  { title: 'RSS + MB at most', digits: 1, of: ({ grown }) => per(grown?.mostRss, 2 ** 20) },
+  { title: 'JS + MB at the end', digits: 1, of: ({ grown }) => per(grown?.heap, 2 ** 20) },
+];
 const LOST: Column = { title: 'rows lost', digits: 0, of: ({ differences }) => differences };
 
 function columnsOf({ name, load }: Scenario): readonly Column[] {
@@ -74,10 +74,11 @@ function columnsOf({ name, load }: Scenario): readonly Column[] {
     case 'none':
       return [...MEMORY, ...CONNECTS];
     case 'pace':
-      if (name === 'stall') return [...LATENCIES, GROWN];
       return name === 'scale'
         ? [...LATENCIES, ...MEMORY, ...CONNECTS]
         : [...LATENCIES, CPU_PER_CHANGE];
+    case 'stall':
+      return [...LATENCIES, ...GROWN];
     case 'bursts':
       return [...SETTLED, CPU];
     case 'gap':
@@ -133,9 +134,16 @@ function ratioLine(
   return [[`${one} / ${other}`, ...ratios]];
 }
 
-/** What bounds the figures: how far the writer itself was late. */
+/** What bounds the figures, how far the writer itself was late; and what became of bad readers. */
 function notes(results: readonly PassResult[]): string[] {
   const lateness = results.map(({ writerLateness }) => writerLateness.percentiles());
   const late = Math.max(...lateness.map(({ p99 }) => p99));
-  return late > 0 ? [`The writer itself was late by up to ${late.toFixed(2)} ms (p99).`, ''] : [];
+  const lines =
+    late > 0 ? [`The writer itself was late by up to ${late.toFixed(2)} ms (p99).`] : [];
+  for (const { badReaders } of results) if (badReaders !== undefined) lines.push(tell(badReaders));
+  return lines.flatMap((line) => [line, '']);
 }
+
+const tell = ({ closedMs = NaN, turnedAway }: BadReadersReport): string =>
+  `Who read nothing, and who read a byte a second, were closed with 4408, the last ${(closedMs / 1e3).toFixed(0)} s ` +
+  `after they came; who talked without end was closed ${turnedAway} times with 4429.`;

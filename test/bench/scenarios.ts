@@ -1,6 +1,6 @@
 // What is measured: how many watch, how many rows there are, what changes or goes wrong, and who is compared.
 
-/** `attacked` and `stalled` are the gateway too, while others mean it harm, or one dashboard reads nothing. */
+/** `attacked` and `stalled` are the gateway too, while others mean it harm, or read badly. */
 export type Contender = 'floor' | 'naive' | 'gateway' | 'attacked' | 'stalled';
 
 export interface Scenario {
@@ -16,16 +16,19 @@ export interface Scenario {
   readonly onDemand?: true;
 }
 
+/** Random rows at a fixed pace, so many to an UPDATE. */
+export interface Pace {
+  readonly perSecond: number;
+  readonly batch: number;
+  readonly durationMs: number;
+}
+
 export type Load =
   /** Nobody changes anything: what does a socket cost that waits? */
   | { readonly kind: 'none' }
-  /** Random rows at a fixed pace, so many to an UPDATE. */
-  | {
-      readonly kind: 'pace';
-      readonly perSecond: number;
-      readonly batch: number;
-      readonly durationMs: number;
-    }
+  | ({ readonly kind: 'pace' } & Pace)
+  /** The same, while clients read badly: all but the plain gateway have them. */
+  | ({ readonly kind: 'stall' } & Pace)
   /** All rows in one UPDATE, so many times. */
   | { readonly kind: 'bursts'; readonly count: number }
   /** The LISTEN session is ended, and kept away while so many rows change. */
@@ -55,8 +58,8 @@ export const SCENARIOS: readonly Scenario[] = [
     contenders: ['naive', 'gateway'],
   },
   {
-    ...{ name: 'stall', agents: 300, dashboards: 5, rows: 10_000, rounds: 2 },
-    load: { kind: 'pace', perSecond: 10_000, batch: 100, durationMs: 5_000 },
+    ...{ name: 'stall', agents: 300, dashboards: 5, rows: 10_000, rounds: 1 },
+    load: { kind: 'stall', perSecond: 10_000, batch: 100, durationMs: 30_000 },
     contenders: ['naive', 'gateway', 'stalled'],
   },
   {
@@ -91,7 +94,8 @@ function describeLoad(load: Load, rows: number, rounds: number): string {
   switch (load.kind) {
     case 'none':
       return 'nothing changes';
-    case 'pace': {
+    case 'pace':
+    case 'stall': {
       const { perSecond, batch, durationMs } = load;
       const updates = batch === 1 ? '' : `, ${batch} to an UPDATE,`;
       return `${perSecond} changes/s${updates} for ${rounds} × ${durationMs / 1e3} s`;

@@ -23,14 +23,13 @@ export function mergeRounds(rounds: readonly [PassResult, ...PassResult[]]): Pas
     agentChanges: sum(({ agentChanges }) => agentChanges),
     cpuUs: rounds.flatMap(({ cpuUs }) => cpuUs),
     settledUs: rounds.flatMap(({ settledUs }) => settledUs),
-    grownBytes: sum(({ grownBytes }) => grownBytes) / rounds.length,
     differences: sum(({ differences }) => differences),
   };
 }
 
 /** What went wrong, in words; empty when all is well. */
 export function faultsOf(result: PassResult, { load }: Scenario): string[] {
-  const { told, differences, contender, agentChanges } = result;
+  const { told, differences, contender, agentChanges, badReaders } = result;
   const { agents, dashboards } = told;
   const faults: string[] = [];
   if (differences > 0) faults.push(`${differences} rows were not as in the table in the end`);
@@ -39,8 +38,10 @@ export function faultsOf(result: PassResult, { load }: Scenario): string[] {
   const duplicated = agents.duplicated + dashboards.duplicated;
   if (duplicated > 0) faults.push(`${duplicated} pushes came twice`);
   // An agent that keeps up is told of every change; a dashboard may be told of several as one.
-  const isTold = contender !== 'floor' && (load.kind === 'pace' || load.kind === 'bursts');
+  const isTold = contender !== 'floor' && ['pace', 'stall', 'bursts'].includes(load.kind);
   const missing = isTold ? agentChanges - agents.delivered : 0;
   if (missing > 0) faults.push(`${missing} changes were never pushed to their agent`);
+  if (badReaders?.closedMs === undefined && contender === 'stalled')
+    faults.push('who read nothing, or next to nothing, was not closed for it');
   return faults;
 }

@@ -73,7 +73,7 @@ t.test('a client that does not know the table', async (t) => {
   const admin = new Witness('admin');
   const socket = new ScriptedSocket().say(LIVE);
   admin.follow(socket.client);
-  socket.say({ type: 'snapshot', vms: [row(2)], more: false, cursor: 'c' });
+  socket.say({ type: 'snapshot', vms: [row(2)], presence: [], more: false, cursor: 'c' });
   t.same(found(admin, row(2)), []);
   socket.say({ type: 'feed', live: false });
   t.match(found(admin, row(2)), [{ kind: 'diverged', client: 'admin' }], 'a gap that stays');
@@ -95,6 +95,15 @@ t.test('a socket that goes backwards', async (t) => {
   t.match(found(risen), backwards, 'a row that was raised from the dead');
   risen.forgive();
   t.same(found(risen), [], 'or the database went back');
+
+  const admin = new Witness('admin');
+  const told = new ScriptedSocket().say(LIVE);
+  admin.follow(told.client);
+  told.say({ type: 'snapshot', vms: [row(3)], presence: [], more: false, cursor: 'c' });
+  const presence = { op: 'presence', hostname: 'vm-1', online: true };
+  for (const change of [presence, { op: 'upsert', vm: row(3) }])
+    told.say({ type: 'changes', changes: [change], cursor: 'c' });
+  t.same(found(admin), [], 'an agent that comes is no row that goes');
 
   const crossed = [event(1, undefined, 'insert'), event(3), event(2, undefined, 'insert')];
   const late = findViolations([agent(row(1), row(3), row(2))], tableOf(row(2)), crossed);
@@ -122,6 +131,7 @@ t.test('a real gateway', async (t) => {
   await checker.settled(database);
   t.same(await checker.violations(database), []);
   t.equal(checker.sockets, 3);
+  await checker.knowOnline(new Set(['vm-1']));
   await database.query(`DELETE FROM vms`);
   await checker.settled(database);
   t.same(await checker.violations(database), []);

@@ -1,6 +1,7 @@
 // Clients that watch a gateway through faults: an admin, a dashboard and agents, who come back whenever they lose their
 // socket, and the judgement of what they were shown.
 
+import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Role } from '../../src/auth/roles.js';
 import type { TestDatabase, Teardown } from '../helpers/database.js';
@@ -79,6 +80,16 @@ export class Checker {
     await until('every client knows the table', settled, patienceMs);
   }
 
+  /** Resolves when everyone who is told knows exactly these hostnames' agents to be online. */
+  async knowOnline(hostnames: ReadonlySet<string>): Promise<void> {
+    await until('every dashboard knows which agents are online', () =>
+      this.#witnesses.every((witness) => {
+        const { online } = witness.fold();
+        return online === undefined || isDeepStrictEqual(online, hostnames);
+      }),
+    );
+  }
+
   /**
    * Everything wrong with what was shown until now. Who does not know the table yet is waited for: news under way may
    * lead through what was before, after everyone had settled by chance.
@@ -101,6 +112,12 @@ export class Checker {
   /** To be called when all has settled after the database went back: what fell meanwhile fell with it. */
   forgive(): void {
     for (const witness of this.#witnesses) witness.forgive();
+  }
+
+  /** To be called when all has settled: what is shown from now on is another story, with an audit of its own. */
+  forget(): void {
+    this.#remembered = [];
+    for (const witness of this.#witnesses) witness.forget();
   }
 
   #isStopped(): boolean {

@@ -3,8 +3,12 @@
 import fc from 'fast-check';
 import pg from 'pg';
 import { until } from '../helpers/until.js';
-import { NAMES, type ModelWorld, type Name, type TableModel } from './model-world.js';
+import { NAMES, type Links, type ModelWorld, type Name, type TableModel } from './model-world.js';
+import type { Proxy } from './proxy.js';
 import { terminateListeners } from './server-faults.js';
+
+/** Long beside a step, so that several happen while a read is under way. */
+const SLOW_MS = 10;
 
 type Run = (model: TableModel, world: ModelWorld) => Promise<unknown>;
 
@@ -123,6 +127,7 @@ const changes: fc.Arbitrary<Step>[] = [
 async function cross(hostname: Name, { vms }: TableModel, { database }: ModelWorld): Promise<void> {
   const [deleting, inserting] = [new pg.Client(database.config), new pg.Client(database.config)];
   await Promise.all([deleting.connect(), inserting.connect()]);
+  const { rows } = await inserting.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   await deleting.query('BEGIN');
   await deleting.query(`UPDATE vms SET status = 'failed' WHERE hostname = $1`, [hostname]);
   await deleting.query('DELETE FROM vms WHERE hostname = $1', [hostname]);
@@ -130,7 +135,9 @@ async function cross(hostname: Name, { vms }: TableModel, { database }: ModelWor
     hostname,
   ]);
   await until('it waits', async () => {
-    const waiting = await database.query('SELECT FROM pg_locks WHERE NOT granted');
+    const waiting = await database.query('SELECT FROM pg_locks WHERE NOT granted AND pid = $1', [
+      rows[0]?.pid,
+    ]);
     return waiting.length > 0;
   });
   await deleting.query('COMMIT');
@@ -204,17 +211,26 @@ const rareChanges: fc.Arbitrary<Step>[] = [
     ),
 ];
 
+/** A step that spoils the way of queries, of LISTEN, or both. */
+const spoil = (what: string, act: (link: Proxy) => unknown): fc.Arbitrary<Step> =>
+  fc.constantFrom<(keyof Links)[]>(['queries'], ['listen'], ['queries', 'listen']).map(
+    (ways) =>
+      new Step(`${what} ${ways.join(' and ')}`, always, async (_, { links }) => {
+        for (const way of ways) await act(links[way]);
+      }),
+  );
+
 const faults: fc.Arbitrary<Step>[] = [
   step('end the LISTEN session', (_, { database }) => terminateListeners(database)),
-  step('cut the link', async (_, { link }) => link.cut()),
-  step('reset the link', async (_, { link }) => link.reset()),
-  step('hang the link', async (_, { link }) => link.hang()),
-  step('refuse', async (_, { link }) => {
+  spoil('cut', (link) => link.cut()),
+  spoil('reset', (link) => link.reset()),
+  spoil('hang', (link) => link.hang()),
+  spoil('refuse', async (link) => {
     await link.heal();
     await link.refuse();
   }),
-  step('slow the link', async (_, { link }) => link.delay(5)),
-  step('heal', (_, { link }) => link.heal()),
+  spoil('slow', (link) => link.delay(SLOW_MS)),
+  spoil('heal', (link) => link.heal()),
   step('replace the gateway', (_, world) => world.replaceGateway()),
 ];
 

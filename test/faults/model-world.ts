@@ -1,5 +1,6 @@
-// What a run of the model is about: a real gateway with short intervals on a real database, a link between them that can
-// be spoiled, and clients who watch. A run begins with a table of few and a gateway that knows nothing.
+// What a run of the model is about: a real gateway with short intervals on a real database, links between them that can
+// be spoiled, and clients who watch. It serves one run after the other, as long as none fails: each begins with a table
+// of few that everyone knows.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { TestDatabase } from '../helpers/database.js';
@@ -38,10 +39,13 @@ const TIMING = {
 /** Beyond what any run takes to settle. */
 const PATIENCE_MS = 30_000;
 
-/** Everyone is there, so that steps find whom they are about. */
-const BEGIN = `
-  TRUNCATE vms, vm_events, vm_deliveries RESTART IDENTITY;
-  SELECT setval('vms_version_seq', 1, false);
+/** More than a run makes. */
+const VERSIONS_PER_RUN = 10_000;
+
+/** Everyone is there, so that steps find whom they are about, and with versions that no run before had. */
+const begin = (run: number): string => `
+  TRUNCATE vms, vm_events, vm_deliveries;
+  SELECT setval('vms_version_seq', ${run * VERSIONS_PER_RUN});
   INSERT INTO vms (hostname, status) VALUES ${NAMES.map((name) => `('${name}', 'available')`).join(', ')}`;
 
 /** The table as a run begins. */
@@ -50,13 +54,22 @@ export const beginning = (): TableModel => ({
   wentBack: false,
 });
 
-/** A gateway behind a link, and another in its place whenever it is told so. */
+/**
+ * The ways to the database: what becomes of the one is nothing to the other. Where queries are slow, news overtakes what is
+ * read.
+ */
+export interface Links {
+  readonly queries: Proxy;
+  readonly listen: Proxy;
+}
+
+/** A gateway behind links, and another in its place whenever it is told so. */
 class Successive {
   #gateway: TestGateway | undefined;
 
   constructor(
     private readonly database: TestDatabase,
-    private readonly link: Proxy,
+    private readonly links: Links,
   ) {}
 
   readonly connect: TestGateway['connect'] = async (...asked) => {
@@ -65,9 +78,10 @@ class Successive {
   };
 
   async start(waitReady: boolean): Promise<void> {
-    const config = this.link.through(this.database.config);
+    const { config } = this.database;
     this.#gateway = await startGateway({ teardown: () => undefined }, this.database, {
-      ...{ database: config, listenDatabase: config },
+      database: this.links.queries.through(config),
+      listenDatabase: this.links.listen.through(config),
       ...{ timing: TIMING, drainMs: 20, waitReady },
     });
   }
@@ -80,9 +94,11 @@ class Successive {
 }
 
 export class ModelWorld {
+  #runs = 0;
+
   private constructor(
     readonly database: TestDatabase,
-    readonly link: Proxy,
+    readonly links: Links,
     private readonly gateways: Successive,
     private readonly checker: Checker,
     private readonly stops: readonly (() => unknown)[],
@@ -91,13 +107,15 @@ export class ModelWorld {
   static async start(database: TestDatabase): Promise<ModelWorld> {
     const stops: (() => unknown)[] = [];
     const t = { teardown: (stop: () => unknown) => stops.push(stop) };
-    await database.query(BEGIN);
-    const link = await startProxy(t, database.config);
-    const gateways = new Successive(database, link);
+    const links = {
+      queries: await startProxy(t, database.config),
+      listen: await startProxy(t, database.config),
+    };
+    const gateways = new Successive(database, links);
     t.teardown(() => gateways.stop());
     await gateways.start(true);
     const checker = await watch(t, gateways, NAMES);
-    return new ModelWorld(database, link, gateways, checker, stops);
+    return new ModelWorld(database, links, gateways, checker, stops);
   }
 
   /** One of the sockets there are; none while all are lost. */
@@ -112,9 +130,16 @@ export class ModelWorld {
     await this.gateways.start(false);
   }
 
+  /** A run begins: see `beginning`. */
+  async begin(): Promise<void> {
+    await this.database.query(begin((this.#runs += 1)));
+    await this.checker.settled(this.database, PATIENCE_MS);
+    this.checker.forget();
+  }
+
   /** Nothing is spoiled any more; everyone ends at the table, and the table is what the steps made of it. */
   async settle(model: TableModel): Promise<void> {
-    await this.link.heal();
+    for (const link of Object.values(this.links) as Proxy[]) await link.heal();
     for (const { ws } of this.checker.clients) ws.resume();
     await this.checker.settled(this.database, PATIENCE_MS);
     const table = [...(await readTable(this.database))].map(([hostname, { status, email }]) => [

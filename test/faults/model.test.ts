@@ -2,16 +2,15 @@
 
 import t from 'tap';
 import { startServer } from '../helpers/database.js';
-import { runModel } from './model-run.js';
+import { MODEL_SERVER, runModel } from './model-run.js';
 
-const RUNS = 100;
+const RUNS = 240;
 const LIMIT_MS = 15_000;
 const SEED = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31);
 
 t.test('whatever happens in whatever order, everyone ends at the table', async (t) => {
-  const server = await startServer(t);
-  const database = await server.createDatabase();
-  const { runs, failure } = await runModel(database, {
+  const server = await startServer(t, MODEL_SERVER);
+  const { runs, failure } = await runModel(server, {
     ...{ runs: RUNS, seed: SEED, limitMs: LIMIT_MS },
   });
   t.comment(`${runs} runs, seed ${SEED}`);

@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { startServer } from '../helpers/database.js';
-import { runModel } from './model-run.js';
+import { MODEL_SERVER, runModel } from './model-run.js';
 
 const { values } = parseArgs({
   options: {
@@ -16,8 +16,8 @@ const { values } = parseArgs({
 
 const stops: (() => unknown)[] = [];
 try {
-  const server = await startServer({ teardown: (stop) => stops.push(stop) });
-  const { runs, failure } = await runModel(await server.createDatabase(), {
+  const server = await startServer({ teardown: (stop) => stops.push(stop) }, MODEL_SERVER);
+  const { runs, failure } = await runModel(server, {
     ...{ runs: Number(values.runs), seed: Number(values.seed) },
     ...{ path: values.path, replayPath: values.replay },
   });

@@ -1,6 +1,7 @@
 // The network between the gateway and its database: cut, reset, refused, slow, half-open, or a black hole that only
 // deadlines can see. The gateway comes back without being started again, and leaves no session behind.
 
+import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { startServer, type TestDatabase } from '../helpers/database.js';
 import { startGateway, type TestGateway } from '../helpers/gateway.js';
@@ -84,3 +85,51 @@ t.test('the way of the queries is lost for a while, that of LISTEN is not', asyn
   t.same(await checker.violations(database), []);
   t.equal(await untilOneListens(database), pid, 'it is still the same session');
 });
+
+const metrics = async (gateway: TestGateway) => (await gateway.fetch('/metrics')).text();
+
+t.test(
+  'what the gateway asks itself is half-open: it waits for no query to time out',
+  async (t) => {
+    const database = await server.createDatabase();
+    const [queries, listen] = [
+      await startProxy(t, database.config),
+      await startProxy(t, database.config),
+    ];
+    const logged: string[] = [];
+    const gateway = await startGateway(t, database, {
+      database: queries.through(database.config),
+      listenDatabase: listen.through(database.config),
+      // Beats alone, so the feed has one connection: what waits on it leaves the beats another, which is well.
+      timing: { checkIntervalMs: 60_000, beatDeadlineMs: 1_000, presenceWriteGapMs: 0 },
+      log: pino({ level: 'warn' }, { write: (line: string) => logged.push(line) }),
+    });
+    const checker = await watch(t, gateway, HOSTNAMES);
+    const online = new Set(HOSTNAMES);
+    const arrive = async (hostname: string): Promise<void> => {
+      await gateway.connect(`/v1/vms/${encodeURIComponent(hostname)}`, 'agent', hostname);
+      online.add(hostname);
+    };
+    const beats = async () => /round_trip_seconds_count (\d+)/.exec(await metrics(gateway))?.[1];
+    for (const name of ['LISTEN is lost with it', 'LISTEN is not']) {
+      await t.test(name, async () => {
+        await checker.knowOnline(online);
+        queries.cut();
+        const before = await beats();
+        await until('beats go on', async () => Number(await beats()) > Number(before) + 1);
+        // Presence has a connection again, too.
+        await arrive(`${name} yet`);
+        await checker.knowOnline(online);
+        queries.hang();
+        await arrive(name);
+        if (name === 'LISTEN is lost with it') listen.reset();
+        await gateway.notReady();
+        await database.query(`INSERT INTO vms (hostname, status) VALUES ($1, 'available')`, [name]);
+        await checker.settled(database);
+        await checker.knowOnline(online);
+      });
+    }
+    const late = logged.filter((line) => line.includes('read timeout'));
+    t.same(late, [], 'nothing had to wait that long');
+  },
+);

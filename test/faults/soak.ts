@@ -1,5 +1,5 @@
 // The soak: minutes of load and of one fault after the other, drawn at random, and then the verdict. Exits with 1 where
-// a client was shown what is not so, an agent missed an assignment or ran one twice, or the gateway's memory or
+// a client was shown what is not so, a dashboard the wrong presence, an agent missed an assignment or ran one twice, or the gateway's memory or
 // descriptors grew. `npm run soak -- --minutes 10 --seed 1`.
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { listening } from '../helpers/sessions.js';
 import { until } from '../helpers/until.js';
 import { answersAgain, SOAK_FAULTS } from './soak-faults.js';
 import { startSoakWorld, type SoakWorld } from './soak-world.js';
+import { HOSTNAMES } from './writers.js';
 import { describeVitals, growthOf, takeVitals } from './vitals.js';
 
 const { values } = parseArgs({
@@ -119,5 +120,28 @@ async function verdict({ checkers, crowd, database }: SoakWorld): Promise<string
       wrong.push(`${agent.hostname} ran an assignment twice`);
   }
   console.log(`agents ran ${runs} assignments`);
+  return [...wrong, ...(await presenceVerdict({ checkers, crowd }))];
+}
+
+/** Who is there is known to be; and who leaves, to have left. */
+async function presenceVerdict({
+  checkers,
+  crowd,
+}: Pick<SoakWorld, 'checkers' | 'crowd'>): Promise<string[]> {
+  const watched = new Set(HOSTNAMES);
+  const all = new Set([...watched, ...(await crowd.report()).map(({ hostname }) => hostname)]);
+  const wrong: string[] = [];
+  const expect = async (online: ReadonlySet<string>): Promise<void> => {
+    for (const [name, checker] of Object.entries(checkers))
+      await checker.knowOnline(online).catch((error: unknown) => {
+        wrong.push(`${name}, ${online.size} being online: ${String(error)}`);
+      });
+  };
+  await expect(all);
+  await crowd.stop();
+  await expect(watched);
+  console.log(
+    `${all.size} agents were known to be online, and ${watched.size} when the rest had left`,
+  );
   return wrong;
 }

@@ -1,5 +1,5 @@
-// A gateway that starts in a black hole, or falls into one while it does: it serves, says that it is not ready and why, and needs nobody's help when its
-// database can be reached at last.
+// A gateway that starts in a black hole, or falls into one while it does or later, for longer than every deadline: it
+// serves, says that it is not ready and why, and needs nobody's help when its database can be reached at last.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -16,8 +16,8 @@ import { HOSTNAMES, Writers } from './writers.js';
 /** Longer than every deadline of a connection or a query. */
 const BLACK_HOLE_MS = 20_000;
 
-// Both wait for deadlines.
-t.jobs = 2;
+// All wait for deadlines.
+t.jobs = 3;
 const TOGETHER = { buffered: true };
 
 t.test('a database that is unreachable for a long time at the start', TOGETHER, async (t) => {
@@ -44,6 +44,30 @@ t.test('a database that is unreachable for a long time at the start', TOGETHER, 
   t.same(await checker.violations(database), []);
   await untilOneListens(database);
   t.equal(await gatewaySessions(database), proxy.open, 'no session is left behind');
+});
+
+t.test('a database that becomes unreachable for as long later', TOGETHER, async (t) => {
+  const database = await startDatabase(t);
+  const proxy = await startProxy(t, database.config);
+  const config = proxy.through(database.config);
+  const gateway = await startGateway(t, database, { database: config, listenDatabase: config });
+  const checker = await watch(t, gateway, HOSTNAMES);
+  const writers = new Writers(t, () => database.config);
+  await writers.write(100);
+  await checker.settled(database);
+  proxy.swallow();
+  await writers.write(100);
+  await sleep(BLACK_HOLE_MS);
+  t.match(await gateway.notReady(), /LISTEN connection/);
+  await proxy.heal();
+  await gateway.ready();
+  await checker.settled(database);
+  t.same(await checker.violations(database), []);
+  t.equal(checker.sockets, HOSTNAMES.length + 2, 'nobody lost a socket');
+  await untilOneListens(database);
+  await until('no session is left behind', async () => {
+    return (await gatewaySessions(database)) === proxy.open;
+  });
 });
 
 t.test(

@@ -46,6 +46,13 @@ export class Witness {
     return this.#model instanceof FleetModel ? this.#model.cursor : undefined;
   }
 
+  /** The hostnames whose agents it knows to be online; undefined for one who is not told. */
+  get online(): ReadonlySet<string> | undefined {
+    if (!(this.#model instanceof FleetModel)) return undefined;
+    const online = [...this.#model.online].filter(([, isOnline]) => isOnline);
+    return new Set(online.map(([hostname]) => hostname));
+  }
+
   /** From now on it is shown what this socket gets; what it knew, it knows. */
   follow(client: RawClient): void {
     this.fold();
@@ -76,6 +83,12 @@ export class Witness {
     this.#sights.clear();
   }
 
+  /** What was delivered until now is forgotten too. */
+  forget(): void {
+    this.forgive();
+    this.delivered.clear();
+  }
+
   #modelOf(client: RawClient): FleetModel | VmModel {
     if (typeof this.watcher !== 'string') return new VmModel(client, this.watcher.hostname);
     const previous = this.#model instanceof FleetModel ? this.#model : undefined;
@@ -88,9 +101,9 @@ export class Witness {
     if (message.type === 'absent') this.#seeGone(message.hostname as string);
     if (message.vm !== undefined) this.#seeRow(message.vm as Vm);
     for (const vm of (message.vms ?? []) as Vm[]) this.#seeRow(vm);
-    for (const change of (message.changes ?? []) as { vm?: Vm; hostname?: string }[]) {
+    for (const change of (message.changes ?? []) as { op: string; vm?: Vm; hostname?: string }[]) {
       if (change.vm !== undefined) this.#seeRow(change.vm);
-      else this.#seeGone(String(change.hostname));
+      else if (change.op === 'delete') this.#seeGone(String(change.hostname));
     }
   }
 

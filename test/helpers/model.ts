@@ -9,6 +9,12 @@ import { until } from './until.js';
 
 export type Vm = Record<string, unknown>;
 
+/** Of presence, what is kept here; all of it is in helpers/presence.ts. */
+interface Known {
+  readonly hostname: string;
+  readonly online: boolean;
+}
+
 /** The table as PostgreSQL tells it, cut down to the given columns. */
 export async function readTable(
   database: Pick<TestDatabase, 'query'>,
@@ -28,6 +34,8 @@ function pick(vm: Vm, columns: readonly string[] = Object.keys(vm)): Vm {
 export class FleetModel {
   rows = new Map<string, Vm>();
   /** Where the client would resume. */
+  /** Whether an agent of the hostname is online, of those of whom anything is known. */
+  online = new Map<string, boolean>();
   cursor: string | undefined;
   live: boolean | undefined;
   snapshots = 0;
@@ -40,7 +48,9 @@ export class FleetModel {
     private readonly columns: readonly string[] | undefined,
     previous?: FleetModel,
   ) {
-    if (previous !== undefined) this.rows = new Map(previous.rows);
+    if (previous === undefined) return;
+    this.rows = new Map(previous.rows);
+    this.online = new Map(previous.online);
   }
 
   static ofAdmin(client: RawClient, previous?: FleetModel): FleetModel {
@@ -100,8 +110,10 @@ export class FleetModel {
   #takeSnapshot(message: Message): void {
     if (!this.#snapshotUnderWay) {
       this.rows.clear();
+      this.online.clear();
       this.snapshots++;
     }
+    for (const known of message.presence as Known[]) this.online.set(known.hostname, known.online);
     for (const vm of message.vms as Vm[]) this.#upsert(vm);
     this.#snapshotUnderWay = message.more === true;
     if (this.#snapshotUnderWay === 'cursor' in message) throw new Error('cursor: on the last part');
@@ -111,9 +123,11 @@ export class FleetModel {
   #takeChanges(message: Message): void {
     if (this.#snapshotUnderWay) throw new Error('changes within a snapshot');
     const seen = new Set<string>();
-    for (const change of message.changes as { op: string; vm?: Vm; hostname?: string }[]) {
-      // See helpers/presence.ts.
-      if (change.op === 'presence') continue;
+    for (const change of message.changes as ({ op: string; vm?: Vm } & Partial<Known>)[]) {
+      if (change.op === 'presence') {
+        this.online.set(String(change.hostname), change.online === true);
+        continue;
+      }
       const hostname = change.hostname ?? String(change.vm?.hostname);
       if (seen.has(hostname)) throw new Error(`${hostname} twice in one frame`);
       seen.add(hostname);

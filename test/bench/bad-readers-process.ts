@@ -1,0 +1,30 @@
+// A process of those who read badly. They go on from when it is called until it ends.
+
+import type { Role } from '../../src/auth/roles.js';
+import { signToken } from '../../src/auth/token.js';
+import { FLEET_PATH } from '../../src/protocol/paths.js';
+import { serve } from '../../src/loadtest/rpc.js';
+import { readBytewise, readNothing, talkEndlessly, type Endpoint } from '../faults/bad-readers.js';
+import { CREDENTIALS } from './servers.js';
+
+/** Nobody's VM: the agent of another would be sent away when it comes. */
+const TALKER = 'talker';
+/** They end with their process. */
+const forever = { teardown: () => undefined };
+
+const handlers = {
+  begin: async ({ url }: { url: string }): Promise<void> => {
+    const endpoint = async (path: string, role: Role, sub: string): Promise<Endpoint> => ({
+      url,
+      path,
+      token: await signToken({ role, sub, ttlSeconds: 3_600 }, CREDENTIALS.secret),
+    });
+    const fleet = await endpoint(FLEET_PATH, 'dashboard', 'stuck');
+    await readNothing(forever, fleet);
+    await readBytewise(forever, fleet);
+    talkEndlessly(forever, await endpoint(`${FLEET_PATH}/${TALKER}`, 'agent', TALKER));
+  },
+};
+export type BadReadersHandlers = typeof handlers;
+
+serve(handlers);
