@@ -26,7 +26,7 @@ import { Fleet } from './fleet/fleet.js';
 import { paceFlushes } from './flush-pace.js';
 import { createSurface, type SurfaceLimits } from './http/surface.js';
 import { Hub } from './hub/hub.js';
-import { createRowText } from './hub/views.js';
+import { createProjection, createRowText } from './hub/views.js';
 import { LOG_SERIALIZERS } from './log.js';
 import { createMetrics } from './metrics.js';
 import { createPresenceTracker } from './presence-tracker.js';
@@ -233,7 +233,7 @@ export function createApp(options: AppOptions) {
     agents: tracker,
     heartbeatMs: timing.pingIntervalMs,
     goodbyeMs: timing.goodbyeMs,
-    dashboardColumns,
+    project: createProjection(dashboardColumns),
     isLoaded: () => resync.loaded,
     notReady: () => (resync.live ? undefined : trouble),
     log,

@@ -85,7 +85,7 @@ export interface SurfaceParts {
   /** How long a closing gateway waits for its sockets to say goodbye. */
   readonly goodbyeMs: number;
   /** What a dashboard sees of a row. */
-  readonly dashboardColumns: readonly string[];
+  readonly project: (row: string) => string;
   /** Whether the fleet has been read: before that a socket has nothing to be told. */
   readonly isLoaded: () => boolean;
   readonly notReady: NotReady;
@@ -148,7 +148,7 @@ export function createSurface(parts: SurfaceParts) {
       allow,
       takePlace: createTakePlace(places),
       onPush: agents.pushed,
-      dashboardColumns: parts.dashboardColumns,
+      project: parts.project,
       isLoaded: parts.isLoaded,
       ending: ending.signal,
       onOpen: metrics.opened,

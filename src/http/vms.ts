@@ -8,7 +8,6 @@ import { viewOf } from '../auth/roles.js';
 import { readPresence } from '../database/presence.js';
 import { findVm, listVms } from '../database/vms.js';
 import { parseCursor } from '../fleet/cursor.js';
-import { project } from '../hub/views.js';
 import { FLEET_PATH } from '../protocol/paths.js';
 import { FleetStream } from '../session/fleet-stream.js';
 import { VmStream } from '../session/vm-stream.js';
@@ -34,7 +33,7 @@ import { WsSocket } from './websocket.js';
 export interface VmRoutes extends SocketParts {
   readonly pool: pg.Pool;
   /** What a dashboard sees of a row. */
-  readonly dashboardColumns: readonly string[];
+  readonly project: (row: string) => string;
   readonly allow: Allow;
   readonly takePlace: TakePlace;
   /** Told of each assignment as it is written to a socket of its agent. */
@@ -149,8 +148,8 @@ async function answerWhenChanged(
 }
 
 /** A row's JSON text as whoever asks may see it. */
-function shown({ dashboardColumns }: VmRoutes, request: FastifyRequest, row: string): string {
-  return viewOf(identityOf(request).role) === 'full' ? row : project(row, dashboardColumns);
+function shown({ project }: VmRoutes, request: FastifyRequest, row: string): string {
+  return viewOf(identityOf(request).role) === 'full' ? row : project(row);
 }
 
 /** A hook: a cursor that cannot be read is refused before the upgrade. */
