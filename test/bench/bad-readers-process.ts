@@ -17,7 +17,7 @@ const handlers = {
     const endpoint = async (path: string, role: Role, sub: string): Promise<Endpoint> => ({
       url,
       path,
-      token: await signToken({ role, sub, ttlSeconds: 3_600 }, CREDENTIALS.secret),
+      token: signToken({ role, sub, ttlSeconds: 3_600 }, CREDENTIALS.secret),
     });
     const fleet = await endpoint(FLEET_PATH, 'dashboard', 'stuck');
     await readNothing(forever, fleet);
