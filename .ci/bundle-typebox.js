@@ -1,7 +1,7 @@
 // Puts TypeBox into dist as a few files, and has the program read those instead of the package's 683: to find and read
 // them was half of what a command took to start.
 
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 
@@ -18,6 +18,8 @@ await build({
   platform: 'node',
   target: 'node20',
 });
+
+await copyFile('node_modules/typebox/license', join(TARGET, 'typebox/LICENSE'));
 
 for (const name of await readdir(TARGET, { recursive: true })) {
   if (!name.endsWith('.js') || /^(dashboard|typebox)\//.test(name)) continue;
