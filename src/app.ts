@@ -2,7 +2,7 @@
 //
 //   vms row ─trigger─▶ NOTIFY ─▶ listener ─▶ intake ─▶ truth ─▶ fleet ─▶ hub ─▶ session ─▶ WebSocket
 //   a gap, or doubt: resync reads the table ─▶ truth
-//   agents come and go ─▶ presence tracker ─▶ vm_presence ─NOTIFY─▶ listener ─▶ intake ─▶ presence reads it ─▶ fleet
+//   agents come and go ─▶ presence tracker ─▶ vm_presence ─NOTIFY─▶ listener ─▶ intake ─▶ presence feed reads it ─▶ fleet
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,7 +26,7 @@ import { Fleet } from './fleet/fleet.js';
 import { paceFlushes } from './flush-pace.js';
 import { createSurface, type SurfaceLimits } from './http/surface.js';
 import { Hub } from './hub/hub.js';
-import { createRowText } from './hub/views.js';
+import { createProjection, createRowText } from './hub/views.js';
 import { LOG_SERIALIZERS } from './log.js';
 import { createMetrics } from './metrics.js';
 import { createPresenceTracker } from './presence-tracker.js';
@@ -87,7 +87,7 @@ export function createApp(options: AppOptions) {
   });
   const truth = new Truth(fleet, (entry) => {
     delivery.pushed(hub.publish(entry));
-    presence.rowChanged(entry);
+    presenceFeed.rowChanged(entry);
   });
   const sessions = new Sessions({
     arrived: (hostname) => tracker.arrived(hostname),
@@ -125,7 +125,7 @@ export function createApp(options: AppOptions) {
         log.info({ vms: fleet.size }, live ? 'the feed is live' : 'the feed is in a gap');
         if (live) trouble = undefined;
         hub.setLive(live);
-        presence.setLive(live);
+        presenceFeed.setLive(live);
         // Whoever has read the table lets agents in, and goes on doing so in a gap.
         if (live) tracker.start();
       },
@@ -142,7 +142,7 @@ export function createApp(options: AppOptions) {
     timing,
   );
 
-  const presence = new PresenceFeed(
+  const presenceFeed = new PresenceFeed(
     fleet,
     {
       read: (hostnames) => readPresence(presencePool.pool, hostnames),
@@ -159,7 +159,7 @@ export function createApp(options: AppOptions) {
     writeGapMs: timing.presenceWriteGapMs,
     offlineGraceMs: options.offlineGraceMs,
     metrics,
-    onGatewaysChanged: () => presence.doubtAll(),
+    onGatewaysChanged: () => presenceFeed.doubtAll(),
     log,
   });
 
@@ -190,7 +190,7 @@ export function createApp(options: AppOptions) {
       metrics.rejected(reason);
     },
     doubtful: () => resync.wake(),
-    presence: (hostnames) => presence.doubt(hostnames),
+    presence: (hostnames) => presenceFeed.doubt(hostnames),
     heartbeat: (payload) => heartbeat.received(payload),
     bug: (err) => {
       log.error({ err }, 'a notification could not be handled');
@@ -230,10 +230,10 @@ export function createApp(options: AppOptions) {
     verify: createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
     limits: options,
     metrics,
-    agents: tracker,
+    tracker,
     heartbeatMs: timing.pingIntervalMs,
     goodbyeMs: timing.goodbyeMs,
-    dashboardColumns,
+    project: createProjection(dashboardColumns),
     isLoaded: () => resync.loaded,
     notReady: () => (resync.live ? undefined : trouble),
     log,

@@ -7,22 +7,18 @@ import { isLoopback, parseTrustProxy, type TrustProxy } from './config/address.j
 import { parseColumns } from './config/columns.js';
 import { ConfigError, shown } from './config/config-error.js';
 import { databasesOf, NAMES_A_DATABASE } from './config/databases.js';
-import {
-  isSet,
-  MIN_SECRET_BYTES,
-  readEnvironment,
-  refuseUnknown,
-  type Environment,
-} from './config/environment.js';
+import { isSet, readEnvironment, refuseUnknown } from './config/environment.js';
 import { readGuideFile } from './config/guide-file.js';
 import { parseGrace } from './config/grace.js';
 import { parseOrigins } from './config/origins.js';
 import { parsePublicKey, type PublicKey } from './config/public-key.js';
 import { withSecretFiles } from './config/secret-files.js';
 import { toolEnvironmentOf } from './config/tool-environment.js';
+import { MIN_SECRET_BYTES } from './config/variable-kinds.js';
+import type { Environment } from './config/variables.js';
 
 export { ConfigError } from './config/config-error.js';
-export { Environment, VARIABLES, type Variable } from './config/environment.js';
+export { Environment, VARIABLES, type Variable } from './config/variables.js';
 
 export interface Config {
   /** Undefined: the embedded database in `dataDir`. Else complete, `ssl` included. */

@@ -4,21 +4,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { resolve } from 'node:path';
 import Fastify from 'fastify';
 import t from 'tap';
-import { ConfigError, Environment, loadConfig, VARIABLES } from '../src/config.js';
+import { Environment, loadConfig, VARIABLES } from '../src/config.js';
+import { problemsOf, SECRET } from './helpers/config.js';
 import { keyPair, pemOf } from './helpers/key-pairs.js';
-
-const SECRET = 'a secret for tests that is long enough';
-
-/** The problems that `env` is refused with; empty when it is accepted. */
-function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
-  try {
-    loadConfig(env);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-}
 
 t.test('an empty environment is a gateway on loopback with the embedded database', async (t) => {
   t.strictSame(loadConfig({}), {

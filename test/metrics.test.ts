@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import perfHooks from 'node:perf_hooks';
 import t from 'tap';
-import { createMetrics, type ObservedSession } from '../src/metrics.js';
+import { createMetrics } from '../src/metrics.js';
+import type { ObservedSession } from '../src/metrics/states.js';
 import { labelsOf, parseMetrics } from './helpers/prometheus.js';
 
 const SESSION: ObservedSession = {

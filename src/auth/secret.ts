@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, type Config } from '../config.js';
-import { MIN_SECRET_BYTES } from '../config/environment.js';
+import { MIN_SECRET_BYTES } from '../config/variable-kinds.js';
 
 const FILE_NAME = 'jwt-secret';
 

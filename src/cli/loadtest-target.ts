@@ -7,7 +7,7 @@ import { signToken } from '../auth/token.js';
 import { parseAddress } from '../client/address.js';
 import type { Config } from '../config.js';
 import { readDatabaseUrl } from '../config/database-url.js';
-import { DATABASE_DEFAULTS } from '../config/environment.js';
+import { DATABASE_DEFAULTS } from '../config/variables.js';
 import { othersTarget } from '../loadtest/others-target.js';
 import type { Credentials, Target } from '../loadtest/target.js';
 import { findDatabase } from './database.js';

@@ -3,7 +3,7 @@
 import type { ClientConfig } from 'pg';
 import { parse, toClientConfig } from 'pg-connection-string';
 import { shown } from './config-error.js';
-import { SSL_MODES } from './environment.js';
+import { SSL_MODES } from './variables.js';
 
 /** What names a database and how to log in to it. */
 export interface DatabaseParts {

@@ -4,7 +4,7 @@
 import type { ClientConfig } from 'pg';
 import { shown } from './config-error.js';
 import { readDatabaseUrl, type DatabaseParts, type DatabaseUrl } from './database-url.js';
-import { DATABASE_DEFAULTS, type Environment } from './environment.js';
+import { DATABASE_DEFAULTS, type Environment } from './variables.js';
 
 export interface Databases {
   /** Undefined: none is named, and the embedded one is used. */

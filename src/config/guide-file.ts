@@ -7,7 +7,8 @@ import { Value } from 'typebox/value';
 import { LineCounter, parseDocument } from 'yaml';
 import { shown } from './config-error.js';
 import type { DatabaseParts } from './database-url.js';
-import { Environment, expectedOf, fromText, isSet } from './environment.js';
+import { fromText, isSet } from './environment.js';
+import { Environment, expectedOf } from './variables.js';
 
 const { PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGUSER } = Environment.properties;
 

@@ -3,7 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import { shown } from './config-error.js';
-import { isSet, VARIABLES } from './environment.js';
+import { isSet } from './environment.js';
+import { VARIABLES } from './variables.js';
 
 const SECRETS = VARIABLES.filter(({ about }) => about.secret).map(({ name }) => name);
 

@@ -1,6 +1,6 @@
 // The environment for programs of others that a command starts: what they need of ours, and none of our secrets.
 
-import { VARIABLES } from './environment.js';
+import { VARIABLES } from './variables.js';
 
 /** libpq's own variables that choose no database: where passwords and certificates lie, and how psql behaves. */
 const KEPT = /^(PGPASSFILE|PGSYSCONFDIR|PGLOCALEDIR|PG_COLOR)$/;

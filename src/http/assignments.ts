@@ -6,7 +6,9 @@ import { actorOf, type Allow } from './access.js';
 import { sendVm } from './answers.js';
 import { BODY_PROBLEMS, problems } from './problem-answers.js';
 import { sendProblem } from './problem.js';
-import { AssignedAnswer, AssignmentBody, AssignmentParams, VmAnswer } from './schemas.js';
+import { AssignedAnswer, AssignmentBody } from './schemas/assignments.js';
+import { AssignmentParams } from './schemas/shared.js';
+import { VmAnswer } from './schemas/vms.js';
 import type { HttpServer } from './server.js';
 
 const PATH = '/v1/assignments';

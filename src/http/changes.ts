@@ -13,14 +13,8 @@ import { sendJson, sendVm } from './answers.js';
 import { preconditionOf } from './precondition.js';
 import { BODY_PROBLEMS, problems } from './problem-answers.js';
 import { sendNoVm, sendProblem } from './problem.js';
-import {
-  ChangeBody,
-  ClearedAnswer,
-  ClearQuery,
-  HostnameParams,
-  IfMatch,
-  VmAnswer,
-} from './schemas.js';
+import { HostnameParams } from './schemas/shared.js';
+import { ChangeBody, ClearedAnswer, ClearQuery, IfMatch, VmAnswer } from './schemas/vms.js';
 import type { HttpServer } from './server.js';
 
 const VM_PATH = `${FLEET_PATH}/:hostname`;

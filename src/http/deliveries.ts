@@ -8,14 +8,12 @@ import { sendJson } from './answers.js';
 import { BODY_PROBLEMS, problems } from './problem-answers.js';
 import { sendProblem } from './problem.js';
 import {
-  AssignmentParams,
   DeliveriesAnswer,
   DeliveriesQuery,
   DeliveryAnswer,
   EndBody,
-  HostnameParams,
-  PAGE_LIMIT,
-} from './schemas.js';
+} from './schemas/deliveries.js';
+import { AssignmentParams, HostnameParams, PAGE_LIMIT } from './schemas/shared.js';
 import type { HttpServer } from './server.js';
 
 /** @param onReport told of each hostname whose delivery has changed. */

@@ -8,7 +8,8 @@ import { actorOf, checkHostname, hostnameOf, type Allow } from './access.js';
 import { sendJson } from './answers.js';
 import { BODY_PROBLEMS, problems } from './problem-answers.js';
 import { sendProblem } from './problem.js';
-import { EnrolmentAnswer, EnrolmentBody, HostnameParams } from './schemas.js';
+import { EnrolmentAnswer, EnrolmentBody } from './schemas/enrolments.js';
+import { HostnameParams } from './schemas/shared.js';
 import type { HttpServer } from './server.js';
 
 const PATH = '/v1/enrolments';

@@ -8,14 +8,9 @@ import { FLEET_PATH } from '../protocol/paths.js';
 import { checkHostname, hostnameOf, type Allow } from './access.js';
 import { sendJson, sendPage } from './answers.js';
 import { problems } from './problem-answers.js';
-import {
-  AllEventsQuery,
-  EventPageAnswer,
-  EventsQuery,
-  HostnameParams,
-  PAGE_LIMIT,
-  StatsAnswer,
-} from './schemas.js';
+import { AllEventsQuery, EventPageAnswer, EventsQuery } from './schemas/events.js';
+import { HostnameParams, PAGE_LIMIT } from './schemas/shared.js';
+import { StatsAnswer } from './schemas/vms.js';
 import type { HttpServer } from './server.js';
 
 export function registerEvents(server: HttpServer, pool: pg.Pool, allow: Allow): void {

@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox';
 import { problemOf, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
-import { Version } from './schemas.js';
+import { Version } from './schemas/shared.js';
 
 /** The answers of problems for a route's schema: those of every route, and these. */
 export function problems(...codes: ProblemCode[]): Record<number, object> {

@@ -80,12 +80,12 @@ export interface SurfaceParts {
   readonly signingSecret: string | undefined;
   readonly limits: SurfaceLimits;
   readonly metrics: SurfaceMetrics;
-  readonly agents: AgentEvents;
+  readonly tracker: AgentEvents;
   readonly heartbeatMs: number;
   /** How long a closing gateway waits for its sockets to say goodbye. */
   readonly goodbyeMs: number;
   /** What a dashboard sees of a row. */
-  readonly dashboardColumns: readonly string[];
+  readonly project: (row: string) => string;
   /** Whether the fleet has been read: before that a socket has nothing to be told. */
   readonly isLoaded: () => boolean;
   readonly notReady: NotReady;
@@ -132,8 +132,8 @@ export function createSurface(parts: SurfaceParts) {
   guardUpgrades(server, limits.allowedOrigins);
   registerBrowserHeaders(server, limits.allowedOrigins);
   server.register(async (routes) => {
-    const { pool, hub, verify, agents } = parts;
-    const reports = { reported: agents.reported, acknowledged: metrics.acknowledged };
+    const { pool, hub, verify, tracker } = parts;
+    const reports = { reported: tracker.reported, acknowledged: metrics.acknowledged };
     const allow = createAllow(verify, await limitRates(routes, limits.requestsPerMinute));
     routes.addHook('onRequest', draining.refuse);
     const answerOtherMethods = collectMethods(routes);
@@ -147,8 +147,8 @@ export function createSurface(parts: SurfaceParts) {
       sessions,
       allow,
       takePlace: createTakePlace(places),
-      onPush: agents.pushed,
-      dashboardColumns: parts.dashboardColumns,
+      onPush: tracker.pushed,
+      project: parts.project,
       isLoaded: parts.isLoaded,
       ending: ending.signal,
       onOpen: metrics.opened,
@@ -164,7 +164,7 @@ export function createSurface(parts: SurfaceParts) {
     registerChanges(routes, pool, allow);
     registerAssignments(routes, pool, allow);
     registerEnrolments(routes, pool, allow, parts.signingSecret);
-    registerDeliveries(routes, pool, allow, agents.reported);
+    registerDeliveries(routes, pool, allow, tracker.reported);
     registerEvents(routes, pool, allow);
     if (!(await registerDashboard(routes)))
       log.warn('the dashboard is not served: `npm run build` makes it');

@@ -8,7 +8,6 @@ import { viewOf } from '../auth/roles.js';
 import { readPresence } from '../database/presence.js';
 import { findVm, listVms } from '../database/vms.js';
 import { parseCursor } from '../fleet/cursor.js';
-import { project } from '../hub/views.js';
 import { FLEET_PATH } from '../protocol/paths.js';
 import { FleetStream } from '../session/fleet-stream.js';
 import { VmStream } from '../session/vm-stream.js';
@@ -18,14 +17,8 @@ import { sendPage, sendVm } from './answers.js';
 import { formatPosition, parsePosition } from './position.js';
 import { problems, UPGRADE_PROBLEMS } from './problem-answers.js';
 import { sendNoVm, sendProblem } from './problem.js';
-import {
-  FleetQuery,
-  HostnameParams,
-  PAGE_LIMIT,
-  VmAnswer,
-  VmPageAnswer,
-  VmQuery,
-} from './schemas.js';
+import { HostnameParams, PAGE_LIMIT } from './schemas/shared.js';
+import { FleetQuery, VmAnswer, VmPageAnswer, VmQuery } from './schemas/vms.js';
 import type { HttpServer } from './server.js';
 import {
   letGoOfAnswer,
@@ -40,7 +33,7 @@ import { WsSocket } from './websocket.js';
 export interface VmRoutes extends SocketParts {
   readonly pool: pg.Pool;
   /** What a dashboard sees of a row. */
-  readonly dashboardColumns: readonly string[];
+  readonly project: (row: string) => string;
   readonly allow: Allow;
   readonly takePlace: TakePlace;
   /** Told of each assignment as it is written to a socket of its agent. */
@@ -84,7 +77,7 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
     wsHandler: (ws, request) => {
       const { cursor } = request.query as { cursor?: string };
       const from = cursor === undefined ? undefined : parseCursor(cursor);
-      const socket = new WsSocket(ws);
+      const socket = new WsSocket(ws, request.raw.socket);
       const view = viewOf(identityOf(request).role);
       openSession(routes, ws, request, socket, new FleetStream(hub, socket, view, from));
     },
@@ -123,7 +116,7 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       return sendVm(reply, { ...found, row: shown(routes, request, found.row) });
     },
     wsHandler: (ws, request) => {
-      const socket = new WsSocket(ws);
+      const socket = new WsSocket(ws, request.raw.socket);
       const { role } = identityOf(request);
       const onAssignment = role === 'agent' ? routes.onPush : undefined;
       const stream = new VmStream(hub, socket, hostnameOf(request), viewOf(role), onAssignment);
@@ -155,8 +148,8 @@ async function answerWhenChanged(
 }
 
 /** A row's JSON text as whoever asks may see it. */
-function shown({ dashboardColumns }: VmRoutes, request: FastifyRequest, row: string): string {
-  return viewOf(identityOf(request).role) === 'full' ? row : project(row, dashboardColumns);
+function shown({ project }: VmRoutes, request: FastifyRequest, row: string): string {
+  return viewOf(identityOf(request).role) === 'full' ? row : project(row);
 }
 
 /** A hook: a cursor that cannot be read is refused before the upgrade. */

@@ -8,6 +8,7 @@ import { CLOSE, type CloseCode } from '../protocol/close-codes.js';
 import { SUBPROTOCOL } from '../protocol/messages.js';
 import type { Session } from '../session/session.js';
 import type { Socket } from '../session/socket.js';
+import { textFrame } from './text-frame.js';
 
 /** Client messages are small; a token renewal is the largest. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
@@ -30,15 +31,19 @@ export const WEBSOCKET_OPTIONS = {
   handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
 };
 
+/** ws reads, and does everything but the sending of messages: see text-frame.ts. */
 export class WsSocket implements Socket {
-  constructor(private readonly ws: WebSocket) {}
+  constructor(
+    private readonly ws: WebSocket,
+    private readonly tcp: Duplex,
+  ) {}
 
   get bufferedAmount(): number {
-    return this.ws.bufferedAmount;
+    return this.tcp.writableLength;
   }
 
   send(frame: Frame): void {
-    if (this.ws.readyState === this.ws.OPEN) this.ws.send(frame, { binary: false });
+    if (this.ws.readyState === this.ws.OPEN) this.tcp.write(textFrame(frame));
   }
 
   ping(): void {
@@ -90,7 +95,7 @@ export function attach(ws: WebSocket, tcp: Duplex, session: Session, end: Socket
   });
   ws.on('ping', (data: Buffer) => {
     session.alive(performance.now());
-    if (ws.bufferedAmount === 0) ws.pong(data);
+    if (tcp.writableLength === 0) ws.pong(data);
   });
   ws.on('pong', () => session.alive(performance.now()));
   // The listener of @fastify/websocket would keep the request, with its headers and token, as long as the socket.

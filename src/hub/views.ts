@@ -10,24 +10,32 @@ export type RowText = (entry: VmEntry, view: View) => string;
 
 /** @param columns the allow-list of a dashboard, in the order they appear in its rows. */
 export function createRowText(columns: readonly string[]): RowText {
+  const project = createProjection(columns);
   return (entry, view) =>
-    view === 'full' ? entry.row : (entry.dashboardRow ??= project(entry.row, columns));
+    view === 'full' ? entry.row : (entry.dashboardRow ??= project(entry.row));
 }
 
 /**
- * Cuts a row's JSON text, an object, down to some of its columns; one the row lacks is left out. Values stay as they
- * are written: a number too large for a double keeps its digits, and no depth of nesting is too deep.
+ * Makes what cuts a row's JSON text, an object, down to some of its columns; one the row lacks is left out. Values stay
+ * as they are written: a number too large for a double keeps its digits, and no depth of nesting is too deep.
  */
-export function project(row: string, columns: readonly string[]): string {
-  const values = membersOf(row);
-  const kept: string[] = [];
-  for (const column of columns) {
-    const name = JSON.stringify(column);
-    const value = values.get(name);
-    if (value !== undefined) kept.push(`${name}:${value}`);
-  }
-  return `{${kept.join(',')}}`;
+export function createProjection(columns: readonly string[]): (row: string) => string {
+  const names = columns.map((column) => JSON.stringify(column));
+  return (row) => {
+    const values = membersOf(row);
+    let kept = '';
+    for (const name of names) {
+      const value = values.get(name);
+      if (value !== undefined) kept += `${kept === '' ? '' : ','}${name}:${value}`;
+    }
+    return `{${kept}}`;
+  };
 }
+
+/** Character codes: to compare those takes half the time of comparing characters. */
+const [QUOTE, COLON, COMMA, OPEN_OBJECT, OPEN_LIST, CLOSE_OBJECT, CLOSE_LIST] = [
+  0x22, 0x3a, 0x2c, 0x7b, 0x5b, 0x7d, 0x5d,
+];
 
 /** The members of an object's JSON text, which must be valid: names and values as they are written. */
 function membersOf(object: string): Map<string, string> {
@@ -36,14 +44,14 @@ function membersOf(object: string): Map<string, string> {
   let start = object.indexOf('{') + 1;
   let depth = 0;
   for (let at = start - 1; at < object.length; at++) {
-    const char = object[at];
-    if (char === '"') at = endOfString(object, at);
-    else if (char === '{' || char === '[') depth++;
-    else if (char === '}' || char === ']') depth--;
-    if (char === ':' && depth === 1) {
+    const code = object.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(object, at);
+    else if (code === OPEN_OBJECT || code === OPEN_LIST) depth++;
+    else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth--;
+    if (code === COLON && depth === 1) {
       name = object.slice(start, at).trim();
       start = at + 1;
-    } else if ((char === ',' && depth === 1) || (char === '}' && depth === 0)) {
+    } else if ((code === COMMA && depth === 1) || (code === CLOSE_OBJECT && depth === 0)) {
       members.set(name, object.slice(start, at));
       start = at + 1;
     }

@@ -16,6 +16,7 @@ import {
   runTwice,
   tracedCommand,
   untilEnded,
+  untilRuns,
 } from './setup.js';
 
 const { createDatabase } = await startServer(t);
@@ -31,9 +32,6 @@ async function assignedVm(hostname: string) {
   const first = await assign(database, hostname, tracedCommand(files, `${hostname}-1`));
   return { files, first };
 }
-
-const isRunning = (name: string): Promise<void> =>
-  until(`${name} runs`, async () => (await runsOf(folder, name)) > 0).then(() => undefined);
 
 /** How many steps a whole life has, from the first word to the answered report. */
 async function stepsOfALife(t: Test): Promise<string[]> {
@@ -83,7 +81,7 @@ async function killedAt(t: Test, step: number): Promise<void> {
   await until('the end is reported', async () => (await outcomeOf(first)) === outcome);
 
   const second = await assign(database, hostname, tracedCommand(files, `${hostname}-2`));
-  await isRunning(`${hostname}-2`);
+  await untilRuns(folder, `${hostname}-2`);
   await letEnd(folder, `${hostname}-2`);
   t.equal(await untilEnded(files, second), 'succeeded');
   next.child.kill('SIGTERM');

@@ -20,6 +20,8 @@ import {
   runsOf,
   tracedCommand,
   untilEnded,
+  untilRegistered,
+  untilRuns,
   type AgentFiles,
 } from './setup.js';
 
@@ -41,12 +43,6 @@ const rowOf = async (hostname: string) =>
       hostname,
     ])
   )[0];
-
-const isRegistered = (hostname: string): Promise<unknown> =>
-  until(`${hostname} is registered`, async () => (await rowOf(hostname)) !== undefined);
-
-const hasRun = (name: string): Promise<unknown> =>
-  until(`${name} runs`, async () => (await runsOf(folder, name)) > 0);
 
 async function deliveryOf(assignmentId: string) {
   const [delivery] = await database.query<{
@@ -81,7 +77,7 @@ t.test('--exec hands over what was assigned, and interprets nothing', async (t) 
       args: argv.slice(2), input: readFileSync(0, 'utf8') }));`;
   await writeFile(`${out}.mjs`, script);
   const agent = agentOf(t, files, '--exec', process.execPath, `${out}.mjs`, '--url', TRICKY);
-  await isRegistered('vm-exec');
+  await untilRegistered(database, 'vm-exec');
   for (const command of [TRICKY, `${TRICKY}${'x'.repeat(1024 * 1024)}`]) {
     const id = await assign(database, 'vm-exec', command);
     t.match(await untilReported(id), { outcome: 'succeeded', exit_code: 0, signal: null });
@@ -112,7 +108,7 @@ t.test('--exec hands over what was assigned, and interprets nothing', async (t) 
 t.test('--shell runs the command, of whatever length, and says how it ended', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-shell');
   const agent = agentOf(t, files, '--shell', '--fail-vm-on-error');
-  await isRegistered('vm-shell');
+  await untilRegistered(database, 'vm-shell');
   const long = `test "$LABLINK_HOSTNAME" = vm-shell && exit 0 # ${'x'.repeat(1024 * 1024)}`;
   t.match(await untilReported(await assign(database, 'vm-shell', long)), { outcome: 'succeeded' });
   t.equal((await rowOf('vm-shell'))?.status, 'in-use');
@@ -128,11 +124,11 @@ t.test('what is no new assignment leaves the command alone', async (t) => {
   await database.query(`ALTER TABLE vms ADD COLUMN note TEXT`);
   const files = await agentFiles(gateway, folder, 'vm-calm');
   const agent = agentOf(t, files, '--shell');
-  await isRegistered('vm-calm');
+  await untilRegistered(database, 'vm-calm');
   const last = await assign(database, 'vm-calm', 'true');
   await untilReported(last);
   const id = await assign(database, 'vm-calm', tracedCommand(files, 'calm'));
-  await hasRun('calm');
+  await untilRuns(folder, 'calm');
   const change = (what: string, hostname = 'vm-calm') =>
     database.query(`UPDATE vms SET ${what} WHERE hostname = $1`, [hostname]);
   await change(`note = 'a note'`);
@@ -160,11 +156,11 @@ t.test('what is no new assignment leaves the command alone', async (t) => {
 t.test('a newer assignment ends all that the last one started, before it begins', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-newer');
   const agent = agentOf(t, files, '--grace', '1', '--shell');
-  await isRegistered('vm-newer');
+  await untilRegistered(database, 'vm-newer');
   const pids = join(folder, 'pids');
   const stubborn = `trap '' TERM; sleep 601 & echo $! $$ > '${pids}'; ${tracedCommand(files, 'stubborn')}`;
   const first = await assign(database, 'vm-newer', stubborn);
-  await hasRun('stubborn');
+  await untilRuns(folder, 'stubborn');
   const group = (await readFile(pids, 'utf8')).trim().split(' ').map(Number);
   const lives = `grep -q 'State:[[:space:]]*[^ZX[:space:]]' /proc/$pid/status 2>/dev/null`;
   const check = `for pid in ${group.join(' ')}; do ${lives} && exit 9; done; exit 0`;
@@ -187,16 +183,16 @@ t.test('a newer assignment ends all that the last one started, before it begins'
 t.test('told to end, the agent ends its command; cut off, it finds it again', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-cut');
   let agent = agentOf(t, files, '--shell');
-  await isRegistered('vm-cut');
+  await untilRegistered(database, 'vm-cut');
   const first = await assign(database, 'vm-cut', tracedCommand(files, 'cut-1'));
-  await hasRun('cut-1');
+  await untilRuns(folder, 'cut-1');
   await stop(agent);
   t.match(await untilReported(first), { outcome: 'interrupted' });
   await until('a person sees it', async () => (await rowOf('vm-cut'))?.status === 'failed');
 
   agent = agentOf(t, files, '--shell');
   const second = await assign(database, 'vm-cut', tracedCommand(files, 'cut-2'));
-  await hasRun('cut-2');
+  await untilRuns(folder, 'cut-2');
   const leader = (await files.journal()).entries.at(-1)?.leader?.pid ?? 0;
   agent.child.kill('SIGKILL');
   t.equal(await isAlive(leader, undefined), true, 'the command has lost its agent');
@@ -205,7 +201,7 @@ t.test('told to end, the agent ends its command; cut off, it finds it again', as
   t.equal(await isAlive(leader, undefined), false, 'and was ended by the next one');
 
   const again = await assign(database, 'vm-cut', tracedCommand(files, 'cut-3'));
-  await hasRun('cut-3');
+  await untilRuns(folder, 'cut-3');
   next.child.kill('SIGKILL');
   // Its output is open still: the command has it.
   await once(next.child, 'exit');
@@ -272,7 +268,7 @@ t.test(
 t.test('a state file that cannot be written stops everything before it begins', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-full');
   const agent = agentOf(t, files, '--shell');
-  await isRegistered('vm-full');
+  await untilRegistered(database, 'vm-full');
   // Its next draft finds no room.
   await mkdir(`${files.stateFile}.new`);
   await assign(database, 'vm-full', tracedCommand(files, 'full'));

@@ -17,6 +17,8 @@ import {
   runsOf,
   tracedCommand,
   untilEnded,
+  untilRegistered,
+  untilRuns,
   type AgentFiles,
 } from './setup.js';
 
@@ -48,10 +50,6 @@ t.test('the agent in Python', { skip }, async (t) => {
         hostname,
       ])
     )[0]?.status;
-  const isRegistered = (hostname: string) =>
-    until(`${hostname} is registered`, async () => (await statusOf(hostname)) !== undefined);
-  const hasRun = (name: string) =>
-    until(`${name} runs`, async () => (await runsOf(folder, name)) > 0);
   const untilReported = (id: string) =>
     until(`the end of ${id} is reported`, async () => {
       const [delivery] = await database.query<{ outcome: string | null }>(
@@ -73,7 +71,7 @@ t.test('the agent in Python', { skip }, async (t) => {
       '$(x)',
     ];
     const agent = agentOf(t, files, ...program);
-    await isRegistered('vm-whole');
+    await untilRegistered(database, 'vm-whole');
     for (const length of [0, 1024 * 1024]) {
       const command = `'"$(touch ${folder}/injected)\n\`é👩‍🔬\`${'x'.repeat(length)}`;
       const id = await assign(database, 'vm-whole', command);
@@ -92,12 +90,12 @@ t.test('the agent in Python', { skip }, async (t) => {
   t.test('no command runs twice, whatever is killed, and none beside another', async (t) => {
     const files = await agentFiles(gateway, folder, 'vm-cut');
     let agent = agentOf(t, files, ...SHELL);
-    await isRegistered('vm-cut');
+    await untilRegistered(database, 'vm-cut');
     const first = await assign(database, 'vm-cut', tracedCommand(files, 'first'));
-    await hasRun('first');
+    await untilRuns(folder, 'first');
     await database.query(`UPDATE vms SET updated_at = now(), created_at = now()`);
     const second = await assign(database, 'vm-cut', tracedCommand(files, 'second'));
-    await hasRun('second');
+    await untilRuns(folder, 'second');
     t.equal(await untilReported(first), 'stopped');
     agent.child.kill('SIGKILL');
     await once(agent.child, 'exit');
@@ -135,7 +133,7 @@ t.test('the agent in Python', { skip }, async (t) => {
         .slice(0, -1)
         .map((line) => (JSON.parse(line) as { type: string }).type);
     let agent = agentOf(t, files);
-    await isRegistered('vm-print');
+    await untilRegistered(database, 'vm-print');
     await assign(database, 'vm-print', 'one');
     await agent.until((program) => types(program).includes('assignment'));
     t.same(types(agent).filter((type) => type === 'assignment').length, 1);

@@ -55,6 +55,22 @@ export async function runsOf(folder: string, name: string): Promise<number> {
   return text.split('\n').length - 1;
 }
 
+/** Resolves when the command of this name has begun. */
+export async function untilRuns(folder: string, name: string): Promise<void> {
+  await until(`${name} runs`, async () => (await runsOf(folder, name)) > 0);
+}
+
+/** Resolves when an agent has registered its VM. */
+export async function untilRegistered(
+  database: Pick<TestDatabase, 'query'>,
+  hostname: string,
+): Promise<void> {
+  await until(`${hostname} is registered`, async () => {
+    const vms = await database.query('SELECT FROM vms WHERE hostname = $1', [hostname]);
+    return vms.length > 0;
+  });
+}
+
 /** Lets the command of this name end. */
 export async function letEnd(folder: string, name: string): Promise<void> {
   await appendFile(join(folder, `${name}.go`), '');

@@ -56,8 +56,8 @@ export interface Bench extends Workshop {
   readonly superuser: pg.Client;
 }
 
-/** Long enough that hot code has been compiled when it counts. */
-const WARM_UP_MS = 1_500;
+/** Long enough that hot code has been compiled when it counts: after 1.5 s the compiler still took a fifth of the CPU. */
+const WARM_UP_MS = 5_000;
 /** Enough for that too, and few beside those that are measured. */
 const WARM_UP_SOCKETS = 100;
 const IDLE_MS = 1_000;

@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
-import { ConfigError, loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config.js';
+import { problemsOf } from '../helpers/config.js';
 
 const DEFAULTS = {
   host: 'localhost',
@@ -14,16 +15,6 @@ const DEFAULTS = {
   ssl: false,
   options: undefined,
 };
-
-function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
-  try {
-    loadConfig(env);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-}
 
 t.test('a whole URL is taken', async (t) => {
   const { database, listenDatabase } = loadConfig({

@@ -3,20 +3,9 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ConfigError, loadConfig, VARIABLES } from '../../src/config.js';
+import { loadConfig, VARIABLES } from '../../src/config.js';
+import { problemsOf, SECRET } from '../helpers/config.js';
 import { keyPair } from '../helpers/key-pairs.js';
-
-const SECRET = 'a secret for tests that is long enough';
-
-function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
-  try {
-    loadConfig(env);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-}
 
 t.test('every secret may come from a file, without the end of its last line', async (t) => {
   const values: Record<string, string> = {

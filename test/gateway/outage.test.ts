@@ -1,14 +1,24 @@
 // The database goes away and comes back, or somebody holds what is asked for: the gateway says so, and goes on by
 // itself.
 
-import t from 'tap';
+import t, { type Test } from 'tap';
 import pg from 'pg';
 import { apiOf } from '../helpers/api.js';
-import { startServer } from '../helpers/database.js';
+import { startServer, type TestDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 import { until } from '../helpers/until.js';
 
 const server = await startServer(t);
+
+/** Somebody else who holds every row, until he rolls back. */
+async function holdRows(t: Test, { config }: TestDatabase): Promise<pg.Client> {
+  const other = new pg.Client(config);
+  await other.connect();
+  t.teardown(() => other.end());
+  await other.query('BEGIN');
+  await other.query('SELECT FROM vms FOR UPDATE');
+  return other;
+}
 
 t.test('a database that is stopped is 503 until it is back; sockets stay', async (t) => {
   const database = await server.createDatabase();
@@ -63,11 +73,7 @@ t.test(
     const gateway = await startGateway(t, database);
     const api = await apiOf(gateway);
     await api('PUT', '/v1/vms/vm-1');
-    const other = new pg.Client(database.config);
-    await other.connect();
-    t.teardown(() => other.end());
-    await other.query('BEGIN');
-    await other.query('SELECT FROM vms FOR UPDATE');
+    const other = await holdRows(t, database);
     const before = await database.query('SELECT * FROM vms');
     const asked = [
       api('PATCH', '/v1/vms/vm-1', { status: 'failed' }),
@@ -91,11 +97,7 @@ t.test('a connection that is lost in a transaction is not used again', async (t)
   const gateway = await startGateway(t, database);
   const api = await apiOf(gateway);
   await api('PUT', '/v1/vms/vm-1');
-  const other = new pg.Client(database.config);
-  await other.connect();
-  t.teardown(() => other.end());
-  await other.query('BEGIN');
-  await other.query('SELECT FROM vms FOR UPDATE');
+  const other = await holdRows(t, database);
   const asking = api('PATCH', '/v1/vms/vm-1', { status: 'failed' });
   await until('the request waits, and is ended', async () => {
     const ended = await database.query(

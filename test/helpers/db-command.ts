@@ -17,6 +17,13 @@ export function urlOf({ config }: Pick<TestDatabase, 'config'>, user = config.us
   return `postgresql://${user}@localhost/${config.database}?host=${host}&port=${config.port}`;
 }
 
+/** Runs `db` on this database, as its owner or as another role. */
+export const runDbOn = (
+  database: TestDatabase,
+  args: readonly string[],
+  user?: string,
+): Promise<Ended> => runDb(args, { DATABASE_URL: urlOf(database, user) });
+
 /** Runs `db` with these arguments in an environment with these variables. One at a time: stdout is one. */
 export async function runDb(
   args: readonly string[],

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { readDatabaseUrl } from '../../config/database-url.js';
-import { DATABASE_DEFAULTS } from '../../config/environment.js';
+import { DATABASE_DEFAULTS } from '../../config/variables.js';
 import { toolEnvironment } from '../../config.js';
 import { move, type MoveReport } from '../../database/maintenance/move.js';
 import { ExitCode, UsageError } from '../exit.js';

@@ -1,0 +1,68 @@
+// What the routes of the audit take and answer.
+
+import { Type } from 'typebox';
+import { Email, Limit, Link, Next, nullable } from './shared.js';
+
+export const EventsQuery = Type.Object(
+  {
+    limit: Limit,
+    after: Type.Optional(
+      Type.String({ pattern: '^[1-9]\\d{0,17}$', description: '`next` of the page before.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const AllEventsQuery = Type.Object(
+  { ...EventsQuery.properties, email: Type.Optional(Email) },
+  { additionalProperties: false },
+);
+
+/** A row of `vm_events`. */
+export const Event = Type.Object(
+  {
+    id: Type.Integer(),
+    at: Type.String({ description: 'The time of the transaction, in UTC.' }),
+    op: Type.Enum(['insert', 'update', 'delete', 'truncate']),
+    hostname: nullable(Type.String()),
+    old_hostname: nullable(Type.String()),
+    assignment_id: nullable(Type.String()),
+    old_status: nullable(Type.String()),
+    new_status: nullable(Type.String()),
+    old_email: nullable(Type.String()),
+    new_email: nullable(Type.String()),
+    crd_command_changed: nullable(Type.Boolean()),
+    version: nullable(Type.Integer()),
+    database_user: Type.String({ description: 'The role whose session made the change.' }),
+    actor: nullable(Type.String({ description: 'Role and `sub` of the token.' })),
+    request_id: nullable(Type.String()),
+  },
+  { description: 'One change of one VM. The command is not kept.' },
+);
+
+const exampleEvent = {
+  id: 31,
+  at: '2026-03-02T09:30:00.123456Z',
+  op: 'update',
+  hostname: 'vm-1',
+  old_hostname: null,
+  assignment_id: '0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a',
+  old_status: 'available',
+  new_status: 'in-use',
+  old_email: null,
+  new_email: 'ada@example.com',
+  crd_command_changed: true,
+  version: 17,
+  database_user: 'lablink',
+  actor: 'admin:boss',
+  request_id: '7d1c0b9a4e5f4c6d',
+};
+
+export const EventPageAnswer = Type.Object(
+  { events: Type.Array(Event), next: Next },
+  {
+    description: 'A page of events.',
+    examples: [{ events: [exampleEvent], next: null }],
+    headers: { Link },
+  },
+);

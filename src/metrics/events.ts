@@ -1,0 +1,109 @@
+// The metrics of what happens, each named once.
+
+import { Counter, Histogram, type Registry } from 'prom-client';
+
+/** From the flush gap of 4 ms, and a push in a fraction of it, to what a person would call broken. */
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** From an agent that acts at once to one whose VM had to be started. */
+const ASSIGNMENT_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
+
+export function createCounters(registers: Registry[]) {
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+    new Counter({ name, help, labelNames, registers });
+  return {
+    /** Outcomes are those of feed/intake.ts. */
+    notifications: counter(
+      'lablink_notifications_total',
+      'Notifications by LISTEN channel and by what became of them.',
+      'channel',
+      'outcome',
+    ),
+    /** Reasons are those of feed/notification.ts. */
+    rejectedNotifications: counter(
+      'lablink_notifications_rejected_total',
+      'Payloads that none of the triggers sends, by reason.',
+      'reason',
+    ),
+    /** Reasons are those of feed/heartbeat.ts. */
+    missedHeartbeats: counter(
+      'lablink_heartbeats_missed_total',
+      'Heartbeats that did not arrive in time, by reason.',
+      'reason',
+    ),
+    /** Reasons are those of feed/resync.ts. */
+    resyncs: counter(
+      'lablink_resyncs_total',
+      'Reads of the whole table, or of doubtful rows, by reason.',
+      'reason',
+    ),
+    sessionsOpened: counter(
+      'lablink_sessions_opened_total',
+      'Sessions opened, by what they watch (vm or fleet) and by role.',
+      'kind',
+      'role',
+    ),
+    /** What the gateway closes with is in protocol/close-codes.ts. */
+    sessionsClosed: counter(
+      'lablink_sessions_closed_total',
+      'Sessions closed, by who closed (gateway or client) and by close code.',
+      'by',
+      'code',
+    ),
+    answers: counter(
+      'lablink_http_answers_total',
+      'Answers over HTTP, refused upgrades among them, by route and status.',
+      'route',
+      'status',
+    ),
+    /** Reasons are those of session/refusals.ts. */
+    limitsExceeded: counter(
+      'lablink_limits_exceeded_total',
+      'What was turned away because it was too much, by reason: see Limits and drain.',
+      'reason',
+    ),
+    refusals: counter(
+      'lablink_refusals_total',
+      'Requests (http) and upgrades (upgrade) answered with a problem, by its code.',
+      'at',
+      'code',
+    ),
+    presenceWrites: counter(
+      'lablink_presence_writes_total',
+      'Arrivals and departures of agents that this gateway wrote.',
+    ),
+    lostLeases: counter(
+      'lablink_leases_lost_total',
+      'Leases that ended because the database or the gateway stood still for too long.',
+    ),
+    absences: counter(
+      'lablink_vms_failed_absent_total',
+      'VMs that this gateway set failed because their agents stayed away.',
+    ),
+  };
+}
+
+export function createHistograms(registers: Registry[]) {
+  return {
+    heartbeat: new Histogram({
+      name: 'lablink_heartbeat_round_trip_seconds',
+      help: 'From sending a heartbeat through the pool to hearing it.',
+      buckets: SECONDS,
+      registers,
+    }),
+    acknowledgement: new Histogram({
+      name: 'lablink_assignment_acknowledged_seconds',
+      help: 'From the making of an assignment to its first acknowledgement, of agents on this gateway.',
+      buckets: ASSIGNMENT_SECONDS,
+      registers,
+    }),
+    /** See delivery.ts for what is measured. */
+    delivery: new Histogram({
+      name: 'lablink_delivery_seconds',
+      help: 'From the arrival of a notification (of a flush: its oldest) to the last socket it was sent to, by what they watch.',
+      labelNames: ['kind'],
+      buckets: SECONDS,
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,84 @@
+// `db backup` and `db restore`: what they leave behind, and what they do not.
+
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { installedBinDirs, startServer } from '../../helpers/database.js';
+import { runDbOn as db, urlOf } from '../../helpers/db-command.js';
+import { MAIN, run, temporaryFolder } from '../../helpers/process.js';
+import { scratchFolder } from '../../helpers/scratch-folder.js';
+import { until } from '../../helpers/until.js';
+import { filled, json } from './setup.js';
+
+const hasTools = installedBinDirs().some(({ binDir }) => existsSync(join(binDir, 'pg_dump')));
+const skip = !hasTools && 'there is no pg_dump';
+
+const { createDatabase } = await startServer(t);
+
+t.test('backup and restore', { skip }, async (t) => {
+  const database = await filled(createDatabase);
+  const folder = await scratchFolder();
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const backup = ['backup', '--dir', folder];
+  t.match(await db(database, [...backup, '--dry-run']), {
+    code: 0,
+    stdout: /Would write .*\.sql with/,
+  });
+  t.same(await readdir(folder), []);
+  t.match(await db(database, [...backup, '--keep-days', '-1']), { code: 2 });
+  const made = json(await db(database, [...backup, '--verify', '--gzip', '--json'])) as {
+    file: string;
+  };
+  t.match(made, { vms: 4, verified: true });
+  t.match(await db(database, ['restore', made.file]), {
+    code: 2,
+    stderr: /There are 4 VMs.*--replace/,
+  });
+  await database.query(`DELETE FROM vms WHERE hostname = 'old'`);
+  const dry = await db(database, ['restore', made.file, '--replace', '--dry-run']);
+  t.match(dry, { code: 0, stdout: /Would restore 4 VMs: 3 as they are, 1 written, 0 that/ });
+  const restored = await db(database, ['restore', made.file, '--replace', '--json']);
+  t.match(json(restored), { vms: 4, kept: 3, added: 1, events: 0 });
+  t.match(await db(database, ['restore', join(folder, 'none')]), {
+    code: 2,
+    stderr: /cannot be read/,
+  });
+  t.match(await db(database, ['move', '--to', 'nonsense']), {
+    code: 2,
+    stderr: /--to \(not shown\)/,
+  });
+  const target = await createDatabase({ migrate: false });
+  const moved = await db(database, ['move', '--to', urlOf(target)]);
+  t.match(moved, { code: 0, stdout: /public\.vms +4\n[^]*are equal[^]*To switch:[^]*1\. Stop/ });
+  t.match(await db(database, ['move', '--to', urlOf(target)]), { code: 2, stderr: /not empty/ });
+});
+
+t.test('a backup that finds no room, or is interrupted, leaves nothing', { skip }, async (t) => {
+  const database = await createDatabase();
+  await database.query(
+    `INSERT INTO vms (hostname, status, crd_command) SELECT n, 'x', repeat(md5(n::text), 20000) FROM generate_series(1, 30) n`,
+  );
+  const folder = await temporaryFolder(t);
+  const env = { DATABASE_URL: urlOf(database) };
+  const start = (limit: string) =>
+    run(
+      t,
+      'sh',
+      ['-c', `${limit} exec "$0" "$@"`, process.execPath, MAIN, 'db', 'backup', '--dir', folder],
+      { env },
+    );
+  const full = start('ulimit -f 64;');
+  t.match(await full.exited, { code: 1 });
+  t.match(full.stderr, /cannot be written: (EFBIG|ENOSPC)/);
+  t.same(await readdir(folder), []);
+  const interrupted = start('');
+  await until('it writes', async () => (await readdir(folder)).length > 0);
+  interrupted.child.kill('SIGTERM');
+  const { code } = await interrupted.exited;
+  const left = await readdir(folder);
+  t.ok(
+    code === 1 ? left.length === 0 : left.every((name) => name.endsWith('.sql')),
+    'whole or not at all',
+  );
+});

@@ -1,0 +1,17 @@
+// What the configuration says of an environment.
+
+import { ConfigError, loadConfig } from '../../src/config.js';
+
+/** Long enough to sign with. */
+export const SECRET = 'a secret for tests that is long enough';
+
+/** The problems that `env` is refused with; empty when it is accepted. */
+export function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
