@@ -213,7 +213,7 @@ export function createApp(options: AppOptions) {
         heartbeat.stop();
         resync.listenerDown();
         // What the feed has asked is nobody's now, and what took one connection may have taken others without a word: a read,
-        // or the renewal of the lease, would wait for its own deadline. Requests have shorter ones.
+        // or the renewal of the lease, would wait until it times out. Requests are left to their own deadlines.
         for (const { discardAll } of [feedPool, presencePool]) discardAll();
       },
       notification: (channel, payload) => delivery.during(() => intake(channel, payload)),
