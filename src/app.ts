@@ -157,6 +157,7 @@ export function createApp(options: AppOptions) {
     pool: presencePool.pool,
     leaseMs: timing.leaseMs,
     writeGapMs: timing.presenceWriteGapMs,
+    pushWriteGapMs: timing.pushWriteGapMs,
     offlineGraceMs: options.offlineGraceMs,
     metrics,
     onGatewaysChanged: () => presenceFeed.doubtAll(),

@@ -26,11 +26,13 @@ const MAX_PER_READ = 1_000;
 /** Whoever doubts so many may as well read all. */
 const MAX_DOUBTFUL = 10_000;
 /**
- * How long a new assignment has time to be acknowledged, which is read at once. One that is not is read then, and so many
- * at most each time: a storm of assignments is news of rows, and must not be followed by one as large of presence.
+ * How long a new assignment has time to be acknowledged, which is read at once; by then its push has been written. One
+ * that is not is read then, and so many at most each time: a storm of assignments is news of rows, and must not be
+ * followed by one as large of presence.
  */
-const UNACKNOWLEDGED_MS = 1_000;
+const UNACKNOWLEDGED_MS = 2_000;
 const MAX_UNACKNOWLEDGED = 100;
+const TICK_MS = 1_000;
 
 export class PresenceFeed {
   readonly #doubtful = new Set<string>();
@@ -40,8 +42,8 @@ export class PresenceFeed {
   #lastFullReadMs = 0;
   /** The assignment of each row, to know when it has another. */
   readonly #assignments = new Map<string, string | null>();
-  /** Hostnames whose assignment is new, the oldest first. */
-  readonly #unacknowledged = new Set<string>();
+  /** Hostnames whose assignment is new, and since when; the oldest first. */
+  readonly #unacknowledged = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -55,7 +57,7 @@ export class PresenceFeed {
     this.#live = live;
     clearInterval(this.#timer);
     if (!live) return;
-    this.#timer = setInterval(() => this.#tick(), UNACKNOWLEDGED_MS);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.doubtAll();
   }
 
@@ -80,13 +82,26 @@ export class PresenceFeed {
     else this.#assignments.set(hostname, assignmentId);
     if (assignmentId === null || assignmentId === undefined || before === undefined)
       this.doubt([hostname]);
-    else this.#unacknowledged.add(hostname);
+    else {
+      this.#unacknowledged.delete(hostname);
+      this.#unacknowledged.set(hostname, performance.now());
+    }
   }
 
   #tick(): void {
     const { fullReadIntervalMs } = this.settings;
     if (performance.now() - this.#lastFullReadMs > fullReadIntervalMs) this.doubtAll();
-    else this.doubt([...this.#unacknowledged].slice(0, MAX_UNACKNOWLEDGED));
+    else this.doubt(this.#longUnacknowledged());
+  }
+
+  #longUnacknowledged(): string[] {
+    const beforeMs = performance.now() - UNACKNOWLEDGED_MS;
+    const hostnames: string[] = [];
+    for (const [hostname, sinceMs] of this.#unacknowledged) {
+      if (sinceMs > beforeMs || hostnames.length === MAX_UNACKNOWLEDGED) break;
+      hostnames.push(hostname);
+    }
+    return hostnames;
   }
 
   #read(): void {

@@ -44,8 +44,10 @@ export interface MembershipEvents {
 export interface MembershipSettings {
   /** How long a gateway counts without a sign of life; it gives one three times as often. */
   readonly leaseMs: number;
-  /** Between the first change that waits to be written and the write. */
+  /** Between the first arrival, departure or report that waits to be written and the write. */
   readonly writeGapMs: number;
+  /** The same for pushes, which are many, and tell nobody anything that is urgent. */
+  readonly pushWriteGapMs: number;
 }
 
 /** Between something that failed and the next try. */
@@ -67,8 +69,9 @@ export class Membership {
   #timer: NodeJS.Timeout | undefined;
   /** Ends the pause between two turns; undefined during one. */
   #wake: (() => void) | undefined;
-  /** Nothing waits to be written; the first that does cuts the pause short. */
-  #idle = false;
+  #wakeAtMs = 0;
+  /** A turn failed; the pause after it is not cut short. */
+  #failed = false;
 
   /** @param gateway names the process; each lease adds a number to it */
   constructor(
@@ -86,9 +89,7 @@ export class Membership {
 
   /** Something waits in the roster. */
   changed(): void {
-    if (!this.#idle) return;
-    this.#idle = false;
-    this.#wakeIn(this.#untilDueMs());
+    if (this.#wake !== undefined && !this.#failed) this.#wakeBy(this.#dueMs());
   }
 
   /** From now on newcomers may be refused: nobody may conclude from it that an agent is away. */
@@ -117,14 +118,14 @@ export class Membership {
 
   async #run(): Promise<void> {
     while (!this.#isStopped()) {
-      let failed = false;
+      this.#failed = false;
       try {
         await this.#turn();
       } catch (error) {
-        failed = true;
+        this.#failed = true;
         this.events.failed(error);
       }
-      if (!this.#isStopped()) await this.#pause(failed);
+      if (!this.#isStopped()) await this.#pause();
     }
   }
 
@@ -201,29 +202,34 @@ export class Membership {
     if (left) this.events.gatewaysChanged();
   }
 
-  /** Until the next renewal, or until what waits to be written has waited for the gap. */
-  #pause(failed: boolean): Promise<void> {
+  /** Until the next renewal, or until what waits to be written has waited for its gap. */
+  #pause(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
-        this.#idle = false;
         this.#wake = undefined;
         clearTimeout(this.#timer);
         resolve();
       };
-      if (failed) this.#wakeIn(RETRY_MS);
-      else if (this.#instance === undefined) this.#wakeIn(0);
-      else this.#wakeIn(this.#untilDueMs(this.roster.written ? Infinity : undefined));
-      this.#idle = !failed && this.roster.written;
+      this.#wakeAtMs = Infinity;
+      if (this.#failed) this.#wakeBy(performance.now() + RETRY_MS);
+      else if (this.#instance === undefined) this.#wakeBy(performance.now());
+      else this.#wakeBy(Math.min(this.#renewAtMs, this.#dueMs()));
     });
   }
 
-  /** Until what has changed is to be written, or the lease renewed. */
-  #untilDueMs(writeGapMs = this.settings.writeGapMs): number {
-    return Math.min(writeGapMs, Math.max(0, this.#renewAtMs - performance.now()));
+  /** When what waits from now on is to be written. */
+  #dueMs(): number {
+    const { urgent, written } = this.roster;
+    const { writeGapMs, pushWriteGapMs } = this.settings;
+    if (urgent) return performance.now() + writeGapMs;
+    return written ? Infinity : performance.now() + pushWriteGapMs;
   }
 
-  #wakeIn(ms: number): void {
+  /** Never later than was agreed before. */
+  #wakeBy(atMs: number): void {
+    if (atMs >= this.#wakeAtMs) return;
+    this.#wakeAtMs = atMs;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#wake?.(), ms);
+    this.#timer = setTimeout(() => this.#wake?.(), Math.max(0, atMs - performance.now()));
   }
 }

@@ -42,9 +42,14 @@ export class Roster {
     return this.#here.size;
   }
 
+  /** Whether the database, or another gateway, does not know yet of an arrival, a departure or a report. */
+  get urgent(): boolean {
+    return this.#changed.size + this.#reported.size > 0;
+  }
+
   /** Whether the database knows everything. */
   get written(): boolean {
-    return this.#changed.size + this.#pushed.size + this.#reported.size === 0;
+    return !this.urgent && this.#pushed.size === 0;
   }
 
   /** Whether everything that happened to agents until then is written. */

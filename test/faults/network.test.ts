@@ -101,7 +101,12 @@ t.test(
       database: queries.through(database.config),
       listenDatabase: listen.through(database.config),
       // Beats alone, so the feed has one connection: what waits on it leaves the beats another, which is well.
-      timing: { checkIntervalMs: 60_000, beatDeadlineMs: 1_000, presenceWriteGapMs: 0 },
+      timing: {
+        checkIntervalMs: 60_000,
+        beatDeadlineMs: 1_000,
+        presenceWriteGapMs: 0,
+        pushWriteGapMs: 0,
+      },
       log: pino({ level: 'warn' }, { write: (line: string) => logged.push(line) }),
     });
     const checker = await watch(t, gateway, HOSTNAMES);

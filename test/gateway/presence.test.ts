@@ -11,7 +11,12 @@ import { until } from '../helpers/until.js';
 
 const { createDatabase } = await startServer(t);
 /** Short gaps, so that tests are quick; a lease that a busy machine can keep. */
-const TIMING = { leaseMs: 5_000, presenceWriteGapMs: 20, presenceReadGapMs: 20 };
+const TIMING = {
+  leaseMs: 5_000,
+  presenceWriteGapMs: 20,
+  pushWriteGapMs: 20,
+  presenceReadGapMs: 20,
+};
 
 const agentOf = (gateway: TestGateway, hostname: string) =>
   gateway.connect(`/v1/vms/${hostname}`, 'agent', hostname);

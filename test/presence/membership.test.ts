@@ -19,6 +19,8 @@ class ScriptedDatabase implements MembershipDatabase {
   /** Names whose lease has ended. */
   readonly ended = new Set<string>();
   failing = false;
+  /** The assignments whose pushes were written. */
+  readonly pushes: string[] = [];
 
   async enter(instance: string): Promise<Standing> {
     this.#note('enter', instance);
@@ -30,7 +32,8 @@ class ScriptedDatabase implements MembershipDatabase {
     return this.ended.has(instance) ? undefined : this.#standing(instance);
   }
 
-  async write(instance: string, { agents }: Batch): Promise<boolean> {
+  async write(instance: string, { agents, pushes }: Batch): Promise<boolean> {
+    this.pushes.push(...pushes.map(({ assignmentId }) => assignmentId));
     this.#note(
       'write',
       instance,
@@ -57,7 +60,7 @@ class ScriptedDatabase implements MembershipDatabase {
   }
 }
 
-function setUp(t: Test, leaseMs = 150) {
+function setUp(t: Test, leaseMs = 150, pushWriteGapMs = 10) {
   const roster = new Roster();
   const database = new ScriptedDatabase();
   const log = { gatewaysChanged: 0, lost: 0, written: 0, renewed: 0, failed: 0 };
@@ -74,7 +77,7 @@ function setUp(t: Test, leaseMs = 150) {
       },
       failed: () => log.failed++,
     },
-    { leaseMs, writeGapMs: 5 },
+    { leaseMs, writeGapMs: 5, pushWriteGapMs },
   );
   t.teardown(() => membership.stop());
   const arrive = (hostname: string): void => {
@@ -97,6 +100,30 @@ t.test('it enters, writes what comes, and renews its lease', async (t) => {
   await until('the lease is renewed twice', () => log.renewed >= 2);
   t.same(database.of('enter'), [['enter', 'g-1']]);
   t.equal(log.gatewaysChanged, 0);
+});
+
+const ASSIGNMENT = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
+
+t.test('a push is written after a gap of its own', async (t) => {
+  const { roster, database, membership } = setUp(t, 3_600_000);
+  membership.start();
+  await until('it waits', () => database.of('enter').length === 1);
+  roster.pushed('a', ASSIGNMENT, performance.now());
+  membership.changed();
+  await until('it is written', () => database.pushes.length === 1);
+  t.same(database.of('write'), [['write', 'g-1', []]]);
+});
+
+t.test('a push goes with what is urgent, and holds it up no longer', async (t) => {
+  const { roster, database, log, membership, arrive } = setUp(t, 3_600_000, 3_600_000);
+  membership.start();
+  arrive('first');
+  await until('it waits again', () => log.written === 1);
+  roster.pushed('a', ASSIGNMENT, performance.now());
+  membership.changed();
+  arrive('b');
+  await until('it is written', () => database.pushes.length === 1);
+  t.same(database.of('write').at(-1), ['write', 'g-1', ['b']], 'with b');
 });
 
 t.test('a lease that was lost is not renewed: it enters anew and writes all again', async (t) => {
