@@ -11,7 +11,6 @@ export async function limitRates(server: HttpServer, perMinute: number): Promise
     global: false,
     max: perMinute,
     timeWindow: 60_000,
-    allowList: (request) => request.ws,
     keyGenerator: (request) => {
       const { role, sub } = identityOf(request);
       return `${role}:${sub}`;
@@ -21,6 +20,6 @@ export async function limitRates(server: HttpServer, perMinute: number): Promise
   });
   const count = server.rateLimit();
   return async (request, reply) => {
-    await count.call(server, request, reply);
+    if (!request.ws) await count.call(server, request, reply);
   };
 }
