@@ -2,6 +2,7 @@
 
 import { BlockList, isIP } from 'node:net';
 
+/** In every way that IPv6 has to write them. */
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
@@ -10,7 +11,7 @@ loopback.addAddress('::1', 'ipv6');
 export function isLoopback(host: string): boolean {
   const version = isIP(host);
   if (version === 0) return host.toLowerCase() === 'localhost';
-  return loopback.check(host, version === 4 ? 'ipv4' : 'ipv6');
+  return version === 4 ? host.startsWith('127.') : loopback.check(host, 'ipv6');
 }
 
 /**
