@@ -15,10 +15,7 @@ export interface Timing {
   readonly leaseMs: number;
   /** Between an agent's coming or going and its writing: what happens meanwhile is one statement. */
   readonly presenceWriteGapMs: number;
-  /**
-   * The same for the pushes of assignments. At 500 a second, written every 250 ms, they made the latest hundredth of all
-   * pushes later by a third.
-   */
+  /** The same for the pushes of assignments: they tell nothing urgent, and of a VM that has another by then, only that. */
   readonly pushWriteGapMs: number;
   /** Between two reads of presence. */
   readonly presenceReadGapMs: number;
