@@ -97,6 +97,17 @@ export function createPresenceTracker(options: PresenceTrackerOptions) {
       roster.reported(hostname);
       membership.changed();
     },
+    /** How long ago this assignment was pushed, as long as that waits to be written. */
+    pushedAgoMs: (hostname: string, assignmentId: string): number | undefined => {
+      const atMs = roster.pushedAtMs(hostname, assignmentId);
+      return atMs === undefined ? undefined : performance.now() - atMs;
+    },
+    /** An acknowledgement was written, and with it the push. */
+    acknowledged: (hostname: string, assignmentId: string): void => {
+      roster.pushWritten(hostname, assignmentId);
+      roster.reported(hostname);
+      membership.changed();
+    },
     /** The gateway is ready to see agents. */
     start: (): void => membership.start(),
     beginToLeave: (): void => membership.beginToLeave(),

@@ -15,7 +15,10 @@ export interface Timing {
   readonly leaseMs: number;
   /** Between an agent's coming or going and its writing: what happens meanwhile is one statement. */
   readonly presenceWriteGapMs: number;
-  /** The same for the pushes of assignments: they tell nothing urgent, and of a VM that has another by then, only that. */
+  /**
+   * The same for the pushes of assignments that are not acknowledged meanwhile: they tell nothing urgent, and of a VM that
+   * has another by then, only that.
+   */
   readonly pushWriteGapMs: number;
   /** Between two reads of presence. */
   readonly presenceReadGapMs: number;
@@ -33,7 +36,7 @@ export const TIMING: Timing = {
   fullReadIntervalMs: 60_000,
   leaseMs: 15_000,
   presenceWriteGapMs: 250,
-  pushWriteGapMs: 1_000,
+  pushWriteGapMs: 5_000,
   presenceReadGapMs: 100,
   goodbyeMs: 1_000,
 };

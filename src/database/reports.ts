@@ -57,6 +57,13 @@ export interface Acknowledged {
   readonly tookSeconds: number | undefined;
 }
 
+export interface Acknowledgement {
+  readonly hostname: string;
+  readonly assignmentId: string;
+  /** Of its push, where that is not written yet: it is written now, and costs no statement of its own. */
+  readonly pushedAgoMs: number | undefined;
+}
+
 /**
  * Records that the agent has got its assignment; undefined when it is not, or no longer, its own. To repeat changes
  * nothing.
@@ -64,22 +71,24 @@ export interface Acknowledged {
 export async function acknowledge(
   pool: pg.Pool,
   actor: Actor,
-  hostname: string,
-  assignmentId: string,
+  { hostname, assignmentId, pushedAgoMs }: Acknowledgement,
 ): Promise<Acknowledged | undefined> {
   const { rows } = await change(pool, actor, (client) =>
     client.query<{ took: number | null }>(
       `WITH current AS (
        SELECT assignment_id, hostname FROM public.vms WHERE hostname = $1 AND assignment_id = $2
      ), recorded AS (
-       INSERT INTO public.vm_deliveries AS d (assignment_id, hostname, acknowledged_at)
-       SELECT assignment_id, hostname, statement_timestamp() FROM current
-       ON CONFLICT (assignment_id) DO UPDATE SET acknowledged_at = excluded.acknowledged_at
+       INSERT INTO public.vm_deliveries AS d (assignment_id, hostname, acknowledged_at, pushed_at)
+       SELECT assignment_id, hostname, statement_timestamp(),
+         statement_timestamp() - $3::float8 * interval '1 millisecond'
+       FROM current
+       ON CONFLICT (assignment_id) DO UPDATE SET acknowledged_at = excluded.acknowledged_at,
+         pushed_at = coalesce(d.pushed_at, excluded.pushed_at)
        WHERE d.acknowledged_at IS NULL
        RETURNING extract(epoch FROM acknowledged_at - made_at)::float8 AS took
      )
      SELECT (SELECT took FROM recorded) AS took FROM current`,
-      [hostname, assignmentId],
+      [hostname, assignmentId, pushedAgoMs],
     ),
   );
   const [row] = rows;

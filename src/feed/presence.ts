@@ -19,6 +19,11 @@ export interface PresenceFeedSettings {
   /** Between two reads: what changes meanwhile is read together. */
   readonly readGapMs: number;
   readonly fullReadIntervalMs: number;
+  /**
+   * How long a new assignment has time to be acknowledged, which is read at once. One that is not is read then: longer
+   * than it takes to write its push.
+   */
+  readonly unacknowledgedMs: number;
 }
 
 /** How many hostnames one read asks for. */
@@ -26,11 +31,9 @@ const MAX_PER_READ = 1_000;
 /** Whoever doubts so many may as well read all. */
 const MAX_DOUBTFUL = 10_000;
 /**
- * How long a new assignment has time to be acknowledged, which is read at once; by then its push has been written. One
- * that is not is read then, and so many at most each time: a storm of assignments is news of rows, and must not be
- * followed by one as large of presence.
+ * How many assignments that nobody acknowledged are read at a time: a storm of assignments is news of rows, and must
+ * not be followed by one as large of presence.
  */
-const UNACKNOWLEDGED_MS = 2_000;
 const MAX_UNACKNOWLEDGED = 100;
 const TICK_MS = 1_000;
 
@@ -95,7 +98,7 @@ export class PresenceFeed {
   }
 
   #longUnacknowledged(): string[] {
-    const beforeMs = performance.now() - UNACKNOWLEDGED_MS;
+    const beforeMs = performance.now() - this.settings.unacknowledgedMs;
     const hostnames: string[] = [];
     for (const [hostname, sinceMs] of this.#unacknowledged) {
       if (sinceMs > beforeMs || hostnames.length === MAX_UNACKNOWLEDGED) break;

@@ -22,10 +22,12 @@ const REFUSALS: Readonly<Record<ReportOutcome, Refusal | undefined>> = {
 
 /** What agents report, for those who are to know it. */
 export interface AgentReports {
-  /** What is known of this hostname's agent has changed in the database. */
-  readonly reported: (hostname: string) => void;
+  /** How long ago an assignment was pushed, where that is to be written with its acknowledgement. */
+  readonly pushedAgoMs: (hostname: string, assignmentId: string) => number | undefined;
+  /** The acknowledgement is in the database, and with it the push. */
+  readonly acknowledged: (hostname: string, assignmentId: string) => void;
   /** An assignment was acknowledged for the first time, so long after it was made. */
-  readonly acknowledged: (tookSeconds: number) => void;
+  readonly acknowledgedAfter: (tookSeconds: number) => void;
 }
 
 export function createRequests(
@@ -49,12 +51,14 @@ export function createRequests(
     verify,
     acknowledge: (agent, assignmentId, session) =>
       attempt(session, async () => {
-        const actor = actorOf(agent, session);
-        const acknowledged = await acknowledge(pool, actor, agent.sub, assignmentId);
+        const hostname = agent.sub;
+        const pushedAgoMs = reports.pushedAgoMs(hostname, assignmentId);
+        const acknowledgement = { hostname, assignmentId, pushedAgoMs };
+        const acknowledged = await acknowledge(pool, actorOf(agent, session), acknowledgement);
         if (acknowledged === undefined) return STALE;
         const { tookSeconds } = acknowledged;
-        if (tookSeconds !== undefined) reports.acknowledged(tookSeconds);
-        reports.reported(agent.sub);
+        if (tookSeconds !== undefined) reports.acknowledgedAfter(tookSeconds);
+        reports.acknowledged(hostname, assignmentId);
         return undefined;
       }),
     reportStatus: (agent, { status, assignment_id }, session) =>

@@ -46,7 +46,7 @@ export interface MembershipSettings {
   readonly leaseMs: number;
   /** Between the first arrival, departure or report that waits to be written and the write. */
   readonly writeGapMs: number;
-  /** The same for pushes, which are many, and tell nobody anything that is urgent. */
+  /** The same for pushes that are not acknowledged meanwhile: they are many, and tell nobody anything that is urgent. */
   readonly pushWriteGapMs: number;
 }
 

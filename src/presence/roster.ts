@@ -68,10 +68,21 @@ export class Roster {
     this.#changed.set(hostname, nowMs);
   }
 
-  /** An assignment was written to the agent's socket. */
+  /** An assignment was written to the agent's socket; told again, it keeps its first time. */
   pushed(hostname: string, assignmentId: string, nowMs: number): void {
-    if (!UUID.test(assignmentId)) return;
+    if (!UUID.test(assignmentId) || this.pushedAtMs(hostname, assignmentId) !== undefined) return;
     this.#pushed.set(hostname, { hostname, assignmentId, atMs: nowMs });
+  }
+
+  /** When this assignment was pushed, as long as that waits to be written. */
+  pushedAtMs(hostname: string, assignmentId: string): number | undefined {
+    const push = this.#pushed.get(hostname);
+    return push?.assignmentId === assignmentId ? push.atMs : undefined;
+  }
+
+  /** The push of this assignment has been written, together with something else. */
+  pushWritten(hostname: string, assignmentId: string): void {
+    if (this.pushedAtMs(hostname, assignmentId) !== undefined) this.#pushed.delete(hostname);
   }
 
   /** What the agent reported has been written; others do not know it yet. */

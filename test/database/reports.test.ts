@@ -98,18 +98,51 @@ t.test('what was acknowledged is recorded once, with its first time', async (t) 
   const assignment = String((await row())?.assignment_id);
   const deliveries = () =>
     database.query('SELECT * FROM vm_deliveries WHERE acknowledged_at IS NOT NULL');
-  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', NOBODYS), undefined);
-  t.equal(await acknowledge(database.pool, ACTOR, 'vm-2', assignment), undefined);
+  const acknowledged = (hostname: string, assignmentId: string, pushedAgoMs?: number) =>
+    acknowledge(database.pool, ACTOR, { hostname, assignmentId, pushedAgoMs });
+  t.equal(await acknowledged('vm-1', NOBODYS), undefined);
+  t.equal(await acknowledged('vm-2', assignment), undefined);
   t.same(await deliveries(), []);
-  const first = await acknowledge(database.pool, ACTOR, 'vm-1', assignment);
+  const first = await acknowledged('vm-1', assignment);
   t.ok((first?.tookSeconds ?? -1) >= 0, 'since the assignment was made');
   const recorded = await deliveries();
   t.match(recorded, [{ assignment_id: assignment, hostname: 'vm-1', acknowledged_at: Date }]);
-  const again = await acknowledge(database.pool, ACTOR, 'vm-1', assignment);
+  const again = await acknowledged('vm-1', assignment);
   t.same(again, { tookSeconds: undefined }, 'counted once');
   t.same(await deliveries(), recorded);
   await database.query(`UPDATE vms SET email = 'next@b.c'`);
-  t.equal(await acknowledge(database.pool, ACTOR, 'vm-1', assignment), undefined);
+  t.equal(await acknowledged('vm-1', assignment), undefined);
+});
+
+t.test('with an acknowledgement is recorded when the push was, unless that is known', async (t) => {
+  const { database, row } = await withVm('in-use');
+  const pushedAgo = async (): Promise<number | undefined> => {
+    const sql =
+      'SELECT extract(epoch FROM acknowledged_at - pushed_at)::float8 AS s FROM vm_deliveries';
+    const all = await database.query<{ s: number | null }>(`${sql} ORDER BY made_at DESC LIMIT 1`);
+    return all[0]?.s ?? undefined;
+  };
+  const acknowledgeNow = async (pushedAgoMs: number | undefined): Promise<void> => {
+    const assignmentId = String((await row())?.assignment_id);
+    await acknowledge(database.pool, ACTOR, { hostname: 'vm-1', assignmentId, pushedAgoMs });
+  };
+  await acknowledgeNow(3_000);
+  t.equal(await pushedAgo(), 3);
+  await database.query(`UPDATE vms SET email = 'next@b.c'`);
+  await acknowledgeNow(undefined);
+  t.equal(await pushedAgo(), undefined, 'of one who was told otherwise nothing is claimed');
+  await database.query(`UPDATE vms SET email = 'third@b.c'`);
+  await database.query(
+    `UPDATE vm_deliveries SET pushed_at = made_at WHERE acknowledged_at IS NULL`,
+  );
+  const known = await database.query(
+    'SELECT pushed_at FROM vm_deliveries WHERE acknowledged_at IS NULL',
+  );
+  await acknowledgeNow(60_000);
+  const kept = await database.query(
+    'SELECT pushed_at FROM vm_deliveries ORDER BY made_at DESC LIMIT 1',
+  );
+  t.same(kept, known, 'what was recorded stands');
 });
 
 async function connected(t: Test, config: pg.ClientConfig): Promise<pg.Client> {

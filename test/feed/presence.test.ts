@@ -12,7 +12,7 @@ const known = (hostname: string, text = 'x', online = true): Presence => ({
   presence: JSON.stringify({ hostname, text }),
 });
 
-function setUp(t: Test, fullReadIntervalMs = 3_600_000) {
+function setUp(t: Test, { fullReadIntervalMs = 3_600_000, unacknowledgedMs = 0 } = {}) {
   const fleet = new Fleet('epoch', 100);
   /** The truth of the test. */
   const table = new Map<string, Presence>();
@@ -40,7 +40,7 @@ function setUp(t: Test, fullReadIntervalMs = 3_600_000) {
       publish: ({ hostname, presence }) => log.published.push(`${hostname} ${presence ?? 'gone'}`),
       failed: () => log.failed++,
     },
-    { readGapMs: 5, fullReadIntervalMs },
+    { readGapMs: 5, fullReadIntervalMs, unacknowledgedMs },
   );
   t.teardown(() => feed.setLive(false));
   const row = (hostname: string, assignmentId: string | null): void =>
@@ -145,7 +145,7 @@ t.test('a read that failed is tried again', async (t) => {
 });
 
 t.test('everything is read now and then', async (t) => {
-  const { feed, tell, settled } = setUp(t, 10);
+  const { feed, tell, settled } = setUp(t, { fullReadIntervalMs: 10 });
   feed.setLive(true);
   await settled();
   tell(known('a'));
@@ -182,4 +182,19 @@ t.test('a row that comes, goes, or has another assignment is read', async (t) =>
   await asked('a', 4);
   row('a', null);
   await asked('a', 5);
+});
+
+t.test('a new assignment is given time to be acknowledged', async (t) => {
+  const patient = setUp(t, { unacknowledgedMs: 3_600_000 });
+  const impatient = setUp(t);
+  for (const { feed, row, settled, log } of [patient, impatient]) {
+    feed.setLive(true);
+    await settled();
+    row('a', null);
+    await until('it is read', () => log.asked.length === 2);
+  }
+  // Both look at the same times, the patient one first.
+  for (const { row } of [patient, impatient]) row('a', 'x');
+  await until('the other is read', () => impatient.log.asked.length === 3);
+  t.equal(patient.log.asked.length, 2);
 });

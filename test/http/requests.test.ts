@@ -11,7 +11,11 @@ const { createDatabase } = await startServer(t);
 const agent: Identity = { sub: 'vm-1', role: 'agent', expiresAtMs: 0 };
 const UUID = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
 
-const NOBODY = { reported: () => undefined, acknowledged: () => undefined };
+const NOBODY = {
+  pushedAgoMs: () => undefined,
+  acknowledged: () => undefined,
+  acknowledgedAfter: () => undefined,
+};
 
 t.test('every outcome has its refusal', async (t) => {
   const database = await createDatabase();

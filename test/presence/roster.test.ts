@@ -53,6 +53,25 @@ t.test('what could not be written comes again, unless something later happened',
   t.same(reported, ['c']);
 });
 
+t.test('a push that is written with its acknowledgement is not written again', async (t) => {
+  const roster = new Roster();
+  roster.pushed('a', ID, 1);
+  roster.pushed('a', ID, 2);
+  t.equal(roster.pushedAtMs('a', ID), 1, 'told again, it keeps its first time');
+  t.equal(roster.pushedAtMs('a', OTHER), undefined);
+  t.equal(roster.pushedAtMs('b', ID), undefined);
+  roster.pushWritten('a', OTHER);
+  t.notOk(roster.written, 'another assignment is no matter');
+  roster.pushWritten('a', ID);
+  t.ok(roster.written);
+  roster.pushed('a', OTHER, 3);
+  const batch = roster.take();
+  t.equal(roster.pushedAtMs('a', OTHER), undefined, 'it is on its way');
+  roster.pushWritten('a', OTHER);
+  roster.giveBack(batch);
+  t.same(roster.take().pushes, [{ hostname: 'a', assignmentId: OTHER, atMs: 3 }]);
+});
+
 t.test('thousands are written in batches, and all of them', async (t) => {
   const roster = new Roster();
   for (let n = 0; n < 2_500; n++) roster.arrived(`vm-${n}`, n);
