@@ -16,19 +16,31 @@ export function createRowText(columns: readonly string[]): RowText {
 }
 
 /**
- * Makes what cuts a row's JSON text, an object, down to some of its columns; one the row lacks is left out. Values stay
- * as they are written: a number too large for a double keeps its digits, and no depth of nesting is too deep.
+ * Makes what cuts a row's JSON text, a valid object, down to some of its columns; one the row lacks is left out. Members
+ * stay as they are written: a number too large for a double keeps its digits, and no depth of nesting is too deep.
  */
 export function createProjection(columns: readonly string[]): (row: string) => string {
-  const names = columns.map((column) => JSON.stringify(column));
+  const places = new Map(columns.map((column, place) => [JSON.stringify(column), place]));
+  const none = columns.map(() => undefined);
   return (row) => {
-    const values = membersOf(row);
-    let kept = '';
-    for (const name of names) {
-      const value = values.get(name);
-      if (value !== undefined) kept += `${kept === '' ? '' : ','}${name}:${value}`;
+    const kept: (string | undefined)[] = none.slice();
+    let place: number | undefined;
+    let start = row.indexOf('{') + 1;
+    let depth = 0;
+    for (let at = start - 1; at < row.length; at++) {
+      const code = row.charCodeAt(at);
+      if (code === QUOTE) at = endOfString(row, at);
+      else if (code === OPEN_OBJECT || code === OPEN_LIST) depth++;
+      else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth--;
+      if (code === COLON && depth === 1) place = places.get(row.slice(start, at).trim());
+      else if ((code === COMMA && depth === 1) || (code === CLOSE_OBJECT && depth === 0)) {
+        if (place !== undefined) kept[place] = row.slice(start, at);
+        place = undefined;
+        start = at + 1;
+      }
     }
-    return `{${kept}}`;
+    // Joined, the text is one piece; a sum of strings would stay a tree of them for as long as the row is kept.
+    return `{${kept.filter((member) => member !== undefined).join(',')}}`;
   };
 }
 
@@ -36,28 +48,6 @@ export function createProjection(columns: readonly string[]): (row: string) => s
 const [QUOTE, COLON, COMMA, OPEN_OBJECT, OPEN_LIST, CLOSE_OBJECT, CLOSE_LIST] = [
   0x22, 0x3a, 0x2c, 0x7b, 0x5b, 0x7d, 0x5d,
 ];
-
-/** The members of an object's JSON text, which must be valid: names and values as they are written. */
-function membersOf(object: string): Map<string, string> {
-  const members = new Map<string, string>();
-  let name = '';
-  let start = object.indexOf('{') + 1;
-  let depth = 0;
-  for (let at = start - 1; at < object.length; at++) {
-    const code = object.charCodeAt(at);
-    if (code === QUOTE) at = endOfString(object, at);
-    else if (code === OPEN_OBJECT || code === OPEN_LIST) depth++;
-    else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth--;
-    if (code === COLON && depth === 1) {
-      name = object.slice(start, at).trim();
-      start = at + 1;
-    } else if ((code === COMMA && depth === 1) || (code === CLOSE_OBJECT && depth === 0)) {
-      members.set(name, object.slice(start, at));
-      start = at + 1;
-    }
-  }
-  return members;
-}
 
 /** Where the string that opens at `open` closes: at the first quote behind an even number of backslashes. */
 function endOfString(text: string, open: number): number {

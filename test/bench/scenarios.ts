@@ -39,7 +39,7 @@ export type Load =
 export const SCENARIOS: readonly Scenario[] = [
   {
     ...{ name: 'steady', agents: 300, dashboards: 20, rows: 300, rounds: 2 },
-    load: { kind: 'pace', perSecond: 500, batch: 1, durationMs: 4_000 },
+    load: { kind: 'pace', perSecond: 500, batch: 1, durationMs: 10_000 },
     contenders: ['floor', 'naive', 'gateway'],
   },
   {
