@@ -61,9 +61,6 @@ const FEED_CONNECTIONS = 2;
 const PRESENCE_CONNECTIONS = 2;
 const REQUEST_CONNECTIONS = 8;
 
-/** What the write of a push may take before what it wrote is read. */
-const PUSH_WRITE_MS = 1_000;
-
 /** How many deletions a client may miss and still resume. */
 const MAX_DELETIONS = 10_000;
 
@@ -152,11 +149,7 @@ export function createApp(options: AppOptions) {
       publish: (entry) => hub.publish(entry),
       failed: (err) => log.warn({ err }, 'could not read presence; trying again'),
     },
-    {
-      readGapMs: timing.presenceReadGapMs,
-      fullReadIntervalMs: timing.fullReadIntervalMs,
-      unacknowledgedMs: timing.pushWriteGapMs + PUSH_WRITE_MS,
-    },
+    { ...timing, readGapMs: timing.presenceReadGapMs },
   );
 
   const tracker = createPresenceTracker({

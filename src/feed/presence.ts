@@ -19,17 +19,19 @@ export interface PresenceFeedSettings {
   /** Between two reads: what changes meanwhile is read together. */
   readonly readGapMs: number;
   readonly fullReadIntervalMs: number;
-  /**
-   * How long a new assignment has time to be acknowledged, which is read at once. One that is not is read then: longer
-   * than it takes to write its push.
-   */
-  readonly unacknowledgedMs: number;
+  /** How long a push waits to be written that is not acknowledged meanwhile. */
+  readonly pushWriteGapMs: number;
 }
 
 /** How many hostnames one read asks for. */
 const MAX_PER_READ = 1_000;
 /** Whoever doubts so many may as well read all. */
 const MAX_DOUBTFUL = 10_000;
+/**
+ * An acknowledgement is read at once. A new assignment that has none is read when its push has had this time to be
+ * written, and not before.
+ */
+const PUSH_WRITE_MS = 1_000;
 /**
  * How many assignments that nobody acknowledged are read at a time: a storm of assignments is news of rows, and must
  * not be followed by one as large of presence.
@@ -98,7 +100,7 @@ export class PresenceFeed {
   }
 
   #longUnacknowledged(): string[] {
-    const beforeMs = performance.now() - this.settings.unacknowledgedMs;
+    const beforeMs = performance.now() - this.settings.pushWriteGapMs - PUSH_WRITE_MS;
     const hostnames: string[] = [];
     for (const [hostname, sinceMs] of this.#unacknowledged) {
       if (sinceMs > beforeMs || hostnames.length === MAX_UNACKNOWLEDGED) break;

@@ -12,7 +12,7 @@ const known = (hostname: string, text = 'x', online = true): Presence => ({
   presence: JSON.stringify({ hostname, text }),
 });
 
-function setUp(t: Test, { fullReadIntervalMs = 3_600_000, unacknowledgedMs = 0 } = {}) {
+function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } = {}) {
   const fleet = new Fleet('epoch', 100);
   /** The truth of the test. */
   const table = new Map<string, Presence>();
@@ -40,7 +40,7 @@ function setUp(t: Test, { fullReadIntervalMs = 3_600_000, unacknowledgedMs = 0 }
       publish: ({ hostname, presence }) => log.published.push(`${hostname} ${presence ?? 'gone'}`),
       failed: () => log.failed++,
     },
-    { readGapMs: 5, fullReadIntervalMs, unacknowledgedMs },
+    { readGapMs: 5, fullReadIntervalMs, pushWriteGapMs },
   );
   t.teardown(() => feed.setLive(false));
   const row = (hostname: string, assignmentId: string | null): void =>
@@ -185,7 +185,7 @@ t.test('a row that comes, goes, or has another assignment is read', async (t) =>
 });
 
 t.test('a new assignment is given time to be acknowledged', async (t) => {
-  const patient = setUp(t, { unacknowledgedMs: 3_600_000 });
+  const patient = setUp(t, { pushWriteGapMs: 3_600_000 });
   const impatient = setUp(t);
   for (const { feed, row, settled, log } of [patient, impatient]) {
     feed.setLive(true);
