@@ -17,7 +17,8 @@ async function behindProxy(t: Test) {
   const pool = new pg.Pool(config);
   pool.on('error', () => undefined);
   t.teardown(() => pool.end());
-  await pool.query('SELECT 1');
+  const first = { text: 'SELECT 1', query_timeout: 60_000 };
+  await pool.query(first);
   return { proxy, pool };
 }
 

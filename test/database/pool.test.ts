@@ -83,6 +83,7 @@ t.test('a query whose connection is lost fails, and the process lives', async (t
   await database.query('SELECT pg_terminate_backend($1)', [active.pid]);
   await failed;
   await end();
+  await noSession();
 });
 
 t.test('it ends although a server answers nothing', async (t) => {

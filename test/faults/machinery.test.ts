@@ -1,6 +1,6 @@
 // The machinery itself: each way to spoil a link or a server does what it says.
 
-import t from 'tap';
+import t, { type Test } from 'tap';
 import pg from 'pg';
 import { startServer } from '../helpers/database.js';
 import { until } from '../helpers/until.js';
@@ -10,8 +10,15 @@ import { crash, freeze, kill } from './server-faults.js';
 const server = await startServer(t);
 const database = await server.createDatabase();
 
-async function connected(t: { teardown: (fn: () => unknown) => unknown }, config: pg.ClientConfig) {
-  const client = new pg.Client({ ...config, connectionTimeoutMillis: 1_000, query_timeout: 1_000 });
+/** For what answers: far beyond what it takes. */
+const PATIENCE_MS = 60_000;
+/** For what never does. */
+const IMPATIENCE_MS = 1_000;
+const UNANSWERED = { text: 'SELECT', query_timeout: IMPATIENCE_MS };
+
+async function connected(t: Test, config: pg.ClientConfig, patienceMs = PATIENCE_MS) {
+  const deadlines = { connectionTimeoutMillis: patienceMs, query_timeout: patienceMs };
+  const client = new pg.Client({ ...config, ...deadlines });
   client.on('error', () => undefined);
   await client.connect();
   t.teardown(() => client.end().catch(() => undefined));
@@ -21,23 +28,23 @@ async function connected(t: { teardown: (fn: () => unknown) => unknown }, config
 t.test('a link', async (t) => {
   const proxy = await startProxy(t, database.config);
   const config = proxy.through(database.config);
-  const open = () => connected(t, config);
+  const open = (patienceMs?: number) => connected(t, config, patienceMs);
 
   const first = await open();
   t.equal((await first.query('SELECT')).rowCount, 1);
   t.equal(proxy.open, 1);
   proxy.hang();
-  await t.rejects(first.query('SELECT'), /timeout/, 'says nothing');
+  await t.rejects(first.query(UNANSWERED), /timeout/, 'says nothing');
   const second = await open();
   await t.resolves(second.query('SELECT'), 'a new one is well');
   proxy.swallow();
-  await t.rejects(open(), /timeout/, 'a new one is not');
+  await t.rejects(open(IMPATIENCE_MS), /timeout/, 'a new one is not');
   await proxy.heal();
-  await t.rejects(second.query('SELECT'), /timeout/, 'what was silent stays so');
+  await t.rejects(second.query(UNANSWERED), /timeout/, 'what was silent stays so');
 
   for (const spoil of ['cut', 'reset'] as const) {
     const client = await open();
-    const query = client.query('SELECT pg_sleep(10)');
+    const query = client.query('SELECT pg_sleep(3600)');
     setTimeout(() => proxy[spoil](), 50);
     await t.rejects(query, /terminated|ECONNRESET/, spoil);
   }
@@ -64,7 +71,7 @@ t.test('a link', async (t) => {
 
 t.test('a server', async (t) => {
   const thaw = await freeze(database);
-  await t.rejects(connected(t, database.config), /timeout/, 'frozen');
+  await t.rejects(connected(t, database.config, IMPATIENCE_MS), /timeout/, 'frozen');
   thaw();
   const client = await connected(t, database.config);
   const ended = new Promise((resolve) => client.once('end', resolve));

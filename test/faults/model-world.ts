@@ -37,7 +37,7 @@ const TIMING = {
 };
 
 /** Beyond what any run takes to settle. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 100_000;
 
 /** More than a run makes. */
 const VERSIONS_PER_RUN = 10_000;

@@ -42,14 +42,14 @@ t.test('a gateway is killed, another stands still, and agents move', async (t) =
       hostname,
     );
   const [ofKilled, ofStill] = [await gatewayOf('killed-stays'), await gatewayOf('still-stays')];
+  await agentOf(other, 'still-moves');
+  await dashboard.until('still-moves', ({ duplicate }) => duplicate);
 
   const at = await value('clock_timestamp()');
   still.signal('SIGSTOP');
+  left.ws.terminate();
   await killed.kill();
   await agentOf(other, 'killed-moves');
-  await agentOf(other, 'still-moves');
-  await dashboard.until('still-moves', ({ duplicate }) => duplicate);
-  left.ws.terminate();
 
   for (const [hostname, gateway] of [
     ['killed-stays', ofKilled],

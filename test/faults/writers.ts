@@ -97,7 +97,8 @@ class Writer {
 }
 
 async function connect(config: pg.ClientConfig): Promise<pg.Client> {
-  const deadlines = { connectionTimeoutMillis: 2_000, query_timeout: 2_000 };
+  // A query that is given up may go on in the server, beside the one that is tried instead: none is in a hurry.
+  const deadlines = { connectionTimeoutMillis: 2_000, query_timeout: 30_000 };
   const client = new pg.Client({ ...config, ...deadlines });
   client.on('error', () => undefined);
   await client.connect();

@@ -140,9 +140,15 @@ t.test('a newer agent of the same hostname replaces the older one, and nobody el
 
 t.test('a socket ends with its token, unless it brings a fresh one in time', async (t) => {
   const { open } = await assigned(t);
-  const [ends, renewed] = [await open('vm-2', 'agent', 1), await open('vm-3', 'agent', 1)];
-  const fresh = signToken({ role: 'agent', sub: 'vm-3', ttlSeconds: 600 }, SECRET);
+  const [ends, renewed] = [await open('vm-2', 'agent'), await open('vm-3', 'agent')];
+  const fresh = signToken({ role: 'agent', sub: 'vm-3', ttlSeconds: 3_600 }, SECRET);
   renewed.send({ type: 'auth', token: fresh });
+  renewed.send({ type: 'ping' });
+  await renewed.nextOf('pong');
+  // The gateway's clock on the wall: the first tokens are over, the fresh one is not.
+  const now = Date.now.bind(Date);
+  t.teardown(() => (Date.now = now));
+  Date.now = () => now() + 1_800_000;
   t.same(await ends.closed, { code: 4401, reason: 'token missing or expired' });
   renewed.send({ type: 'ping' });
   t.match(await renewed.nextOf('pong'), { type: 'pong' });

@@ -34,6 +34,9 @@ const hostile: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 2, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
 );
 
+/** Texts that fit no string of the document: often enough that each operation meets one. */
+const misfit = fc.constantFrom('', 'a\0b', '\ud800', 'x'.repeat(300));
+
 /** What fits the schema. */
 export function valid(schema: Schema): fc.Arbitrary<unknown> {
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(valid));
@@ -82,7 +85,8 @@ function validText({ pattern, maxLength = 255, description }: Schema): fc.Arbitr
 
 /** What may or may not fit it, and mostly does not; an object is broken in one member, or has one too many. */
 export function broken(schema: Schema): fc.Arbitrary<unknown> {
-  const { properties } = schema;
+  const { properties, type } = schema;
+  if (type === 'string') return fc.oneof({ weight: 3, arbitrary: hostile }, misfit);
   if (properties === undefined) return hostile;
   const names = fc.constantFrom(...Object.keys(properties), 'more', '__proto__');
   const brokenMember = fc

@@ -85,7 +85,7 @@ const CASES: Readonly<Record<string, Case>> = {
     restore: server.start,
   },
   'while LISTEN hears nothing': {
-    options: { timing: { beatIntervalMs: 20, beatDeadlineMs: 60 } },
+    options: { timing: { beatIntervalMs: 50, beatDeadlineMs: 500 } },
     reach: (gateway) =>
       until('the reason is named', async () =>
         (await gateway.notReady()).includes('LISTEN_DATABASE_URL'),

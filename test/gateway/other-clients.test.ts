@@ -21,7 +21,8 @@ type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 /** A program that prints messages: what of its output is JSON, as it comes. */
 function run(t: Test, program: string, args: readonly string[]) {
   const child: Child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  // With all that it has printed.
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   t.teardown(async () => {
     child.kill();
     await ended;

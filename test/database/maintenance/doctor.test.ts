@@ -204,8 +204,13 @@ t.test('connections that run out', async (t) => {
   const admin = await asAdmin(t, database);
   const count = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend'`;
   const taken = async () => (await admin.query<{ n: number }>(count)).rows[0]?.n ?? 0;
-  while ((await taken()) < 22) await asAdmin(t, database);
-  t.match(await found(database), [{ id: 'connections_near_limit', explanation: /of 27/ }]);
+  // Some of those that are taken may be about to end.
+  const findings = await until('so many are taken', async () => {
+    while ((await taken()) < 22) await asAdmin(t, database);
+    const near = await found(database);
+    return near.length > 0 && near;
+  });
+  t.match(findings, [{ id: 'connections_near_limit', explanation: /of 27/ }]);
 });
 
 t.test('a server that is too old', async (t) => {
