@@ -31,7 +31,7 @@ t.test('one that is ended at its gate has run nothing', async (t) => {
   const folder = await temporaryFolder(t);
   const OUT = join(folder, 'out');
   const launched = await launch(shellCommand({ OUT })(vm, '{}'), join(folder, 'scratch'));
-  await endGroup(launched.leader ?? { pid: 0 }, 1_000);
+  await endGroup(launched.leader ?? { pid: 0 }, 60_000);
   t.same(await launched.begin(), { code: null, signal: 'SIGTERM' });
   t.same(await readdir(folder), []);
 });

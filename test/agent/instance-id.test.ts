@@ -18,7 +18,7 @@ async function service(t: Test, answer: (request: IncomingMessage) => string | n
     server.close();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, timeoutMs: 200, attempts: 3, pauseMs: 1 };
+  return { url, timeoutMs: 60_000, attempts: 3, pauseMs: 1 };
 }
 
 t.test('ec2: by a session', async (t) => {
@@ -52,7 +52,8 @@ t.test('one that is late is waited for, one that is silent or odd is not for lon
   const late = await service(t, () => (++asked < 3 ? 503 : 'vm-1'));
   t.equal(await instanceId('gce', late), 'vm-1');
   const silent = await service(t, () => undefined);
-  await t.rejects(instanceId('gce', silent), { name: 'AgentError', message: /gce/ });
+  const impatient = { ...silent, timeoutMs: 50 };
+  await t.rejects(instanceId('gce', impatient), { name: 'AgentError', message: /gce/ });
   const odd = await service(t, () => '<html>Log in</html>');
   await t.rejects(instanceId('azure', odd), { name: 'AgentError' });
 });

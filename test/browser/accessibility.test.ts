@@ -11,8 +11,8 @@ const { source } = axe;
 
 /** Injected past the page's policy, which forbids just that. */
 async function violations(page: Page): Promise<string[]> {
-  // Colours that are on their way to others are judged when they have arrived.
-  await page.evaluate(`Promise.all(document.getAnimations().map((one) => one.finished))`);
+  // Colours that are on their way to others are judged when they have arrived, or were taken there at once.
+  await page.evaluate(`Promise.allSettled(document.getAnimations().map((one) => one.finished))`);
   await page.evaluate(source);
   const { violations: found } = await page.evaluate<axe.AxeResults>('axe.run()');
   return found.flatMap(({ id, nodes }) =>
@@ -55,7 +55,12 @@ t.test('accessibility', { skip: NO_BROWSER }, async (t) => {
 
       const fleet = await open(gateway.url, { ...visit, token, state: 'status=in-use,failed' });
       await untilLive(fleet);
-      await database.query(`UPDATE vms SET email = md5(random()::text) WHERE hostname = 'vm-1'`);
+      const [changed] = await database.query<{ email: string }>(
+        `UPDATE vms SET email = md5(random()::text) WHERE hostname = 'vm-1' RETURNING email`,
+      );
+      await rowOf(fleet, 'vm-1')
+        .getByText(changed?.email ?? '')
+        .waitFor({ state: 'attached' });
       await rowOf(fleet, 'vm-2').waitFor();
       t.same(await violations(fleet), [], 'the fleet');
       await rowOf(fleet, 'vm-2').click();

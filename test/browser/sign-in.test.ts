@@ -56,15 +56,19 @@ t.test('the sign-in', { skip: NO_BROWSER }, async (t) => {
   });
 
   await t.test('one that expires is told so, and another one signs in', async (t) => {
-    const brief = signToken({ role: 'dashboard', sub: 'brief', ttlSeconds: 3 }, SECRET);
-    const page = await open(gateway.url, { token: brief });
+    const page = await open(gateway.url);
+    const token = page.getByLabel('Token', { exact: true });
+    await token.waitFor();
+    // Signed when the page is there, so that who is slow comes in before it ends.
+    await token.fill(signToken({ role: 'dashboard', sub: 'brief', ttlSeconds: 10 }, SECRET));
+    await page.getByRole('button', { name: 'Sign in' }).click();
     await untilLive(page);
     await page.getByRole('heading', { name: 'Expired' }).waitFor();
     await page.reload();
     await page.getByRole('heading', { name: 'Expired' }).waitFor();
     t.match(await page.locator('.gate-card').textContent(), /good until .*token --role dashboard/s);
     await page.getByRole('button', { name: 'Use another token' }).click();
-    await page.getByLabel('Token', { exact: true }).fill(await gateway.token('dashboard'));
+    await token.fill(await gateway.token('dashboard'));
     await page.getByRole('button', { name: 'Sign in' }).click();
     await untilLive(page);
   });

@@ -46,7 +46,7 @@ t.test('a load, three faults, and nothing lost, duplicated or out of order', asy
   for (const { expected, delivered, conflated, latencyMs } of [result.agents, result.dashboards]) {
     t.equal(delivered + conflated, expected);
     t.equal(latencyMs.count, delivered);
-    t.ok(delivered > expected / 4);
+    t.ok(delivered > 0);
   }
   t.equal(result.connectMs.count, 154);
   t.equal(result.reconnectMs.count, 154);
@@ -55,7 +55,8 @@ t.test('a load, three faults, and nothing lost, duplicated or out of order', asy
     [undefined, undefined, undefined],
   );
   t.ok((result.gateway?.cpuSeconds ?? 0) > 0);
-  t.ok(result.timeline.length > 3);
+  const phases = new Set(result.timeline.map(({ phase }) => phase));
+  t.same([...phases], ['connecting', 'load', 'settling']);
   t.match(await readFile(page, 'utf8'), /^<!doctype html>/);
   t.match(program.stderr, / · 154 connected · /, 'it said how it went');
 });
@@ -127,15 +128,20 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
 });
 
 t.test('a server that loses, repeats or reorders is found out', async (t) => {
-  const found = async (lie: Lie): Promise<LoadTestResult['agents']> => {
+  /** @param settle how long what was told may be on its way; what is never told takes all of it. */
+  const found = async (lie: Lie, settle: string): Promise<LoadTestResult['agents']> => {
     const database = await createDatabase();
     const url = await startLiar(t, database, lie);
-    const load = '--agents 5 --dashboards 0 --rate 100 --duration 0.5s --settle 1s --json';
-    const args = `--url ${url} --database-url ${urlOf(database)} ${load}`;
+    const load = '--agents 5 --dashboards 0 --rate 100 --duration 0.5s --json';
+    const args = `--url ${url} --database-url ${urlOf(database)} ${load} --settle ${settle}`;
     const program = loadtest(t, args, { JWT_SECRET: SECRET });
     return (await resultOf(t, program, ExitCode.finding)).agents;
   };
-  const [lost, repeated, late] = await Promise.all([found('lose'), found('repeat'), found('late')]);
+  const [lost, repeated, late] = await Promise.all([
+    found('lose', '5s'),
+    found('repeat', '60s'),
+    found('late', '5s'),
+  ]);
   t.match(lost, { duplicated: 0, outOfOrder: 0 });
   t.ok(lost.lost > 0);
   t.match(repeated, { lost: 0, outOfOrder: 0 });

@@ -20,20 +20,21 @@ const PROXIES: readonly {
     name: 'nginx',
     start: startNginx,
     file: 'proxy/nginx.conf',
-    timeouts: { 'proxy_read_timeout 90s': 'proxy_read_timeout 1s' },
+    timeouts: { 'proxy_read_timeout 90s': 'proxy_read_timeout 8s' },
   },
   {
     name: 'haproxy',
     start: startHaproxy,
     file: 'proxy/haproxy.cfg',
-    timeouts: { 'timeout tunnel 90s': 'timeout tunnel 1s' },
+    timeouts: { 'timeout tunnel 90s': 'timeout tunnel 8s' },
   },
 ];
 
-const TIMEOUT_MS = 1_000;
-const PING_MS = 100;
-/** What a socket says within three timeouts. */
-const PINGS = (3 * TIMEOUT_MS) / PING_MS;
+/** So long that a machine may stand still for seconds, and neither the proxy nor the gateway takes the other for dead. */
+const TIMEOUT_MS = 8_000;
+const PING_MS = 2_000;
+/** What a socket says within one and a half timeouts. */
+const PINGS = (1.5 * TIMEOUT_MS) / PING_MS;
 /** A wait over HTTP lasts at most this long; see http/wait.ts. */
 const LONGEST_WAIT_MS = 60_000;
 

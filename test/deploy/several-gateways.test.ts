@@ -98,7 +98,11 @@ t.test('two gateways behind HAProxy', { skip: lacking('haproxy') }, async (t) =>
   const [a, b] = gateways;
   const urls = (): string[] => gateways.map(({ url }) => url);
   const admin = await a.token('admin');
-  const proxy = await startHaproxy(t, urls());
+  // A gateway that is away refuses at once; one that is slow to answer is none that is away.
+  const proxy = await startHaproxy(t, urls(), {
+    'timeout connect 2s': 'timeout connect 30s',
+    'timeout check 2s': 'timeout check 30s',
+  });
   const sockets = new Sockets(proxy, a);
   await until('both are ready', async () => (await proxy.get('/health/ready')).status === 200);
   const checker = await watch(t, sockets, [...HOSTNAMES, ...SEATS]);

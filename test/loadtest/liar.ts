@@ -7,11 +7,13 @@ import { WebSocketServer } from 'ws';
 import { hostnameOfSegment } from '../../src/protocol/paths.js';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
 
-/** `late` tells each state after the one that follows it. */
+/** `lose` tells each agent but the first of what comes; `late` tells each state after the one that follows it. */
 export type Lie = 'lose' | 'repeat' | 'late';
 
 interface Told {
   readonly send: (row: string) => void;
+  /** How many states came. */
+  count: number;
   /** What was kept back. */
   kept: string | undefined;
 }
@@ -34,7 +36,7 @@ export async function startLiar(t: Teardown, database: TestDatabase, lie: Lie): 
     const sql = 'SELECT row_to_json(vms)::text AS row FROM vms WHERE hostname = $1';
     void database.query<{ row: string }>(sql, [hostname]).then(([found]) => {
       if (found !== undefined) send(found.row);
-      sockets.set(hostname, { send, kept: undefined });
+      sockets.set(hostname, { send, count: 0, kept: undefined });
     });
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -47,7 +49,7 @@ export async function startLiar(t: Teardown, database: TestDatabase, lie: Lie): 
 }
 
 function tell(told: Told, row: string, lie: Lie): void {
-  if (lie === 'lose' && Math.random() < 0.5) return;
+  if (lie === 'lose' && told.count++ > 0) return;
   if (lie === 'late' && told.kept === undefined) {
     told.kept = row;
     return;
