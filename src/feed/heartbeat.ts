@@ -55,9 +55,15 @@ export class Heartbeat {
   }
 
   #tick(): void {
-    if (this.#awaited === undefined) this.#send();
-    else if (performance.now() - this.#awaited.sinceMs > this.settings.deadlineMs)
-      this.#giveUp(this.#awaited.sent ? 'lost' : 'unanswered', undefined);
+    const awaited = this.#awaited;
+    if (awaited === undefined) this.#send();
+    else if (performance.now() - awaited.sinceMs > this.settings.deadlineMs) {
+      // After a standstill of the process timers run before what has arrived meanwhile is read.
+      setImmediate(() => {
+        if (this.#awaited === awaited)
+          this.#giveUp(awaited.sent ? 'lost' : 'unanswered', undefined);
+      });
+    }
   }
 
   #giveUp(reason: MissReason, error: unknown): void {

@@ -1,5 +1,6 @@
 // A beat proves LISTEN only when it comes back, itself, and in time.
 
+import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
 import { Heartbeat, type MissReason } from '../../src/feed/heartbeat.js';
 import { until } from '../helpers/until.js';
@@ -51,6 +52,19 @@ t.test('only the beat that is awaited is an answer', async (t) => {
   await beatsSent(2);
   heartbeat.received('1');
   t.equal(arrived.length, 1, 'a late one of before does not');
+});
+
+t.test('a beat that came in time, while the process stood still, is not lost', async (t) => {
+  const { heartbeat, arrived, missed } = beating({ deadlineMs: 30 });
+  const { port1, port2 } = new MessageChannel();
+  t.teardown(() => port1.close());
+  port2.on('message', (payload: string) => heartbeat.received(payload));
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  port1.postMessage('1');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  await until('it is read', () => arrived.length > 0);
+  t.same(missed, []);
 });
 
 t.test('a beat that was sent and does not come back in time is lost', async (t) => {
