@@ -11,8 +11,11 @@ import { until } from '../helpers/until.js';
 import { lacking } from './deployed.js';
 import { startHaproxy, type Proxy } from './proxies.js';
 
-/** VMs that nobody but this test changes, so that each of their assignments stands until it has arrived. */
-const SEATS = Array.from({ length: 6 }, (_, n) => `seat-${n}`);
+/**
+ * VMs that nobody but this test changes, so that each of their assignments stands until it has arrived. Enough that some
+ * are on either gateway, however their connections cross.
+ */
+const SEATS = Array.from({ length: 12 }, (_, n) => `seat-${n}`);
 const CLIENTS = HOSTNAMES.length + SEATS.length + 2;
 
 /** Connects through the proxy, and keeps all sockets there ever were. */
