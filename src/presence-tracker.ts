@@ -102,12 +102,8 @@ export function createPresenceTracker(options: PresenceTrackerOptions) {
       const atMs = roster.pushedAtMs(hostname, assignmentId);
       return atMs === undefined ? undefined : performance.now() - atMs;
     },
-    /** An acknowledgement was written, and with it the push. */
-    acknowledged: (hostname: string, assignmentId: string): void => {
-      roster.pushWritten(hostname, assignmentId);
-      roster.reported(hostname);
-      membership.changed();
-    },
+    pushWritten: (hostname: string, assignmentId: string): void =>
+      roster.pushWritten(hostname, assignmentId),
     /** The gateway is ready to see agents. */
     start: (): void => membership.start(),
     beginToLeave: (): void => membership.beginToLeave(),

@@ -24,10 +24,12 @@ const REFUSALS: Readonly<Record<ReportOutcome, Refusal | undefined>> = {
 export interface AgentReports {
   /** How long ago an assignment was pushed, where that is to be written with its acknowledgement. */
   readonly pushedAgoMs: (hostname: string, assignmentId: string) => number | undefined;
-  /** The acknowledgement is in the database, and with it the push. */
-  readonly acknowledged: (hostname: string, assignmentId: string) => void;
+  /** When it was pushed is in the database. */
+  readonly pushWritten: (hostname: string, assignmentId: string) => void;
+  /** What is known of this hostname's agent has changed in the database. */
+  readonly reported: (hostname: string) => void;
   /** An assignment was acknowledged for the first time, so long after it was made. */
-  readonly acknowledgedAfter: (tookSeconds: number) => void;
+  readonly acknowledged: (tookSeconds: number) => void;
 }
 
 export function createRequests(
@@ -57,8 +59,12 @@ export function createRequests(
         const acknowledged = await acknowledge(pool, actorOf(agent, session), acknowledgement);
         if (acknowledged === undefined) return STALE;
         const { tookSeconds } = acknowledged;
-        if (tookSeconds !== undefined) reports.acknowledgedAfter(tookSeconds);
-        reports.acknowledged(hostname, assignmentId);
+        // One that was acknowledged before is left as it is: its push, told anew, is written like any other.
+        if (tookSeconds !== undefined) {
+          reports.acknowledged(tookSeconds);
+          reports.pushWritten(hostname, assignmentId);
+        }
+        reports.reported(hostname);
         return undefined;
       }),
     reportStatus: (agent, { status, assignment_id }, session) =>

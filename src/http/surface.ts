@@ -66,8 +66,8 @@ export interface AgentEvents {
   readonly pushed: (hostname: string, assignmentId: string) => void;
   /** How long ago it was, where that is to be written with its acknowledgement. */
   readonly pushedAgoMs: (hostname: string, assignmentId: string) => number | undefined;
-  /** Its acknowledgement is in the database, and with it the push. */
-  readonly acknowledged: (hostname: string, assignmentId: string) => void;
+  /** It has been. */
+  readonly pushWritten: (hostname: string, assignmentId: string) => void;
   /** What is known of this hostname's agent has changed in the database. */
   readonly reported: (hostname: string) => void;
 }
@@ -137,8 +137,7 @@ export function createSurface(parts: SurfaceParts) {
   registerBrowserHeaders(server, limits.allowedOrigins);
   server.register(async (routes) => {
     const { pool, hub, verify, tracker } = parts;
-    const { pushedAgoMs, acknowledged } = tracker;
-    const reports = { pushedAgoMs, acknowledged, acknowledgedAfter: metrics.acknowledged };
+    const reports = { ...tracker, acknowledged: metrics.acknowledged };
     const allow = createAllow(verify, await limitRates(routes, limits.requestsPerMinute));
     routes.addHook('onRequest', draining.refuse);
     const answerOtherMethods = collectMethods(routes);

@@ -92,6 +92,22 @@ t.test('what became of an assignment is seen at every step', async (t) => {
   t.same(page.presence, [seen], 'the same over HTTP');
 });
 
+t.test('an acknowledgement takes its push along', async (t) => {
+  const { database } = await setUp(t);
+  // Nothing else is written meanwhile.
+  const never = { presenceWriteGapMs: 3_600_000, pushWriteGapMs: 3_600_000 };
+  const gateway = await startGateway(t, database, { timing: { ...TIMING, ...never } });
+  await assign(database, 'vm-1');
+  const agent = await agentOf(gateway, 'vm-1');
+  const { vm } = (await agent.nextOf('assignment')) as unknown as { vm: { assignment_id: string } };
+  agent.send({ type: 'ack', assignment_id: vm.assignment_id });
+  const acknowledged = await until('it is acknowledged', async () => {
+    const sql = 'SELECT pushed_at FROM vm_deliveries WHERE acknowledged_at IS NOT NULL';
+    return (await database.query<{ pushed_at: Date | null }>(sql))[0];
+  });
+  t.type(acknowledged.pushed_at, Date);
+});
+
 t.test('an agent that moves between gateways is online throughout', async (t) => {
   const { gateway, others, dashboard } = await setUp(t, 2);
   const [other = gateway] = others;

@@ -13,8 +13,9 @@ const UUID = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
 
 const NOBODY = {
   pushedAgoMs: () => undefined,
+  pushWritten: () => undefined,
+  reported: () => undefined,
   acknowledged: () => undefined,
-  acknowledgedAfter: () => undefined,
 };
 
 t.test('every outcome has its refusal', async (t) => {
@@ -45,6 +46,32 @@ t.test('every outcome has its refusal', async (t) => {
   );
   t.equal(await requests.reportStatus(agent, report, 's1'), undefined);
   t.same(requests.verify('x'), { ok: false, reason: 'invalid' });
+});
+
+t.test('a push is written with the first acknowledgement, and with no other', async (t) => {
+  const database = await createDatabase();
+  await database.query(
+    `INSERT INTO vms (hostname, status, email) VALUES ('vm-1', 'in-use', 'a@b.c')`,
+  );
+  const [row] = await database.query<{ id: string }>('SELECT assignment_id AS id FROM vms');
+  const said: string[] = [];
+  const requests = createRequests(
+    database.pool,
+    () => ({ ok: false, reason: 'invalid' }),
+    {
+      pushedAgoMs: () => 1_000,
+      pushWritten: (hostname) => said.push(`pushed ${hostname}`),
+      reported: (hostname) => said.push(`reported ${hostname}`),
+      acknowledged: () => said.push('acknowledged'),
+    },
+    pino({ level: 'silent' }),
+  );
+  for (let times = 0; times < 2; times++) {
+    t.equal(await requests.acknowledge(agent, row?.id ?? '', 's1'), undefined);
+  }
+  t.same(said, ['acknowledged', 'pushed vm-1', 'reported vm-1', 'reported vm-1']);
+  const sql = `SELECT FROM vm_deliveries WHERE acknowledged_at - pushed_at = interval '1 second'`;
+  t.equal((await database.query(sql)).length, 1);
 });
 
 t.test('a database that does not answer is an answer, and is logged', async (t) => {
