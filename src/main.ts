@@ -4,7 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { exitCodeOf, explain } from './cli/exit.js';
 import { findGateway } from './cli/gateway.js';
-import { loadConfig } from './config.js';
+import { loadConfig } from './config/load.js';
 
 const findThisGateway = () => findGateway(loadConfig());
 
@@ -16,7 +16,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   token: async () => (await import('./cli/token.js')).tokenCommand(),
   openapi: async () => (await import('./cli/openapi.js')).openApiCommand(),
   watch: async () => (await import('./cli/watch.js')).watchCommand(findThisGateway),
-  db: async () => (await import('./cli/db.js')).dbCommand(),
+  db: async () => (await import('./cli/db/db.js')).dbCommand(),
   healthcheck: async () =>
     (await import('./cli/healthcheck.js')).healthcheckCommand(findThisGateway),
   loadtest: async () => (await import('./cli/loadtest.js')).loadtestCommand(loadConfig),

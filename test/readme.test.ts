@@ -2,8 +2,8 @@
 
 import { access, readdir, readFile } from 'node:fs/promises';
 import t from 'tap';
-import { VARIABLES } from '../src/config.js';
-import { REFUSAL_REASONS } from '../src/session/refusals.js';
+import { VARIABLES } from '../src/config/load.js';
+import { REFUSAL_REASONS } from '../src/gateway/session/limits.js';
 
 const readme = await readFile('README.md', 'utf8');
 

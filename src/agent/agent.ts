@@ -5,7 +5,7 @@ import { endGroup, isGroupLeft, type Leader } from '../processes/process-group.j
 import type { Action, AgentState, AssignedVm, Event, Exit, Policy } from './agent-state.js';
 import { initialState } from './agent-state.js';
 import type { Launched } from './command.js';
-import { decide } from './decisions.js';
+import { decide } from './reducer.js';
 import type { Entry, Journal } from './journal.js';
 
 /** What the agent works with. */

@@ -16,7 +16,7 @@ import type { Journal } from '../agent/journal.js';
 import { openStateFile, type StateFile } from '../agent/state-file.js';
 import { enrolledTokens, fileTokens, type AgentTokens } from '../agent/tokens.js';
 import { createClient, type Client, type VmWatch } from '../client/index.js';
-import { inheritedEnvironment } from '../config.js';
+import { inheritedEnvironment } from '../config/load.js';
 import { connectionText } from './connection-text.js';
 import { ExitCode, UsageError } from './exit.js';
 import { onOneLine } from './one-line.js';

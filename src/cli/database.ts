@@ -1,8 +1,8 @@
 // Which database a command means: the one that is named, else the embedded one of the gateway that runs here.
 
 import type pg from 'pg';
-import type { Config } from '../config.js';
-import { readLock } from '../database/embedded/lock.js';
+import type { Config } from '../config/load.js';
+import { readLock } from '../postgres/embedded/lock.js';
 import { UsageError } from './exit.js';
 
 /** @throws UsageError when none is named and no gateway runs here. */

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { signToken, type TokenContent } from '../auth/token.js';
-import { loadConfig, type Config } from '../config.js';
+import { signToken, type TokenContent } from '../gateway/auth/token.js';
+import { loadConfig, type Config } from '../config/load.js';
 import { AGENTS, runWorkshop, type Cast } from '../demo/workshop.js';
 import { dashboardLink } from './banner.js';
-import { beginLifetime } from './lifetime.js';
+import { beginLifetime } from './lifecycle.js';
 import { createLogger } from './logger.js';
 import { startGateway } from './start-gateway.js';
 

@@ -3,11 +3,11 @@
 import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
 import { AgentError, AgentFileError } from '../agent/errors.js';
-import { ConfigError } from '../config.js';
-import { EmbeddedError } from '../database/embedded/errors.js';
-import { isDatabaseAway } from '../database/away.js';
-import { MaintenanceError } from '../database/maintenance/maintenance-error.js';
-import { SchemaError } from '../database/migrations.js';
+import { ConfigError } from '../config/load.js';
+import { EmbeddedError } from '../postgres/embedded/errors.js';
+import { isDatabaseAway } from '../postgres/errors.js';
+import { MaintenanceError } from '../postgres/admin/maintenance-error.js';
+import { SchemaError } from '../postgres/migrations/migrate.js';
 
 export const ExitCode = {
   ok: 0,

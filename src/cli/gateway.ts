@@ -1,7 +1,7 @@
 // Which gateway a command means, and a token for it: the one that runs here, unless told otherwise.
 
-import type { Config } from '../config.js';
-import { readLock } from '../database/embedded/lock.js';
+import type { Config } from '../config/load.js';
+import { readLock } from '../postgres/embedded/lock.js';
 import { signHere } from './sign.js';
 
 export interface FoundGateway {

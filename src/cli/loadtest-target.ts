@@ -2,13 +2,13 @@
 
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
-import { resolveSecrets } from '../auth/secret.js';
-import { signToken } from '../auth/token.js';
+import { resolveSecrets } from '../gateway/auth/secret.js';
+import { signToken } from '../gateway/auth/token.js';
 import { parseAddress } from '../client/address.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/load.js';
 import { readDatabaseUrl } from '../config/database-url.js';
 import { DATABASE_DEFAULTS } from '../config/variables.js';
-import { othersTarget } from '../loadtest/others-target.js';
+import { othersTarget } from '../loadtest/remote-target.js';
 import type { Credentials, Target } from '../loadtest/target.js';
 import { findDatabase } from './database.js';
 import { UsageError } from './exit.js';

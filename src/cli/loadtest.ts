@@ -4,11 +4,11 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pg from 'pg';
-import type { Config } from '../config.js';
+import type { Config } from '../config/load.js';
 import { parseDurationMs } from '../loadtest/duration.js';
 import { OF_OWN_GATEWAY, parseFaults } from '../loadtest/faults.js';
 import { RefusedError, runLoadTest } from '../loadtest/load-test.js';
-import { startOwnTarget } from '../loadtest/own-target.js';
+import { startOwnTarget } from '../loadtest/local-target.js';
 import { DEFAULTS, PROFILES, type Plan } from '../loadtest/plan.js';
 import { Progress } from '../loadtest/progress.js';
 import { reportHtml } from '../loadtest/report-html.js';

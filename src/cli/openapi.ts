@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { pino } from 'pino';
-import { createApp } from '../app.js';
+import { createApp } from '../gateway/gateway.js';
 
 export function openApiCommand(): Command {
   return new Command('openapi')

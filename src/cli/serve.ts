@@ -2,14 +2,14 @@
 
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { resolveSecrets, type Secrets } from '../auth/secret.js';
-import { signToken } from '../auth/token.js';
+import { resolveSecrets, type Secrets } from '../gateway/auth/secret.js';
+import { signToken } from '../gateway/auth/token.js';
 import { isLoopback } from '../config/address.js';
-import { loadConfig, type Config } from '../config.js';
-import type { EmbeddedServer } from '../database/embedded/server.js';
+import { loadConfig, type Config } from '../config/load.js';
+import type { EmbeddedServer } from '../postgres/embedded/server.js';
 import { bannerText } from './banner.js';
-import { beginLifetime } from './lifetime.js';
-import type { ProvidedDatabase } from './provide-database.js';
+import { beginLifetime } from './lifecycle.js';
+import type { ProvidedDatabase } from './resolve-database.js';
 import { createLogger } from './logger.js';
 import { startGateway } from './start-gateway.js';
 

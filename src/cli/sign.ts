@@ -1,9 +1,9 @@
 // Tokens that commands sign, with the secret that is configured or kept. Where only public keys are configured, none
 // can be signed, and the refusal says so.
 
-import { resolveSecrets } from '../auth/secret.js';
-import { signToken, type TokenContent } from '../auth/token.js';
-import type { Config } from '../config.js';
+import { resolveSecrets } from '../gateway/auth/secret.js';
+import { signToken, type TokenContent } from '../gateway/auth/token.js';
+import type { Config } from '../config/load.js';
 import { UsageError } from './exit.js';
 
 /** @throws UsageError where there is nothing to sign with. */

@@ -3,12 +3,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { createApp } from '../app.js';
-import type { Secrets } from '../auth/secret.js';
-import type { Config } from '../config.js';
-import { migrate, SchemaError } from '../database/migrations.js';
-import type { Lifetime } from './lifetime.js';
-import { provideDatabase, type ProvidedDatabase } from './provide-database.js';
+import { createApp } from '../gateway/gateway.js';
+import type { Secrets } from '../gateway/auth/secret.js';
+import type { Config } from '../config/load.js';
+import { migrate, SchemaError } from '../postgres/migrations/migrate.js';
+import type { Lifetime } from './lifecycle.js';
+import { provideDatabase, type ProvidedDatabase } from './resolve-database.js';
 
 /** Between two tries to reach a database that is late. */
 const RETRY_MS = 1_000;

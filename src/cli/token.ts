@@ -2,9 +2,9 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Value } from 'typebox/value';
-import type { Role } from '../auth/roles.js';
-import { Subject } from '../auth/token.js';
-import { loadConfig, type Config } from '../config.js';
+import type { Role } from '../gateway/auth/roles.js';
+import { Subject } from '../gateway/auth/token.js';
+import { loadConfig, type Config } from '../config/load.js';
 import { UsageError } from './exit.js';
 import { signHere } from './sign.js';
 

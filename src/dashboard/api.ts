@@ -3,7 +3,7 @@
 import { vmPath } from '../protocol/paths.js';
 import type { AuditEvent } from './model/history.js';
 import type { Delivery } from '../client/index.js';
-import type { Problem } from './model/problem-words.js';
+import type { Problem } from './model/problem-labels.js';
 
 export type Answer<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };

@@ -4,8 +4,8 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Closed } from '../client/index.js';
 import { Console } from './console.js';
-import { Ended } from './parts/ended.js';
-import { SignIn } from './parts/sign-in.js';
+import { Ended } from './components/ended.js';
+import { SignIn } from './components/sign-in.js';
 import { currentToken, forgetToken, keepToken } from './session.js';
 
 export function App(): JSX.Element {

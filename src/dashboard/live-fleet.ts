@@ -3,7 +3,7 @@
 
 import type { ConnectionState, Delivery, FleetWatch, Presence } from '../client/index.js';
 import { Activity, describeChange, describePresence } from './model/activity.js';
-import { acknowledgedAfterMs } from './model/delivery-words.js';
+import { acknowledgedAfterMs } from './model/delivery-labels.js';
 import { FleetStore } from './model/fleet-store.js';
 import type { Query } from './model/query.js';
 import { happeningOf, type AuditEvent } from './model/history.js';

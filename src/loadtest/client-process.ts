@@ -1,6 +1,6 @@
 // A process of simulated clients, which does what it is called to: connect, count, compare, report.
 
-import { signToken } from '../auth/token.js';
+import { signToken } from '../gateway/auth/token.js';
 import { FLEET_PATH, vmPath } from '../protocol/paths.js';
 import { Clients } from './clients.js';
 import { hostnameOf, type TableState } from './rows.js';

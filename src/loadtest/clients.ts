@@ -3,13 +3,13 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs } from './clock.js';
-import { Copy } from './copy.js';
+import { Copy } from './replica.js';
 import type { Endpoint } from './endpoint.js';
 import { Latencies, type EncodedLatencies } from './latencies.js';
 import { createReader } from './messages.js';
 import type { TableState } from './rows.js';
 import { SimulatedClient, type ClientContext, type Identity } from './simulated-client.js';
-import { Tally, type TallyReport } from './tally.js';
+import { Tally, type TallyReport } from './counters.js';
 
 /** What happened since it was last asked. */
 export interface ClientsReport {

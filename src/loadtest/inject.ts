@@ -1,7 +1,7 @@
 // Makes a fault happen.
 
 import type { ClientBase } from 'pg';
-import type { Crowd } from './crowd.js';
+import type { Crowd } from './virtual-users.js';
 import type { Fault } from './faults.js';
 import type { Target } from './target.js';
 

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
 import type { Comparison } from './clients.js';
-import { Crowd } from './crowd.js';
+import { Crowd } from './virtual-users.js';
 import { endpointOf } from './endpoint.js';
 import { faultText, type ScheduledFault } from './faults.js';
 import { inject } from './inject.js';

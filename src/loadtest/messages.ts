@@ -1,7 +1,7 @@
 // What messages say of rows, as far as a load test needs it: not checked against the protocol, which costs clients more
 // than all else, and is done by the client library's own tests.
 
-import type { Change } from './copy.js';
+import type { Change } from './replica.js';
 import { rowOf, sentUsOf } from './rows.js';
 
 export interface Told {

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 import { pauseMs } from '../client/backoff.js';
 import { returnAfter } from '../protocol/close-codes.js';
 import { nowUs } from './clock.js';
-import type { Copy } from './copy.js';
+import type { Copy } from './replica.js';
 import type { Endpoint } from './endpoint.js';
 import type { Told } from './messages.js';
 

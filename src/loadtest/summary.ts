@@ -1,11 +1,11 @@
 // From what was counted to what is reported.
 
 import type { Comparison } from './clients.js';
-import type { CrowdReport } from './crowd-report.js';
+import type { CrowdReport } from './virtual-users-report.js';
 import type { Figures } from './figures.js';
 import type { Plan } from './plan.js';
 import { failuresOf, type Delivery, type GatewayCost, type LoadTestResult } from './result.js';
-import type { TallySum } from './tally.js';
+import type { TallySum } from './counters.js';
 import type { Timeline } from './timeline.js';
 
 /** The gateway at one moment of the test. */

@@ -1,7 +1,7 @@
 // What happens from second to second: everyone is asked, the answers are summed up, and whoever watches is told.
 
-import type { Crowd } from './crowd.js';
-import { addReports, emptyReport, type CrowdReport } from './crowd-report.js';
+import type { Crowd } from './virtual-users.js';
+import { addReports, emptyReport, type CrowdReport } from './virtual-users-report.js';
 import type { Figures } from './figures.js';
 import { Latencies } from './latencies.js';
 import type { Phase, Sample } from './result.js';

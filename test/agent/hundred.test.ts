@@ -8,7 +8,7 @@ import t from 'tap';
 import { Agent } from '../../src/agent/agent.js';
 import { createAsk, createGatewayApi } from '../../src/agent/gateway-api.js';
 import { openStateFile } from '../../src/agent/state-file.js';
-import { signToken } from '../../src/auth/token.js';
+import { signToken } from '../../src/gateway/auth/token.js';
 import { createClient } from '../../src/client/index.js';
 import { startGatewayProcess } from '../faults/gateway-process.js';
 import { startDatabase } from '../helpers/database.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Ask } from '../../src/agent/gateway-api.js';
 import { enrolledTokens, fileTokens } from '../../src/agent/tokens.js';
-import { signToken } from '../../src/auth/token.js';
+import { signToken } from '../../src/gateway/auth/token.js';
 import { temporaryFolder } from '../helpers/process.js';
 
 const SECRET = 'a secret that only tests know, of enough bytes';

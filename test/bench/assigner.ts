@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import pg from 'pg';
-import { signToken } from '../../src/auth/token.js';
-import { assign } from '../../src/database/assignments.js';
+import { signToken } from '../../src/gateway/auth/token.js';
+import { assign } from '../../src/gateway/database/assignments.js';
 import { nowUs } from '../../src/loadtest/clock.js';
 import { serve } from '../../src/loadtest/rpc.js';
 import { stampOf } from '../../src/loadtest/rows.js';

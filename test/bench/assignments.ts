@@ -1,12 +1,12 @@
 // Everyone asks for a VM: how many are given in a second over HTTP, held against a bare loop of the same statements,
 // and how soon the VM's agent is told.
 
-import { addReports, emptyReport } from '../../src/loadtest/crowd-report.js';
-import { Crowd } from '../../src/loadtest/crowd.js';
+import { addReports, emptyReport } from '../../src/loadtest/virtual-users-report.js';
+import { Crowd } from '../../src/loadtest/virtual-users.js';
 import { Remote } from '../../src/loadtest/rpc.js';
 import { removeRows, seed } from '../../src/loadtest/rows.js';
 import { table } from '../../src/loadtest/table.js';
-import { TallySum } from '../../src/loadtest/tally.js';
+import { TallySum } from '../../src/loadtest/counters.js';
 import type { Asked, AssignerHandlers } from './assigner.js';
 import type { Bench } from './pass.js';
 import { CREDENTIALS, Server } from './servers.js';

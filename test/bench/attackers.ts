@@ -3,7 +3,7 @@
 
 import { connect as connectTcp } from 'node:net';
 import { WebSocket } from 'ws';
-import { signToken } from '../../src/auth/token.js';
+import { signToken } from '../../src/gateway/auth/token.js';
 import { FLEET_PATH } from '../../src/protocol/paths.js';
 import { serve } from '../../src/loadtest/rpc.js';
 import { CREDENTIALS } from './servers.js';

@@ -1,7 +1,7 @@
 // A process of those who read badly. They go on from when it is called until it ends.
 
-import type { Role } from '../../src/auth/roles.js';
-import { signToken } from '../../src/auth/token.js';
+import type { Role } from '../../src/gateway/auth/roles.js';
+import { signToken } from '../../src/gateway/auth/token.js';
 import { FLEET_PATH } from '../../src/protocol/paths.js';
 import { serve } from '../../src/loadtest/rpc.js';
 import { readBytewise, readNothing, talkEndlessly, type Endpoint } from '../faults/bad-readers.js';

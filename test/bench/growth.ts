@@ -3,7 +3,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Crowd } from '../../src/loadtest/crowd.js';
+import { Crowd } from '../../src/loadtest/virtual-users.js';
 import { plotSvg, type Plot } from '../../src/loadtest/plot.js';
 import { Remote } from '../../src/loadtest/rpc.js';
 import { removeRows, seed } from '../../src/loadtest/rows.js';

@@ -2,8 +2,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { Crowd } from '../../src/loadtest/crowd.js';
-import { addReports, emptyReport, type CrowdReport } from '../../src/loadtest/crowd-report.js';
+import { Crowd } from '../../src/loadtest/virtual-users.js';
+import {
+  addReports,
+  emptyReport,
+  type CrowdReport,
+} from '../../src/loadtest/virtual-users-report.js';
 import { nowUs } from '../../src/loadtest/clock.js';
 import { Latencies } from '../../src/loadtest/latencies.js';
 import { Remote } from '../../src/loadtest/rpc.js';

@@ -2,7 +2,7 @@
 
 import type { Percentiles } from '../../src/loadtest/latencies.js';
 import { table } from '../../src/loadtest/table.js';
-import type { TallySum } from '../../src/loadtest/tally.js';
+import type { TallySum } from '../../src/loadtest/counters.js';
 import type { BadReadersReport } from './bad-readers.js';
 import type { PassResult } from './pass.js';
 import { describe, type Contender, type Scenario } from './scenarios.js';

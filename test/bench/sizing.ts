@@ -2,8 +2,8 @@
 // database. Only ratios and memory mean something on a machine that others use too.
 
 import pg from 'pg';
-import { OWNER } from '../../src/database/embedded/database.js';
-import { Crowd } from '../../src/loadtest/crowd.js';
+import { OWNER } from '../../src/postgres/embedded/database.js';
+import { Crowd } from '../../src/loadtest/virtual-users.js';
 import { removeRows, seed } from '../../src/loadtest/rows.js';
 import { table } from '../../src/loadtest/table.js';
 import type { Bench } from './pass.js';

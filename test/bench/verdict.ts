@@ -1,6 +1,6 @@
 // Several rounds as one result, and what in it is wrong: speed is no excuse for a lost push.
 
-import { emptyReport } from '../../src/loadtest/crowd-report.js';
+import { emptyReport } from '../../src/loadtest/virtual-users-report.js';
 import { Latencies } from '../../src/loadtest/latencies.js';
 import type { PassResult } from './pass.js';
 import type { Scenario } from './scenarios.js';

@@ -2,7 +2,7 @@
 
 import type pg from 'pg';
 import type { ClientsReport, Comparison } from '../../src/loadtest/clients.js';
-import type { Crowd } from '../../src/loadtest/crowd.js';
+import type { Crowd } from '../../src/loadtest/virtual-users.js';
 import { Remote } from '../../src/loadtest/rpc.js';
 import type { TableState } from '../../src/loadtest/rows.js';
 import type { FloorHandlers } from './floor-process.js';

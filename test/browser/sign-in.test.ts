@@ -1,7 +1,7 @@
 // The way in: a token that is pasted or comes in the URL, kept for the tab alone, and the pages for one that is refused.
 
 import t from 'tap';
-import { signToken } from '../../src/auth/token.js';
+import { signToken } from '../../src/gateway/auth/token.js';
 import { NO_BROWSER, startBrowser, untilLive, watchComplaints } from '../helpers/browser.js';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';

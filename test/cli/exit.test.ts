@@ -6,9 +6,9 @@ import { CommanderError, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import t from 'tap';
 import { exitCodeOf, explain, UsageError } from '../../src/cli/exit.js';
-import { ConfigError } from '../../src/config.js';
-import { EmbeddedError } from '../../src/database/embedded/errors.js';
-import { SchemaError } from '../../src/database/migrations.js';
+import { ConfigError } from '../../src/config/load.js';
+import { EmbeddedError } from '../../src/postgres/embedded/errors.js';
+import { SchemaError } from '../../src/postgres/migrations/migrate.js';
 
 const withCode = (code: string) => Object.assign(new Error(`failed with ${code}`), { code });
 

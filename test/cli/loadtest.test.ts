@@ -4,7 +4,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { signToken } from '../../src/auth/token.js';
+import { signToken } from '../../src/gateway/auth/token.js';
 import { ExitCode } from '../../src/cli/exit.js';
 import type { LoadTestResult } from '../../src/loadtest/result.js';
 import { startServer, type TestDatabase } from '../helpers/database.js';

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { decodeJwt } from 'jose';
 import t from 'tap';
-import { createVerifier } from '../../src/auth/token.js';
+import { createVerifier } from '../../src/gateway/auth/token.js';
 import { ExitCode, exitCodeOf, UsageError } from '../../src/cli/exit.js';
 import { tokenCommand } from '../../src/cli/token.js';
-import { ConfigError, loadConfig } from '../../src/config.js';
+import { ConfigError, loadConfig } from '../../src/config/load.js';
 import { keyPair } from '../helpers/key-pairs.js';
 
 const SECRET = 'a secret that only this test knows of';

@@ -1,7 +1,7 @@
 // The client on a real gateway: what both have been told apart fits together.
 
 import t from 'tap';
-import { signToken } from '../../src/auth/token.js';
+import { signToken } from '../../src/gateway/auth/token.js';
 import { createClient, type OpenSocket, type Socket } from '../../src/client/index.js';
 import { openSocket } from '../../src/client/socket.js';
 import { startServer } from '../helpers/database.js';

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/load.js';
 import { problemsOf } from '../helpers/config.js';
 
 const DEFAULTS = {

@@ -1,7 +1,7 @@
 // How long an agent may stay away: seconds, or with a unit; what is out of range is refused.
 
 import t from 'tap';
-import { ConfigError, loadConfig } from '../../src/config.js';
+import { ConfigError, loadConfig } from '../../src/config/load.js';
 import { parseGrace } from '../../src/config/grace.js';
 
 t.test('seconds, minutes and hours', async (t) => {

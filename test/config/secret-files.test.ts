@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { loadConfig, VARIABLES } from '../../src/config.js';
+import { loadConfig, VARIABLES } from '../../src/config/load.js';
 import { problemsOf, SECRET } from '../helpers/config.js';
 import { keyPair } from '../helpers/key-pairs.js';
 

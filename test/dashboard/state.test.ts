@@ -13,7 +13,7 @@ import { HISTORY_S, Rates } from '../../src/dashboard/model/rates.js';
 import { STATUSES } from '../../src/dashboard/model/tally.js';
 import { claimsOf } from '../../src/dashboard/model/token.js';
 import { formatUrlState, parseUrlState, takeToken } from '../../src/dashboard/model/url-state.js';
-import { signToken } from '../../src/auth/token.js';
+import { signToken } from '../../src/gateway/auth/token.js';
 
 t.test('a fragment gives back what it was made of, and bears with anything', async (t) => {
   const query = fc.record({

@@ -1,7 +1,7 @@
 // What a record derives from its row and its agent's presence.
 
 import t from 'tap';
-import { deliveryWords } from '../../src/dashboard/model/delivery-words.js';
+import { deliveryWords } from '../../src/dashboard/model/delivery-labels.js';
 import { delivery, presence, record, vm } from './records.js';
 
 const NOW = Date.parse('2026-03-02T09:30:10Z');

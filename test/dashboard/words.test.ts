@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import { Activity, describeChange, describePresence } from '../../src/dashboard/model/activity.js';
-import { connectionWords } from '../../src/dashboard/model/connection-words.js';
+import { connectionWords } from '../../src/dashboard/model/connection-labels.js';
 import { differences } from '../../src/dashboard/model/differences.js';
 import {
   actorOf,
@@ -10,7 +10,7 @@ import {
   happeningOf,
   type AuditEvent,
 } from '../../src/dashboard/model/history.js';
-import { isConflict, problemWords } from '../../src/dashboard/model/problem-words.js';
+import { isConflict, problemWords } from '../../src/dashboard/model/problem-labels.js';
 import {
   ago,
   clockSkewMs,

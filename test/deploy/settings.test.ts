@@ -5,8 +5,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
-import { dbCommand } from '../../src/cli/db.js';
-import { loadConfig, VARIABLES, type Config } from '../../src/config.js';
+import { dbCommand } from '../../src/cli/db/db.js';
+import { loadConfig, VARIABLES, type Config } from '../../src/config/load.js';
 import { runCommand } from '../helpers/process.js';
 import { deployed, makeSecrets } from './deployed.js';
 

@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Role } from '../../src/auth/roles.js';
+import type { Role } from '../../src/gateway/auth/roles.js';
 import type { TestDatabase, Teardown } from '../helpers/database.js';
 import { readTable } from '../helpers/model.js';
 import type { RawClient } from '../helpers/raw-client.js';

@@ -3,17 +3,17 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { readServerFrame } from '../../src/client/server-message.js';
-import { createIntake } from '../../src/feed/intake.js';
-import { NOTICES_CHANNEL, ROWS_CHANNEL } from '../../src/feed/notification.js';
-import { Truth } from '../../src/feed/truth.js';
-import { Fleet } from '../../src/fleet/fleet.js';
-import { Hub } from '../../src/hub/hub.js';
-import { createRowText } from '../../src/hub/views.js';
+import { createIntake } from '../../src/gateway/feed/dispatcher.js';
+import { NOTICES_CHANNEL, ROWS_CHANNEL } from '../../src/gateway/feed/notification.js';
+import { Truth } from '../../src/gateway/feed/reconciler.js';
+import { Fleet } from '../../src/gateway/fleet/fleet.js';
+import { Hub } from '../../src/gateway/hub/hub.js';
+import { createRowText } from '../../src/gateway/hub/projection.js';
 import { DASHBOARD_COLUMNS } from '../../src/protocol/row.js';
-import { FleetStream } from '../../src/session/fleet-stream.js';
-import { Session, type SessionSettings } from '../../src/session/session.js';
-import { Sessions } from '../../src/session/sessions.js';
-import { VmStream } from '../../src/session/vm-stream.js';
+import { FleetStream } from '../../src/gateway/session/fleet-stream.js';
+import { Session, type SessionSettings } from '../../src/gateway/session/session.js';
+import { Sessions } from '../../src/gateway/session/sessions.js';
+import { VmStream } from '../../src/gateway/session/vm-stream.js';
 import { MemorySocket } from '../helpers/memory-socket.js';
 import type { Mutations } from './mutations.js';
 

@@ -2,8 +2,8 @@
 // does.
 
 import type pg from 'pg';
-import { signToken } from '../../src/auth/token.js';
-import type { Role } from '../../src/auth/roles.js';
+import { signToken } from '../../src/gateway/auth/token.js';
+import type { Role } from '../../src/gateway/auth/roles.js';
 import type { Teardown } from '../helpers/database.js';
 import { runCommand, type Program } from '../helpers/process.js';
 import { connect, type RawClient } from '../helpers/raw-client.js';

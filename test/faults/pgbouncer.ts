@@ -6,7 +6,7 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { SERVER_ID } from '../../src/database/embedded/account.js';
+import { SERVER_ID } from '../../src/postgres/embedded/account.js';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
 import { cleanEnvironment } from '../helpers/process.js';

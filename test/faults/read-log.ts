@@ -2,7 +2,7 @@
 
 import { Writable } from 'node:stream';
 import { pino, type Logger } from 'pino';
-import type { ResyncReason } from '../../src/feed/resync.js';
+import type { ResyncReason } from '../../src/gateway/feed/resync.js';
 
 export interface ReadLog {
   readonly log: Logger;

@@ -2,7 +2,7 @@
 // what it is assigned, once, and acknowledges it, as the one on a VM does; what it knows is its current assignment and
 // no more. Told `report` by its parent, it says what has become of all.
 
-import { signToken } from '../../src/auth/token.js';
+import { signToken } from '../../src/gateway/auth/token.js';
 import { createClient, type Client } from '../../src/client/index.js';
 import type { AgentReport } from './crowd.js';
 

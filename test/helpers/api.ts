@@ -1,6 +1,6 @@
 // Requests with a method and a body, and their answers as a test compares them.
 
-import type { Role } from '../../src/auth/roles.js';
+import type { Role } from '../../src/gateway/auth/roles.js';
 import type { TestGateway } from './gateway.js';
 
 export interface Answer {

@@ -7,12 +7,12 @@ import { access, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/prom
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { candidates } from '../../src/database/embedded/binaries.js';
-import { startEmbedded } from '../../src/database/embedded/server.js';
+import { candidates } from '../../src/postgres/embedded/binaries.js';
+import { startEmbedded } from '../../src/postgres/embedded/server.js';
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/lablink-gateway', import.meta.url));
 const MAKERS = ['cluster', 'database', 'nameless'].map(
-  (name) => new URL(`../../src/database/embedded/${name}.ts`, import.meta.url),
+  (name) => new URL(`../../src/postgres/embedded/${name}.ts`, import.meta.url),
 );
 
 /** Puts a cluster into the data folder, or nothing where no copy can be kept. */

@@ -1,6 +1,6 @@
 // What the configuration says of an environment.
 
-import { ConfigError, loadConfig } from '../../src/config.js';
+import { ConfigError, loadConfig } from '../../src/config/load.js';
 
 /** Long enough to sign with. */
 export const SECRET = 'a secret for tests that is long enough';

@@ -3,10 +3,10 @@
 
 import { rm } from 'node:fs/promises';
 import pg from 'pg';
-import { candidates } from '../../src/database/embedded/binaries.js';
-import { SUPERUSER } from '../../src/database/embedded/database.js';
-import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/server.js';
-import { migrate } from '../../src/database/migrations.js';
+import { candidates } from '../../src/postgres/embedded/binaries.js';
+import { SUPERUSER } from '../../src/postgres/embedded/database.js';
+import { type EmbeddedServer, startEmbedded } from '../../src/postgres/embedded/server.js';
+import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { copyCluster } from './cluster-cache.js';
 import { scratchFolder } from './scratch-folder.js';
 

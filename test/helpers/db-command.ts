@@ -1,7 +1,7 @@
 // The subcommands of `db`, run in this process: what they print, and how they would end it.
 
 import { CommanderError } from 'commander';
-import { dbCommand } from '../../src/cli/db.js';
+import { dbCommand } from '../../src/cli/db/db.js';
 import { exitCodeOf, explain } from '../../src/cli/exit.js';
 import type { TestDatabase } from './database.js';
 

@@ -1,8 +1,8 @@
 // `serve` as a process of its own, on a database of a test's: with its own limit of open files, and to be sent signals.
 
 import { readFile } from 'node:fs/promises';
-import { signToken } from '../../src/auth/token.js';
-import type { Role } from '../../src/auth/roles.js';
+import { signToken } from '../../src/gateway/auth/token.js';
+import type { Role } from '../../src/gateway/auth/roles.js';
 import type { Teardown, TestDatabase } from './database.js';
 import { MAIN, run, type Program } from './process.js';
 import { connect, type RawClient } from './raw-client.js';

@@ -1,10 +1,10 @@
 // A gateway for one test: on a free port, on a database of its own, ended with the test.
 
 import { pino } from 'pino';
-import { createApp, type App, type AppOptions } from '../../src/app.js';
-import { signToken } from '../../src/auth/token.js';
-import type { Role } from '../../src/auth/roles.js';
-import type { Timing } from '../../src/timing.js';
+import { createApp, type App, type AppOptions } from '../../src/gateway/gateway.js';
+import { signToken } from '../../src/gateway/auth/token.js';
+import type { Role } from '../../src/gateway/auth/roles.js';
+import type { Timing } from '../../src/gateway/timing.js';
 import type { Teardown, TestDatabase } from './database.js';
 import { connect, type RawClient } from './raw-client.js';
 

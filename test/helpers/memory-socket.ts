@@ -1,10 +1,10 @@
 // A socket for tests: it keeps what it was sent. Its reader can stall, so that bytes pile up unsent, and read on.
 
 import { Compile } from 'typebox/compile';
-import type { Frame } from '../../src/hub/hub.js';
+import type { Frame } from '../../src/gateway/hub/hub.js';
 import type { CloseCode } from '../../src/protocol/close-codes.js';
 import { ServerMessage } from '../../src/protocol/messages.js';
-import type { Socket } from '../../src/session/socket.js';
+import type { Socket } from '../../src/gateway/session/socket.js';
 
 /** The share of unsent bytes that a socket has. */
 export const MAX_UNSENT_BYTES = 256 * 1024;

@@ -1,7 +1,7 @@
 // What a dashboard knows of agents: the messages of its socket folded as the protocol tells clients to.
 
 import type { Presence } from '../../src/protocol/presence.js';
-import type { Role } from '../../src/auth/roles.js';
+import type { Role } from '../../src/gateway/auth/roles.js';
 import type { Message, RawClient } from './raw-client.js';
 
 /** In this process or another. */

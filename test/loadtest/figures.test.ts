@@ -1,7 +1,7 @@
 // What a gateway of others says it costs.
 
 import t from 'tap';
-import { figuresOf } from '../../src/loadtest/others-target.js';
+import { figuresOf } from '../../src/loadtest/remote-target.js';
 
 const METRICS = `# HELP process_cpu_seconds_total x
 process_cpu_seconds_total 1.5

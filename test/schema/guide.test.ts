@@ -1,6 +1,6 @@
 // What people type, word for word, does what it did, and is heard.
 
-import { migrate } from '../../src/database/migrations.js';
+import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { createGuideDatabase, OPERATIONS } from './guide.js';
 import { type Heard, listen, read, READ_ALL, row } from './listening.js';
 import { onEveryServer } from './servers.js';

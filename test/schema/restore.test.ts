@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { migrate } from '../../src/database/migrations.js';
+import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { listen } from './listening.js';
 import { onEveryServer } from './servers.js';
 import { openSession, type Session } from './session.js';

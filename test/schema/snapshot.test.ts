@@ -2,7 +2,7 @@
 // start. To write it down anew: npx tap --snapshot test/schema/snapshot.test.ts
 
 import { readFile, writeFile } from 'node:fs/promises';
-import { migrate } from '../../src/database/migrations.js';
+import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { createGuideDatabase } from './guide.js';
 import { onEveryServer } from './servers.js';
 import { openSession } from './session.js';

@@ -1,7 +1,7 @@
 // Where migrations may start: a table with rows and triggers of others, in use while they run.
 
 import { readdir, readFile } from 'node:fs/promises';
-import { migrate } from '../../src/database/migrations.js';
+import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { createGuideDatabase } from './guide.js';
 import { listen, read, row } from './listening.js';
 import { onEveryServer } from './servers.js';

@@ -1,7 +1,7 @@
 // No trigger aborts the change that fires it, whatever the rights and the settings of the writer.
 
 import { readFile } from 'node:fs/promises';
-import { migrate } from '../../src/database/migrations.js';
+import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { listen } from './listening.js';
 import { onEveryServer } from './servers.js';
 import { openSession } from './session.js';

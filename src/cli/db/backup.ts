@@ -2,8 +2,8 @@
 
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { toolEnvironment } from '../../config.js';
-import { backUp, planBackup, type BackupReport } from '../../database/maintenance/backup.js';
+import { toolEnvironment } from '../../config/load.js';
+import { backUp, planBackup, type BackupReport } from '../../postgres/admin/backup.js';
 import { bytesText, counted, printJson, printLine } from './print.js';
 import {
   DRY_RUN_OPTION,

@@ -1,7 +1,7 @@
 // `db clear`: removes all VMs, only for whoever says how many there are.
 
 import type { Command } from 'commander';
-import { clear } from '../../database/maintenance/clear.js';
+import { clear } from '../../postgres/admin/clear.js';
 import { UsageError } from '../exit.js';
 import { counted, printLine } from './print.js';
 import { DRY_RUN_OPTION, integer, onDatabase, subcommand } from './subcommand.js';

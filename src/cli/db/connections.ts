@@ -1,7 +1,7 @@
 // `db connections`: who is connected, and what each is doing.
 
 import type { Command } from 'commander';
-import { connections, type Connection } from '../../database/maintenance/connections.js';
+import { connections, type Connection } from '../../postgres/admin/connections.js';
 import { printJson, printTable, secondsText } from './print.js';
 import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
 

@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander';
 import { isLoopback } from '../../config/address.js';
-import { loadConfig } from '../../config.js';
-import { examine, type Diagnosis } from '../../database/maintenance/doctor.js';
+import { loadConfig } from '../../config/load.js';
+import { examine, type Diagnosis } from '../../postgres/admin/doctor/doctor.js';
 import { findDatabase } from '../database.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine } from './print.js';

@@ -6,7 +6,7 @@ import {
   idleConnections,
   type Connection,
   type Ended,
-} from '../../database/maintenance/connections.js';
+} from '../../postgres/admin/connections.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printTable, secondsText } from './print.js';
 import { DRY_RUN_OPTION, integer, JSON_OPTION, onDatabase, subcommand } from './subcommand.js';

@@ -1,8 +1,8 @@
 // `db listen`: the notifications of the database as they arrive, decoded, with how long each took.
 
 import type { Command } from 'commander';
-import { loadConfig } from '../../config.js';
-import { followUpdates, type Update } from '../../database/maintenance/updates.js';
+import { loadConfig } from '../../config/load.js';
+import { followUpdates, type Update } from '../../postgres/admin/updates.js';
 import { findDatabase } from '../database.js';
 import { printJson, printLine, remark } from './print.js';
 import { JSON_OPTION, subcommand } from './subcommand.js';

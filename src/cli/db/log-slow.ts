@@ -1,7 +1,7 @@
 // `db log-slow`: has the server log queries that take long, or no longer.
 
 import type { Command } from 'commander';
-import { slowLog } from '../../database/maintenance/slow-queries.js';
+import { slowLog } from '../../postgres/admin/slow-queries.js';
 import { printLine } from './print.js';
 import { DRY_RUN_OPTION, integer, onDatabase, subcommand } from './subcommand.js';
 

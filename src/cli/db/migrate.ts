@@ -1,7 +1,7 @@
 // `db migrate`: brings the schema up to date, and says what that took.
 
 import type { Command } from 'commander';
-import { migrate, schemaStatus } from '../../database/migrations.js';
+import { migrate, schemaStatus } from '../../postgres/migrations/migrate.js';
 import { printJson } from './print.js';
 import { DRY_RUN_OPTION, namedDatabase, subcommand } from './subcommand.js';
 

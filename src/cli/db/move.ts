@@ -3,8 +3,8 @@
 import type { Command } from 'commander';
 import { readDatabaseUrl } from '../../config/database-url.js';
 import { DATABASE_DEFAULTS } from '../../config/variables.js';
-import { toolEnvironment } from '../../config.js';
-import { move, type MoveReport } from '../../database/maintenance/move.js';
+import { toolEnvironment } from '../../config/load.js';
+import { move, type MoveReport } from '../../postgres/admin/move.js';
 import { ExitCode, UsageError } from '../exit.js';
 import { printJson, printLine, printTable } from './print.js';
 import {

@@ -3,7 +3,7 @@
 
 import { createInterface } from 'node:readline';
 import pg from 'pg';
-import { withSession } from '../../database/maintenance/session.js';
+import { withSession } from '../../postgres/admin/session.js';
 import { ExitCode } from '../exit.js';
 import { printLine, printTable, remark, type Cell } from './print.js';
 

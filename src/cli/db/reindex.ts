@@ -1,7 +1,7 @@
 // `db reindex`: builds the indexes anew, while everybody goes on.
 
 import type { Command } from 'commander';
-import { reindexStatements, runEach } from '../../database/maintenance/tables.js';
+import { reindexStatements, runEach } from '../../postgres/admin/tables.js';
 import { printLine } from './print.js';
 import { DRY_RUN_OPTION, onDatabase, subcommand } from './subcommand.js';
 

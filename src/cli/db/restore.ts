@@ -2,7 +2,7 @@
 
 import { access } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { restore, type RestoreReport } from '../../database/maintenance/restore.js';
+import { restore, type RestoreReport } from '../../postgres/admin/restore.js';
 import { UsageError } from '../exit.js';
 import { counted, printJson, printLine } from './print.js';
 import { DRY_RUN_OPTION, JSON_OPTION, namedDatabase, subcommand } from './subcommand.js';

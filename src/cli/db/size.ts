@@ -1,7 +1,7 @@
 // `db size`: how large the database and its tables are.
 
 import type { Command } from 'commander';
-import { sizes } from '../../database/maintenance/tables.js';
+import { sizes } from '../../postgres/admin/tables.js';
 import { bytesText, printJson, printTable } from './print.js';
 import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
 

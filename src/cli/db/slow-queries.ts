@@ -1,7 +1,7 @@
 // `db slow-queries`: what has been under way for long.
 
 import type { Command } from 'commander';
-import { slowQueries } from '../../database/maintenance/slow-queries.js';
+import { slowQueries } from '../../postgres/admin/slow-queries.js';
 import { printJson, printTable, secondsText } from './print.js';
 import { integer, JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
 

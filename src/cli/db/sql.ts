@@ -2,9 +2,9 @@
 
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { toolEnvironment } from '../../config.js';
-import { openPsql } from '../../database/maintenance/psql.js';
-import { withSession } from '../../database/maintenance/session.js';
+import { toolEnvironment } from '../../config/load.js';
+import { openPsql } from '../../postgres/admin/psql.js';
+import { withSession } from '../../postgres/admin/session.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine } from './print.js';
 import { runPrompt } from './prompt.js';

@@ -1,9 +1,9 @@
 // `db status`: what of the schema is there, and whether it is as the migrations made it.
 
 import type { Command } from 'commander';
-import { schemaStatus, type SchemaStatus } from '../../database/migrations.js';
-import { withSession } from '../../database/maintenance/session.js';
-import { schemaDrift, type Drift } from '../../database/maintenance/shipped-schema.js';
+import { schemaStatus, type SchemaStatus } from '../../postgres/migrations/migrate.js';
+import { withSession } from '../../postgres/admin/session.js';
+import { schemaDrift, type Drift } from '../../postgres/admin/shipped-schema.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine, printTable } from './print.js';
 import { JSON_OPTION, namedDatabase, subcommand } from './subcommand.js';

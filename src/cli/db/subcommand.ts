@@ -2,8 +2,8 @@
 
 import { Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
-import { loadConfig } from '../../config.js';
-import { withSession } from '../../database/maintenance/session.js';
+import { loadConfig } from '../../config/load.js';
+import { withSession } from '../../postgres/admin/session.js';
 import { findDatabase } from '../database.js';
 
 export const JSON_OPTION = ['--json', 'print JSON, for programs'] as const;

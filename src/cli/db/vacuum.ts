@@ -1,7 +1,7 @@
 // `db vacuum`: removes dead rows and renews the planner's statistics.
 
 import type { Command } from 'commander';
-import { runEach, vacuumStatements } from '../../database/maintenance/tables.js';
+import { runEach, vacuumStatements } from '../../postgres/admin/tables.js';
 import { printLine, remark } from './print.js';
 import { DRY_RUN_OPTION, onDatabase, subcommand } from './subcommand.js';
 

@@ -1,6 +1,6 @@
 // A list of VMs, as `vms` and `find` print it.
 
-import { listVms, type ListedVm, type VmFilter } from '../../database/maintenance/fleet-lists.js';
+import { listVms, type ListedVm, type VmFilter } from '../../postgres/admin/fleet-lists.js';
 import { printJson, printTable } from './print.js';
 import { onDatabase } from './subcommand.js';
 

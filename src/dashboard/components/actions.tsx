@@ -1,0 +1,128 @@
+// What an admin may do to one VM. To act is to decide about the row as it was when the panel was opened: what becomes of
+// it meanwhile is shown, and the gateway refuses what was decided about an older one.
+
+import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { WatchedVm } from '../../client/index.js';
+import type { Answer, Api } from '../api.js';
+import { differences } from '../model/differences.js';
+import { isConflict, problemWords, type Problem } from '../model/problem-labels.js';
+import { ActionForm } from './action-form.js';
+import { ACTIONS, type ActionKind, type ActionValues } from './action-kinds.js';
+
+interface Props {
+  readonly api: Api;
+  /** The row as it is now; undefined when there is none. */
+  readonly vm: WatchedVm | undefined;
+}
+
+interface Open {
+  readonly kind: ActionKind;
+  /** The row that is decided about. */
+  readonly base: WatchedVm;
+}
+
+export function Actions({ api, vm }: Props): JSX.Element | null {
+  const [open, setOpen] = useState<Open | undefined>(undefined);
+  const [problem, setProblem] = useState<Problem | undefined>(undefined);
+  const [isBusy, setBusy] = useState(false);
+  const [done, setDone] = useState('');
+  const panel = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (open === undefined) return;
+    panel.current?.querySelector<HTMLElement>('input, button')?.focus();
+  }, [open?.kind]);
+
+  const begin = (kind: ActionKind, base: WatchedVm): void => {
+    setOpen({ kind, base });
+    setProblem(undefined);
+    setDone('');
+  };
+  const act = async ({ kind, base }: Open, values: ActionValues): Promise<void> => {
+    setBusy(true);
+    const answer: Answer<unknown> = await ACTIONS[kind].run(api, base, values);
+    setBusy(false);
+    setProblem(answer.ok ? undefined : answer.problem);
+    if (!answer.ok) return;
+    setOpen(undefined);
+    setDone(ACTIONS[kind].done(base, values));
+  };
+  if (vm === undefined && open === undefined) return <Done text={done} />;
+  return (
+    <div class="actions">
+      {open === undefined && vm !== undefined && (
+        <div class="action-buttons">
+          {ACTION_KINDS.filter((kind) => ACTIONS[kind].isOffered(vm)).map((kind) => (
+            <button
+              key={kind}
+              class={`button ${kind === 'delete' ? 'danger' : ''}`}
+              type="button"
+              onClick={() => begin(kind, vm)}
+            >
+              {ACTIONS[kind].name(vm)}
+            </button>
+          ))}
+        </div>
+      )}
+      {open !== undefined && (
+        <div class="action-panel" ref={panel}>
+          <Meanwhile base={open.base} vm={vm} onAccept={() => vm && begin(open.kind, vm)} />
+          {problem !== undefined && (
+            <p class={`note ${isConflict(problem) ? 'conflict' : 'wrong'}`} role="alert">
+              {problemWords(problem)}
+            </p>
+          )}
+          <ActionForm
+            kind={open.kind}
+            base={open.base}
+            isBusy={isBusy}
+            onSubmit={(values) => void act(open, values)}
+            onCancel={() => setOpen(undefined)}
+          />
+        </div>
+      )}
+      <Done text={done} />
+    </div>
+  );
+}
+
+const ACTION_KINDS = Object.keys(ACTIONS) as ActionKind[];
+
+function Done({ text }: { readonly text: string }): JSX.Element {
+  return (
+    <p class={text === '' ? 'sr-only' : 'note good'} role="status">
+      {text}
+    </p>
+  );
+}
+
+interface MeanwhileProps {
+  readonly base: WatchedVm;
+  readonly vm: WatchedVm | undefined;
+  readonly onAccept: () => void;
+}
+
+/** What changed since the panel was opened. */
+function Meanwhile({ base, vm, onAccept }: MeanwhileProps): JSX.Element | null {
+  if (vm?.version === base.version) return null;
+  return (
+    <div class="meanwhile" role="alert">
+      <p>This VM has changed since you opened this:</p>
+      <dl>
+        {differences(base, vm).map(({ field, before, after }) => (
+          <div key={field}>
+            <dt>{field}</dt>
+            <dd>
+              <del>{before}</del> → <ins>{after}</ins>
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {vm !== undefined && (
+        <button class="button" type="button" onClick={onAccept}>
+          Go on from here
+        </button>
+      )}
+    </div>
+  );
+}

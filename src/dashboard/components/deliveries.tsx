@@ -1,0 +1,59 @@
+// The latest assignments of a VM and how each of them arrived: made, pushed, acknowledged, ended.
+
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { Api } from '../api.js';
+import { outcomeWords } from '../model/activity.js';
+import { acknowledgedAfterMs } from '../model/delivery-labels.js';
+import type { Delivery } from '../../client/index.js';
+import { duration } from '../model/time.js';
+import { Moment } from './fields.js';
+
+interface Props {
+  readonly api: Api;
+  readonly hostname: string;
+  /** Of the record as it is shown: another one has them read again. */
+  readonly revision: number | undefined;
+  readonly nowMs: number;
+}
+
+const REST_MS = 300;
+const SHOWN = 5;
+
+export function Deliveries({ api, hostname, revision, nowMs }: Props): JSX.Element | null {
+  const [deliveries, setDeliveries] = useState<readonly Delivery[]>([]);
+  useEffect(() => {
+    const load = async (): Promise<void> => {
+      const answer = await api.deliveries(hostname);
+      if (answer.ok) setDeliveries(answer.value.slice(0, SHOWN));
+    };
+    const timer = setTimeout(() => void load(), REST_MS);
+    return () => clearTimeout(timer);
+  }, [hostname, revision]);
+  if (deliveries.length === 0) return null;
+  return (
+    <section class="history" aria-labelledby="deliveries-title">
+      <h3 id="deliveries-title">Deliveries</h3>
+      <ol class="history-list">
+        {deliveries.map((delivery) => (
+          <li key={delivery.assignment_id}>
+            <span class="history-what">{wordsOf(delivery)}</span>
+            <span class="history-who">{delivery.assignment_id.slice(0, 8)}</span>
+            <Moment text={delivery.made_at} nowMs={nowMs} />
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function wordsOf(delivery: Delivery): string {
+  const tookMs = acknowledgedAfterMs(delivery);
+  const arrived =
+    delivery.acked_at === null
+      ? delivery.pushed_at === null
+        ? 'Not pushed'
+        : 'Pushed, not acknowledged'
+      : `Acknowledged${tookMs === undefined ? '' : ` in ${duration(tookMs)}`}`;
+  return delivery.ended_at === null ? arrived : `${arrived}, then ${outcomeWords(delivery)}`;
+}

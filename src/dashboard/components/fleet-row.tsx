@@ -1,0 +1,139 @@
+// One VM's row. It is drawn again only when its record, its place or a relative time in it has changed; a cell that
+// changed a moment ago glows.
+
+import { Component, type ComponentChildren, type JSX } from 'preact';
+import { deliveryWords } from '../model/delivery-labels.js';
+import { STATUS_WORDS } from '../model/status-labels.js';
+import { statusOf } from '../model/tally.js';
+import { ago, moment } from '../model/time.js';
+import type { Cell, DeliveryStage, VmRecord } from '../model/vm-record.js';
+import { Icon } from './icons.js';
+
+interface Props {
+  readonly record: VmRecord;
+  /** The record is changed in place: this tells that it was. */
+  readonly revision: number;
+  readonly index: number;
+  readonly startPx: number;
+  readonly nowMs: number;
+  readonly isActive: boolean;
+  readonly isSelected: boolean;
+}
+
+export const rowId = (hostname: string): string => `vm-row-${encodeURIComponent(hostname)}`;
+
+export class FleetRow extends Component<Props> {
+  override shouldComponentUpdate(next: Props): boolean {
+    return (Object.keys(next) as (keyof Props)[]).some((name) => next[name] !== this.props[name]);
+  }
+
+  override render({ record, index, startPx, nowMs, isActive, isSelected }: Props): JSX.Element {
+    const { vm, hostname, changedAtMs } = record;
+    return (
+      <div
+        class={`row ${isActive ? 'active' : ''} ${isSelected ? 'selected' : ''}`}
+        id={rowId(hostname)}
+        role="row"
+        aria-rowindex={index + 2}
+        aria-selected={isSelected}
+        data-hostname={hostname}
+        style={{ transform: `translateY(${startPx}px)` }}
+      >
+        <div class="cell cell-hostname" role="gridcell">
+          <span class="text">{hostname}</span>
+        </div>
+        <Glowing record={record} cell="status">
+          <StatusMark record={record} />
+        </Glowing>
+        <Glowing record={record} cell="email">
+          <span class="text">{vm.email ?? ''}</span>
+        </Glowing>
+        <Glowing record={record} cell="agent">
+          <AgentMark record={record} nowMs={nowMs} />
+        </Glowing>
+        <Glowing record={record} cell="delivery">
+          <DeliveryMark record={record} nowMs={nowMs} />
+        </Glowing>
+        <div class="cell cell-changed" role="gridcell">
+          {changedAtMs !== undefined && (
+            <time title={moment(changedAtMs)} dateTime={new Date(changedAtMs).toISOString()}>
+              {ago(changedAtMs, nowMs)}
+            </time>
+          )}
+        </div>
+      </div>
+    );
+  }
+}
+
+/** As long as the styles let it glow. A row that is scrolled into sight later does not. */
+const GLOW_MS = 1_600;
+
+interface GlowingProps {
+  readonly record: VmRecord;
+  readonly cell: Cell;
+  readonly children: ComponentChildren;
+}
+
+function Glowing({ record, cell, children }: GlowingProps): JSX.Element {
+  const { times, atMs } = record.cells[cell];
+  // Two names for one animation: another name begins it anew.
+  const glow = Date.now() - atMs < GLOW_MS ? (times % 2 === 0 ? 'glow-even' : 'glow-odd') : '';
+  return (
+    <div class={`cell cell-${cell} ${glow}`} role="gridcell">
+      {children}
+    </div>
+  );
+}
+
+export function StatusMark({ record }: { readonly record: VmRecord }): JSX.Element {
+  const status = statusOf(record);
+  return (
+    <span class={`status tone-${status}`}>
+      <Icon name={status} />
+      {status === 'other' ? record.vm.status : STATUS_WORDS[status]}
+    </span>
+  );
+}
+
+interface MarkProps {
+  readonly record: VmRecord;
+  readonly nowMs: number;
+}
+
+export function AgentMark({ record, nowMs }: MarkProps): JSX.Element {
+  const { presence, online, sinceMs } = record;
+  if (sinceMs === undefined && !online) return <span class="faint">never seen</span>;
+  const since = sinceMs === undefined ? '' : ` ${ago(sinceMs, nowMs)}`;
+  return (
+    <span
+      class={`agent ${online ? 'tone-online' : 'faint'}`}
+      title={sinceMs === undefined ? undefined : `since ${moment(sinceMs)}`}
+    >
+      <Icon name={online ? 'online' : 'away'} />
+      <span class="text">
+        {online ? 'online' : 'away'}
+        <span class="since">{since}</span>
+        {presence?.duplicate === true && <strong class="duplicate"> twice</strong>}
+      </span>
+    </span>
+  );
+}
+
+const STEPS: readonly DeliveryStage[] = ['made', 'pushed', 'acknowledged', 'ended'];
+
+export function DeliveryMark({ record, nowMs }: MarkProps): JSX.Element | null {
+  const { stage, waiting } = record;
+  if (stage === 'none') return null;
+  const reached = STEPS.indexOf(stage);
+  return (
+    <span class={`delivery ${waiting ? 'tone-waiting' : ''}`}>
+      <span class="steps" aria-hidden="true">
+        {STEPS.slice(0, 3).map((step, index) => (
+          <i key={step} class={index <= reached ? 'reached' : ''} />
+        ))}
+      </span>
+      <span class="text">{deliveryWords(record, nowMs)}</span>
+    </span>
+  );
+}

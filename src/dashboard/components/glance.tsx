@@ -1,0 +1,144 @@
+// The fleet at a glance: counts by status, each of them a filter, agents, assignments that wait, and two small plots.
+
+import type { JSX } from 'preact';
+import { useFleet, useNow } from '../hooks.js';
+import type { LiveFleet } from '../live-fleet.js';
+import { toggleStatus, type Query } from '../model/query.js';
+import { STATUSES, type Status } from '../model/tally.js';
+import { duration } from '../model/time.js';
+import { STATUS_WORDS } from '../model/status-labels.js';
+import { Icon, type IconName } from './icons.js';
+import { Plot } from './plot.js';
+
+interface Props {
+  readonly fleet: LiveFleet;
+  readonly query: Query;
+  readonly onQuery: (query: Query) => void;
+}
+
+/** Drawn only when the query changes; its parts follow the fleet each at their own pace. */
+export function Glance({ fleet, query, onQuery }: Props): JSX.Element {
+  return (
+    <section class="glance" aria-label="At a glance">
+      <Counts fleet={fleet} query={query} onQuery={onQuery} />
+      <Plots fleet={fleet} />
+    </section>
+  );
+}
+
+function Counts({ fleet, query, onQuery }: Props): JSX.Element {
+  useFleet(fleet, ({ revision }) => revision);
+  const { byStatus, online, waiting, total } = fleet.store.tally;
+  const shown = STATUSES.filter((status) => status !== 'other' || byStatus.other > 0);
+  return (
+    <>
+      <div class="counts" role="group" aria-label="Filter by status">
+        {shown.map((status) => (
+          <Count
+            key={status}
+            name={STATUS_WORDS[status]}
+            icon={status}
+            tone={status}
+            value={byStatus[status]}
+            pressed={query.statuses.includes(status)}
+            onPress={() => onQuery(toggleStatus(query, status))}
+          />
+        ))}
+        <Count
+          name="Agents online"
+          icon="online"
+          tone="online"
+          value={online}
+          of={total}
+          pressed={query.agent === 'online'}
+          onPress={() =>
+            onQuery({ ...query, agent: query.agent === 'online' ? undefined : 'online' })
+          }
+        />
+        <Count
+          name="Unacknowledged"
+          icon="waiting"
+          tone="waiting"
+          value={waiting}
+          pressed={query.waiting}
+          onPress={() => onQuery({ ...query, waiting: !query.waiting })}
+        />
+      </div>
+      <Shares byStatus={byStatus} total={total} />
+    </>
+  );
+}
+
+/** Made once: to make one takes longer than all else of a frame. */
+const FIGURE = new Intl.NumberFormat();
+
+interface CountProps {
+  readonly name: string;
+  readonly icon: IconName;
+  readonly tone: string;
+  readonly value: number;
+  readonly of?: number;
+  readonly pressed: boolean;
+  readonly onPress: () => void;
+}
+
+function Count({ name, icon, tone, value, of, pressed, onPress }: CountProps): JSX.Element {
+  return (
+    <button class={`count tone-${tone}`} type="button" aria-pressed={pressed} onClick={onPress}>
+      <span class="count-name">
+        <Icon name={icon} />
+        {name}
+      </span>
+      <span class="count-value">
+        {FIGURE.format(value)}
+        {of !== undefined && <span class="count-of"> / {FIGURE.format(of)}</span>}
+      </span>
+    </button>
+  );
+}
+
+interface SharesProps {
+  readonly byStatus: Readonly<Record<Status, number>>;
+  readonly total: number;
+}
+
+/** How the fleet divides, as one bar; the counts above say it in numbers. */
+function Shares({ byStatus, total }: SharesProps): JSX.Element {
+  return (
+    <div class="shares" aria-hidden="true">
+      {STATUSES.filter((status) => byStatus[status] > 0).map((status) => (
+        <span
+          key={status}
+          class={`share tone-${status}`}
+          style={{ flexGrow: byStatus[status] / total }}
+        />
+      ))}
+    </div>
+  );
+}
+
+function Plots({ fleet }: { readonly fleet: LiveFleet }): JSX.Element {
+  useNow();
+  const nowMs = Date.now();
+  const [seconds, changes] = fleet.changes.series(nowMs);
+  const [, , deliveries] = fleet.deliveries.series(nowMs);
+  const latest = deliveries.findLast((value) => value !== null);
+  return (
+    <div class="plots">
+      <Plot
+        name="Changes per second"
+        value={String(changes.at(-1) ?? 0)}
+        kind="bars"
+        tone="in-use"
+        data={[seconds, changes]}
+      />
+      <Plot
+        name="Acknowledged after"
+        value={latest === undefined ? 'none yet' : duration(latest)}
+        kind="points"
+        tone="online"
+        data={[seconds, deliveries]}
+      />
+    </div>
+  );
+}

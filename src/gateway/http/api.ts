@@ -1,0 +1,195 @@
+// The HTTP surface, put together: what is turned away first, then the routes, and how serving ends.
+
+import { setMaxListeners } from 'node:events';
+import websocket from '@fastify/websocket';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { Verifier } from '../auth/token.js';
+import type { Hub } from '../hub/hub.js';
+import { Places, type SocketLimits } from '../session/connection-slots.js';
+import { reasonOf, type OnRefusal } from '../session/limits.js';
+import type { Session } from '../session/session.js';
+import type { Sessions } from '../session/sessions.js';
+import { createAllow } from './request/access.js';
+import { createTakePlace } from './limits/admission.js';
+import type { OnAnswer } from './problems/answered.js';
+import { registerAssignments } from './routes/assignments.js';
+import { registerBrowserHeaders } from './plugins/browsers.js';
+import { capacityOf, openFilesLimit } from './limits/capacity.js';
+import { registerChanges } from './routes/changes.js';
+import { Connections } from './limits/connections.js';
+import { registerDashboard } from './plugins/dashboard.js';
+import { describeRoutes } from './plugins/document.js';
+import { Draining } from './drain.js';
+import { registerEnrolments } from './routes/enrolments.js';
+import { registerDeliveries } from './routes/deliveries.js';
+import { registerEvents } from './routes/events.js';
+import { registerHealth, type NotReady } from './routes/health.js';
+import { collectMethods } from './plugins/methods.js';
+import { registerMetrics, type ReadMetrics } from './routes/metrics.js';
+import { limitRates } from './plugins/rate-limit.js';
+import { tellUpgradeId } from './request/request-id.js';
+import { createRequests } from './websocket/requests.js';
+import { createServer, type TrustProxy } from './server.js';
+import { guardUpgrades } from './plugins/upgrades.js';
+import { registerVms } from './routes/vms.js';
+import { corkUpgrade, WEBSOCKET_OPTIONS } from './websocket/websocket.js';
+
+/** What an operator decides of the surface. */
+export interface SurfaceLimits {
+  /** Whose pages may use the gateway from a browser, besides its own. */
+  readonly allowedOrigins: readonly string[];
+  readonly trustProxy: TrustProxy;
+  /** How often one identity may ask over HTTP. */
+  readonly requestsPerMinute: number;
+  /** How many sockets and waiting requests there may be; fewer where the process may not open as many files. */
+  readonly socketLimits: SocketLimits;
+  /** How long the sockets may take to be told to come back elsewhere when the gateway ends. */
+  readonly drainMs: number;
+}
+
+/** Who is told of what happens here, and what is read of it. */
+export interface SurfaceMetrics {
+  readonly read: ReadMetrics;
+  readonly answered: OnAnswer;
+  readonly refused: OnRefusal;
+  readonly opened: (session: Session) => void;
+  /** @param code what the socket ended with. */
+  readonly closed: (session: Session, code: number) => void;
+  /** An assignment was acknowledged for the first time, so long after it was made. */
+  readonly acknowledged: (tookSeconds: number) => void;
+}
+
+/** Who is told of what agents are sent, and of what they report. Must not throw. */
+export interface AgentEvents {
+  /** An assignment was written to a socket of its agent. */
+  readonly pushed: (hostname: string, assignmentId: string) => void;
+  /** How long ago it was, where that is to be written with its acknowledgement. */
+  readonly pushedAgoMs: (hostname: string, assignmentId: string) => number | undefined;
+  /** It has been. */
+  readonly pushWritten: (hostname: string, assignmentId: string) => void;
+  /** What is known of this hostname's agent has changed in the database. */
+  readonly reported: (hostname: string) => void;
+}
+
+export interface SurfaceParts {
+  /** Names the process in `welcome`. */
+  readonly gateway: string;
+  readonly version: string;
+  readonly pool: pg.Pool;
+  readonly hub: Hub;
+  readonly sessions: Sessions;
+  readonly verify: Verifier;
+  /** What agents' tokens are signed with when VMs enrol; undefined: they cannot. */
+  readonly signingSecret: string | undefined;
+  readonly limits: SurfaceLimits;
+  readonly metrics: SurfaceMetrics;
+  readonly tracker: AgentEvents;
+  readonly heartbeatMs: number;
+  /** How long a closing gateway waits for its sockets to say goodbye. */
+  readonly goodbyeMs: number;
+  /** What a dashboard sees of a row. */
+  readonly project: (row: string) => string;
+  /** Whether the fleet has been read: before that a socket has nothing to be told. */
+  readonly isLoaded: () => boolean;
+  readonly notReady: NotReady;
+  readonly log: Logger;
+}
+
+/**
+ * How many connections may wait to be accepted: Node's 511 overflow when thousands come back at once, and each that is
+ * dropped tries again a second later. The system allows as many as `net.core.somaxconn` says, usually 4,096.
+ */
+const BACKLOG = 4_096;
+
+export function createSurface(parts: SurfaceParts) {
+  const { log, limits, metrics, sessions } = parts;
+  const onRefusal: OnRefusal = (reason) => {
+    log.debug({ reason }, 'refused');
+    metrics.refused(reason);
+  };
+  const onAnswer: OnAnswer = (answer) => {
+    metrics.answered(answer);
+    const reason = reasonOf(answer.problem);
+    if (reason !== undefined) onRefusal(reason);
+  };
+  const capacity = capacityOf(openFilesLimit(), limits.socketLimits.total);
+  if (capacity.sockets < limits.socketLimits.total)
+    log.info(capacity, 'the limit of open files allows fewer sockets than configured');
+  const places = new Places({ ...limits.socketLimits, total: capacity.sockets });
+  const server = createServer(log, limits.trustProxy, onAnswer);
+  const connections = new Connections(server.server, capacity.connections, onRefusal);
+  const draining = new Draining(sessions, connections);
+  const ending = new AbortController();
+  setMaxListeners(0, ending.signal); // one for each request that waits
+  let document = (): object => ({});
+
+  server.register(websocket, {
+    options: WEBSOCKET_OPTIONS,
+    // Until the socket has its session: see sockets.ts.
+    errorHandler: (err, _ws, request) => request.log.debug({ err }, 'a socket failed'),
+    preClose: (done) => {
+      connections.end();
+      done();
+    },
+  });
+  guardUpgrades(server, limits.allowedOrigins);
+  registerBrowserHeaders(server, limits.allowedOrigins);
+  server.register(async (routes) => {
+    const { pool, hub, verify, tracker } = parts;
+    const reports = { ...tracker, acknowledged: metrics.acknowledged };
+    const allow = createAllow(verify, await limitRates(routes, limits.requestsPerMinute));
+    routes.addHook('onRequest', draining.refuse);
+    const answerOtherMethods = collectMethods(routes);
+    document = await describeRoutes(routes, parts.version);
+    routes.websocketServer.on('headers', tellUpgradeId).on('headers', corkUpgrade);
+    registerHealth(routes, parts.notReady);
+    registerMetrics(routes, allow, metrics.read);
+    registerVms(routes, {
+      pool,
+      hub,
+      sessions,
+      allow,
+      takePlace: createTakePlace(places),
+      onPush: tracker.pushed,
+      project: parts.project,
+      isLoaded: parts.isLoaded,
+      ending: ending.signal,
+      onOpen: metrics.opened,
+      onClose: metrics.closed,
+      settings: {
+        gateway: parts.gateway,
+        heartbeatMs: parts.heartbeatMs,
+        requests: createRequests(pool, verify, reports, log),
+        onRefusal,
+        onBug: (err, { id }) => log.error({ err, session: id }, 'a request of a session failed'),
+      },
+    });
+    registerChanges(routes, pool, allow);
+    registerAssignments(routes, pool, allow);
+    registerEnrolments(routes, pool, allow, parts.signingSecret);
+    registerDeliveries(routes, pool, allow, tracker.reported);
+    registerEvents(routes, pool, allow);
+    if (!(await registerDashboard(routes)))
+      log.warn('the dashboard is not served: `npm run build` makes it');
+    answerOtherMethods();
+  });
+
+  return {
+    listen: (host: string, port: number): Promise<string> =>
+      server.listen({ host, port, backlog: BACKLOG }),
+
+    /** The OpenAPI document. */
+    async describe(): Promise<object> {
+      await server.ready();
+      return document();
+    },
+
+    /** Lets nobody new in, tells the sockets to come back elsewhere, and ends what is left. */
+    async end(): Promise<void> {
+      ending.abort();
+      await draining.run(limits.drainMs, parts.goodbyeMs);
+      await server.close();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// Assignments: a person gets a VM, and gives it back.
+
+import type pg from 'pg';
+import { assign, release } from '../../database/assignments.js';
+import { actorOf, type Allow } from '../request/access.js';
+import { sendVm } from '../problems/answers.js';
+import { BODY_PROBLEMS, problems } from '../problems/problem-answers.js';
+import { sendProblem } from '../problems/problem.js';
+import { AssignedAnswer, AssignmentBody } from '../schemas/assignments.js';
+import { AssignmentParams } from '../schemas/shared.js';
+import { VmAnswer } from '../schemas/vms.js';
+import type { HttpServer } from '../server.js';
+
+const PATH = '/v1/assignments';
+
+export function registerAssignments(server: HttpServer, pool: pg.Pool, allow: Allow): void {
+  server.post(PATH, {
+    schema: {
+      operationId: 'assign',
+      summary: 'Give a person a VM that is available, or the one she has',
+      description:
+        'Of the VMs whose agents are online the one that has been available for longest; where there is none, of all.',
+      tags: ['assignments'],
+      body: AssignmentBody,
+      response: {
+        200: { ...AssignedAnswer, description: 'The VM that the person has.' },
+        201: { ...AssignedAnswer, description: 'A VM that was free.' },
+        ...problems('no_vm_available', ...BODY_PROBLEMS),
+      },
+    },
+    preValidation: allow('change-vms'),
+    handler: async (request, reply) => {
+      const { email, crd_command: crdCommand } = request.body;
+      const assigned = await assign(pool, actorOf(request), { email, crdCommand });
+      if (assigned.outcome === 'none-free') {
+        const detail = 'No VM is available.';
+        return sendProblem(reply, 'no_vm_available', detail, { counts: assigned.counts });
+      }
+      reply.header('Agent-Online', String(assigned.online));
+      return sendVm(reply.code(assigned.outcome === 'assigned' ? 201 : 200), assigned.vm);
+    },
+  });
+
+  server.delete(`${PATH}/:assignment_id`, {
+    schema: {
+      operationId: 'release',
+      summary: 'End exactly this assignment; to repeat it never frees the next person',
+      tags: ['assignments'],
+      params: AssignmentParams,
+      response: { 200: VmAnswer, ...problems('assignment_not_found', ...BODY_PROBLEMS) },
+    },
+    preValidation: allow('change-vms'),
+    handler: async (request, reply) => {
+      const released = await release(pool, actorOf(request), request.params.assignment_id);
+      if (released !== undefined) return sendVm(reply, released);
+      return sendProblem(reply, 'assignment_not_found', 'No VM has this assignment now.');
+    },
+  });
+}

@@ -1,0 +1,167 @@
+// Changes of single VMs, their registration, and the clearing of all. Each goes to the database and comes back to whom it
+// concerns through the feed; nothing here writes to a socket.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type pg from 'pg';
+import { Type } from 'typebox';
+import { changeVm, clearVms, deleteVm, registerVm } from '../../database/changes.js';
+import { STATUSES, type RefusedChange, type Status } from '../../database/judgement.js';
+import { FLEET_PATH } from '../../../protocol/paths.js';
+import { actorOf, checkHostname, hostnameOf, type Allow } from '../request/access.js';
+import { sendJson, sendVm } from '../problems/answers.js';
+import { preconditionOf } from '../request/precondition.js';
+import { BODY_PROBLEMS, problems } from '../problems/problem-answers.js';
+import { sendNoVm, sendProblem } from '../problems/problem.js';
+import { HostnameParams } from '../schemas/shared.js';
+import { ChangeBody, ClearedAnswer, ClearQuery, IfMatch, VmAnswer } from '../schemas/vms.js';
+import type { HttpServer } from '../server.js';
+
+const VM_PATH = `${FLEET_PATH}/:hostname`;
+
+export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow): void {
+  server.put(VM_PATH, {
+    schema: {
+      operationId: 'registerVm',
+      summary: 'Make a VM known, available; one that is known stays as it is',
+      description: 'Takes no body, or `{}`: what a VM is to be is said with PATCH.',
+      tags: ['vms'],
+      params: HostnameParams,
+      response: { 200: VmAnswer, 201: VmAnswer, ...problems('invalid_hostname', ...BODY_PROBLEMS) },
+    },
+    preValidation: allow('register-vm'),
+    preHandler: [checkNewHostname, checkNoBody],
+    handler: async (request, reply) => {
+      const { isNew, vm } = await registerVm(pool, actorOf(request), hostnameOf(request));
+      return sendVm(reply.code(isNew ? 201 : 200), vm);
+    },
+  });
+
+  server.patch(VM_PATH, {
+    schema: {
+      operationId: 'changeVm',
+      summary: 'Change status, person or command of a VM',
+      tags: ['vms'],
+      params: HostnameParams,
+      headers: IfMatch,
+      body: ChangeBody,
+      response: { 200: VmAnswer, ...problems(...CHANGE_PROBLEMS) },
+    },
+    preValidation: allow('change-vms'),
+    preHandler: checkHostname,
+    handler: async (request, reply) => {
+      const { status, email, crd_command: crdCommand, reassign = false } = request.body;
+      if (status !== undefined && !isStatus(status)) {
+        const detail = `A status is one of ${STATUSES.join(', ')}.`;
+        return sendProblem(reply, 'unknown_status', detail, { allowed: STATUSES });
+      }
+      const changed = await changeVm(
+        pool,
+        actorOf(request),
+        hostnameOf(request),
+        { status, email, crdCommand, reassign },
+        preconditionOf(request.headers),
+      );
+      switch (changed.outcome) {
+        case 'changed':
+          return sendVm(reply, changed.vm);
+        case 'no-vm':
+          return sendNoVm(reply);
+        case 'moved-on':
+          return sendMovedOn(reply, changed.version);
+        case 'refused':
+          return sendRefused(reply, changed.why);
+      }
+    },
+  });
+
+  server.delete(VM_PATH, {
+    schema: {
+      operationId: 'deleteVm',
+      summary: 'Remove a VM',
+      tags: ['vms'],
+      params: HostnameParams,
+      headers: IfMatch,
+      response: {
+        204: Type.Null({ description: 'It is gone.' }),
+        ...problems('invalid_hostname', 'vm_not_found', 'version_mismatch', ...BODY_PROBLEMS),
+      },
+    },
+    preValidation: allow('change-vms'),
+    preHandler: checkHostname,
+    handler: async (request, reply) => {
+      const precondition = preconditionOf(request.headers);
+      const outcome = await deleteVm(pool, actorOf(request), hostnameOf(request), precondition);
+      if (outcome === 'deleted') return reply.code(204).send(null);
+      if (outcome === 'no-vm') return sendNoVm(reply);
+      return sendMovedOn(reply, outcome.movedOnTo);
+    },
+  });
+
+  server.delete(FLEET_PATH, {
+    schema: {
+      operationId: 'clearVms',
+      summary: 'Remove all VMs, if there are exactly so many',
+      tags: ['vms'],
+      querystring: ClearQuery,
+      response: { 200: ClearedAnswer, ...problems('wrong_count', ...BODY_PROBLEMS) },
+    },
+    preValidation: allow('change-vms'),
+    handler: async (request, reply) => {
+      const { confirm } = request.query;
+      const count = await clearVms(pool, actorOf(request), confirm);
+      if (count === confirm) return sendJson(reply, JSON.stringify({ deleted: count }));
+      const detail = `There are ${count} VMs, not ${confirm}; nothing was removed.`;
+      return sendProblem(reply, 'wrong_count', detail, { count });
+    },
+  });
+}
+
+const CHANGE_PROBLEMS = [
+  'invalid_hostname',
+  'unknown_status',
+  'contradictory_change',
+  'vm_not_found',
+  'assigned_to_another',
+  'vm_not_in_use',
+  'version_mismatch',
+  ...BODY_PROBLEMS,
+] as const;
+
+function isStatus(status: string): status is Status {
+  return STATUSES.some((known) => known === status);
+}
+
+/** A hook: a VM that is to be made needs a hostname that the column can hold. */
+async function checkNewHostname(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (/^[^\0]{1,255}$/u.test(hostnameOf(request))) return;
+  await sendProblem(reply, 'invalid_hostname', 'A hostname has 1 to 255 characters, none a NUL.');
+}
+
+/** A hook: what a body asks for here would not be done. */
+async function checkNoBody({ body }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (body === undefined || isDeepStrictEqual(body, {})) return;
+  await sendProblem(
+    reply,
+    'invalid_request',
+    'To make a VM known takes no body; PATCH changes it.',
+  );
+}
+
+function sendMovedOn(reply: FastifyReply, version: number): FastifyReply {
+  const detail = 'The row is no longer the one in If-Match.';
+  return sendProblem(reply.header('ETag', `"${version}"`), 'version_mismatch', detail, { version });
+}
+
+function sendRefused(reply: FastifyReply, why: RefusedChange): FastifyReply {
+  switch (why.refused) {
+    case 'contradiction':
+      return sendProblem(reply, 'contradictory_change', `${why.why}.`);
+    case 'not-in-use':
+      return sendProblem(reply, 'vm_not_in_use', 'Only a VM in use has a person and a command.');
+    case 'another-person': {
+      const detail = 'Another person has this VM; "reassign": true takes it from her.';
+      return sendProblem(reply, 'assigned_to_another', detail);
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// What happened, and how many there are: the audit in pages, and the fleet in numbers.
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type pg from 'pg';
+import { fleetStats } from '../../database/counts.js';
+import { listEvents, type EventQuery } from '../../database/events.js';
+import { FLEET_PATH } from '../../../protocol/paths.js';
+import { checkHostname, hostnameOf, type Allow } from '../request/access.js';
+import { sendJson, sendPage } from '../problems/answers.js';
+import { problems } from '../problems/problem-answers.js';
+import { AllEventsQuery, EventPageAnswer, EventsQuery } from '../schemas/events.js';
+import { HostnameParams, PAGE_LIMIT } from '../schemas/shared.js';
+import { StatsAnswer } from '../schemas/vms.js';
+import type { HttpServer } from '../server.js';
+
+export function registerEvents(server: HttpServer, pool: pg.Pool, allow: Allow): void {
+  const answer = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    query: EventQuery,
+  ): Promise<FastifyReply> => {
+    const { events, next } = await listEvents(pool, query);
+    return sendPage(request, reply, 'events', events, next);
+  };
+
+  server.get('/v1/events', {
+    schema: {
+      operationId: 'listEvents',
+      summary: 'Every change of every VM, the latest first',
+      tags: ['audit'],
+      querystring: AllEventsQuery,
+      response: { 200: EventPageAnswer, ...problems() },
+    },
+    preValidation: allow('read-audit'),
+    handler: async (request, reply) => {
+      const { email, limit = PAGE_LIMIT, after } = request.query;
+      return answer(request, reply, { hostname: undefined, email, limit, before: after });
+    },
+  });
+
+  server.get(`${FLEET_PATH}/:hostname/events`, {
+    schema: {
+      operationId: 'listVmEvents',
+      summary: 'Every change of one VM, the latest first; also when the VM is gone',
+      tags: ['audit'],
+      params: HostnameParams,
+      querystring: EventsQuery,
+      response: { 200: EventPageAnswer, ...problems('invalid_hostname') },
+    },
+    preValidation: allow('read-audit'),
+    preHandler: checkHostname,
+    handler: async (request, reply) => {
+      const { limit = PAGE_LIMIT, after } = request.query;
+      const hostname = hostnameOf(request);
+      return answer(request, reply, { hostname, email: undefined, limit, before: after });
+    },
+  });
+
+  server.get('/v1/stats', {
+    schema: {
+      operationId: 'stats',
+      summary: 'How many VMs there are, by status',
+      tags: ['vms'],
+      response: { 200: StatsAnswer, ...problems() },
+    },
+    preValidation: allow('watch-fleet'),
+    handler: async (_request, reply) => {
+      const { total, assigned, byStatus } = await fleetStats(pool);
+      return sendJson(reply, JSON.stringify({ total, assigned, by_status: byStatus }));
+    },
+  });
+}

@@ -1,0 +1,81 @@
+// What sessions ask for, done in the database. A change made here is not told to any socket from here: it comes
+// back as news, like every other.
+
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { Identity, Verifier } from '../../auth/token.js';
+import { acknowledge, reportStatus, type ReportOutcome } from '../../database/reports.js';
+import type { Actor } from '../../database/transaction.js';
+import type { Refusal, Requests } from '../../session/requests.js';
+
+const STALE: Refusal = {
+  code: 'stale_assignment',
+  message: 'this assignment is no longer the current one',
+};
+
+const REFUSALS: Readonly<Record<ReportOutcome, Refusal | undefined>> = {
+  done: undefined,
+  stale: STALE,
+  'not-failed': { code: 'not_allowed', message: 'only a failed VM may report itself available' },
+  'no-vm': { code: 'not_allowed', message: 'there is no VM of this hostname' },
+};
+
+/** What agents report, for those who are to know it. */
+export interface AgentReports {
+  /** How long ago an assignment was pushed, where that is to be written with its acknowledgement. */
+  readonly pushedAgoMs: (hostname: string, assignmentId: string) => number | undefined;
+  /** When it was pushed is in the database. */
+  readonly pushWritten: (hostname: string, assignmentId: string) => void;
+  /** What is known of this hostname's agent has changed in the database. */
+  readonly reported: (hostname: string) => void;
+  /** An assignment was acknowledged for the first time, so long after it was made. */
+  readonly acknowledged: (tookSeconds: number) => void;
+}
+
+export function createRequests(
+  pool: pg.Pool,
+  verify: Verifier,
+  reports: AgentReports,
+  log: Logger,
+): Requests {
+  const attempt = async (
+    session: string,
+    work: () => Promise<Refusal | undefined>,
+  ): Promise<Refusal | undefined> => {
+    try {
+      return await work();
+    } catch (err) {
+      log.warn({ err, session }, 'a request of an agent failed');
+      return { code: 'unavailable', message: 'the database does not answer; try again' };
+    }
+  };
+  return {
+    verify,
+    acknowledge: (agent, assignmentId, session) =>
+      attempt(session, async () => {
+        const hostname = agent.sub;
+        const pushedAgoMs = reports.pushedAgoMs(hostname, assignmentId);
+        const acknowledgement = { hostname, assignmentId, pushedAgoMs };
+        const acknowledged = await acknowledge(pool, actorOf(agent, session), acknowledgement);
+        if (acknowledged === undefined) return STALE;
+        const { tookSeconds } = acknowledged;
+        // One that was acknowledged before is left as it is: its push, told anew, is written like any other.
+        if (tookSeconds !== undefined) {
+          reports.acknowledged(tookSeconds);
+          reports.pushWritten(hostname, assignmentId);
+        }
+        reports.reported(hostname);
+        return undefined;
+      }),
+    reportStatus: (agent, { status, assignment_id }, session) =>
+      attempt(session, async () => {
+        const report = { hostname: agent.sub, status, assignmentId: assignment_id };
+        return REFUSALS[await reportStatus(pool, actorOf(agent, session), report)];
+      }),
+  };
+}
+
+/** What an agent says of itself over its socket is in the audit with the session, as a request of HTTP with its id. */
+function actorOf({ role, sub }: Identity, session: string): Actor {
+  return { name: `${role}:${sub}`, requestId: `session-${session}` };
+}

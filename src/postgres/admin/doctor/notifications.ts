@@ -1,0 +1,97 @@
+// Notifications: whether they are heard, fit into a payload, and are taken out of the server's queue.
+
+import { hearsOthers } from '../listen-check.js';
+import { only } from '../session.js';
+import type { Finding, Patient } from './finding.js';
+
+/** A payload has less than 8,000 bytes; this near, a longer email or command crosses that. */
+const NEAR_BYTES = 7_000;
+/** Of the queue that all databases of the server share. */
+const QUEUE_SHARE = 0.1;
+
+export async function checkNotifications(patient: Patient): Promise<Finding[]> {
+  const { session } = patient;
+  const { standby } = only(
+    await session.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby'),
+  );
+  return [
+    // A standby refuses to listen, which is told as that.
+    ...(standby ? [] : await checkHearing(patient)),
+    ...(await checkPayloads(patient)),
+    ...(await checkQueue(patient)),
+  ];
+}
+
+async function checkHearing({ connection, queries }: Patient): Promise<Finding[]> {
+  if (await hearsOthers(connection, queries)) return [];
+  return [
+    {
+      id: 'listen_deaf',
+      severity: 'error',
+      explanation:
+        'LISTEN succeeds and hears nothing of other sessions: a pooler in transaction mode is in between, or the two addresses are different servers.',
+      remedy: 'Set LISTEN_DATABASE_URL to the server itself (its port, not the pooler’s).',
+    },
+  ];
+}
+
+const PAYLOADS = `
+  SELECT count(*) FILTER (WHERE bytes >= ${NEAR_BYTES})::float8 AS near, max(bytes)::float8 AS largest
+  FROM (SELECT octet_length(row_text) AS bytes FROM public.read_vms(NULL)) AS rows
+  WHERE to_regclass('public.vms') IS NOT NULL`;
+
+async function checkPayloads({ session }: Patient): Promise<Finding[]> {
+  const found = await session.query<{ there: boolean }>(
+    `SELECT to_regprocedure('public.read_vms(text[])') IS NOT NULL AS there`,
+  );
+  if (!only(found).there) return [];
+  const { near, largest } = only(
+    await session.query<{ near: number; largest: number | null }>(PAYLOADS),
+  );
+  if (near === 0) return [];
+  return [
+    {
+      id: 'payload_size',
+      severity: 'warning',
+      explanation: `${near} rows are near 8,000 bytes as JSON, or beyond (the largest: ${largest ?? 0}). Beyond, the gateway is told to read the row, which takes a query for each change; a plain row_to_json trigger would fail the change.`,
+      remedy: 'Keep logs and other large texts in a table of their own, not in columns of vms.',
+    },
+  ];
+}
+
+const QUEUE = 'SELECT pg_notification_queue_usage()::float8 AS usage';
+
+/** A session in a transaction reads no notifications, and neither does one whose client takes none. */
+const HOLDERS = `
+  SELECT pid, application_name AS application, datname AS database,
+    extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds
+  FROM pg_catalog.pg_stat_activity
+  WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
+    AND (xact_start IS NOT NULL OR wait_event = 'ClientWrite')
+  ORDER BY xact_start NULLS LAST LIMIT 3`;
+
+interface HolderRow {
+  readonly pid: number;
+  readonly application: string;
+  readonly database: string;
+  readonly seconds: number | null;
+}
+
+async function checkQueue({ session }: Patient): Promise<Finding[]> {
+  const { usage } = only(await session.query<{ usage: number }>(QUEUE));
+  if (usage < QUEUE_SHARE) return [];
+  const { rows } = await session.query<HolderRow>(HOLDERS);
+  const holders = rows.map(
+    ({ pid, application, database, seconds }) =>
+      `${pid} (${application || '?'} in ${database}, for ${seconds ?? '?'} s)`,
+  );
+  return [
+    {
+      id: 'queue_filling',
+      severity: 'error',
+      explanation: `The server's queue of notifications is ${Math.round(usage * 100)} % full; at 100 % every commit that notifies fails. A session that listens does not read: most likely ${holders.join(', ') || 'one that has gone by now'}.`,
+      remedy:
+        'End it: SELECT pg_terminate_backend(PID). Programs that LISTEN must not keep a transaction open.',
+    },
+  ];
+}

@@ -1,0 +1,68 @@
+// The schema: whether it is this program's, and whether somebody changed it since.
+
+import { schemaStatus } from '../../migrations/migrate.js';
+import { only } from '../session.js';
+import { schemaDrift } from '../shipped-schema.js';
+import type { Finding, Patient } from './finding.js';
+
+export async function checkSchema({ session, connection }: Patient): Promise<Finding[]> {
+  const { pending, problem } = await schemaStatus(connection);
+  if (problem !== undefined || pending.length > 0) {
+    // What it has is not what this program would compare it with.
+    return [notCurrent(problem?.message ?? `It lacks ${pending.join(', ')}.`)];
+  }
+  const { triggers, indexes } = await schemaDrift(session);
+  return [
+    ...(triggers.length === 0 ? [] : [triggersChanged(triggers)]),
+    ...(indexes.length === 0 ? [] : [indexesMissing(indexes)]),
+    ...(await sequencesBehind(session)),
+  ];
+}
+
+const notCurrent = (why: string): Finding => ({
+  id: 'schema_not_current',
+  severity: 'error',
+  explanation: `The schema is not the one that this program needs. ${why}`,
+  remedy: 'Run "lablink-gateway db migrate", with the version that the gateways have.',
+});
+
+const triggersChanged = (what: readonly string[]): Finding => ({
+  id: 'triggers_changed',
+  severity: 'error',
+  explanation: `Changes of VMs may go unheard, unrecorded or without an assignment of their own: ${what.join(', ')}.`,
+  remedy:
+    'ALTER TABLE vms ENABLE ALWAYS TRIGGER … for one that is disabled; for the rest run the statements of the files in schema/ again: they may be run as often as you like.',
+});
+
+const indexesMissing = (what: readonly string[]): Finding => ({
+  id: 'indexes_missing',
+  severity: 'warning',
+  explanation: `Searches read whole tables: ${what.join(', ')}.`,
+  remedy:
+    'CREATE INDEX CONCURRENTLY, as in schema/*.sql; an invalid one first goes by DROP INDEX CONCURRENTLY.',
+});
+
+const SEQUENCES = `
+  SELECT (SELECT max(version) FROM public.vms) > (SELECT last_value FROM public.vms_version_seq) AS versions,
+    (SELECT max(id) FROM public.vms) >
+      pg_sequence_last_value(pg_get_serial_sequence('public.vms', 'id')::regclass) AS ids`;
+
+async function sequencesBehind(session: Patient['session']): Promise<Finding[]> {
+  const behind = only(
+    await session.query<{ versions: boolean | null; ids: boolean | null }>(SEQUENCES),
+  );
+  const names = [
+    ...(behind.versions === true ? ['vms_version_seq'] : []),
+    ...(behind.ids === true ? ['vms_id_seq'] : []),
+  ];
+  if (names.length === 0) return [];
+  return [
+    {
+      id: 'sequence_behind',
+      severity: 'error',
+      explanation: `Rows have higher numbers than ${names.join(' and ')}, as after a restore of rows alone: new VMs collide with old ones.`,
+      remedy:
+        "SELECT setval('vms_id_seq', max(id)) FROM vms; SELECT setval('vms_version_seq', max(version)) FROM vms;",
+    },
+  ];
+}

@@ -1,0 +1,129 @@
+// A move to another server, a managed one for example: a dump of one moment that is brought back there, and held against
+// the original. The original stays as it is; the gateways are switched over by hand.
+
+import pg from 'pg';
+import { serverVersion } from './backup.js';
+import { completeDump, dump, load, through } from './dump.js';
+import { differences, imageOf, type Image } from './checksum.js';
+import { MaintenanceError } from './maintenance-error.js';
+import { inTransaction, only, withSession } from './session.js';
+import { findTools, toolFolders, type Tools } from './tools.js';
+
+export interface MoveOptions {
+  readonly connection: pg.ClientConfig;
+  readonly target: pg.ClientConfig;
+  /** For the programs it starts. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** Check what can be checked, and copy nothing. */
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface MoveReport {
+  /** Major versions. */
+  readonly from: number;
+  readonly to: number;
+  /** Rows by table. */
+  readonly tables: Readonly<Record<string, number>>;
+  readonly triggers: number;
+  readonly sequences: number;
+  /** Tables that changed since the moment that was copied: what changed in them is not on the other side. */
+  readonly changedSince: readonly string[];
+}
+
+/** @throws MaintenanceError; a copy that is not as the original is told by it, and stays to be looked at. */
+export async function move(options: MoveOptions): Promise<MoveReport> {
+  const { connection, target, environment, dryRun } = options;
+  return withSession(connection, 'move', async (source) => {
+    const from = await serverVersion(source);
+    const to = await withSession(target, 'move', async (session) => {
+      const version = await serverVersion(session);
+      if (version < from) {
+        throw refused(`the server there is PostgreSQL ${version}, older than this one (${from})`);
+      }
+      await refuseTables(session);
+      await refuseMissingRoles(session, await grantees(source));
+      return version;
+    });
+    const tools = await findTools(['pg_dump', 'psql'], from, toolFolders(environment));
+    const original = await inTransaction(
+      source,
+      'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+      async () => {
+        const image = await imageOf(source);
+        if (!dryRun) await copy(source, tools, options);
+        return image;
+      },
+    );
+    const now = await imageOf(source);
+    if (!dryRun) await compare(target, original, now);
+    return { from, to, ...summary(original), changedSince: changedTables(original, now) };
+  });
+}
+
+const refused = (why: string): MaintenanceError =>
+  new MaintenanceError('refused', `Nothing was moved: ${why}.`);
+
+async function refuseTables(target: pg.Client): Promise<void> {
+  const names = [...(await imageOf(target)).tables.keys()];
+  if (names.length === 0) return;
+  throw refused(
+    `the database there is not empty (${names.join(', ')}); take one that is, or DROP SCHEMA public CASCADE and CREATE SCHEMA public there`,
+  );
+}
+
+/** Roles other than owners that the original gives rights to. */
+async function grantees(source: pg.Client): Promise<string[]> {
+  const { rows } = await source.query<{ name: string }>(
+    `SELECT DISTINCT pg_get_userbyid(grantee) AS name
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace,
+       LATERAL aclexplode(relacl)
+     WHERE nspname !~ '^(pg_|information_schema$)' AND grantee NOT IN (0, relowner) ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function refuseMissingRoles(target: pg.Client, names: readonly string[]): Promise<void> {
+  const { rows } = await target.query<{ name: string }>(
+    `SELECT name FROM unnest($1::text[]) AS name
+     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name)`,
+    [names],
+  );
+  if (rows.length === 0) return;
+  const missing = rows.map(({ name }) => name);
+  const sql = missing.map((name) => `CREATE ROLE ${pg.escapeIdentifier(name)} LOGIN`).join('; ');
+  throw refused(`roles that have rights here are missing there; create them first: ${sql}`);
+}
+
+async function copy(source: pg.Client, tools: Tools, options: MoveOptions): Promise<void> {
+  const { snapshot } = only(
+    await source.query<{ snapshot: string }>('SELECT pg_export_snapshot() AS snapshot'),
+  );
+  await dump({ ...options, tools, snapshot }, (output) =>
+    load({ ...options, tools, connection: options.target }, through(output, completeDump())),
+  );
+}
+
+async function compare(target: pg.ClientConfig, original: Image, now: Image): Promise<void> {
+  const copied = await withSession(target, 'move', async (session) => {
+    await session.query('ANALYZE');
+    return imageOf(session);
+  });
+  const found = differences(original, copied, now.sequences);
+  if (found.length === 0) return;
+  throw new MaintenanceError('failed', `The copy is not as the original: ${found.join('; ')}`);
+}
+
+function summary({ tables, triggers, sequences }: Image) {
+  return {
+    tables: Object.fromEntries([...tables].map(([name, { rows }]) => [name, rows])),
+    triggers: triggers.length,
+    sequences: sequences.size,
+  };
+}
+
+function changedTables(before: Image, now: Image): string[] {
+  return [...before.tables]
+    .filter(([name, { sum }]) => now.tables.get(name)?.sum !== sum)
+    .map(([name]) => name);
+}

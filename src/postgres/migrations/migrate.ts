@@ -1,0 +1,127 @@
+// Brings the schema of a database to what this program needs, or says why it cannot be used. What
+// has been applied stands in the table lablink_migrations, and is never applied again.
+
+import { Socket } from 'node:net';
+import pg from 'pg';
+import { applyNext, type LockPatience } from './apply.js';
+import { asSchemaError } from './failure.js';
+import { readMigrations } from './migration-files.js';
+import { pendingMigrations, type AppliedMigration } from './pending.js';
+import { readRecord } from './record.js';
+import { SchemaError } from './schema-error.js';
+
+export { SchemaError, type SchemaErrorCode } from './schema-error.js';
+export type { AppliedMigration } from './pending.js';
+
+export interface MigrateOptions {
+  /** `apply` changes the database; `check` only reads, for a role that may not change the schema. */
+  readonly mode: 'apply' | 'check';
+  /** Where the numbered files are; by default the program's own. */
+  readonly folder?: string;
+  readonly patience?: LockPatience;
+}
+
+export interface MigrationReport {
+  /** Number of the migration the schema is at now. */
+  readonly number: number;
+  /** Names of those that this call applied, in order. */
+  readonly applied: readonly string[];
+}
+
+export interface SchemaStatus {
+  readonly applied: readonly AppliedMigration[];
+  /** Names of those that the database lacks, in order. */
+  readonly pending: readonly string[];
+  /** Why the schema can neither be used nor migrated, if it cannot. */
+  readonly problem: SchemaError | undefined;
+}
+
+/** A little under a minute in all, in which others wait two seconds at a time. */
+const PATIENCE: LockPatience = { timeoutMs: 2_000, pauseMs: 500, attempts: 20 };
+
+/**
+ * Applies what the database lacks, each migration in a transaction of its own; in mode `check`
+ * refuses a database that lacks something. Any number of processes may do it at the same time.
+ * @throws SchemaError the schema is not usable, see its code; an error of `pg` or of the network
+ * when the database cannot be reached.
+ */
+export async function migrate(
+  connection: pg.ClientConfig,
+  { mode, folder, patience = PATIENCE }: MigrateOptions,
+): Promise<MigrationReport> {
+  const migrations = await readMigrations(folder);
+  return withClient(connection, async (client) => {
+    const pending = pendingMigrations(migrations, await readRecord(client));
+    if (pending instanceof SchemaError) throw pending;
+    const applied: string[] = [];
+    if (pending.length > 0) {
+      if (mode === 'check') throw older(pending.map(({ name }) => name));
+      for (let name; (name = await applyNext(client, migrations, patience)) !== undefined;) {
+        applied.push(name);
+      }
+    }
+    return { number: migrations.length, applied };
+  });
+}
+
+/**
+ * What is applied and what is not, without changing anything.
+ * @throws SchemaError `schema_gap` of the files, `schema_rights`; an error of `pg` or of the
+ * network when the database cannot be reached.
+ */
+export async function schemaStatus(
+  connection: pg.ClientConfig,
+  folder?: string,
+): Promise<SchemaStatus> {
+  const migrations = await readMigrations(folder);
+  const applied = await withClient(connection, readRecord);
+  const pending = pendingMigrations(migrations, applied);
+  return pending instanceof SchemaError
+    ? { applied, pending: [], problem: pending }
+    : { applied, pending: pending.map(({ name }) => name), problem: undefined };
+}
+
+const older = (pending: readonly string[]) =>
+  new SchemaError(
+    'schema_older',
+    `the database lacks ${pending.join(', ')}; run "lablink-gateway db migrate" with a role that may change the schema`,
+  );
+
+/** Deadlines of the client's own: a server that is stopped or unreachable answers nothing. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const QUERY_TIMEOUT_MS = 15_000;
+/** How long a goodbye may take before the socket is destroyed. */
+const END_TIMEOUT_MS = 1_000;
+
+/** Runs `work` on a connection of its own. A migration's SQL has a longer deadline than other queries. */
+async function withClient<T>(
+  connection: pg.ClientConfig,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const socket = new Socket();
+  const client = new pg.Client({
+    ...connection,
+    application_name: 'lablink-gateway migrate',
+    stream: () => socket,
+    statement_timeout: false,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+  });
+  // The query under way fails too when the connection breaks; without a listener the process would end.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } catch (error) {
+    throw asSchemaError(error);
+  } finally {
+    await end(client, socket);
+  }
+}
+
+/** Says goodbye, and does not wait for the answer of a server that may be gone. */
+async function end(client: pg.Client, socket: Socket): Promise<void> {
+  const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);
+  await client.end();
+  clearTimeout(timer);
+}

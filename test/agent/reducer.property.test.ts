@@ -1,0 +1,259 @@
+// Random lives of an agent: assignments that come and go, sockets that drop, commands that end, and a kill at every
+// possible moment, after which a new agent goes on with what was saved. Whatever happens, no command begins twice, none
+// beside another, each end is told, and in the end the newest assignment is the one in force.
+
+import fc from 'fast-check';
+import t from 'tap';
+import type { Action, AgentState, Event, Policy } from '../../src/agent/agent-state.js';
+import { initialState } from '../../src/agent/agent-state.js';
+import { decide } from '../../src/agent/reducer.js';
+import { EMPTY_JOURNAL, type Journal } from '../../src/agent/journal.js';
+import type { VmState } from '../../src/client/index.js';
+import { row } from '../client/rows.js';
+
+const NOW = '2030-01-01T00:00:00.000Z';
+
+/** What is outside of the agent: the row, the command that runs, and what the gateway was told. */
+class World {
+  row: { status: string; assignment: number | null } | undefined = undefined;
+  #assignments = 0;
+  journal: Journal = EMPTY_JOURNAL;
+  /** The command that runs, and whether its first process has ended. */
+  command: { id: string; over: boolean } | undefined;
+  readonly begun = new Map<string, number>();
+  readonly reports = new Map<string, string>();
+  readonly acknowledged = new Set<string>();
+  state: AgentState;
+  /** Whether what is said gets lost, until the socket is known to be gone. */
+  lossy = false;
+  #launched: string | undefined;
+  #left = false;
+  #events: Event[] = [];
+
+  constructor(readonly policy: Policy) {
+    this.state = initialState(EMPTY_JOURNAL, undefined);
+    this.handle({ type: 'start' });
+  }
+
+  assign(): void {
+    this.row = { status: 'in-use', assignment: ++this.#assignments };
+  }
+
+  idOf(assignment: number | null): string | null {
+    return assignment === null ? null : `a-${assignment}`;
+  }
+
+  tell(): void {
+    const { row: vm } = this;
+    const frame = JSON.stringify(vm ?? null);
+    const columns =
+      vm && row('vm-1', { status: vm.status, assignment_id: this.idOf(vm.assignment) });
+    const message = (
+      columns === undefined
+        ? { type: 'absent', hostname: 'vm-1' }
+        : { type: vm?.status === 'in-use' ? 'assignment' : 'status', vm: columns }
+    ) as VmState;
+    this.handle({ type: 'told', message, frame });
+  }
+
+  drop(): void {
+    this.lossy = false;
+    this.handle({ type: 'disconnected' });
+  }
+
+  commandEnds(code: number): void {
+    if (this.command?.over !== false) return;
+    const { id } = this.command;
+    this.command = undefined;
+    this.handle({ type: 'over', assignmentId: id, exit: { code, signal: null } });
+    this.handle({ type: 'gone', assignmentId: id });
+  }
+
+  /** Handles an event, and what follows from it, unless it is killed after so many actions. */
+  handle(event: Event, killAfter = Infinity): void {
+    this.#events.push(event);
+    let left = killAfter;
+    for (;;) {
+      const next = this.#events.shift();
+      if (next === undefined || this.#left) return;
+      const { state, actions } = decide(this.policy, this.state, next, NOW);
+      this.state = state;
+      for (const action of actions) {
+        if (left-- <= 0) {
+          this.kill();
+          return;
+        }
+        this.#perform(action);
+      }
+    }
+  }
+
+  /** The next agent ends what runs before anything else, as the real one does. */
+  kill(): void {
+    this.#events = [];
+    this.#launched = undefined;
+    this.#left = false;
+    const last = this.journal.entries.at(-1);
+    const survives = last?.end !== undefined && this.command?.id === last.assignment_id;
+    if (!survives) this.command = undefined;
+    this.state = initialState(this.journal, survives ? last.assignment_id : undefined);
+    this.handle({ type: 'start' });
+  }
+
+  #perform(action: Action): void {
+    switch (action.do) {
+      case 'save':
+        this.journal = action.journal;
+        break;
+      case 'launch': {
+        const id = action.vm.assignment_id;
+        this.#launched = id;
+        this.#events.unshift({ type: 'launched', assignmentId: id, leader: { pid: 1 } });
+        break;
+      }
+      case 'begin': {
+        const { assignmentId: id } = action;
+        if (this.#launched !== id) throw new Error('begun without being launched');
+        if (this.command !== undefined) throw new Error(`${id} begins beside ${this.command.id}`);
+        if (this.journal.entries.at(-1)?.assignment_id !== id) throw new Error('begun unsaved');
+        this.command = { id, over: false };
+        this.begun.set(id, (this.begun.get(id) ?? 0) + 1);
+        break;
+      }
+      case 'end': {
+        const { assignmentId: id } = action;
+        const command = this.command;
+        if (command?.id === id && !command.over) {
+          this.#events.push({
+            type: 'over',
+            assignmentId: id,
+            exit: { code: null, signal: 'SIGTERM' },
+          });
+        }
+        this.command = undefined;
+        this.#events.push({ type: 'gone', assignmentId: id });
+        break;
+      }
+      case 'report': {
+        const { assignment_id: id, end } = action.entry;
+        if (end === undefined) throw new Error('reported before its end');
+        if (!this.reports.has(id)) this.reports.set(id, end.outcome);
+        this.#events.push({ type: 'reported', assignmentId: id });
+        break;
+      }
+      case 'acknowledge':
+        if (!this.journal.entries.some((entry) => entry.assignment_id === action.assignmentId)) {
+          throw new Error('acknowledged before it was saved');
+        }
+        if (!this.lossy) this.acknowledged.add(action.assignmentId);
+        break;
+      case 'fail-vm':
+        if (this.idOf(this.row?.assignment ?? null) === action.assignmentId && this.row) {
+          this.row = { ...this.row, status: 'failed' };
+        }
+        break;
+      case 'leave':
+        this.#left = true;
+        break;
+      case 'print':
+      case 'register':
+      case 'hurry':
+    }
+  }
+}
+
+type Step = (world: World) => void;
+
+const step: fc.Arbitrary<readonly [string, Step]> = fc.oneof(
+  fc.constantFrom<readonly [string, Step]>(
+    ['assign', (world) => world.assign()],
+    ['release', (world) => (world.row = { status: 'available', assignment: null })],
+    ['fail', (world) => world.row && (world.row = { ...world.row, status: 'failed' })],
+    ['delete', (world) => (world.row = undefined)],
+    ['tell', (world) => world.tell()],
+    ['lose', (world) => (world.lossy = true)],
+    ['drop', (world) => world.drop()],
+    ['succeed', (world) => world.commandEnds(0)],
+    ['break', (world) => world.commandEnds(1)],
+    ['kill', (world) => world.kill()],
+    [
+      'stop',
+      (world) => {
+        world.handle({ type: 'stop' });
+        world.kill();
+      },
+    ],
+    [
+      'daemonize',
+      (world) => {
+        if (world.command?.over !== false) return;
+        world.command.over = true;
+        const exit = { code: 0, signal: null };
+        world.handle({ type: 'over', assignmentId: world.command.id, exit });
+      },
+    ],
+  ),
+  fc.nat({ max: 8 }).map((actions): readonly [string, Step] => [
+    `tell, killed after ${actions} actions`,
+    (world) => {
+      const { row: vm } = world;
+      if (vm === undefined) return;
+      const columns = row('vm-1', {
+        status: vm.status,
+        assignment_id: world.idOf(vm.assignment),
+      });
+      const type = vm.status === 'in-use' ? 'assignment' : 'status';
+      world.handle({ type: 'told', message: { type, vm: columns } as VmState, frame: '' }, actions);
+    },
+  ]),
+);
+
+function check(policy: Policy, steps: readonly (readonly [string, Step])[]): void {
+  const world = new World(policy);
+  for (const [, run] of steps) run(world);
+  // In the end everything is told, and what must end has ended.
+  world.drop();
+  for (let count = 0; count < 3; count++) world.tell();
+  if (!policy.rerunInterrupted) {
+    for (const [id, count] of world.begun) {
+      if (count > 1) throw new Error(`${id} began ${count} times`);
+    }
+  }
+  const current = world.row?.status === 'in-use' ? world.idOf(world.row.assignment) : undefined;
+  if (typeof current === 'string') {
+    if (!world.journal.entries.some(({ assignment_id: id }) => id === current))
+      throw new Error('the current assignment was missed');
+    if (!world.acknowledged.has(current)) throw new Error('the current one is not acknowledged');
+  }
+  if (world.row !== undefined && world.command !== undefined) {
+    const id = world.idOf(world.row.assignment);
+    if (world.command.id !== id) throw new Error(`${world.command.id} runs, and ${id} is current`);
+  }
+  for (const { assignment_id: id, end } of world.journal.entries) {
+    if (id === world.command?.id && !world.command.over) continue;
+    const mayBeginAnew =
+      policy.rerunInterrupted && id === world.idOf(world.row?.assignment ?? null);
+    if (end === undefined && !mayBeginAnew && world.row !== undefined)
+      throw new Error(`nobody wrote down how ${id} ended`);
+    if (end !== undefined && !world.reports.has(id))
+      throw new Error(`the end of ${id} is not told`);
+  }
+}
+
+for (const rerunInterrupted of [false, true]) {
+  const policy: Policy = { act: 'run', rerunInterrupted, failVmOnError: false };
+  t.test(`with${rerunInterrupted ? '' : 'out'} --rerun-interrupted`, async (t) => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 40 }).map((steps) =>
+          Object.assign(steps, {
+            [fc.toStringMethod]: () => steps.map(([name]) => name).join(', '),
+          }),
+        ),
+        (steps) => check(policy, steps),
+      ),
+      { numRuns: 3_000 },
+    );
+    t.pass();
+  });
+}

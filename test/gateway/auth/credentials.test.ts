@@ -1,0 +1,56 @@
+// Where a request's token is found, and where it is not.
+
+import t from 'tap';
+import { tokenOf } from '../../../src/gateway/auth/credentials.js';
+
+t.test('the Authorization header carries it, its scheme in any case', async (t) => {
+  for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
+    t.equal(tokenOf({ authorization: `${scheme} a.b-c_d.e` }), 'a.b-c_d.e');
+  }
+  t.equal(tokenOf({ authorization: 'Bearer   a.b.c' }), 'a.b.c');
+});
+
+t.test('browsers offer it as a subprotocol, wherever in the list', async (t) => {
+  const offered = (offers: string) => tokenOf({ 'sec-websocket-protocol': offers });
+  t.equal(offered('lablink.v1, bearer.a.b.c'), 'a.b.c');
+  t.equal(offered('bearer.a.b.c,lablink.v1'), 'a.b.c');
+  t.equal(offered('bearer.,bearer.a.b.c'), 'a.b.c');
+  t.equal(offered('lablink.v1'), undefined);
+  t.equal(offered('bearer.'), undefined);
+  t.equal(offered('Bearer a.b.c'), undefined);
+  t.equal(offered('xbearer.a.b.c'), undefined);
+});
+
+t.test(
+  'the header goes before the subprotocol; one of another scheme does not stand in its way',
+  async (t) => {
+    const offer = { 'sec-websocket-protocol': 'bearer.offered' };
+    t.equal(tokenOf({ ...offer, authorization: 'Bearer header' }), 'header');
+    t.equal(tokenOf({ ...offer, authorization: 'Basic dXNlcjpwYXNz' }), 'offered');
+  },
+);
+
+t.test('what is no token is none', async (t) => {
+  t.equal(tokenOf({}), undefined);
+  for (const authorization of [
+    '',
+    'Bearer',
+    'Bearer ',
+    'a.b.c',
+    'Basic a.b.c',
+    'Bearer a b',
+    'Bearer a,b',
+    'Bearer\ta',
+    'Bearera.b.c',
+    'Bearer a\0b',
+    'Bearer ä',
+  ]) {
+    t.equal(tokenOf({ authorization }), undefined, JSON.stringify(authorization));
+  }
+});
+
+t.test('a huge header is read in no time', async (t) => {
+  t.equal(tokenOf({ authorization: `Bearer ${' '.repeat(100_000)}` }), undefined);
+  t.equal(tokenOf({ authorization: `Bearer ${'='.repeat(100_000)}x` }), undefined);
+  t.equal(tokenOf({ 'sec-websocket-protocol': ','.repeat(100_000) }), undefined);
+});

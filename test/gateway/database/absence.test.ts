@@ -1,0 +1,129 @@
+// Who is failed for staying away, and who is not: each condition by itself, and many gateways at once.
+
+import t from 'tap';
+import pg from 'pg';
+import { failAbsent } from '../../../src/gateway/database/absence.js';
+import { startServer, type TestDatabase } from '../../helpers/database.js';
+
+const { createDatabase } = await startServer(t);
+const GRACE_MS = 60_000;
+
+/** The world in which the agent of `a` is absent, in minutes ago; a test changes one thing of it. */
+const ABSENT = {
+  /** The gateway that is there: ready since, and everything seen until. */
+  readySince: 60,
+  completeUntil: 0,
+  leaseUntil: -1,
+  made: 50,
+  /** The last gateway that had the agent; undefined: none ever. */
+  seen: { online: false, since: 10, renewedAt: 9, leaseUntil: 9 } as
+    { online: boolean; since: number; renewedAt: number; leaseUntil: number } | undefined,
+  /** Where it is now. */
+  here: false,
+  status: 'in-use',
+};
+
+async function world(changed: Partial<typeof ABSENT> = {}) {
+  const { readySince, completeUntil, leaseUntil, made, seen, here, status } = {
+    ...ABSENT,
+    ...changed,
+  };
+  const database = await createDatabase();
+  const query: TestDatabase['query'] = (sql, values) => database.query(sql, values);
+  const ago = (minutes: number): string => `now() - interval '${minutes} minutes'`;
+  await query(`INSERT INTO vms (hostname, status, email) VALUES ('a', 'in-use', 'ada@x.y')`);
+  await query(`UPDATE vm_deliveries SET made_at = ${ago(made)}`);
+  await query(`UPDATE vms SET status = '${status}'`);
+  await query(`INSERT INTO gateways (instance, ready_since, lease_until, complete_until)
+    VALUES ('here-1', ${ago(readySince)}, ${ago(leaseUntil)}, ${ago(completeUntil)})`);
+  if (here) await query(`INSERT INTO vm_presence VALUES ('a', 'here-1', true, ${ago(1)})`);
+  if (seen !== undefined) {
+    await query(`INSERT INTO gateways (instance, ready_since, renewed_at, lease_until)
+      VALUES ('old-1', ${ago(90)}, ${ago(seen.renewedAt)}, ${ago(seen.leaseUntil)})`);
+    await query(
+      `INSERT INTO vm_presence VALUES ('a', 'old-1', ${seen.online}, ${ago(seen.since)})`,
+    );
+  }
+  const fail = (graceMs = GRACE_MS) => failAbsent(database.pool, 'here', graceMs);
+  const row = async () => (await query<{ status: string; email: string }>('SELECT * FROM vms'))[0];
+  return { database, fail, row };
+}
+
+t.test(
+  'a VM whose agent was seen and stays away is failed, once, and the audit says why',
+  async (t) => {
+    const { database, fail, row } = await world();
+    t.same(await fail(9.5 * 60_000 + 60_000), [], 'not before the grace is over');
+    t.same(await fail(), ['a']);
+    t.match(await row(), { status: 'failed', email: 'ada@x.y' });
+    t.match(await database.query('SELECT * FROM vm_events ORDER BY id DESC LIMIT 1'), [
+      {
+        old_status: 'in-use',
+        new_status: 'failed',
+        actor: 'gateway:agent-absent',
+        request_id: 'here',
+      },
+    ]);
+    t.same(await fail(), []);
+    await database.query(`UPDATE vms SET status = 'in-use', email = 'bob@x.y'`);
+    t.same(await fail(), [], 'the next assignment has to see its agent first');
+  },
+);
+
+const UNHARMED: readonly [why: string, changed: Partial<typeof ABSENT>][] = [
+  ['it is online', { here: true }],
+  ['it was never seen', { seen: undefined }],
+  ['it was seen only before the assignment', { made: 5 }],
+  [
+    'its gateway gave its last sign of life before the assignment',
+    { made: 9, seen: { online: true, since: 70, renewedAt: 10, leaseUntil: 8 } },
+  ],
+  ['the gateways were not there to see it come back', { readySince: 0.5 }],
+  ['the gateways have not written what they saw since', { completeUntil: 9.5 }],
+  ['no gateway is there', { leaseUntil: 1 }],
+  [
+    'the lease of its gateway has only just ended',
+    { seen: { online: true, since: 70, renewedAt: 20, leaseUntil: 0.5 } },
+  ],
+  ['the VM is free', { status: 'available' }],
+  ['the VM is something else', { status: 'rebooting' }],
+];
+
+t.test('nobody is failed when', async (t) => {
+  for (const [why, changed] of UNHARMED) {
+    const { fail, row } = await world(changed);
+    const before = await row();
+    t.same(await fail(), [], why);
+    t.same(await row(), before);
+  }
+});
+
+t.test('an agent that went down with its gateway is failed like any other', async (t) => {
+  const { fail } = await world({
+    seen: { online: true, since: 70, renewedAt: 10, leaseUntil: 9 },
+  });
+  t.same(await fail(), ['a']);
+});
+
+t.test('of many gateways one does it', async (t) => {
+  const { database } = await world();
+  const pool = new pg.Pool({ ...database.config, max: 12 });
+  t.teardown(() => pool.end());
+  const done = await Promise.all(
+    Array.from({ length: 12 }, (_, n) => failAbsent(pool, `gateway-${n}`, GRACE_MS)),
+  );
+  t.same(done.flat(), ['a']);
+  const events = await database.query(`SELECT FROM vm_events WHERE new_status = 'failed'`);
+  t.equal(events.length, 1);
+});
+
+t.test('nobody waits for a row that another holds', async (t) => {
+  const { database, fail } = await world();
+  const holder = new pg.Client(database.config);
+  await holder.connect();
+  t.teardown(() => holder.end());
+  await holder.query(`BEGIN; SELECT FROM vms FOR UPDATE`);
+  t.same(await fail(), []);
+  await holder.query('COMMIT');
+  t.same(await fail(), ['a']);
+});

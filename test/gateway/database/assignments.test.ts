@@ -1,0 +1,230 @@
+// Seats under contention: a person has one, a VM goes to one person, and nobody is told "none" while one is free.
+
+import { randomUUID } from 'node:crypto';
+import t, { type Test } from 'tap';
+import pg from 'pg';
+import { assign, release, type Assigned } from '../../../src/gateway/database/assignments.js';
+import { startServer, type TestDatabase } from '../../helpers/database.js';
+import { until } from '../../helpers/until.js';
+
+const { createDatabase } = await startServer(t);
+const ACTOR = { name: 'admin:tester', requestId: 'req-1' };
+
+interface Row {
+  readonly hostname: string;
+  readonly email: string | null;
+  readonly status: string;
+  readonly crd_command: string | null;
+  readonly assignment_id: string | null;
+}
+
+/** A database with so many free VMs, and enough connections that requests really meet. */
+async function withFree(t: Test, count: number, connections = 24) {
+  const database = await createDatabase();
+  const pool = new pg.Pool({ ...database.config, max: connections });
+  t.teardown(() => pool.end());
+  await database.query(
+    `INSERT INTO vms (hostname, status, updated_at)
+     SELECT 'vm-' || n, 'available', now() - make_interval(mins => $1 - n) FROM generate_series(1, $1) n`,
+    [count],
+  );
+  const ask = (email: string, crdCommand?: string): Promise<Assigned> =>
+    assign(pool, ACTOR, { email, crdCommand });
+  const rows = () =>
+    database.query<Row>(
+      'SELECT hostname, email, status, crd_command, assignment_id FROM vms ORDER BY id',
+    );
+  return { database, pool, ask, rows };
+}
+
+const rowOf = (assigned: Assigned): Row => {
+  if (assigned.outcome === 'none-free') throw new Error('none was free');
+  return JSON.parse(assigned.vm.row) as Row;
+};
+
+/** Another session that holds a lock until it is told to let go. */
+async function holder(t: Test, { config }: TestDatabase, ...statements: string[]) {
+  const client = new pg.Client(config);
+  await client.connect();
+  t.teardown(() => client.end());
+  await client.query('BEGIN');
+  for (const statement of statements) await client.query(statement);
+  return client;
+}
+
+/** Resolves when so many sessions wait for a lock. */
+const waiting = (database: TestDatabase, count: number) =>
+  until(`${count} wait for a lock`, async () => {
+    const [row] = await database.query<{ count: number }>(
+      `SELECT count(*)::int FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return row?.count === count;
+  });
+
+t.test('a person gets one seat, however many ask for her at the same moment', async (t) => {
+  const emails = ['ada@x.y', 'bob@x.y', 'cy@x.y'];
+  const { database, ask, rows } = await withFree(t, 60);
+  for (let round = 0; round < 10; round++) {
+    const asking = Array.from({ length: 24 }, (_, n) => ask(emails[n % emails.length] ?? ''));
+    const answers = await Promise.all(asking);
+    const seats = (await rows()).filter(({ email }) => email !== null);
+    t.same(seats.map(({ email }) => email).sort(), emails, `one each in round ${round}`);
+    t.equal(answers.filter(({ outcome }) => outcome === 'assigned').length, emails.length);
+    for (const { email, assignment_id } of answers.map(rowOf)) {
+      t.ok(seats.some((seat) => seat.email === email && seat.assignment_id === assignment_id));
+    }
+    await database.query(`UPDATE vms SET status = 'available', email = NULL`);
+  }
+});
+
+t.test('a database whose default is a stricter isolation makes no difference', async (t) => {
+  const { database, ask, rows } = await withFree(t, 20);
+  for (const level of ['repeatable read', 'serializable']) {
+    await database.query(
+      `ALTER DATABASE ${String(database.config.database)} SET default_transaction_isolation = '${level}'`,
+    );
+    await Promise.all(Array.from({ length: 20 }, () => ask(level)));
+    t.equal((await rows()).filter(({ email }) => email === level).length, 1, level);
+  }
+});
+
+t.test('of a hundred persons and fifty VMs, each VM goes to one person', async (t) => {
+  const { ask, rows } = await withFree(t, 50);
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => ask(`p${n}@x.y`)));
+  const given = answers.filter(({ outcome }) => outcome === 'assigned').map(rowOf);
+  t.equal(given.length, 50);
+  t.equal(new Set(given.map(({ hostname }) => hostname)).size, 50, 'none twice');
+  const refused = answers.filter(({ outcome }) => outcome === 'none-free');
+  t.same(refused, Array(50).fill({ outcome: 'none-free', counts: { 'in-use': 50 } }));
+  const table = (await rows()).map(({ hostname, email }) => `${hostname} ${email}`).sort();
+  t.same(table, given.map(({ hostname, email }) => `${hostname} ${email}`).sort());
+});
+
+t.test('a VM whose taker may yet roll back is waited for', async (t) => {
+  const { database, ask } = await withFree(t, 1);
+  const other = await holder(t, database, `UPDATE vms SET status = 'in-use', email = 'x'`);
+  let answered = false;
+  const asking = ask('ada@x.y').finally(() => (answered = true));
+  await waiting(database, 1);
+  t.notOk(answered);
+  await other.query('ROLLBACK');
+  t.match(await asking, { outcome: 'assigned' });
+});
+
+t.test('when it is taken after all, there is none', async (t) => {
+  const { database, ask } = await withFree(t, 1);
+  const other = await holder(t, database, `UPDATE vms SET status = 'in-use', email = 'x'`);
+  const asking = ask('ada@x.y');
+  await waiting(database, 1);
+  await other.query('COMMIT');
+  t.same(await asking, { outcome: 'none-free', counts: { 'in-use': 1 } });
+});
+
+t.test('a VM that another holds is passed over while there are others', async (t) => {
+  const { database, ask } = await withFree(t, 3);
+  const held = `SELECT FROM vms WHERE hostname = 'vm-1' FOR UPDATE`;
+  const other = await holder(t, database, held);
+  t.match(rowOf(await ask('ada@x.y')), { hostname: 'vm-2' });
+  await other.query('ROLLBACK');
+  t.match(rowOf(await ask('bob@x.y')), { hostname: 'vm-1' });
+});
+
+t.test('the longest available comes first', async (t) => {
+  const { database, ask } = await withFree(t, 4);
+  const hostnames = async (emails: readonly string[]) => {
+    const seats: string[] = [];
+    for (const email of emails) seats.push(rowOf(await ask(email)).hostname);
+    return seats;
+  };
+  t.same(await hostnames(['a', 'b']), ['vm-1', 'vm-2']);
+  await release(database.pool, ACTOR, rowOf(await ask('a')).assignment_id ?? '');
+  t.same(await hostnames(['c', 'd', 'e']), ['vm-3', 'vm-4', 'vm-1'], 'one given back is last');
+});
+
+t.test('who has a VM keeps it: with the same command it is the same assignment', async (t) => {
+  const { ask, rows } = await withFree(t, 3);
+  const first = rowOf(await ask('ada@x.y', 'run 1'));
+  for (const command of [undefined, 'run 1']) {
+    const kept = await ask('ada@x.y', command);
+    t.match(kept, { outcome: 'kept' });
+    t.same(rowOf(kept), first);
+  }
+  const replaced = await ask('ada@x.y', 'run 2');
+  t.match(replaced, { outcome: 'kept' });
+  t.match(rowOf(replaced), { hostname: first.hostname, crd_command: 'run 2' });
+  t.not(rowOf(replaced).assignment_id, first.assignment_id);
+  t.equal((await rows()).filter(({ email }) => email !== null).length, 1);
+});
+
+t.test('a failed VM is no seat, and another case of letters is another person', async (t) => {
+  const { database, ask } = await withFree(t, 3);
+  const first = rowOf(await ask('ada@x.y', 'run'));
+  await database.query(`UPDATE vms SET status = 'failed' WHERE email = 'ada@x.y'`);
+  const second = await ask('ada@x.y');
+  t.match(second, { outcome: 'assigned' });
+  t.not(rowOf(second).hostname, first.hostname);
+  t.equal(rowOf(second).crd_command, null, 'a VM that is given has the command of now, or none');
+  t.match(await ask('Ada@x.y'), { outcome: 'assigned' });
+});
+
+t.test('a VM that comes free loses what it ran before', async (t) => {
+  const { database, ask } = await withFree(t, 1);
+  await database.query(`UPDATE vms SET crd_command = 'stale'`);
+  t.equal(rowOf(await ask('ada@x.y')).crd_command, null);
+});
+
+t.test('a release frees exactly the assignment it names, once', async (t) => {
+  const { database, ask, rows } = await withFree(t, 1);
+  const mine = rowOf(await ask('ada@x.y', 'run')).assignment_id ?? '';
+  const freed = await release(database.pool, ACTOR, mine);
+  t.match(JSON.parse(freed?.row ?? '{}'), {
+    ...{ status: 'available', email: null, crd_command: null, assignment_id: null },
+  });
+  t.equal(await release(database.pool, ACTOR, mine), undefined);
+  const bobs = rowOf(await ask('bob@x.y', 'run bob'));
+  t.equal(await release(database.pool, ACTOR, mine), undefined, 'the next person keeps hers');
+  t.match(await rows(), [{ email: 'bob@x.y', assignment_id: bobs.assignment_id }]);
+  t.equal(await release(database.pool, ACTOR, randomUUID()), undefined);
+});
+
+t.test('a failed VM that is released stays failed, without its person', async (t) => {
+  const { database, ask } = await withFree(t, 1);
+  const { assignment_id } = rowOf(await ask('ada@x.y', 'run'));
+  await database.query(`UPDATE vms SET status = 'failed'`);
+  const released = await release(database.pool, ACTOR, assignment_id ?? '');
+  t.match(JSON.parse(released?.row ?? '{}'), {
+    ...{ status: 'failed', email: null, crd_command: null },
+  });
+});
+
+t.test('of many releases of one assignment, while others ask, one frees it', async (t) => {
+  const { pool, ask, rows } = await withFree(t, 2);
+  await ask('cy@x.y');
+  for (let round = 0; round < 15; round++) {
+    const { assignment_id } = rowOf(await ask('ada@x.y'));
+    const releases = Array.from({ length: 8 }, () => release(pool, ACTOR, assignment_id ?? ''));
+    const others = Array.from({ length: 8 }, (_, n) => ask(`p${n}@x.y`));
+    const freed = (await Promise.all(releases)).filter((vm) => vm !== undefined);
+    const given = (await Promise.all(others)).filter(({ outcome }) => outcome !== 'none-free');
+    t.equal(freed.length, 1);
+    t.ok(given.length <= 1, 'at most one could take it');
+    for (const next of given.map(rowOf)) {
+      t.ok(
+        (await rows()).some((row) => row.assignment_id === next.assignment_id),
+        'and kept it',
+      );
+      await release(pool, ACTOR, next.assignment_id ?? '');
+    }
+  }
+});
+
+t.test('what an assignment changed carries who asked, and is undone whole', async (t) => {
+  const { database, ask } = await withFree(t, 1);
+  await t.rejects(ask('x'.repeat(256)), { code: '22001' });
+  await ask('ada@x.y');
+  const events = await database.query(
+    `SELECT actor, request_id, new_email FROM vm_events WHERE op = 'update'`,
+  );
+  t.same(events, [{ actor: ACTOR.name, request_id: ACTOR.requestId, new_email: 'ada@x.y' }]);
+});

@@ -1,0 +1,140 @@
+// What the feed reads of the table, and what its check sees.
+
+import t, { type Test } from 'tap';
+import pg from 'pg';
+import { checkTable, notify, readRows } from '../../../src/gateway/database/fleet-reads.js';
+import { startServer, type TestDatabase } from '../../helpers/database.js';
+import { until } from '../../helpers/until.js';
+
+const { createDatabase } = await startServer(t);
+
+const insert = (database: TestDatabase, ...hostnames: string[]) =>
+  database.query(`INSERT INTO vms (hostname, status) SELECT unnest($1::text[]), 'available'`, [
+    hostnames,
+  ]);
+
+t.test(
+  'rows are read as their notifications tell them, with the last version after them',
+  async (t) => {
+    const database = await createDatabase();
+    const client = await listening(t, database, 'vm_updates');
+    await insert(database, 'vm-1', 'vm-2', `it's "3"`);
+    const heard = await until('all is heard', () => client.heard.length === 3 && client.heard);
+
+    const all = await readRows(database.pool, { kind: 'all' });
+    t.same(all.rows.map(({ row }) => row).sort(), [...heard].sort());
+    for (const { hostname, version, status, row } of all.rows) {
+      t.match(JSON.parse(row), { hostname, version, status });
+      t.ok(version > 0 && version <= all.sequence);
+    }
+
+    const request = { kind: 'rows', hostnames: ['vm-2', `it's "3"`, 'nobody'] } as const;
+    const some = await readRows(database.pool, request);
+    t.same(some.rows.map(({ hostname }) => hostname).sort(), [`it's "3"`, 'vm-2']);
+    t.same(await readRows(database.pool, { kind: 'rows', hostnames: [] }), {
+      rows: [],
+      sequence: all.sequence,
+    });
+  },
+);
+
+t.test('a version handed out and rolled back counts, and one that a row lacks is 0', async (t) => {
+  const database = await createDatabase();
+  await insert(database, 'vm-1');
+  const before = await readRows(database.pool, { kind: 'all' });
+  await database.query(`BEGIN; UPDATE vms SET status = 'failed'; ROLLBACK`);
+  t.same(await readRows(database.pool, { kind: 'all' }), {
+    rows: before.rows,
+    sequence: before.sequence + 1,
+  });
+  await database.query(`ALTER TABLE vms DISABLE TRIGGER USER; UPDATE vms SET version = NULL`);
+  t.match(await readRows(database.pool, { kind: 'all' }), { rows: [{ version: 0 }] });
+});
+
+t.test('a row is read whatever its columns of JSON hold', async (t) => {
+  const database = await createDatabase();
+  await database.query(`ALTER TABLE vms ADD COLUMN tags json`);
+  await database.query(
+    `INSERT INTO vms (hostname, status, tags) VALUES ('vm-1', 'in-use', '{"a":"\\u0000","assignment_id":1}')`,
+  );
+  const { rows } = await readRows(database.pool, { kind: 'all' });
+  t.match(rows, [{ hostname: 'vm-1', assignmentId: /^[0-9a-f-]{36}$/ }]);
+});
+
+t.test('the check sees the rows in numbers', async (t) => {
+  const database = await createDatabase();
+  t.match(await checkTable(database.pool), { count: 0, maxVersion: 0, sumOfVersions: 0n });
+  await database.query(`SELECT setval('vms_version_seq', 9007199254740000)`);
+  await insert(database, 'vm-1', 'vm-2', 'vm-3');
+  const { rows } = await readRows(database.pool, { kind: 'all' });
+  const versions = rows.map(({ version }) => version);
+  t.match(await checkTable(database.pool), {
+    count: 3,
+    maxVersion: Math.max(...versions),
+    sumOfVersions: versions.reduce((sum, version) => sum + BigInt(version), 0n),
+    triggersInForce: true,
+  });
+  t.ok(Math.max(...versions) > 9_007_199_254_740_000, 'beyond what their sum can be exact in');
+  await database.query('DELETE FROM vms');
+  t.match(await checkTable(database.pool), { count: 0, maxVersion: 0, sumOfVersions: 0n });
+});
+
+const HARM: readonly string[] = [
+  'ALTER TABLE vms DISABLE TRIGGER vm_delete_trigger',
+  'ALTER TABLE vms DISABLE TRIGGER ALL',
+  'ALTER TABLE vms ENABLE TRIGGER vm_update_trigger',
+  'ALTER TABLE vms ENABLE REPLICA TRIGGER vm_stamp_trigger',
+  'DROP TRIGGER vm_truncate_trigger ON vms',
+  'ALTER FUNCTION stamp_vm() SECURITY INVOKER',
+  'DROP FUNCTION notify_vm_changes() CASCADE',
+];
+
+t.test('the check sees triggers that are not in force', async (t) => {
+  for (const harm of HARM) {
+    const database = await createDatabase();
+    const before = await checkTable(database.pool);
+    t.equal(before.triggersInForce, true);
+    t.same(await checkTable(database.pool), before, 'nothing changes by itself');
+    await database.query(harm);
+    const after = await checkTable(database.pool);
+    t.equal(after.triggersInForce, false, harm);
+    t.not(after.triggers, before.triggers);
+  }
+});
+
+t.test('the check sees that triggers were changed and changed back', async (t) => {
+  const database = await createDatabase();
+  const before = await checkTable(database.pool);
+  await database.query(
+    `BEGIN; ALTER TABLE vms DISABLE TRIGGER vm_update_trigger;
+     ALTER TABLE vms ENABLE ALWAYS TRIGGER vm_update_trigger; COMMIT`,
+  );
+  const after = await checkTable(database.pool);
+  t.equal(after.triggersInForce, true);
+  t.not(after.triggers, before.triggers);
+  await database.query(
+    'CREATE TRIGGER another AFTER DELETE ON vms FOR EACH ROW EXECUTE FUNCTION notify_vm_changes()',
+  );
+  t.equal((await checkTable(database.pool)).triggersInForce, true, 'one more is no harm');
+});
+
+t.test('a notification is sent as it is', async (t) => {
+  const database = await createDatabase();
+  const client = await listening(t, database, 'a "channel"');
+  for (const payload of [`it's`, '', 'é']) await notify(database.pool, 'a "channel"', payload);
+  t.same(await until('all is heard', () => client.heard.length === 3 && client.heard), [
+    `it's`,
+    '',
+    'é',
+  ]);
+});
+
+async function listening(t: Test, { config }: TestDatabase, channel: string) {
+  const client = new pg.Client(config);
+  await client.connect();
+  t.teardown(() => client.end());
+  const heard: string[] = [];
+  client.on('notification', ({ payload = '' }) => heard.push(payload));
+  await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+  return { heard };
+}

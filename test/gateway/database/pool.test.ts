@@ -1,0 +1,111 @@
+// The pool's connections: in UTC, replaced when lost, and gone at the end.
+
+import t from 'tap';
+import { createPool } from '../../../src/gateway/database/pool.js';
+import { startDatabase } from '../../helpers/database.js';
+import { until } from '../../helpers/until.js';
+
+const database = await startDatabase(t, { migrate: false });
+const ignore = (): void => undefined;
+
+interface PoolSession {
+  readonly pid: number;
+  readonly state: string;
+}
+const sessions = (name = 'lablink-gateway'): Promise<PoolSession[]> =>
+  database.query<PoolSession>(
+    'SELECT pid, state FROM pg_stat_activity WHERE application_name = $1',
+    [name],
+  );
+const noSession = () => until('no session is left', async () => (await sessions()).length === 0);
+
+t.test('its connections run in UTC, whatever the time zone of the database', async (t) => {
+  await database.query(`ALTER DATABASE test_1 SET TimeZone TO 'Asia/Tokyo'`);
+  const { pool, end } = createPool(database.config, 10, ignore);
+  const zones = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const { rows } = await pool.query<{ zone: string }>(
+        `SELECT current_setting('TimeZone') AS zone, pg_sleep(0.05)`,
+      );
+      return rows[0]?.zone;
+    }),
+  );
+  t.same(zones, Array(5).fill('UTC'));
+  t.ok((await sessions()).length > 1, 'several connections, named');
+  await end();
+  await noSession();
+});
+
+t.test('a given name is kept', async (t) => {
+  const { pool, end } = createPool({ ...database.config, application_name: 'mine' }, 10, ignore);
+  await pool.query('SELECT 1');
+  t.equal((await sessions('mine')).length, 1);
+  await end();
+});
+
+t.test('a connection lost while nobody used it is told, and replaced', async (t) => {
+  const lost: Error[] = [];
+  const { pool, end } = createPool(database.config, 10, (error) => lost.push(error));
+  await pool.query('SELECT 1');
+  const [session] = await sessions();
+  await database.query('SELECT pg_terminate_backend($1)', [session?.pid]);
+  await until('it is told', () => lost.length > 0);
+  t.match(lost[0], { code: '57P01' });
+  await pool.query('SELECT 1');
+  await end();
+  await noSession();
+});
+
+t.test('connections that nobody uses are given up when asked, and no others', async (t) => {
+  const { pool, discardIdle, end } = createPool(database.config, 10, ignore);
+  const used = await pool.connect();
+  await Promise.all([pool.query('SELECT pg_sleep(0.1)'), pool.query('SELECT pg_sleep(0.1)')]);
+  t.equal((await sessions()).length, 3);
+  discardIdle();
+  const left = await until('two are gone', async () => {
+    const now = await sessions();
+    return now.length === 1 && now;
+  });
+  const { rows } = await used.query<PoolSession>('SELECT pg_backend_pid() AS pid');
+  t.match(left, [{ pid: rows[0]?.pid }]);
+  used.release();
+  await pool.query('SELECT 1');
+  await end();
+  await noSession();
+});
+
+t.test('a query whose connection is lost fails, and the process lives', async (t) => {
+  const { pool, end } = createPool(database.config, 10, ignore);
+  const failed = t.rejects(pool.query('SELECT pg_sleep(3600)'), { code: '57P01' });
+  const active = await until('it runs', async () =>
+    (await sessions()).find(({ state }) => state === 'active'),
+  );
+  await database.query('SELECT pg_terminate_backend($1)', [active.pid]);
+  await failed;
+  await end();
+  await noSession();
+});
+
+t.test('it ends although a server answers nothing', async (t) => {
+  const { pool, end } = createPool(database.config, 10, ignore);
+  await Promise.all([pool.query('SELECT pg_sleep(0.1)'), pool.query('SELECT pg_sleep(0.1)')]);
+  const frozen = await sessions();
+  t.equal(frozen.length, 2);
+  for (const { pid } of frozen) process.kill(pid, 'SIGSTOP');
+  const answer = pool.query('SELECT 1').then(
+    () => 'answered',
+    (error: unknown) => String(error),
+  );
+  await new Promise(setImmediate); // it is under way
+  await end();
+  t.match(await answer, 'Connection terminated', 'it did not wait for the deadline of the query');
+  for (const { pid } of frozen) process.kill(pid, 'SIGCONT');
+  await noSession();
+});
+
+t.test('a database that cannot be reached fails the query, and the end is the end', async (t) => {
+  const { pool, end } = createPool({ ...database.config, host: '/nowhere' }, 10, ignore);
+  await t.rejects(pool.query('SELECT 1'), { code: 'ENOENT' });
+  await end();
+  await t.rejects(pool.query('SELECT 1'), /after calling end/);
+});

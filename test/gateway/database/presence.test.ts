@@ -1,0 +1,209 @@
+// Leases and what stands under them: whose rows count, what comes late, what is kept and what is removed.
+
+import t from 'tap';
+import {
+  enter,
+  leave,
+  prune,
+  readPresence,
+  renew,
+  write,
+  type PresenceWrite,
+} from '../../../src/gateway/database/presence.js';
+import type { Presence } from '../../../src/protocol/presence.js';
+import { startServer, type TestDatabase } from '../../helpers/database.js';
+
+const { createDatabase } = await startServer(t);
+const LEASE_MS = 60_000;
+
+const agent = (hostname: string, online = true, agoMs = 0): PresenceWrite => ({
+  agents: [{ hostname, online, agoMs }],
+  pushes: [],
+  payloads: [],
+});
+
+async function setUp() {
+  const database = await createDatabase();
+  await database.query(`INSERT INTO vms (hostname, status) VALUES ('a', 'available')`);
+  const { pool } = database;
+  /** What is known of one agent, or of all. */
+  const known = async (hostname = 'a'): Promise<Partial<Presence> | undefined> => {
+    const [one] = await readPresence(pool, [hostname]);
+    const all = await readPresence(pool, undefined);
+    const same = all.find((other) => other.hostname === hostname);
+    t.same(same, one, 'the same among all');
+    return one && (JSON.parse(one.presence) as Presence);
+  };
+  return { database, pool, known };
+}
+
+/** The gateway's lease ends now, as after a kill and its time. */
+const endLease = (database: TestDatabase, instance: string, ago = '1 second') =>
+  database.query(
+    `UPDATE gateways SET lease_until = now() - $2::interval,
+       renewed_at = now() - $2::interval - interval '5 seconds' WHERE instance = $1`,
+    [instance, ago],
+  );
+
+t.test('an agent is online while one living gateway says so', async (t) => {
+  const { database, pool, known } = await setUp();
+  t.equal(await known(), undefined, 'nobody has seen it');
+  t.match(await enter(pool, 'g-1', LEASE_MS), { gateways: ['g-1'], nextExpiryMs: undefined });
+  const standing = await enter(pool, 'g-2', LEASE_MS);
+  t.same(standing.gateways.toSorted(), ['g-1', 'g-2']);
+  t.ok((standing.nextExpiryMs ?? 0) > LEASE_MS / 2);
+
+  t.ok(await write(pool, 'g-1', agent('a')));
+  const first = await known();
+  t.match(first, { online: true, duplicate: false });
+  t.ok(await write(pool, 'g-2', agent('a')));
+  const both = await known();
+  t.match(both, { online: true, duplicate: true });
+  t.ok(String(both?.since) > String(first?.since), 'since it came last');
+  await endLease(database, 'g-1');
+  t.match(await known(), { online: true, duplicate: false, since: both?.since });
+  await write(pool, 'g-2', agent('a', false));
+  const away = await known();
+  t.match(away, { online: false, duplicate: false });
+  t.ok(String(away?.since) > String(both?.since), 'away since it left');
+});
+
+t.test('a gateway that is no more takes its agents with it, at the end of its lease', async (t) => {
+  const { database, pool, known } = await setUp();
+  await enter(pool, 'g-1', LEASE_MS);
+  await write(pool, 'g-1', agent('a', true, 3_600_000));
+  await endLease(database, 'g-1');
+  const [row] = await database.query<{ at: string }>(
+    `SELECT to_char(lease_until, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at FROM gateways`,
+  );
+  t.match(await known(), { online: false, since: row?.at });
+});
+
+t.test('what comes late, under a lease that has ended, counts for nothing', async (t) => {
+  const { database, pool, known } = await setUp();
+  await enter(pool, 'old-1', LEASE_MS);
+  await write(pool, 'old-1', agent('a'));
+  await endLease(database, 'old-1');
+  await enter(pool, 'new-1', LEASE_MS);
+  await write(pool, 'new-1', agent('a'));
+  const here = await known();
+  const rows = () => database.query('SELECT * FROM vm_presence ORDER BY gateway');
+  const before = await rows();
+  t.notOk(await write(pool, 'old-1', agent('a', false)), 'the old one is told');
+  t.notOk(await write(pool, 'old-1', agent('b')));
+  t.equal(await renew(pool, 'old-1', LEASE_MS, true), undefined, 'its lease does not come back');
+  await leave(pool, 'old-1');
+  t.same(await rows(), before);
+  t.same(await known(), here);
+  t.notOk(await write(pool, 'never-1', agent('a')), 'nor does one that never was');
+});
+
+t.test('a lease that is given up ends at once', async (t) => {
+  const { pool, known } = await setUp();
+  await enter(pool, 'g-1', LEASE_MS);
+  await write(pool, 'g-1', agent('a'));
+  await leave(pool, 'g-1');
+  t.match(await known(), { online: false });
+});
+
+t.test('a renewal says until when everything was seen: the last one, not this one', async (t) => {
+  const { database, pool } = await setUp();
+  await enter(pool, 'g-1', LEASE_MS);
+  const times = async () => {
+    const [row] = await database.query<{ renewed: string; complete: string }>(
+      'SELECT renewed_at::text AS renewed, complete_until::text AS complete FROM gateways',
+    );
+    return row;
+  };
+  const entered = await times();
+  await renew(pool, 'g-1', LEASE_MS, false);
+  const incomplete = await times();
+  t.equal(incomplete?.complete, entered?.complete);
+  t.not(incomplete?.renewed, entered?.renewed);
+  await renew(pool, 'g-1', LEASE_MS, true);
+  t.equal((await times())?.complete, incomplete?.renewed);
+});
+
+t.test('a renamed, removed or new row has the agent of its hostname', async (t) => {
+  const { database, pool, known } = await setUp();
+  await enter(pool, 'g-1', LEASE_MS);
+  await write(pool, 'g-1', agent('a'));
+  await database.query(`UPDATE vms SET status = 'in-use', email = 'x', hostname = 'b'`);
+  t.match(await known('a'), { online: true, delivery: null }, 'an agent without a row');
+  const renamed = await known('b');
+  t.match(renamed, { online: false, since: null, delivery: { made_at: /Z$/ } });
+  await database.query(`UPDATE vms SET hostname = 'a'`);
+  t.match(await known('a'), { online: true, delivery: renamed?.delivery });
+  t.equal(await known('b'), undefined);
+  await database.query('DELETE FROM vms');
+  t.match(await known('a'), { online: true, delivery: null });
+  await write(pool, 'g-1', agent('a', false));
+  t.equal(await known('a'), undefined, 'neither row nor agent');
+  await database.query(`INSERT INTO vms (hostname, status) VALUES ('a', 'available')`);
+  t.match(await known('a'), { online: false, since: /Z$/ }, 'it is known again');
+});
+
+t.test('an assignment keeps the time it was first pushed at', async (t) => {
+  const { database, pool, known } = await setUp();
+  await enter(pool, 'g-1', LEASE_MS);
+  await database.query(`UPDATE vms SET status = 'in-use'`);
+  const id = (await known())?.delivery?.assignment_id ?? '';
+  const push = (agoMs: number): PresenceWrite => ({
+    agents: [],
+    pushes: [{ assignmentId: id, agoMs }],
+    payloads: [],
+  });
+  await write(pool, 'g-1', push(0));
+  const first = await known();
+  t.match(first?.delivery, { pushed_at: /Z$/ });
+  await write(pool, 'g-1', push(60_000));
+  t.same(await known(), first);
+});
+
+t.test('one statement tells those who listen, and nobody when the lease has ended', async (t) => {
+  const { database, pool } = await setUp();
+  const client = await database.pool.connect();
+  const heard: (string | undefined)[] = [];
+  client.on('notification', ({ payload }) => heard.push(payload));
+  await client.query('LISTEN vm_presence');
+  await enter(pool, 'g-1', LEASE_MS);
+  await write(pool, 'g-1', { ...agent('a'), payloads: ['one', 'two'] });
+  await endLease(database, 'g-1');
+  await write(pool, 'g-1', { ...agent('a'), payloads: ['late'] });
+  await client.query('SELECT pg_notify($1, $2)', ['vm_presence', 'last']);
+  await client.query('UNLISTEN *');
+  client.release();
+  t.same(heard, ['one', 'two', 'last']);
+});
+
+t.test('what tells nothing any more is removed, and nothing else', async (t) => {
+  const { database, pool, known } = await setUp();
+  for (const instance of ['dead-1', 'dead-2', 'empty-1', 'g-1']) {
+    await enter(pool, instance, LEASE_MS);
+  }
+  await write(pool, 'dead-1', agent('a', true, 10_000_000));
+  await write(pool, 'dead-1', agent('superseded', true, 10_000_000));
+  await write(pool, 'dead-2', agent('superseded', false, 10_000_000));
+  await write(pool, 'g-1', agent('superseded', true));
+  await write(pool, 'g-1', agent('left', false, 100 * 24 * 3_600_000));
+  await write(pool, 'g-1', agent('here', true, 100 * 24 * 3_600_000));
+  for (const instance of ['dead-1', 'dead-2', 'empty-1'])
+    await endLease(database, instance, '2 hours');
+  const before = await known('a');
+  await prune(pool);
+  await prune(pool);
+  t.same(
+    await database.query('SELECT hostname, gateway FROM vm_presence ORDER BY hostname, gateway'),
+    [
+      { hostname: 'a', gateway: 'dead-1' },
+      { hostname: 'here', gateway: 'g-1' },
+      { hostname: 'superseded', gateway: 'g-1' },
+    ],
+  );
+  t.same(
+    await database.query('SELECT instance FROM gateways ORDER BY instance'),
+    [{ instance: 'dead-1' }, { instance: 'g-1' }],
+    'nor gateways without rows',
+  );
+  t.same(await known('a'), before, 'what was last seen of one who is away is kept');
+});

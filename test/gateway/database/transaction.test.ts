@@ -1,0 +1,56 @@
+// Transactions have deadlines that the server holds. One that fails is undone where the server answers, and left to the end of its session where it does not.
+
+import t from 'tap';
+import pg from 'pg';
+import { change, read } from '../../../src/gateway/database/transaction.js';
+import { startDatabase } from '../../helpers/database.js';
+
+const database = await startDatabase(t, { migrate: false });
+
+t.test('a statement that fails leaves a connection that can be used', async (t) => {
+  const pool = new pg.Pool({ ...database.config, max: 1 });
+  t.teardown(() => pool.end());
+  const pid = async () => (await read<{ pid: number }>(pool, 'SELECT pg_backend_pid() pid', []))[0];
+  const before = await pid();
+  await t.rejects(read(pool, 'SELECT 1 / 0', []), { code: '22012' });
+  t.same(await pid(), before);
+});
+
+t.test('a server that no longer answers is not asked for a rollback', async (t) => {
+  const asked: string[] = [];
+  const released: unknown[] = [];
+  const silent = {
+    on: () => undefined,
+    off: () => undefined,
+    query: (sql: string) => {
+      asked.push(sql);
+      return Promise.reject(new Error('Query read timeout'));
+    },
+    release: (broken: unknown) => released.push(broken),
+  };
+  const pool = { connect: () => Promise.resolve(silent) } as unknown as pg.Pool;
+  await t.rejects(read(pool, 'SELECT 1', []), /timeout/);
+  t.equal(asked.length, 1, 'only the BEGIN');
+  t.same(released, [true], 'the connection is given up');
+});
+
+t.test(
+  'statements have deadlines and a name, and the next user of the connection has neither',
+  async (t) => {
+    const pool = new pg.Pool({ ...database.config, max: 1 });
+    t.teardown(() => pool.end());
+    const SETTINGS = `SELECT current_setting('lock_timeout') AS lock,
+    current_setting('statement_timeout') AS statement, current_setting('lablink.actor', true) AS actor`;
+    const settings = async (client: pg.Pool | pg.ClientBase) =>
+      (await client.query<Record<string, string | null>>(SETTINGS)).rows[0];
+    const none = { lock: '0', statement: '0' };
+    t.match(await settings(pool), none);
+    t.same(await change(pool, { name: 'admin:ada', requestId: '1' }, settings), {
+      lock: '5s',
+      statement: '10s',
+      actor: 'admin:ada',
+    });
+    t.match((await read(pool, SETTINGS, []))[0], { lock: '5s', statement: '10s' });
+    t.match(await settings(pool), { ...none, actor: '' });
+  },
+);

@@ -1,0 +1,135 @@
+// The OpenAPI document: right by the specification's own schema, whole, and shown where people look for it.
+
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import t from 'tap';
+import { PROBLEMS } from '../../../src/gateway/http/problems/problem.js';
+import { startDatabase } from '../../helpers/database.js';
+import { startGateway } from '../../helpers/gateway.js';
+import { operationsOf, type Media, type OpenApi } from './operations.js';
+
+const gateway = await startGateway(t, await startDatabase(t));
+const document = (await gateway.app.describe()) as OpenApi;
+const operations = operationsOf(document);
+
+const ROUTES = [
+  'GET /health/live',
+  'GET /health/ready',
+  'GET /v1/vms',
+  'DELETE /v1/vms',
+  'GET /v1/vms/{hostname}',
+  'PUT /v1/vms/{hostname}',
+  'PATCH /v1/vms/{hostname}',
+  'DELETE /v1/vms/{hostname}',
+  'GET /v1/vms/{hostname}/events',
+  'POST /v1/assignments',
+  'DELETE /v1/assignments/{assignment_id}',
+  'POST /v1/enrolments',
+  'DELETE /v1/enrolments/{hostname}',
+  'GET /v1/events',
+  'GET /v1/stats',
+];
+
+t.test('it is OpenAPI 3.1', async (t) => {
+  const validator = new Validator();
+  const { valid, errors } = await validator.validate({ ...document });
+  t.equal(valid, true, JSON.stringify(errors));
+  t.equal(validator.version, '3.1');
+});
+
+t.test(
+  'every route is in it, each with a name of its own and words for every answer',
+  async (t) => {
+    const routes = operations.map(({ method, path }) => `${method} ${path}`);
+    for (const route of ROUTES) t.ok(routes.includes(route), route);
+    const names = operations.map(({ operationId }) => operationId);
+    t.equal(new Set(names).size, operations.length);
+    for (const { operationId, responses } of operations) {
+      for (const [status, { description }] of Object.entries(responses)) {
+        t.notMatch(description, /^(Default Response)?$/, `${operationId} ${status}`);
+      }
+    }
+  },
+);
+
+t.test('every problem is in it, under its status', async (t) => {
+  t.same(document.components.schemas.Problem?.properties?.code?.enum, Object.keys(PROBLEMS));
+  const named = new Set<string>();
+  for (const { operationId, responses } of operations) {
+    for (const [status, { content }] of Object.entries(responses)) {
+      const codes = content?.['application/problem+json']?.schema.properties?.code?.enum ?? [];
+      for (const code of codes) {
+        named.add(String(code));
+        const about = PROBLEMS[code as keyof typeof PROBLEMS];
+        t.equal(String(about.status), status, `${operationId} ${String(code)}`);
+      }
+    }
+  }
+  // These belong to no operation: the document says so of all URLs.
+  const anywhere = ['not_found', 'method_not_allowed', 'request_timeout', 'headers_too_large'];
+  t.same([...named, ...anywhere].sort(), Object.keys(PROBLEMS).sort());
+  for (const code of anywhere) t.match(document.components.schemas.Problem?.description, code);
+});
+
+t.test('examples are right by their own schemas', async (t) => {
+  const ajv = new Ajv2020({ strict: false });
+  let count = 0;
+  const check = (schema: object, example: unknown, where: string): void => {
+    count++;
+    t.ok(ajv.validate(schema, example), `${where}: ${ajv.errorsText()}`);
+  };
+  const walk = (node: unknown, where: string): void => {
+    if (typeof node !== 'object' || node === null) return;
+    if ('examples' in node && Array.isArray(node.examples)) {
+      for (const example of node.examples) check(node, example, where);
+    }
+    if ('example' in node && 'schema' in node) check(node.schema as object, node.example, where);
+    for (const [name, child] of Object.entries(node)) walk(child, `${where}/${name}`);
+  };
+  walk(document.paths, '');
+  t.ok(count > 20, `${count} examples`);
+});
+
+t.test('every body that is sent or answered has an example', async (t) => {
+  const exemplified = ({ schema, example }: Media): boolean =>
+    example !== undefined || (schema.examples ?? []).length > 0;
+  for (const { operationId, requestBody, responses } of operations) {
+    for (const media of Object.values(requestBody?.content ?? {}))
+      t.ok(exemplified(media), `the body of ${operationId}`);
+    for (const [status, { content = {} }] of Object.entries(responses)) {
+      for (const media of Object.values(content))
+        t.ok(exemplified(media), `${operationId} ${status}`);
+    }
+  }
+});
+
+t.test('what needs a token says so, and what needs none too', async (t) => {
+  for (const { path, security } of operations) {
+    // From this machine itself the metrics are read with none.
+    const own: Readonly<Record<string, unknown>> = {
+      '/health/live': [],
+      '/health/ready': [],
+      '/metrics': [{ bearer: [] }, {}],
+    };
+    t.same(security, own[path], path);
+  }
+  t.match(document, { security: [{ bearer: [] }] });
+});
+
+t.test('a page shows it, over plain HTTP and with nothing from elsewhere', async (t) => {
+  const page = await fetch(`${gateway.url}/docs`);
+  t.equal(page.status, 200);
+  t.match(page.headers.get('content-type'), /^text\/html/);
+  const policy = page.headers.get('content-security-policy') ?? '';
+  t.match(policy, /default-src 'self'/);
+  t.notMatch(policy, /upgrade-insecure-requests|https:|unsafe-eval/);
+  const html = await page.text();
+  const assets = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '');
+  t.ok(assets.length > 3);
+  for (const asset of assets) {
+    const url = new URL(asset, page.url);
+    t.equal(url.origin, gateway.url);
+    t.equal((await fetch(url)).status, 200, asset);
+  }
+  t.same(await (await fetch(`${gateway.url}/docs/json`)).json(), document);
+});

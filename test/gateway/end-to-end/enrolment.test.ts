@@ -1,0 +1,115 @@
+// Enrolment: one token for many VMs, an agent's own for each, once.
+
+import t, { type Test } from 'tap';
+import { createVerifier, signToken } from '../../../src/gateway/auth/token.js';
+import { apiOf } from '../../helpers/api.js';
+import { startServer } from '../../helpers/database.js';
+import { startGateway } from '../../helpers/gateway.js';
+import { keyPair } from '../../helpers/key-pairs.js';
+import { until } from '../../helpers/until.js';
+
+const SECRET = 'the secret of this file, which has enough bytes';
+const NONCE = 'a-nonce-of-the-first-vm';
+const { createDatabase } = await startServer(t);
+
+async function setUp(t: Test) {
+  const database = await createDatabase();
+  const gateway = await startGateway(t, database);
+  const enrol = await apiOf(gateway, 'enrol', 'image');
+  const admin = await apiOf(gateway, 'admin');
+  const ask = (hostname: string, nonce?: string) =>
+    enrol('POST', '/v1/enrolments', nonce === undefined ? { hostname } : { hostname, nonce });
+  return { database, gateway, ask, admin };
+}
+
+t.test('a hostname gets the token of its agent, and its VM is known', async (t) => {
+  const database = await createDatabase();
+  const gateway = await startGateway(t, database, { jwtSecrets: [SECRET] });
+  const token = signToken({ role: 'enrol', sub: 'image', ttlSeconds: 60 }, SECRET);
+  const response = await fetch(`${gateway.url}/v1/enrolments`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ hostname: 'vm/ü' }),
+  });
+  t.equal(response.status, 201);
+  t.equal(response.headers.get('cache-control'), 'no-store');
+  const answer = (await response.json()) as { hostname: string; token: string; expires_at: string };
+  t.equal(answer.hostname, 'vm/ü');
+  const verified = createVerifier([SECRET])(answer.token);
+  t.match(verified, { ok: true, identity: { role: 'agent', sub: 'vm/ü' } });
+  const days = (Date.parse(answer.expires_at) - Date.now()) / 86_400_000;
+  t.ok(days > 29.9 && days <= 30, 'good for 30 days');
+  const rows = await database.query<{ hostname: string; status: string }>(
+    'SELECT hostname, status FROM vms',
+  );
+  t.same(rows, [{ hostname: 'vm/ü', status: 'available' }]);
+  const [event] = await database.query<{ actor: string }>('SELECT actor FROM vm_events');
+  t.equal(event?.actor, 'enrol:image');
+});
+
+t.test('once, until an admin allows it again', async (t) => {
+  const { ask, admin } = await setUp(t);
+  t.equal((await ask('vm-1')).status, 201);
+  t.match(await ask('vm-1'), { status: 409, json: { code: 'already_enrolled' } });
+  t.match(await ask('vm-1', NONCE), { status: 409, json: { code: 'already_enrolled' } });
+  t.equal((await admin('DELETE', '/v1/enrolments/vm-1')).status, 204);
+  t.match(await admin('DELETE', '/v1/enrolments/vm-1'), {
+    status: 404,
+    json: { code: 'not_enrolled' },
+  });
+  t.equal((await ask('vm-1', NONCE)).status, 201);
+  t.match(await ask('vm-1'), { status: 409 });
+});
+
+t.test('an answer that was lost can be asked for again with its nonce', async (t) => {
+  const { database, ask } = await setUp(t);
+  t.equal((await ask('vm-1', NONCE)).status, 201);
+  t.equal((await ask('vm-1', NONCE)).status, 201);
+  t.match(await ask('vm-1', `${NONCE}x`), { status: 409 });
+  t.equal((await ask('vm-2', NONCE)).status, 201, 'each hostname has its own');
+  const kept = await database.query('SELECT vm_enrolments::text FROM vm_enrolments');
+  t.notMatch(JSON.stringify(kept), NONCE, 'of which the hash alone is kept');
+});
+
+t.test('of many who ask for one hostname at once, one gets it', async (t) => {
+  const { ask } = await setUp(t);
+  const nonces = Array.from({ length: 20 }, (_, index) => `${NONCE}-${index}`);
+  const answers = await Promise.all(nonces.map((nonce) => ask('vm-1', nonce)));
+  t.equal(answers.filter(({ status }) => status === 201).length, 1);
+  t.equal(answers.filter(({ status }) => status === 409).length, 19);
+});
+
+t.test('a hostname whose agent is online is refused', async (t) => {
+  const { database, gateway, ask } = await setUp(t);
+  const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
+  const seen = () => database.query('SELECT FROM vm_presence WHERE online');
+  await until('its agent is seen', async () => (await seen()).length > 0);
+  t.match(await ask('vm-1'), { status: 409, json: { code: 'agent_online' } });
+  await agent.close();
+  await until('its agent is gone', async () => (await ask('vm-1', NONCE)).status === 201);
+  await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
+  t.equal((await ask('vm-1', NONCE)).status, 201, 'its own nonce is always good');
+});
+
+t.test('what is not as documented', async (t) => {
+  const { ask, admin, database } = await setUp(t);
+  for (const hostname of ['', 'x'.repeat(256), 'a\0b']) {
+    t.match(await ask(hostname), { status: 400, json: { code: 'invalid_request' } });
+  }
+  for (const nonce of ['', 'short', 'x'.repeat(129), `${NONCE} ü`]) {
+    t.match(await ask('vm-1', nonce), { status: 400, json: { code: 'invalid_request' } });
+  }
+  t.match(await admin('DELETE', '/v1/enrolments/a%00b'), { json: { code: 'invalid_hostname' } });
+  t.same(await database.query('SELECT FROM vms'), []);
+});
+
+t.test('where tokens are signed elsewhere nobody can enrol', async (t) => {
+  const database = await createDatabase();
+  const pair = keyPair('EdDSA');
+  const gateway = await startGateway(t, database, { jwtSecrets: [], jwtPublicKeys: [pair] });
+  const exp = Math.floor(Date.now() / 1000) + 600;
+  const token = await pair.sign({ sub: 'image', role: 'enrol', exp });
+  const api = await apiOf({ url: gateway.url, token: async () => token });
+  const answer = await api('POST', '/v1/enrolments', { hostname: 'vm-1' });
+  t.match(answer, { status: 501, json: { code: 'cannot_sign' } });
+});

@@ -1,0 +1,133 @@
+// Waiting over HTTP for a VM to change: answered by the fleet, without a connection to the database, and left without
+// a trace.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { apiOf } from '../../helpers/api.js';
+import { startServer } from '../../helpers/database.js';
+import { startGateway } from '../../helpers/gateway.js';
+import { Hub } from '../../../src/gateway/hub/hub.js';
+import { until } from '../../helpers/until.js';
+
+const { createDatabase } = await startServer(t);
+
+/** How many watch single VMs, of all hubs in this process. */
+let watching = 0;
+/** How many ever did. */
+let begun = 0;
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with their own hub below
+const { watchVm, unwatchVm } = Hub.prototype;
+Hub.prototype.watchVm = function (watcher) {
+  watching++;
+  begun++;
+  watchVm.call(this, watcher);
+};
+Hub.prototype.unwatchVm = function (watcher) {
+  watching--;
+  unwatchVm.call(this, watcher);
+};
+const nobodyWatches = () => until('nobody watches', () => watching === 0);
+const watched = (count: number) => until(`${count} watch`, () => watching === count);
+
+async function withVm(t: Parameters<typeof startGateway>[0]) {
+  const database = await createDatabase();
+  const gateway = await startGateway(t, database);
+  const api = await apiOf(gateway);
+  const made = await api('PUT', '/v1/vms/vm-1');
+  const { version } = made.json as { version: number };
+  const wait = (seconds: number, from = version) =>
+    api('GET', `/v1/vms/vm-1?wait=${seconds}&version=${from}`);
+  // Until the fleet has it too.
+  await api('GET', `/v1/vms/vm-1?wait=60&version=0`);
+  return { database, gateway, api, version, wait };
+}
+
+t.test('it is answered when the VM changes, with the row', async (t) => {
+  const { api, wait } = await withVm(t);
+  const waiting = wait(60);
+  await watched(1);
+  const changed = await api('PATCH', '/v1/vms/vm-1', { status: 'in-use', email: 'ada@x.y' });
+  const answer = await waiting;
+  t.same([answer.status, answer.json], [200, changed.json]);
+  t.equal(answer.headers.get('etag'), changed.headers.get('etag'));
+  await nobodyWatches();
+});
+
+t.test('a change made while nobody waited is told at once', async (t) => {
+  const { api, wait, version } = await withVm(t);
+  await api('PATCH', '/v1/vms/vm-1', { status: 'failed' });
+  t.match(await wait(60), { status: 200, json: { status: 'failed' } });
+  t.match(await wait(60, version + 1_000), { status: 200, json: { status: 'failed' } });
+});
+
+t.test('a change of another VM answers nothing, and when the time is up it is 204', async (t) => {
+  const { api, wait } = await withVm(t);
+  const before = begun;
+  const waiting = wait(1);
+  await until('it is waited for', () => begun > before);
+  await api('PUT', '/v1/vms/vm-2');
+  const answer = await waiting;
+  t.same([answer.status, answer.text], [204, '']);
+  t.equal((await wait(0)).status, 204);
+  await nobodyWatches();
+});
+
+t.test('one may wait for a VM to come, and to go', async (t) => {
+  const { api } = await withVm(t);
+  const coming = api('GET', '/v1/vms/vm-9?wait=60');
+  await watched(1);
+  const made = await api('PUT', '/v1/vms/vm-9');
+  t.same((await coming).json, made.json);
+  const { version } = made.json as { version: number };
+  const going = api('GET', `/v1/vms/vm-9?wait=60&version=${version}`);
+  await watched(1);
+  await api('DELETE', '/v1/vms/vm-9');
+  t.match(await going, { status: 404, json: { code: 'vm_not_found' } });
+  await nobodyWatches();
+});
+
+t.test('a client that leaves is watched for no more', async (t) => {
+  const { gateway, version } = await withVm(t);
+  const authorization = `Bearer ${await gateway.token('agent', 'vm-1')}`;
+  const leaving = new AbortController();
+  const asked = fetch(`${gateway.url}/v1/vms/vm-1?wait=60&version=${version}`, {
+    headers: { authorization },
+    signal: leaving.signal,
+  });
+  await watched(1);
+  leaving.abort();
+  await t.rejects(asked, { name: 'AbortError' });
+  await nobodyWatches();
+});
+
+t.test('the gateway’s end is told at once, and not waited for', async (t) => {
+  const { gateway, wait } = await withVm(t);
+  const waiting = Array.from({ length: 5 }, () => wait(60));
+  await watched(5);
+  await gateway.app.close();
+  for (const answer of await Promise.all(waiting)) {
+    t.match(answer, { status: 503, json: { code: 'draining' } });
+    t.equal(answer.headers.get('retry-after'), '1');
+  }
+  await nobodyWatches();
+});
+
+t.test('twenty who wait hold no connection to the database', async (t) => {
+  const { database, api, wait } = await withVm(t);
+  const waiting = Array.from({ length: 20 }, () => wait(60));
+  await watched(20);
+  // More than the pool has would be taken; and any that is taken would be in a transaction, or at work.
+  for (let look = 0; look < 10; look++) {
+    const [busy] = await database.query<{ count: number }>(
+      `SELECT count(*)::int FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in%'`,
+    );
+    t.equal(busy?.count, 0);
+    await sleep(10);
+  }
+  const others = Array.from({ length: 20 }, (_, n) => api('PUT', `/v1/vms/other-${n}`));
+  for (const { status } of await Promise.all(others)) t.equal(status, 201, 'others are served');
+  await api('PATCH', '/v1/vms/vm-1', { status: 'failed' });
+  for (const { json } of await Promise.all(waiting)) t.match(json, { status: 'failed' });
+  await nobodyWatches();
+});

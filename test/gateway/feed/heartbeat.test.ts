@@ -1,0 +1,132 @@
+// A beat proves LISTEN only when it comes back, itself, and in time.
+
+import { MessageChannel } from 'node:worker_threads';
+import t from 'tap';
+import { Heartbeat, type MissReason } from '../../../src/gateway/feed/heartbeat.js';
+import { until } from '../../helpers/until.js';
+
+/** A heartbeat whose beats are kept, to be answered by the test, or not. */
+function beating(options: { deadlineMs?: number; send?: () => Promise<void> } = {}) {
+  const beats: string[] = [];
+  const arrived: number[] = [];
+  const missed: [MissReason, unknown][] = [];
+  const heartbeat = new Heartbeat(
+    { intervalMs: 10, deadlineMs: options.deadlineMs ?? 3_600_000 },
+    {
+      send: (beat) => {
+        beats.push(beat);
+        return options.send?.() ?? Promise.resolve();
+      },
+      arrived: (roundTripMs) => arrived.push(roundTripMs),
+      missed: (reason, error) => missed.push([reason, error]),
+    },
+  );
+  const beatsSent = (count: number) => until(`${count} beats`, () => beats.length >= count);
+  return { heartbeat, beats, arrived, missed, beatsSent };
+}
+
+t.test('a beat that comes back is the proof, and the next one follows', async (t) => {
+  const { heartbeat, beats, arrived, missed, beatsSent } = beating();
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  t.same(beats, ['1'], 'the first one is sent at once');
+  for (let count = 1; count <= 3; count++) {
+    await beatsSent(count);
+    t.equal(beats.length, count, 'one beat at a time');
+    heartbeat.received(beats.at(-1) ?? '');
+  }
+  t.equal(arrived.length, 3);
+  t.ok(arrived.every((roundTripMs) => roundTripMs >= 0));
+  t.same(missed, []);
+});
+
+t.test('only the beat that is awaited is an answer', async (t) => {
+  const { heartbeat, arrived, beatsSent } = beating();
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  for (const payload of ['', '0', '2', 'forged']) heartbeat.received(payload);
+  t.same(arrived, []);
+  heartbeat.received('1');
+  heartbeat.received('1');
+  t.equal(arrived.length, 1, 'and counts once');
+  await beatsSent(2);
+  heartbeat.received('1');
+  t.equal(arrived.length, 1, 'a late one of before does not');
+});
+
+t.test('a beat that came in time, while the process stood still, is not lost', async (t) => {
+  const { heartbeat, arrived, missed } = beating({ deadlineMs: 30 });
+  const { port1, port2 } = new MessageChannel();
+  t.teardown(() => port1.close());
+  port2.on('message', (payload: string) => heartbeat.received(payload));
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  port1.postMessage('1');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  await until('it is read', () => arrived.length > 0);
+  t.same(missed, []);
+});
+
+t.test('a beat that was sent and does not come back in time is lost', async (t) => {
+  const { heartbeat, missed, arrived, beatsSent } = beating({ deadlineMs: 30 });
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  await until('it is missed', () => missed.length > 0);
+  t.same(missed[0], ['lost', undefined]);
+  await beatsSent(2);
+  heartbeat.received('1');
+  t.same(arrived, [], 'it comes too late');
+});
+
+t.test('a database that does not say whether it sent the beat is another thing', async (t) => {
+  const { heartbeat, missed, beatsSent } = beating({
+    deadlineMs: 30,
+    send: () => new Promise(() => undefined),
+  });
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  await until('it is missed', () => missed.length > 0);
+  t.same(missed[0], ['unanswered', undefined]);
+  await beatsSent(2);
+});
+
+t.test('a beat that could not be sent is missed at once, with the reason', async (t) => {
+  const refused = new Error('refused');
+  const { heartbeat, missed, beatsSent } = beating({ send: () => Promise.reject(refused) });
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  await beatsSent(3);
+  t.same(missed.slice(0, 2), Array(2).fill(['failed', refused]));
+});
+
+t.test('a failure that comes after the answer, or after the end, is of no interest', async (t) => {
+  const failures: ((error: Error) => void)[] = [];
+  const { heartbeat, missed, beatsSent } = beating({
+    send: () => new Promise((_, reject) => failures.push(reject)),
+  });
+  heartbeat.start();
+  heartbeat.received('1');
+  await beatsSent(2);
+  heartbeat.stop();
+  for (const fail of failures) fail(new Error('too late'));
+  await new Promise(setImmediate);
+  t.same(missed, []);
+});
+
+t.test('after its end it sends and hears nothing, and it can begin anew', async (t) => {
+  const { heartbeat, beats, arrived, beatsSent } = beating();
+  heartbeat.start();
+  heartbeat.stop();
+  heartbeat.stop();
+  heartbeat.received('1');
+  t.same(arrived, []);
+  heartbeat.start();
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  t.same(beats, ['1', '2', '3'], 'no beat of an earlier series is repeated');
+  heartbeat.received('2');
+  t.same(arrived, []);
+  heartbeat.received('3');
+  await beatsSent(4);
+  t.equal(arrived.length, 1);
+});

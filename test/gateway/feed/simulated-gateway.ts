@@ -1,0 +1,294 @@
+// A gateway in miniature around the real Truth and Fleet: a listener whose notifications come late, again, or not at
+// all; reads that are sent, see the rows, see the sequence and come back at moments of their own; and readers that
+// follow the fleet in pieces. It checks after every step what must hold at every moment.
+
+import { Fleet } from '../../../src/gateway/fleet/fleet.js';
+import type { Entry, Row } from '../../../src/gateway/fleet/entry.js';
+import { NOTICES_CHANNEL, parseNotice, parseRow } from '../../../src/gateway/feed/notification.js';
+import { Truth, type ReadRequest } from '../../../src/gateway/feed/reconciler.js';
+import { SimulatedDatabase, type Notification, type State } from './simulated-database.js';
+
+/** A read, from when it is sent until its result arrives. */
+interface Read {
+  readonly request: ReadRequest;
+  rows?: readonly Row[];
+  sequence?: number;
+}
+
+/** What one subscriber was told of each hostname, and where in the committed history that stands at the earliest. */
+class Witness {
+  readonly told = new Map<string, State>();
+  readonly #at = new Map<string, number>();
+
+  constructor(private readonly database: SimulatedDatabase) {}
+
+  /** Told a state of `hostname`: that must not be older than what was told before. */
+  tell(hostname: string, state: State): void {
+    if (state === undefined) this.told.delete(hostname);
+    else this.told.set(hostname, state);
+    const at = this.#at.get(hostname) ?? 0;
+    const history = this.database.history.get(hostname) ?? [];
+    const next = history.indexOf(state, at);
+    if (next >= 0) this.#at.set(hostname, next);
+    else if (!this.database.mayGoBack(hostname)) {
+      const told = [...history.keys()].map(
+        (i) => `${i === at ? '*' : ''}${history[i] ?? 'absent'}`,
+      );
+      throw new Error(`${hostname} goes back to ${state ?? 'absent'} in ${told.join(', ')}`);
+    }
+  }
+}
+
+/** Follows the fleet in pieces, as a dashboard does. */
+class Reader {
+  #offset: number | undefined;
+  /** The head when the snapshot under way began. */
+  #snapshotHead = 0;
+  #inSnapshot = false;
+  #rows = new Map<string, string>();
+  readonly #witness: Witness;
+
+  constructor(
+    private readonly fleet: Fleet,
+    private readonly database: SimulatedDatabase,
+  ) {
+    this.#witness = new Witness(database);
+  }
+
+  get rows(): ReadonlyMap<string, string> {
+    return this.#rows;
+  }
+
+  /** Walks over at most `count` entries. */
+  walk(count: number): void {
+    const { fleet } = this;
+    let from = this.#offset ?? -1;
+    // What was deleted before a snapshot began was never in it: its marker is not missed.
+    const knows = this.#inSnapshot ? Math.max(from, this.#snapshotHead) : from;
+    if (from < 0 || !fleet.canResume({ epoch: fleet.epoch, offset: knows })) {
+      this.#rows = new Map();
+      this.#inSnapshot = true;
+      this.#snapshotHead = fleet.head;
+      from = 0;
+    }
+    let left = count;
+    for (const entry of fleet.after(from)) {
+      if (left-- === 0) return;
+      this.#take(entry);
+    }
+    this.#offset = fleet.head;
+    if (this.#inSnapshot) this.#endSnapshot();
+  }
+
+  #take(entry: Entry): void {
+    this.#offset = entry.offset;
+    if (entry.kind === 'vm') this.#rows.set(entry.hostname, entry.row);
+    else this.#rows.delete(entry.hostname);
+    if (!this.#inSnapshot) this.#witness.tell(entry.hostname, this.#rows.get(entry.hostname));
+  }
+
+  /** Only now does it say what is absent. */
+  #endSnapshot(): void {
+    this.#inSnapshot = false;
+    for (const hostname of this.database.history.keys()) {
+      this.#witness.tell(hostname, this.#rows.get(hostname));
+    }
+  }
+}
+
+export class SimulatedGateway {
+  readonly database: SimulatedDatabase;
+  readonly fleet: Fleet;
+  readonly truth: Truth;
+  readonly #readers: Reader[];
+  /** Told each entry as it is published, as the agents of all hostnames are; undefined until the fleet is loaded. */
+  #agents: Witness | undefined;
+  #published = 0;
+
+  /** What this listener's connection was sent, and how much of it has been delivered. */
+  #notifications: Notification[] = [];
+  #delivered = 0;
+  #listening = true;
+  /** In order of sending. The rules allow one; a broken one may leave more. */
+  readonly #reads: Read[] = [];
+  /** Something happened that no notification and no gap told of. */
+  #unheard = false;
+
+  constructor(hostnames: readonly string[], present: readonly string[], maxDeletions: number) {
+    this.database = new SimulatedDatabase(hostnames, present, (notifications) => {
+      if (this.#listening) this.#notifications.push(...notifications);
+    });
+    this.fleet = new Fleet('epoch', maxDeletions);
+    this.truth = new Truth(this.fleet, (entry) => this.#publish(entry));
+    this.#readers = [new Reader(this.fleet, this.database), new Reader(this.fleet, this.database)];
+  }
+
+  deliver(count: number): void {
+    const from = this.#delivered;
+    for (const notification of this.#notifications.slice(from, from + count)) {
+      this.#delivered++;
+      this.#hear(notification);
+    }
+  }
+
+  /** The last notifications will be delivered once more, in their order. */
+  repeat(count: number): void {
+    this.#delivered = Math.max(0, this.#delivered - count);
+  }
+
+  /** The listener's connection is lost with all that it had not delivered. */
+  loseListener(): void {
+    this.#listening = false;
+    this.#notifications = [];
+    this.#delivered = 0;
+  }
+
+  /** The listener is back: it listens first, and then everything is read. */
+  recoverListener(): void {
+    if (this.#listening) return;
+    this.#listening = true;
+    this.truth.abandonRead();
+    this.#reads.length = 0;
+    this.truth.doubtAll();
+  }
+
+  /** The read that everyone does every minute or so. */
+  readEverything(): void {
+    this.truth.doubtAll();
+  }
+
+  sendRead(): void {
+    const request = this.truth.beginRead();
+    if (request !== undefined) this.#reads.push({ request });
+  }
+
+  /** The read under way comes one step further: the rows, then the sequence, then its arrival. */
+  advanceRead(which: number): void {
+    const read = this.#reads[which % this.#reads.length];
+    if (read === undefined) return;
+    if (read.rows === undefined) read.rows = this.#select(read.request);
+    else if (read.sequence === undefined) read.sequence = this.database.sequence;
+    else {
+      this.#reads.splice(this.#reads.indexOf(read), 1);
+      this.truth.finishRead({ rows: read.rows, sequence: read.sequence });
+    }
+  }
+
+  /** A read that nothing comes between. */
+  readAtOnce(): void {
+    this.sendRead();
+    while (this.#reads.length > 0) this.advanceRead(0);
+  }
+
+  /** The read under way failed: a lost connection, a timeout. */
+  failRead(): void {
+    if (this.#reads.length === 0) return;
+    this.#reads.length = 0;
+    this.truth.abandonRead();
+  }
+
+  walk(reader: number, count: number): void {
+    if (this.#agents !== undefined) this.#readers[reader % this.#readers.length]?.walk(count);
+  }
+
+  /** A change that nobody is told of has been made. */
+  markUnheard(): void {
+    this.#unheard = true;
+  }
+
+  /** What must hold at every moment. */
+  check(): void {
+    if (!this.truth.settled) return;
+    if (this.#agents === undefined) this.#load();
+    const deliveredAll = this.#listening && this.#delivered === this.#notifications.length;
+    if (deliveredAll && !this.#unheard) this.#checkFleet();
+  }
+
+  /** Everything is over and delivered: all must end at the table. */
+  finish(): void {
+    this.database.commitAll();
+    this.recoverListener();
+    this.#settle();
+    if (this.#unheard) {
+      this.truth.doubtAll();
+      this.#settle();
+      this.#unheard = false;
+    }
+    this.check();
+    for (const reader of this.#readers) {
+      reader.walk(Infinity);
+      this.#equalsTable('a reader', reader.rows);
+    }
+    this.#equalsTable('the agents', this.#agents?.told ?? new Map());
+  }
+
+  #settle(): void {
+    this.deliver(Infinity);
+    for (let reads = 0; !this.truth.settled; reads++) {
+      if (reads > 100) throw new Error('the reads come to no end');
+      this.readAtOnce();
+    }
+  }
+
+  #hear({ channel, payload }: Notification): void {
+    const parsed = channel === NOTICES_CHANNEL ? parseNotice(payload) : parseRow(payload);
+    switch (parsed.kind) {
+      case 'row':
+        return void this.truth.news(parsed.row);
+      case 'read': {
+        this.truth.doubt(parsed.hostname);
+        return;
+      }
+      case 'read-all': {
+        this.truth.doubtAll();
+        return;
+      }
+      case 'rejected':
+        throw new Error(`the trigger's own payload was rejected: ${payload}`);
+    }
+  }
+
+  #select(request: ReadRequest): Row[] {
+    const rows = [...this.database.rows.values()];
+    if (request.kind === 'all') return rows;
+    return rows.filter((row) => request.hostnames.includes(row.hostname));
+  }
+
+  #publish(entry: Entry): void {
+    if (entry.offset !== ++this.#published) throw new Error('an entry was published out of order');
+    this.#agents?.tell(entry.hostname, entry.kind === 'vm' ? entry.row : undefined);
+  }
+
+  /** The fleet has seen the whole table: from here on subscribers are served. */
+  #load(): void {
+    this.#agents = new Witness(this.database);
+    for (const hostname of this.database.history.keys()) {
+      const entry = this.fleet.get(hostname);
+      this.#agents.tell(hostname, entry?.kind === 'vm' ? entry.row : undefined);
+    }
+  }
+
+  #checkFleet(): void {
+    const rows = [...this.fleet.after(0)].filter((entry) => entry.kind === 'vm');
+    this.#equalsTable('the fleet', new Map(rows.map(({ hostname, row }) => [hostname, row])));
+    const versions = [...this.database.rows.values()].map((row) => row.version);
+    const { count, maxVersion, sumOfVersions } = this.fleet.fingerprint();
+    const sum = versions.reduce((total, version) => total + BigInt(version), 0n);
+    if (
+      count !== versions.length ||
+      maxVersion !== Math.max(0, ...versions) ||
+      sumOfVersions !== sum
+    )
+      throw new Error('the fingerprint is not that of the table');
+  }
+
+  #equalsTable(whose: string, rows: ReadonlyMap<string, State>): void {
+    for (const hostname of this.database.history.keys()) {
+      const [has, should] = [rows.get(hostname), this.database.rows.get(hostname)?.row];
+      if (has === should) continue;
+      throw new Error(
+        `${whose} has ${has ?? 'nothing'} where the table has ${should ?? 'nothing'}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { pino } from 'pino';
+import t from 'tap';
+import {
+  createAdmit,
+  createTakePlace,
+  type Admit,
+} from '../../../../src/gateway/http/limits/admission.js';
+import { createServer } from '../../../../src/gateway/http/server.js';
+import { Places } from '../../../../src/gateway/session/connection-slots.js';
+import { until } from '../../../helpers/until.js';
+
+/** A server on which every request is for an upgrade, by an admin; something may happen to its connection before. */
+async function admitting(before: (connection: Socket) => Promise<unknown>) {
+  const places = new Places({ total: 1, perAddress: 1, perIdentity: 1 });
+  const server = createServer(pino({ level: 'silent' }), false);
+  server.addHook('onRequest', async (request) => {
+    request.ws = true;
+    request.identity = { role: 'admin', sub: 'a', expiresAtMs: Infinity };
+    await before(request.raw.socket);
+  });
+  let handled = 0;
+  let checked = 0;
+  const admit = createAdmit(createTakePlace(places));
+  const preHandler: Admit = async (request, reply) => {
+    await admit(request, reply);
+    checked++;
+  };
+  server.get('/', { preHandler }, () => {
+    handled++;
+    return places.taken;
+  });
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  t.teardown(() => server.close());
+  const { port } = server.server.address() as AddressInfo;
+  const ask = async (): Promise<void> => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined).end('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    socket.resume();
+    await once(socket, 'close');
+  };
+  return { places, ask, handled: () => handled, checked: () => checked };
+}
+
+t.test('a place is held until the connection is gone', async (t) => {
+  const { places, ask, handled } = await admitting(() => Promise.resolve());
+  for (let n = 1; n <= 3; n++) {
+    await ask();
+    t.equal(handled(), n);
+    t.equal(places.taken, 0);
+  }
+});
+
+t.test('one whose connection is gone already takes none', async (t) => {
+  const { places, ask, checked } = await admitting((connection) =>
+    once(connection.destroy(), 'close'),
+  );
+  await ask();
+  await until('its check is over', () => checked() > 0);
+  t.equal(places.taken, 0);
+});

@@ -1,0 +1,110 @@
+// What never becomes a request, or is refused before its handler, is a problem too: seen on a bare TCP socket where a
+// client would not send it.
+
+import { connect } from 'node:net';
+import t, { type Test } from 'tap';
+import { pino } from 'pino';
+import { collectMethods } from '../../../../src/gateway/http/plugins/methods.js';
+import { PROBLEMS, type ProblemCode } from '../../../../src/gateway/http/problems/problem.js';
+import { createServer } from '../../../../src/gateway/http/server.js';
+
+interface Problem {
+  readonly status: number;
+  readonly code: ProblemCode;
+  readonly headers: string;
+}
+
+/** A server that listens, and what it answers to these bytes before it closes. */
+async function listening(t: Test) {
+  const server = createServer(pino({ level: 'silent' }), false);
+  t.teardown(() => server.close());
+  const answerOtherMethods = collectMethods(server);
+  server.post('/', async () => 'ok');
+  server.get('/', async () => 'ok');
+  answerOtherMethods();
+  const url = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
+  const exchange = async (bytes: string): Promise<string> => {
+    const socket = connect({ host: url.hostname, port: Number(url.port) });
+    socket.on('error', () => undefined); // The server may close before all is written.
+    socket.write(bytes, 'latin1');
+    return Buffer.concat((await socket.toArray()) as Buffer[]).toString();
+  };
+  return { server, exchange, port: Number(url.port) };
+}
+
+function problemOf(t: Test, answer: string): Problem {
+  const [headers = '', body = ''] = answer.split('\r\n\r\n');
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(headers)?.[1]);
+  const problem = JSON.parse(body) as { status: number; code: ProblemCode };
+  t.match(headers, /content-type: application\/problem\+json/i);
+  t.match(headers, new RegExp(`content-length: ${Buffer.byteLength(body)}\\b`, 'i'));
+  t.equal(problem.status, status);
+  t.equal(PROBLEMS[problem.code].status, status);
+  return { status, code: problem.code, headers };
+}
+
+const FIELDS = 'Host: x\r\nConnection: close\r\n';
+
+t.test('bytes that are no HTTP, and headers that are too large', async (t) => {
+  const { exchange } = await listening(t);
+  for (const [bytes, status, code] of [
+    ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n', 400, 'invalid_request'],
+    ['GET / HTTP/1.1\r\nno header at all\r\n\r\n', 400, 'invalid_request'],
+    ['NOPE / HTTP/1.1\r\n\r\n', 400, 'invalid_request'],
+    [`POST / HTTP/1.1\r\n${FIELDS}Content-Length: x\r\n\r\n`, 400, 'invalid_request'],
+    [`GET / HTTP/1.1\r\n${FIELDS}X: ${'x'.repeat(17_000)}\r\n\r\n`, 431, 'headers_too_large'],
+    [`GET /${'x'.repeat(17_000)} HTTP/1.1\r\n${FIELDS}\r\n`, 431, 'headers_too_large'],
+  ] as const) {
+    t.match(problemOf(t, await exchange(bytes)), { status, code }, bytes.slice(0, 20));
+  }
+});
+
+t.test(
+  'a client that sends half a request and leaves gets no answer, and hurts nobody',
+  async (t) => {
+    const { exchange, port } = await listening(t);
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{');
+    socket.resetAndDestroy();
+    t.match(await exchange(`GET / HTTP/1.1\r\n${FIELDS}\r\n`), /^HTTP\/1\.1 200 /);
+  },
+);
+
+t.test('another method is told which ones there are, before its body is looked at', async (t) => {
+  const { server, exchange } = await listening(t);
+  for (const method of ['PUT', 'PATCH', 'DELETE'] as const) {
+    const response = await server.inject({
+      method,
+      url: '/',
+      headers: { 'content-type': 'text/plain' },
+      payload: 'x'.repeat(70_000),
+    });
+    t.equal(response.statusCode, 405);
+    t.equal(response.headers.allow, 'GET, HEAD, POST');
+    t.match(response.json(), { code: 'method_not_allowed' });
+  }
+  const answer = problemOf(t, await exchange(`PUT / HTTP/1.1\r\n${FIELDS}\r\n`));
+  t.match(answer, { status: 405, headers: /allow: GET, HEAD, POST/i });
+});
+
+t.test('a body that is too large, or not JSON', async (t) => {
+  const { server } = await listening(t);
+  const post = (type: string, payload: string) =>
+    server.inject({ method: 'POST', url: '/', headers: { 'content-type': type }, payload });
+  const json = 'application/json';
+  const ofBytes = (count: number) => `"${'x'.repeat(count - 2)}"`;
+  t.equal((await post(json, ofBytes(64 * 1024))).statusCode, 200);
+  for (const [type, payload, status, code] of [
+    [json, ofBytes(64 * 1024 + 1), 413, 'body_too_large'],
+    [json, '', 400, 'invalid_request'],
+    [json, '{"a":', 400, 'invalid_request'],
+    [json, '{"__proto__":{}}', 400, 'invalid_request'],
+    ['text/plain', '{}', 415, 'unsupported_media_type'],
+    ['application/x-www-form-urlencoded', 'a=b', 415, 'unsupported_media_type'],
+    ['nonsense', '{}', 415, 'unsupported_media_type'],
+  ] as const) {
+    const response = await post(type, payload);
+    t.equal(response.statusCode, status, type);
+    t.match(response.json(), { status, code });
+  }
+});

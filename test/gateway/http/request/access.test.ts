@@ -1,0 +1,59 @@
+// The check before a handler: nobody reaches it without the right.
+
+import t from 'tap';
+import { pino } from 'pino';
+import type { Verifier } from '../../../../src/gateway/auth/token.js';
+import {
+  createAllow,
+  hostnameOf,
+  identityOf,
+} from '../../../../src/gateway/http/request/access.js';
+import { createServer } from '../../../../src/gateway/http/server.js';
+
+const verify: Verifier = (token) =>
+  token === 'good'
+    ? { ok: true, identity: { sub: 'vm-1', role: 'agent', expiresAtMs: 0 } }
+    : { ok: false, reason: 'expired' };
+
+function guarded() {
+  const server = createServer(pino({ level: 'silent' }), false);
+  const allow = createAllow(verify, async () => undefined);
+  let handled = 0;
+  server.get('/vms/:hostname', { preValidation: allow('watch-vm') }, async (request) => {
+    handled++;
+    return { sub: identityOf(request).sub, hostname: hostnameOf(request) };
+  });
+  server.get('/open', async (request) => [hostnameOf(request), identityOf(request).sub]);
+  return { server, handled: () => handled };
+}
+
+const authorization = 'Bearer good';
+
+t.test('the handler knows who asks, and of what', async (t) => {
+  const { server } = guarded();
+  const response = await server.inject({ url: '/vms/vm-1', headers: { authorization } });
+  t.same(response.json(), { sub: 'vm-1', hostname: 'vm-1' });
+});
+
+t.test(
+  'without the right the handler is never reached, however late the answer leaves',
+  async (t) => {
+    const { server, handled } = guarded();
+    server.addHook('onSend', async () => new Promise((resolve) => setImmediate(resolve)));
+    for (const [url, headers, code] of [
+      ['/vms/vm-1', {}, 'token_missing'],
+      ['/vms/vm-1', { authorization: 'Bearer old' }, 'token_expired'],
+      ['/vms/vm-2', { authorization }, 'not_allowed'],
+    ] as const) {
+      const response = await server.inject({ url, headers });
+      t.match(response.json(), { code });
+    }
+    t.equal(handled(), 0);
+  },
+);
+
+t.test('a route that asks who it is without a check is a bug', async (t) => {
+  const { server } = guarded();
+  const response = await server.inject({ url: '/open', headers: { authorization } });
+  t.equal(response.statusCode, 500);
+});

@@ -1,0 +1,26 @@
+// `If-Match` holds for the version that is named, for any with `*`, and for none by a tag that is not ours.
+
+import t from 'tap';
+import { preconditionOf } from '../../../../src/gateway/http/request/precondition.js';
+
+for (const [header, matches] of [
+  [undefined, true],
+  ['*', true],
+  [' * ', true],
+  ['"17"', true],
+  ['"16", "17"', true],
+  ['"16","17","18"', true],
+  ['', false],
+  ['17', false],
+  ["'17'", false],
+  ['"017"', false],
+  ['"1", "7"', false],
+  ['"16"', false],
+  ['"16" "17"', false],
+  ['W/"17"', false], // RFC 9110 §13.1.1: the comparison is the strong one.
+  ['"*"', false],
+] as const) {
+  t.test(`${header ?? 'no header'}: ${matches ? 'holds' : 'does not hold'} for 17`, async (t) => {
+    t.equal(preconditionOf({ 'if-match': header })(17), matches);
+  });
+}

@@ -1,0 +1,69 @@
+// Who may read the metrics: whoever asks on this machine itself, and who has a token for it.
+
+import t from 'tap';
+import { pino } from 'pino';
+import type { Role } from '../../../../src/gateway/auth/roles.js';
+import type { Verifier } from '../../../../src/gateway/auth/token.js';
+import { createAllow } from '../../../../src/gateway/http/request/access.js';
+import { registerMetrics } from '../../../../src/gateway/http/routes/metrics.js';
+import { createServer } from '../../../../src/gateway/http/server.js';
+
+/** Here a token is the name of its role. */
+const verify: Verifier = (token) =>
+  ['agent', 'dashboard', 'admin'].includes(token)
+    ? { ok: true, identity: { sub: 'vm-1', role: token as Role, expiresAtMs: 0 } }
+    : { ok: false, reason: 'invalid' };
+
+const server = createServer(pino({ level: 'silent' }), true);
+const allow = createAllow(verify, async () => undefined);
+registerMetrics(server, allow, async () => ({
+  contentType: 'text/x',
+  text: 'up 1\n',
+}));
+
+async function ask(remoteAddress: string, headers: Record<string, string> = {}) {
+  const response = await server.inject({ url: '/metrics', remoteAddress, headers });
+  if (response.statusCode === 200) {
+    t.equal(response.body, 'up 1\n');
+    t.match(response.headers['content-type'], 'text/x');
+    return 200;
+  }
+  return `${response.statusCode} ${response.json<{ code: string }>().code}`;
+}
+
+t.test('who asks on this machine itself needs no token', async (t) => {
+  for (const address of ['127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1'])
+    t.equal(await ask(address), 200, address);
+});
+
+t.test('a proxy on this machine speaks for strangers', async (t) => {
+  for (const header of [
+    'X-Forwarded-For',
+    'X-Forwarded-Host',
+    'X-Forwarded-Proto',
+    'X-Forwarded-Anything',
+    'Forwarded',
+    'X-Real-IP',
+    'Via',
+  ]) {
+    t.equal(await ask('127.0.0.1', { [header]: '127.0.0.1' }), '401 token_missing', header);
+  }
+});
+
+t.test('from elsewhere it takes a token of an admin or a dashboard', async (t) => {
+  for (const [address, headers] of [
+    ['10.0.0.1', {}],
+    ['::ffff:10.0.0.1', {}],
+    // Whatever a stranger says of himself is not believed, not even where proxies are.
+    ['10.0.0.1', { 'X-Forwarded-For': '127.0.0.1' }],
+    ['127.0.0.1', { Via: '1.1 proxy' }],
+  ] as const) {
+    const bearing = (token: string) =>
+      ask(address, { ...headers, Authorization: `Bearer ${token}` });
+    t.equal(await ask(address, headers), '401 token_missing');
+    t.equal(await bearing('forged'), '401 token_invalid');
+    t.equal(await bearing('agent'), '403 not_allowed');
+    t.equal(await bearing('dashboard'), 200);
+    t.equal(await bearing('admin'), 200);
+  }
+});

@@ -1,0 +1,43 @@
+// What is written to a socket without ws is what ws itself, and any client, reads.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t from 'tap';
+import { WebSocket, WebSocketServer } from 'ws';
+import { textFrame } from '../../../../src/gateway/http/websocket/text-frame.js';
+
+const LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000];
+
+t.test('messages of every kind of length are read as they were sent', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  const sockets = new WebSocketServer({ noServer: true });
+  server.on('upgrade', (request, tcp, head) =>
+    sockets.handleUpgrade(request, tcp, head, (ws) => {
+      for (const length of LENGTHS) tcp.write(textFrame('x'.repeat(length)));
+      tcp.write(textFrame(Buffer.from('é😀')));
+      ws.close();
+    }),
+  );
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const client = new WebSocket(`ws://127.0.0.1:${port}`);
+  const read: string[] = [];
+  client.on('message', (data: Buffer, isBinary) => {
+    t.notOk(isBinary);
+    read.push(data.toString());
+  });
+  t.equal((await once(client, 'close'))[0], 1005, 'nothing was wrong');
+  t.strictSame(
+    read.map((text) => text.length),
+    [...LENGTHS, 3],
+  );
+  t.equal(read.at(-1), 'é😀');
+});
+
+t.test('what is sent to many is made once', async (t) => {
+  const message = Buffer.from('{}');
+  t.equal(textFrame(message), textFrame(message));
+  t.strictSame(textFrame(message), textFrame('{}'));
+});

@@ -1,0 +1,81 @@
+// Rows as PostgreSQL would give them, and watchers that keep what the hub tells them.
+
+import type { Row } from '../../../src/gateway/fleet/entry.js';
+import type { FleetWatcher, Frame, VmWatcher } from '../../../src/gateway/hub/hub.js';
+import type { View } from '../../../src/gateway/hub/projection.js';
+
+/** @param padding characters to make the row large with; a dashboard does not see them */
+export function vmRow(hostname: string, version: number, padding = '', status = 'available'): Row {
+  const row = JSON.stringify({
+    id: 1,
+    hostname,
+    email: null,
+    status,
+    crd_command: padding,
+    created_at: '2024-01-01T00:00:00',
+    updated_at: '2024-01-01T00:00:00',
+    version,
+    assignment_id: null,
+  });
+  return { hostname, version, status, assignmentId: null, row };
+}
+
+/** A row whose JSON text has exactly this many characters. */
+export function rowOfLength(hostname: string, length: number): Row {
+  const empty = vmRow(hostname, 1);
+  return vmRow(hostname, 1, 'x'.repeat(length - empty.row.length));
+}
+
+export class VmRecorder implements VmWatcher {
+  readonly frames: Frame[] = [];
+  feedChanges = 0;
+
+  constructor(
+    readonly hostname: string,
+    readonly view: View,
+    private readonly onPush: () => void = () => undefined,
+  ) {}
+
+  push(frame: Frame): void {
+    this.frames.push(frame);
+    this.onPush();
+  }
+
+  feedChanged(): void {
+    this.feedChanges++;
+  }
+}
+
+export class FleetRecorder implements FleetWatcher {
+  readonly frames: Frame[] = [];
+  feedChanges = 0;
+  /** How often it was told to walk. */
+  catchUps = 0;
+  /** A watcher without room stays where it is. */
+  hasRoom = true;
+
+  constructor(
+    readonly view: View,
+    public offset: number,
+    private readonly onPush: () => void = () => undefined,
+  ) {}
+
+  push(frame: Frame, to: number): void {
+    if (!this.hasRoom) return;
+    this.offset = to;
+    this.frames.push(frame);
+    this.onPush();
+  }
+
+  catchUp(): void {
+    this.catchUps++;
+  }
+
+  feedChanged(): void {
+    this.feedChanges++;
+  }
+
+  texts(): string[] {
+    return this.frames.map((frame) => Buffer.from(frame).toString());
+  }
+}

@@ -1,0 +1,181 @@
+// The metrics by themselves: what they are called, that the README names them all, and that their labels are bounded.
+
+import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import perfHooks from 'node:perf_hooks';
+import t from 'tap';
+import { createMetrics } from '../../../src/gateway/metrics/index.js';
+import type { ObservedSession } from '../../../src/gateway/metrics/states.js';
+import { labelsOf, parseMetrics } from '../../helpers/prometheus.js';
+
+const SESSION: ObservedSession = {
+  identity: { role: 'agent' },
+  socket: { bufferedAmount: 3 },
+  stream: { kind: 'vm', state: 'live' },
+  closedWith: undefined,
+};
+
+function metricsOf({ sessions = [SESSION], vms = [{ status: 'available' }] } = {}) {
+  const metrics = createMetrics({
+    sessions: Object.assign(sessions, { conflated: { vm: 1, fleet: 2 } }),
+    vms: () => vms,
+    presence: () => [{ online: true }, { online: false }, { online: true }],
+    doubtfulRows: () => 4,
+    live: () => true,
+  });
+  const read = async () => parseMetrics((await metrics.read()).text);
+  return { ...metrics, read, text: metrics.read };
+}
+
+/** Everything that can happen, once. */
+function tellAll(metrics: ReturnType<typeof metricsOf>): void {
+  metrics.taken('vm_updates', 'applied');
+  metrics.refused('too_many_messages');
+  metrics.rejected('not_json');
+  metrics.heartbeatArrived(2);
+  metrics.heartbeatMissed('lost');
+  metrics.reading('start');
+  metrics.queueSeen(0.25);
+  metrics.delivered('vm', 1);
+  metrics.acknowledged(2);
+  metrics.presenceWritten(3);
+  metrics.leaseLost();
+  metrics.failedAbsent(1);
+  metrics.opened(SESSION);
+  metrics.closed(SESSION, 1000);
+  metrics.answered({ at: 'http', route: 'none', status: 404, problem: 'not_found' });
+}
+
+/** Only ours: the names of what prom-client says of the process are its own. */
+const ours = (text: string): string =>
+  `${text
+    .split('\n')
+    .filter((line) => /^(# (HELP|TYPE) )?lablink_/.test(line))
+    .join('\n')}\n`;
+
+t.test(
+  'the README names every metric with its type, labels and meaning, and no other',
+  async (t) => {
+    const metrics = metricsOf();
+    tellAll(metrics);
+    const families = [...(await metrics.read()).values()];
+    const readme = await readFile('README.md', 'utf8');
+    const written = readme
+      .split('\n')
+      .filter((line) => line.startsWith('| `lablink_'))
+      .map((line) =>
+        line
+          .slice(1, -1)
+          .split('|')
+          .map((cell) => cell.trim().replaceAll('`', '')),
+      );
+    t.same(
+      written,
+      families
+        .filter(({ name }) => name.startsWith('lablink_'))
+        .map((family) => [family.name, family.type, labelsOf(family).join(', '), family.help]),
+    );
+  },
+);
+
+const NO_PROMTOOL = spawnSync('promtool', ['--version']).error && 'promtool is not installed';
+
+t.test(
+  "names, units and help are as Prometheus' conventions have them",
+  { skip: NO_PROMTOOL ?? false },
+  async (t) => {
+    const metrics = metricsOf();
+    tellAll(metrics);
+    const input = ours((await metrics.text()).text);
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+      input,
+      encoding: 'utf8',
+    });
+    t.equal(status, 0, stdout + stderr);
+  },
+);
+
+t.test('statuses that nobody knows are one series', async (t) => {
+  const statuses = ['available', 'failed', 'in-use', 'in-use', 'x', 'other', '', '__proto__'];
+  const families = await metricsOf({ vms: statuses.map((status) => ({ status })) }).read();
+  t.same(
+    [...(families.get('lablink_fleet_vms')?.series ?? [])],
+    [
+      ['lablink_fleet_vms{status="available"}', 1],
+      ['lablink_fleet_vms{status="in-use"}', 2],
+      ['lablink_fleet_vms{status="failed"}', 1],
+      ['lablink_fleet_vms{status="other"}', 4],
+    ],
+  );
+});
+
+t.test(
+  'the codes that a client may choose are few series, those of the gateway its own',
+  async (t) => {
+    const metrics = metricsOf();
+    for (const code of [1000, 1006, 1009, 3000, 4999]) metrics.closed(SESSION, code);
+    metrics.closed({ ...SESSION, closedWith: { code: 4408 } }, 1006);
+    const families = await metrics.read();
+    t.same(
+      [...(families.get('lablink_sessions_closed_total')?.series ?? [])],
+      [
+        ['lablink_sessions_closed_total{by="client",code="1000"}', 1],
+        ['lablink_sessions_closed_total{by="client",code="1006"}', 1],
+        ['lablink_sessions_closed_total{by="client",code="other"}', 3],
+        ['lablink_sessions_closed_total{by="gateway",code="4408"}', 1],
+      ],
+    );
+  },
+);
+
+t.test('a state is what it is now, not what it was at the last look', async (t) => {
+  const sessions = [
+    SESSION,
+    SESSION,
+    { ...SESSION, stream: { kind: 'fleet', state: 'behind' } as const },
+  ];
+  const metrics = metricsOf({ sessions });
+  const look = async () => {
+    const families = await metrics.read();
+    return [
+      Object.fromEntries(families.get('lablink_sessions')?.series ?? []),
+      families.get('lablink_unsent_bytes')?.series.get('lablink_unsent_bytes'),
+      families
+        .get('lablink_conflated_changes_total')
+        ?.series.get('lablink_conflated_changes_total{kind="fleet"}'),
+    ];
+  };
+  const first = {
+    'lablink_sessions{kind="vm",role="agent",state="live"}': 2,
+    'lablink_sessions{kind="fleet",role="agent",state="behind"}': 1,
+  };
+  t.same(await look(), [first, 9, 2]);
+  t.same(await look(), [first, 9, 2]);
+  sessions.splice(0, 2);
+  t.same(await look(), [{ 'lablink_sessions{kind="fleet",role="agent",state="behind"}': 1 }, 3, 2]);
+});
+
+t.test('gateways of one process share what watches the process, and nothing else', async (t) => {
+  metricsOf();
+  let observers = 0;
+  const { PerformanceObserver, monitorEventLoopDelay } = perfHooks;
+  t.teardown(() => Object.assign(perfHooks, { PerformanceObserver, monitorEventLoopDelay }));
+  Object.assign(perfHooks, {
+    PerformanceObserver: class extends PerformanceObserver {
+      constructor(callback: ConstructorParameters<typeof PerformanceObserver>[0]) {
+        super(callback);
+        observers++;
+      }
+    },
+    monitorEventLoopDelay: () => {
+      observers++;
+      return monitorEventLoopDelay();
+    },
+  });
+  const [one, other] = [metricsOf(), metricsOf()];
+  t.equal(observers, 0, 'nothing new watches the process');
+  one.reading('start');
+  t.equal((await one.read()).get('lablink_resyncs_total')?.series.size, 1);
+  t.equal((await other.read()).get('lablink_resyncs_total')?.series.size, 0);
+  t.ok((await other.read()).has('nodejs_eventloop_lag_p99_seconds'));
+});

@@ -1,0 +1,200 @@
+// What the fleet says of agents is read, and read again: when somebody says so, after a gap, and now and then.
+
+import t, { type Test } from 'tap';
+import { PresenceFeed } from '../../../src/gateway/presence/reader.js';
+import type { Presence } from '../../../src/gateway/fleet/entry.js';
+import { Fleet } from '../../../src/gateway/fleet/fleet.js';
+import { until } from '../../helpers/until.js';
+
+const known = (hostname: string, text = 'x', online = true): Presence => ({
+  hostname,
+  online,
+  presence: JSON.stringify({ hostname, text }),
+});
+
+function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } = {}) {
+  const fleet = new Fleet('epoch', 100);
+  /** The truth of the test. */
+  const table = new Map<string, Presence>();
+  const log = {
+    asked: [] as (readonly string[] | undefined)[],
+    published: [] as string[],
+    failed: 0,
+  };
+  let failing = false;
+  /** Runs while a read is under way. */
+  let during = (): void => undefined;
+  const feed = new PresenceFeed(
+    fleet,
+    {
+      read: async (hostnames) => {
+        log.asked.push(hostnames);
+        if (failing) throw new Error('away');
+        const read = [...table.values()].filter(
+          ({ hostname }) => hostnames === undefined || hostnames.includes(hostname),
+        );
+        await new Promise((resolve) => setImmediate(resolve));
+        during();
+        return read;
+      },
+      publish: ({ hostname, presence }) => log.published.push(`${hostname} ${presence ?? 'gone'}`),
+      failed: () => log.failed++,
+    },
+    { readGapMs: 5, fullReadIntervalMs, pushWriteGapMs },
+  );
+  t.teardown(() => feed.setLive(false));
+  const row = (hostname: string, assignmentId: string | null): void =>
+    feed.rowChanged(
+      fleet.upsert({ hostname, version: 1, status: 'in-use', assignmentId, row: '{}' }),
+    );
+  const tell = (...all: Presence[]): void => {
+    for (const one of all) table.set(one.hostname, one);
+  };
+  const settled = () =>
+    until('the fleet says what the table does', () => {
+      const held = [...fleet.presence()].map(({ presence }) => presence).sort();
+      return (
+        JSON.stringify(held) === JSON.stringify([...table.values()].map((p) => p.presence).sort())
+      );
+    });
+  return {
+    ...{ fleet, table, log, feed, row, tell, settled },
+    fail: (value: boolean) => (failing = value),
+    meanwhile: (run: () => void) => (during = run),
+  };
+}
+
+t.test('everything is read when the feed becomes live, and nothing in a gap', async (t) => {
+  const { feed, log, tell, settled } = setUp(t);
+  tell(known('a'));
+  feed.doubt(['a']);
+  feed.doubtAll();
+  t.same(log.asked, []);
+  feed.setLive(true);
+  await settled();
+  t.same(log.asked, [undefined]);
+  feed.setLive(false);
+  tell(known('a', 'y'));
+  feed.doubt(['a']);
+  t.equal(log.asked.length, 1);
+  feed.setLive(true);
+  await settled();
+  t.same(log.asked, [undefined, undefined], 'after the gap everything');
+});
+
+t.test(
+  'those of whom somebody spoke are read together; what did not change is not told',
+  async (t) => {
+    const { feed, log, tell, settled, table } = setUp(t);
+    tell(known('a'), known('b'), known('c'));
+    feed.setLive(true);
+    await settled();
+    tell(known('a', 'y'));
+    table.delete('c');
+    feed.doubt(['a', 'b']);
+    feed.doubt(['c']);
+    await settled();
+    t.same(new Set(log.asked.slice(1).flat()), new Set(['a', 'b', 'c']));
+    t.same(log.published.slice(3).sort(), [`a ${known('a', 'y').presence}`, 'c gone']);
+  },
+);
+
+t.test('what was spoken of during a read is read again', async (t) => {
+  const { feed, tell, settled, meanwhile } = setUp(t);
+  tell(known('a', 'old'));
+  feed.setLive(true);
+  await settled();
+  for (const speak of [() => feed.doubt(['a']), () => feed.doubtAll()]) {
+    const text = speak.toString();
+    meanwhile(() => {
+      meanwhile(() => undefined);
+      tell(known('a', text));
+      speak();
+    });
+    feed.doubt(['a']);
+    await settled();
+  }
+});
+
+t.test('who is gone from the whole table is forgotten', async (t) => {
+  const { feed, fleet, table, tell, settled } = setUp(t);
+  tell(known('a'), known('b'));
+  feed.setLive(true);
+  await settled();
+  table.delete('a');
+  feed.doubtAll();
+  await settled();
+  t.match(fleet.presenceOf('a'), { presence: undefined });
+});
+
+t.test('a read that failed is tried again', async (t) => {
+  const { feed, fail, log, tell, settled } = setUp(t);
+  tell(known('a'));
+  fail(true);
+  feed.setLive(true);
+  await until('it has failed', () => log.failed >= 2);
+  fail(false);
+  await settled();
+  fail(true);
+  tell(known('a', 'y'));
+  feed.doubt(['a']);
+  const { failed } = log;
+  await until('it has failed again', () => log.failed > failed);
+  fail(false);
+  await settled();
+});
+
+t.test('everything is read now and then', async (t) => {
+  const { feed, tell, settled } = setUp(t, { fullReadIntervalMs: 10 });
+  feed.setLive(true);
+  await settled();
+  tell(known('a'));
+  await settled();
+});
+
+t.test('so many that nobody would ask for each are all', async (t) => {
+  const { feed, log, settled } = setUp(t);
+  feed.setLive(true);
+  await settled();
+  feed.doubt(Array.from({ length: 10_001 }, (_, n) => `vm-${n}`));
+  await until('it is read', () => log.asked.length >= 2);
+  t.ok(log.asked.slice(1).includes(undefined));
+});
+
+t.test('a row that comes, goes, or has another assignment is read', async (t) => {
+  const { feed, fleet, log, row, settled } = setUp(t);
+  feed.setLive(true);
+  await settled();
+  const asked = (hostname: string, times: number) =>
+    until(`${hostname} is read`, () => {
+      const reads = log.asked.filter((hostnames) => hostnames?.includes(hostname));
+      return reads.length === times;
+    });
+  row('a', null);
+  await asked('a', 1);
+  row('a', null);
+  row('a', 'x');
+  row('a', 'x');
+  await asked('a', 2);
+  row('a', null);
+  await asked('a', 3);
+  feed.rowChanged(fleet.delete('a', 9));
+  await asked('a', 4);
+  row('a', null);
+  await asked('a', 5);
+});
+
+t.test('a new assignment is given time to be acknowledged', async (t) => {
+  const patient = setUp(t, { pushWriteGapMs: 3_600_000 });
+  const impatient = setUp(t);
+  for (const { feed, row, settled, log } of [patient, impatient]) {
+    feed.setLive(true);
+    await settled();
+    row('a', null);
+    await until('it is read', () => log.asked.length === 2);
+  }
+  // Both look at the same times, the patient one first.
+  for (const { row } of [patient, impatient]) row('a', 'x');
+  await until('the other is read', () => impatient.log.asked.length === 3);
+  t.equal(patient.log.asked.length, 2);
+});

@@ -1,0 +1,103 @@
+// What a session of a test stands on: requests that settle when the test says so, a stream that counts what it is
+// asked, and clocks that stand still.
+
+import type { Identity, Verified } from '../../../src/gateway/auth/token.js';
+import type { Role } from '../../../src/gateway/auth/roles.js';
+import type { StatusReport } from '../../../src/protocol/messages.js';
+import type { RefusalReason } from '../../../src/gateway/session/limits.js';
+import type { Refusal, Requests } from '../../../src/gateway/session/requests.js';
+import { Session, type SessionSettings } from '../../../src/gateway/session/session.js';
+import type { Stream } from '../../../src/gateway/session/stream.js';
+import { MemorySocket } from '../../helpers/memory-socket.js';
+
+export const HEARTBEAT_MS = 1_000;
+/** Tokens of `identityOf` expire then, by the clock on the wall. */
+export const EXPIRES_AT_MS = 5_000_000;
+
+export function identityOf(role: Role, sub = 'vm-1', expiresAtMs = EXPIRES_AT_MS): Identity {
+  return { role, sub, expiresAtMs };
+}
+
+export class StreamRecorder implements Stream {
+  readonly kind = 'vm';
+  readonly state = 'live';
+  conflated = 0;
+  behind = false;
+  starts = 0;
+  drains = 0;
+  stops = 0;
+
+  start(): void {
+    this.starts++;
+  }
+
+  drained(): void {
+    this.drains++;
+  }
+
+  stop(): void {
+    this.stops++;
+  }
+}
+
+interface Pending {
+  readonly resolve: (refusal?: Refusal) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class RecordedRequests implements Requests {
+  /** What was asked, as it was asked. */
+  readonly asked: unknown[][] = [];
+  /** What was asked of the database and waits for an answer. */
+  readonly pending: Pending[] = [];
+  /** What `verify` answers. */
+  verified: Verified = { ok: false, reason: 'invalid' };
+
+  acknowledge(agent: Identity, assignmentId: string): Promise<Refusal | undefined> {
+    return this.#ask('acknowledge', agent.sub, assignmentId);
+  }
+
+  reportStatus(agent: Identity, report: StatusReport): Promise<Refusal | undefined> {
+    return this.#ask('reportStatus', agent.sub, report);
+  }
+
+  verify(token: string): Verified {
+    this.asked.push(['verify', token]);
+    return this.verified;
+  }
+
+  #ask(...asked: unknown[]): Promise<Refusal | undefined> {
+    this.asked.push(asked);
+    return new Promise((resolve, reject) => this.pending.push({ resolve, reject }));
+  }
+}
+
+/** A started session and all it stands on. Its welcome is taken from the socket. */
+export function setUp({ role, sub, nowMs }: { role?: Role; sub?: string; nowMs?: number } = {}) {
+  const socket = new MemorySocket();
+  const stream = new StreamRecorder();
+  const requests = new RecordedRequests();
+  const bugs: unknown[] = [];
+  const refusals: RefusalReason[] = [];
+  const settings: SessionSettings = {
+    gateway: 'g',
+    heartbeatMs: HEARTBEAT_MS,
+    requests,
+    onRefusal: (reason) => refusals.push(reason),
+    onBug: (error) => bugs.push(error),
+  };
+  const session = new Session(
+    socket,
+    stream,
+    settings,
+    identityOf(role ?? 'agent', sub),
+    nowMs ?? 0,
+  );
+  session.start(true);
+  const welcome = socket.messages();
+  const say = (message: unknown): void => session.receive(JSON.stringify(message), 0);
+  return { socket, stream, requests, bugs, refusals, session, settings, welcome, say };
+}
+
+/** Resolves when whatever waits on settled promises has run. */
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
