@@ -3,7 +3,7 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import t from 'tap';
 import { VARIABLES } from '../src/config/load.js';
-import { REFUSAL_REASONS } from '../src/gateway/session/limits.js';
+import { REJECTION_REASONS } from '../src/gateway/session/limits.js';
 
 const readme = await readFile('README.md', 'utf8');
 
@@ -33,7 +33,7 @@ t.test(
 
 t.test('every limit stands in the table by the name it is counted under', async (t) => {
   const named = table('Limits and drain').map((cells) => cells.at(-1));
-  t.same(named.toSorted(), REFUSAL_REASONS.toSorted());
+  t.same(named.toSorted(), REJECTION_REASONS.toSorted());
 });
 
 t.test('every dependency has its reason', async (t) => {

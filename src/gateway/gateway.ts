@@ -14,7 +14,7 @@ import { checkTable, notify, readRows } from './database/fleet-reads.js';
 import { isQueueFull } from './database/notification-queue.js';
 import { createPool } from './database/pool.js';
 import { readPresence } from './database/presence.js';
-import { DeliveryTimes } from './hub/push-latency.js';
+import { PushLatency } from './hub/push-latency.js';
 import { Heartbeat, type MissReason } from './feed/heartbeat.js';
 import { createIntake } from './feed/dispatcher.js';
 import { Listener } from './feed/listener.js';
@@ -23,10 +23,10 @@ import { PresenceFeed } from './presence/reader.js';
 import { Resync } from './feed/resync.js';
 import { Truth } from './feed/reconciler.js';
 import { Fleet } from './fleet/fleet.js';
-import { paceFlushes } from './hub/flush-throttle.js';
+import { throttleFlushes } from './hub/flush-throttle.js';
 import { createSurface, type SurfaceLimits } from './http/api.js';
 import { Hub } from './hub/hub.js';
-import { createProjection, createRowText } from './hub/projection.js';
+import { createColumnFilter, createRowProjector } from './hub/projection.js';
 import { LOG_SERIALIZERS } from '../log.js';
 import { createMetrics } from './metrics/index.js';
 import { createPresenceTracker } from './presence/writer.js';
@@ -80,18 +80,18 @@ export function createApp(options: AppOptions) {
   let trouble: string | undefined = 'The database has not been reached yet.';
 
   const fleet = new Fleet(gateway, MAX_DELETIONS);
-  const requestFlush = paceFlushes(() => delivery.flushed(hub.flush()), timing.flushGapMs);
-  const hub = new Hub(fleet, createRowText(dashboardColumns), () => {
-    delivery.pending();
+  const requestFlush = throttleFlushes(() => delivery.recordFlush(hub.flush()), timing.flushGapMs);
+  const hub = new Hub(fleet, createRowProjector(dashboardColumns), () => {
+    delivery.markPending();
     requestFlush();
   });
   const truth = new Truth(fleet, (entry) => {
-    delivery.pushed(hub.publish(entry));
+    delivery.recordVmPush(hub.publish(entry));
     presenceFeed.rowChanged(entry);
   });
   const sessions = new Sessions({
-    arrived: (hostname) => tracker.arrived(hostname),
-    left: (hostname) => tracker.left(hostname),
+    connected: (hostname) => tracker.arrived(hostname),
+    disconnected: (hostname) => tracker.left(hostname),
   });
 
   const metrics = createMetrics({
@@ -101,7 +101,7 @@ export function createApp(options: AppOptions) {
     doubtfulRows: () => truth.doubtful,
     live: () => resync.live,
   });
-  const delivery = new DeliveryTimes(metrics.delivered);
+  const delivery = new PushLatency(metrics.delivered);
 
   const queue = createQueueAlarm({
     pool: feedPool.pool,
@@ -217,7 +217,7 @@ export function createApp(options: AppOptions) {
         // or the renewal of the lease, would wait until it times out. Requests are left to their own deadlines.
         for (const { discardAll } of [feedPool, presencePool]) discardAll();
       },
-      notification: (channel, payload) => delivery.during(() => intake(channel, payload)),
+      notification: (channel, payload) => delivery.handleArrival(() => intake(channel, payload)),
     },
   );
 
@@ -233,8 +233,8 @@ export function createApp(options: AppOptions) {
     metrics,
     tracker,
     heartbeatMs: timing.pingIntervalMs,
-    goodbyeMs: timing.goodbyeMs,
-    project: createProjection(dashboardColumns),
+    closeHandshakeMs: timing.closeHandshakeMs,
+    project: createColumnFilter(dashboardColumns),
     isLoaded: () => resync.loaded,
     notReady: () => (resync.live ? undefined : trouble),
     log,
@@ -249,7 +249,7 @@ export function createApp(options: AppOptions) {
     heartbeat.stop();
     resync.stop();
     await listener.stop();
-    await Promise.race([tracker.stop(), sleep(timing.goodbyeMs, undefined, { ref: false })]);
+    await Promise.race([tracker.stop(), sleep(timing.closeHandshakeMs, undefined, { ref: false })]);
     await Promise.all(pools.map((pool) => pool.end()));
   };
 

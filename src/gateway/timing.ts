@@ -22,8 +22,8 @@ export interface Timing {
   readonly pushWriteGapMs: number;
   /** Between two reads of presence. */
   readonly presenceReadGapMs: number;
-  /** How long a closing gateway waits for its sockets to say goodbye. */
-  readonly goodbyeMs: number;
+  /** How long a closing gateway waits for the close handshakes of its sockets, in ms. */
+  readonly closeHandshakeMs: number;
 }
 
 export const TIMING: Timing = {
@@ -38,5 +38,5 @@ export const TIMING: Timing = {
   presenceWriteGapMs: 250,
   pushWriteGapMs: 5_000,
   presenceReadGapMs: 100,
-  goodbyeMs: 1_000,
+  closeHandshakeMs: 1_000,
 };

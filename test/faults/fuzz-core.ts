@@ -8,7 +8,7 @@ import { NOTICES_CHANNEL, ROWS_CHANNEL } from '../../src/gateway/feed/notificati
 import { Truth } from '../../src/gateway/feed/reconciler.js';
 import { Fleet } from '../../src/gateway/fleet/fleet.js';
 import { Hub } from '../../src/gateway/hub/hub.js';
-import { createRowText } from '../../src/gateway/hub/projection.js';
+import { createRowProjector } from '../../src/gateway/hub/projection.js';
 import { DASHBOARD_COLUMNS } from '../../src/protocol/row.js';
 import { FleetStream } from '../../src/gateway/session/fleet-stream.js';
 import { Session, type SessionSettings } from '../../src/gateway/session/session.js';
@@ -48,7 +48,7 @@ const settings: SessionSettings = {
     reportStatus: async () => ({ code: 'not_allowed', message: 'no' }),
     verify: () => ({ ok: false, reason: 'invalid' }),
   },
-  onRefusal: () => undefined,
+  onRejection: () => undefined,
   onBug: (error) => {
     throw error;
   },
@@ -63,7 +63,7 @@ function read(socket: MemorySocket): void {
 
 export class FuzzedCore {
   readonly #fleet = new Fleet('epoch', 100);
-  readonly #hub: Hub = new Hub(this.#fleet, createRowText(DASHBOARD_COLUMNS), () => undefined);
+  readonly #hub: Hub = new Hub(this.#fleet, createRowProjector(DASHBOARD_COLUMNS), () => undefined);
   readonly #truth = new Truth(this.#fleet, (entry) => this.#hub.publish(entry));
   readonly #sessions = new Sessions();
   readonly #open: (readonly [Session, MemorySocket])[] = [];

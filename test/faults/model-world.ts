@@ -33,7 +33,7 @@ const TIMING = {
   checkIntervalMs: 50,
   fullReadIntervalMs: 500,
   sweepIntervalMs: 20,
-  goodbyeMs: 100,
+  closeHandshakeMs: 100,
 };
 
 /** Beyond what any run takes to settle. */

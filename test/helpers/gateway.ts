@@ -15,7 +15,7 @@ const TIMING: Partial<Timing> = {
   sweepIntervalMs: 50,
   beatIntervalMs: 200,
   checkIntervalMs: 200,
-  goodbyeMs: 500,
+  closeHandshakeMs: 500,
 };
 
 export interface TestGateway {

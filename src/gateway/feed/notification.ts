@@ -1,7 +1,7 @@
 // From a notification's raw payload to news of a row, what to read, or a reason to reject it. Pure, and never
 // throws: anyone who may connect to the database may send anything.
 
-import type { Row } from '../fleet/entry.js';
+import type { VmRow } from '../fleet/entry.js';
 
 /** The channel that carries rows, exactly as `row_to_json` gives them. */
 export const ROWS_CHANNEL = 'vm_updates';
@@ -16,7 +16,7 @@ export type RejectReason =
 
 export type Parsed =
   /** News: this row, at this version. */
-  | { readonly kind: 'row'; readonly row: Row }
+  | { readonly kind: 'row'; readonly row: VmRow }
   /** This hostname's row must be read. */
   | { readonly kind: 'read'; readonly hostname: string }
   /** Everything must be read. */

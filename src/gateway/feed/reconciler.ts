@@ -6,7 +6,7 @@
 // back (a restored backup, a failover). So only *higher* is believed from news; everything else is read.
 
 import type { Fleet } from '../fleet/fleet.js';
-import type { Row, RowEntry } from '../fleet/entry.js';
+import type { VmRow, RowEntry } from '../fleet/entry.js';
 
 /** What became of a piece of news. A label of a metric. */
 export type Verdict = 'applied' | 'repeat' | 'doubtful';
@@ -17,7 +17,7 @@ export type ReadRequest =
 
 /** A read's result. `sequence` was read after the rows. */
 export interface ReadResult {
-  readonly rows: readonly Row[];
+  readonly rows: readonly VmRow[];
   /** The last version the database handed out. */
   readonly sequence: number;
 }
@@ -60,7 +60,7 @@ export class Truth {
    * Rule 1: a version above what is held applies, an equal one is a repeat, anything else is doubtful. Where nothing
    * is held, because a read did not show it or its marker was dropped, late news must not raise the dead either.
    */
-  news(row: Row): Verdict {
+  news(row: VmRow): Verdict {
     this.#hear(row.hostname);
     const held = this.fleet.get(row.hostname);
     if (row.version > (held?.version ?? this.#sequence)) {
@@ -116,7 +116,7 @@ export class Truth {
     }
     this.#sequence = sequence;
     this.#endRead();
-    this.fleet.dropOldDeletions();
+    this.fleet.pruneTombstones();
   }
 
   /** The read failed, or a gap began under it: what it asked for is still to be read. */
@@ -138,7 +138,7 @@ export class Truth {
     this.#allHeard = false;
   }
 
-  #settle(hostname: string, row: Row | undefined, sequence: number): void {
+  #settle(hostname: string, row: VmRow | undefined, sequence: number): void {
     const held = this.fleet.get(hostname);
     if (row === undefined) this.#settleAbsent(held, sequence);
     else if (held?.kind !== 'vm' || held.row !== row.row) this.publish(this.fleet.upsert(row));
@@ -148,7 +148,7 @@ export class Truth {
   #settleAbsent(held: RowEntry | undefined, sequence: number): void {
     if (held === undefined) return;
     const version = Math.max(sequence, held.version);
-    if (held.kind === 'deleted') this.fleet.raiseDeletion(held, version);
+    if (held.kind === 'deleted') this.fleet.raiseTombstone(held, version);
     else this.publish(this.fleet.delete(held.hostname, version));
   }
 }

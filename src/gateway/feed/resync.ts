@@ -231,7 +231,7 @@ export class Resync {
     if (generation !== this.#generation) return;
     this.#compareTriggers(table);
     const comparable = settled && this.truth.settled && fleet.head === head;
-    if (comparable && !sameTable(table, fleet.fingerprint())) this.readAll('check');
+    if (comparable && !sameTable(table, fleet.computeFingerprint())) this.readAll('check');
   }
 
   /** Triggers that were changed, even if they are in force again, may have missed something; off, they miss all. */

@@ -19,7 +19,7 @@ export interface VmEntry {
 }
 
 /** A marker: this hostname has no row. */
-export interface Deletion {
+export interface DeletedEntry {
   readonly kind: 'deleted';
   readonly hostname: string;
   /** The highest version that could exist when the row was found missing: older news is doubtful. */
@@ -28,7 +28,7 @@ export interface Deletion {
 }
 
 /** What the table last showed of a hostname: a row, or none. */
-export type RowEntry = VmEntry | Deletion;
+export type RowEntry = VmEntry | DeletedEntry;
 
 /** What is known of a hostname's agent, whether it has a row or not. */
 export interface PresenceEntry {
@@ -40,15 +40,15 @@ export interface PresenceEntry {
   readonly offset: number;
 }
 
-export type Entry = RowEntry | PresenceEntry;
+export type FleetEntry = RowEntry | PresenceEntry;
 
 /** Whether the entry says that something is gone: a snapshot leaves it out, and the oldest of these are dropped. */
-export function isMarker(entry: Entry): boolean {
+export function isTombstone(entry: FleetEntry): boolean {
   return entry.kind === 'deleted' || (entry.kind === 'presence' && entry.presence === undefined);
 }
 
 /** A row as it was read or heard, before the fleet gives it an offset. */
-export interface Row {
+export interface VmRow {
   readonly hostname: string;
   readonly version: number;
   readonly status: string;
@@ -57,7 +57,7 @@ export interface Row {
 }
 
 /** The presence of a hostname's agent as it was read. */
-export interface Presence {
+export interface PresenceRow {
   readonly hostname: string;
   readonly online: boolean;
   /** JSON text. */

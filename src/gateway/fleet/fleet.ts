@@ -4,12 +4,12 @@
 
 import type { Cursor } from './cursor.js';
 import {
-  isMarker,
-  type Deletion,
-  type Entry,
-  type Presence,
+  isTombstone,
+  type DeletedEntry,
+  type FleetEntry,
+  type PresenceRow,
   type PresenceEntry,
-  type Row,
+  type VmRow,
   type RowEntry,
   type VmEntry,
 } from './entry.js';
@@ -29,7 +29,7 @@ export class Fleet {
   readonly #latest = new Map<string, RowEntry>();
   readonly #presence = new Map<string, PresenceEntry>();
   /** In offset order, stale entries among them. */
-  #log: Entry[] = [];
+  #log: FleetEntry[] = [];
   #head = 0;
   #deletions = 0;
   /** Deletions, and presence of which nothing is known any more. */
@@ -71,17 +71,17 @@ export class Fleet {
   }
 
   /** The presence of this hostname's agent; a marker where nothing is known any more. */
-  presenceOf(hostname: string): PresenceEntry | undefined {
+  getPresence(hostname: string): PresenceEntry | undefined {
     return this.#presence.get(hostname);
   }
 
   /** All presence that is known. */
   *presence(): Generator<PresenceEntry> {
-    for (const entry of this.#presence.values()) if (!isMarker(entry)) yield entry;
+    for (const entry of this.#presence.values()) if (!isTombstone(entry)) yield entry;
   }
 
   /** Takes the row as its hostname's latest state. */
-  upsert({ hostname, version, status, assignmentId, row }: Row): VmEntry {
+  upsert({ hostname, version, status, assignmentId, row }: VmRow): VmEntry {
     const offset = this.#head + 1;
     const entry: VmEntry = {
       kind: 'vm',
@@ -98,14 +98,14 @@ export class Fleet {
   }
 
   /** Takes it that the hostname has no row, and that news up to `version` may be older than that. */
-  delete(hostname: string, version: number): Deletion {
-    const entry: Deletion = { kind: 'deleted', hostname, version, offset: this.#head + 1 };
+  delete(hostname: string, version: number): DeletedEntry {
+    const entry: DeletedEntry = { kind: 'deleted', hostname, version, offset: this.#head + 1 };
     this.#appendRow(entry);
     return entry;
   }
 
   /** Takes this as what is known of the hostname's agent. */
-  setPresence({ hostname, online, presence }: Presence): PresenceEntry {
+  setPresence({ hostname, online, presence }: PresenceRow): PresenceEntry {
     const offset = this.#head + 1;
     return this.#appendPresence({ kind: 'presence', hostname, online, presence, offset });
   }
@@ -118,12 +118,12 @@ export class Fleet {
   }
 
   /** Raises a marker's version: the hostname was found missing again, later. Nothing changed for readers. */
-  raiseDeletion(marker: Deletion, version: number): void {
+  raiseTombstone(marker: DeletedEntry, version: number): void {
     marker.version = Math.max(marker.version, version);
   }
 
   /** The latest entries learned after `offset`, in order. Do not change the fleet while iterating. */
-  *after(offset: number): Generator<Entry> {
+  *entriesAfter(offset: number): Generator<FleetEntry> {
     for (let i = this.#firstAfter(offset); i < this.#log.length; i++) {
       const entry = this.#log[i];
       if (entry !== undefined && this.#isLatest(entry)) yield entry;
@@ -140,13 +140,13 @@ export class Fleet {
   }
 
   /** Drops the oldest markers beyond `maxDeletions`. Not while the table is being read: see the rules of truth. */
-  dropOldDeletions(): void {
+  pruneTombstones(): void {
     let excess = this.#markers - this.maxDeletions;
     // A quarter of slack, so that the pass over the log is paid once for many deletions.
     if (excess <= this.maxDeletions / 4) return;
     for (const entry of this.#log) {
       if (excess === 0) break;
-      if (!isMarker(entry) || !this.#isLatest(entry)) continue;
+      if (!isTombstone(entry) || !this.#isLatest(entry)) continue;
       if (entry.kind === 'presence') this.#presence.delete(entry.hostname);
       else {
         this.#latest.delete(entry.hostname);
@@ -159,7 +159,7 @@ export class Fleet {
     this.#compact();
   }
 
-  fingerprint(): Fingerprint {
+  computeFingerprint(): Fingerprint {
     let maxVersion = 0;
     let sumOfVersions = 0n;
     for (const entry of this.#latest.values()) {
@@ -185,9 +185,9 @@ export class Fleet {
     return entry;
   }
 
-  #append(entry: Entry, before: Entry | undefined): void {
-    if (before !== undefined && isMarker(before)) this.#markers--;
-    if (isMarker(entry)) this.#markers++;
+  #append(entry: FleetEntry, before: FleetEntry | undefined): void {
+    if (before !== undefined && isTombstone(before)) this.#markers--;
+    if (isTombstone(entry)) this.#markers++;
     this.#log.push(entry);
     this.#head = entry.offset;
     const latest = this.#latest.size + this.#presence.size;
@@ -195,7 +195,7 @@ export class Fleet {
     if (stale > MIN_STALE_TO_COMPACT && stale > latest) this.#compact();
   }
 
-  #isLatest(entry: Entry): boolean {
+  #isLatest(entry: FleetEntry): boolean {
     const latest = entry.kind === 'presence' ? this.#presence : this.#latest;
     return latest.get(entry.hostname) === entry;
   }

@@ -6,8 +6,8 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Verifier } from '../auth/token.js';
 import type { Hub } from '../hub/hub.js';
-import { Places, type SocketLimits } from '../session/connection-slots.js';
-import { reasonOf, type OnRefusal } from '../session/limits.js';
+import { ConnectionSlots, type SocketLimits } from '../session/connection-slots.js';
+import { findRejectionReason, type OnRejection } from '../session/limits.js';
 import type { Session } from '../session/session.js';
 import type { Sessions } from '../session/sessions.js';
 import { createAllow } from './request/access.js';
@@ -52,7 +52,7 @@ export interface SurfaceLimits {
 export interface SurfaceMetrics {
   readonly read: ReadMetrics;
   readonly answered: OnAnswer;
-  readonly refused: OnRefusal;
+  readonly refused: OnRejection;
   readonly opened: (session: Session) => void;
   /** @param code what the socket ended with. */
   readonly closed: (session: Session, code: number) => void;
@@ -86,8 +86,8 @@ export interface SurfaceParts {
   readonly metrics: SurfaceMetrics;
   readonly tracker: AgentEvents;
   readonly heartbeatMs: number;
-  /** How long a closing gateway waits for its sockets to say goodbye. */
-  readonly goodbyeMs: number;
+  /** How long a closing gateway waits for the close handshakes of its sockets, in ms. */
+  readonly closeHandshakeMs: number;
   /** What a dashboard sees of a row. */
   readonly project: (row: string) => string;
   /** Whether the fleet has been read: before that a socket has nothing to be told. */
@@ -104,21 +104,21 @@ const BACKLOG = 4_096;
 
 export function createSurface(parts: SurfaceParts) {
   const { log, limits, metrics, sessions } = parts;
-  const onRefusal: OnRefusal = (reason) => {
+  const onRejection: OnRejection = (reason) => {
     log.debug({ reason }, 'refused');
     metrics.refused(reason);
   };
   const onAnswer: OnAnswer = (answer) => {
     metrics.answered(answer);
-    const reason = reasonOf(answer.problem);
-    if (reason !== undefined) onRefusal(reason);
+    const reason = findRejectionReason(answer.problem);
+    if (reason !== undefined) onRejection(reason);
   };
   const capacity = capacityOf(openFilesLimit(), limits.socketLimits.total);
   if (capacity.sockets < limits.socketLimits.total)
     log.info(capacity, 'the limit of open files allows fewer sockets than configured');
-  const places = new Places({ ...limits.socketLimits, total: capacity.sockets });
+  const places = new ConnectionSlots({ ...limits.socketLimits, total: capacity.sockets });
   const server = createServer(log, limits.trustProxy, onAnswer);
-  const connections = new Connections(server.server, capacity.connections, onRefusal);
+  const connections = new Connections(server.server, capacity.connections, onRejection);
   const draining = new Draining(sessions, connections);
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // one for each request that waits
@@ -161,7 +161,7 @@ export function createSurface(parts: SurfaceParts) {
         gateway: parts.gateway,
         heartbeatMs: parts.heartbeatMs,
         requests: createRequests(pool, verify, reports, log),
-        onRefusal,
+        onRejection,
         onBug: (err, { id }) => log.error({ err, session: id }, 'a request of a session failed'),
       },
     });
@@ -188,7 +188,7 @@ export function createSurface(parts: SurfaceParts) {
     /** Lets nobody new in, tells the sockets to come back elsewhere, and ends what is left. */
     async end(): Promise<void> {
       ending.abort();
-      await draining.run(limits.drainMs, parts.goodbyeMs);
+      await draining.x(limits.drainMs, parts.closeHandshakeMs);
       await server.close();
     },
   };

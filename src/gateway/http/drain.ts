@@ -25,7 +25,7 @@ export class Draining {
   readonly refuse = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (this.#drain === undefined) return;
     const { url } = request.routeOptions;
-    const isRefused = this.#drain.refusing && !ALWAYS_ANSWERED.includes(url);
+    const isRefused = this.#drain.rejecting && !ALWAYS_ANSWERED.includes(url);
     if (!isRefused && url !== READINESS) return;
     reply.header('Connection', 'close');
     await sendProblem(reply, 'draining', 'The gateway is going down.');
@@ -34,13 +34,13 @@ export class Draining {
   /**
    * Resolves when nobody is left, or the time is up.
    * @param limitMs for telling the sockets.
-   * @param goodbyeMs for those told last to say goodbye, and for answers under way.
+   * @param closeHandshakeMs for the close handshakes of the last sockets and for responses under way.
    */
-  async run(limitMs: number, goodbyeMs: number): Promise<void> {
+  async x(limitMs: number, closeHandshakeMs: number): Promise<void> {
     const drain = new Drain(this.sessions, limitMs, performance.now());
     this.#drain = drain;
     while (!drain.tick(performance.now())) await sleep(TICK_MS);
-    const untilMs = performance.now() + goodbyeMs;
+    const untilMs = performance.now() + closeHandshakeMs;
     while (this.connections.busy && performance.now() < untilMs) {
       await sleep(TICK_MS);
       // An upgrade that was let in earlier may have become a socket since.

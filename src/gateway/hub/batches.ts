@@ -1,7 +1,7 @@
 // The walk over the fleet's log in pieces that each fit a frame: the same for a flush, a resume, a snapshot and
 // a slow reader.
 
-import type { Entry, PresenceEntry, VmEntry } from '../fleet/entry.js';
+import type { FleetEntry, PresenceEntry, VmEntry } from '../fleet/entry.js';
 import { formatCursor } from '../fleet/cursor.js';
 import type { Fleet } from '../fleet/fleet.js';
 import {
@@ -14,9 +14,9 @@ import {
 } from '../../protocol/frames.js';
 
 /** Entries of one walk that stand together, and where the next piece begins. */
-export interface Piece {
+export interface Batch {
   readonly epoch: string;
-  readonly entries: readonly Entry[];
+  readonly entries: readonly FleetEntry[];
   /** The offset up to which a reader of this piece knows everything. */
   readonly to: number;
 }
@@ -25,19 +25,19 @@ export interface Piece {
  * How many characters of changes a piece holds at most; a row larger than that travels alone. Small enough that a
  * slow reader holds little, large enough that a frame's own cost does not show.
  */
-const PIECE_LENGTH = 64 * 1024;
+const MAX_BATCH_LENGTH = 64 * 1024;
 
 /** What a change costs beside its row or hostname: nothing to a row, most of it to a deletion. */
-const CHANGE_LENGTH = 32;
+const CHANGE_OVERHEAD = 32;
 
 /** The piece after offset `from`, ending at `limit` at the latest. */
-export function nextPiece(fleet: Fleet, from: number, limit: number): Piece {
-  const entries: Entry[] = [];
+export function readBatch(fleet: Fleet, from: number, limit: number): Batch {
+  const entries: FleetEntry[] = [];
   let length = 0;
-  for (const entry of fleet.after(from)) {
+  for (const entry of fleet.entriesAfter(from)) {
     if (entry.offset > limit) break;
-    length += CHANGE_LENGTH + textOf(entry).length;
-    if (length > PIECE_LENGTH && entries.length > 0) {
+    length += CHANGE_OVERHEAD + measureEntry(entry).length;
+    if (length > MAX_BATCH_LENGTH && entries.length > 0) {
       return { epoch: fleet.epoch, entries, to: entry.offset - 1 };
     }
     entries.push(entry);
@@ -46,13 +46,13 @@ export function nextPiece(fleet: Fleet, from: number, limit: number): Piece {
 }
 
 /** The longest part of what an entry becomes. */
-function textOf(entry: Entry): string {
+function measureEntry(entry: FleetEntry): string {
   if (entry.kind === 'vm') return entry.row;
   return (entry.kind === 'presence' ? entry.presence : undefined) ?? entry.hostname;
 }
 
 /** The piece as a `changes` message. */
-export function changesOf(piece: Piece, text: (entry: VmEntry) => string): string {
+export function formatChanges(piece: Batch, text: (entry: VmEntry) => string): string {
   const changes = piece.entries.map((entry) => {
     switch (entry.kind) {
       case 'vm':
@@ -60,18 +60,22 @@ export function changesOf(piece: Piece, text: (entry: VmEntry) => string): strin
       case 'deleted':
         return deleteChange(entry.hostname);
       case 'presence':
-        return presenceOf(entry);
+        return formatPresenceChange(entry);
     }
   });
   return changesFrame(changes, formatCursor(piece.epoch, piece.to));
 }
 
-function presenceOf({ hostname, presence }: PresenceEntry): string {
+function formatPresenceChange({ hostname, presence }: PresenceEntry): string {
   return presence === undefined ? forgetChange(hostname) : presenceChange(presence);
 }
 
 /** The piece as a part of a snapshot, in which a deleted VM is simply not there, and neither is forgotten presence. */
-export function snapshotOf(piece: Piece, last: boolean, text: (entry: VmEntry) => string): string {
+export function formatSnapshot(
+  piece: Batch,
+  last: boolean,
+  text: (entry: VmEntry) => string,
+): string {
   const rows = piece.entries.filter((entry) => entry.kind === 'vm').map(text);
   const presence = piece.entries.flatMap((entry) =>
     entry.kind === 'presence' && entry.presence !== undefined ? [entry.presence] : [],

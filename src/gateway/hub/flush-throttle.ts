@@ -5,7 +5,7 @@
  * together after a fixed gap. So a lone change leaves at once, and a burst costs one frame a gap.
  * @returns the function that requests a flush.
  */
-export function paceFlushes(flush: () => void, gapMs: number): () => void {
+export function throttleFlushes(flush: () => void, gapMs: number): () => void {
   let gap: NodeJS.Timeout | undefined;
   let requested = false;
   const run = (): void => {

@@ -1,28 +1,28 @@
 // Who watches what, and the fan-out of changes to them. Those who watch one VM are pushed to at once; those who
 // watch all of them share one frame per flush. Pure: someone else says when to flush.
 
-import type { Entry, RowEntry } from '../fleet/entry.js';
+import type { FleetEntry, RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { absentFrame, vmFrame } from '../../protocol/frames.js';
-import { changesOf, nextPiece, type Piece } from './batches.js';
-import type { RowText, View } from './projection.js';
+import { formatChanges, readBatch, type Batch } from './batches.js';
+import type { RowProjector, Projection } from './projection.js';
 
 /** A frame's text, ready to be written to many sockets. */
 export type Frame = string | Uint8Array;
 
 /** Someone who watches one VM. */
-export interface VmWatcher {
+export interface VmSubscriber {
   readonly hostname: string;
-  readonly view: View;
+  readonly projection: Projection;
   /** The VM's state changed to this; `frame` tells it. */
   push(frame: Frame, entry: RowEntry): void;
   /** The feed entered or left a gap: see `Hub.live`. */
-  feedChanged(): void;
+  sendFeedState(): void;
 }
 
 /** Someone who watches all VMs. */
-export interface FleetWatcher {
-  readonly view: View;
+export interface FleetSubscriber {
+  readonly projection: Projection;
   /** The offset up to which this watcher has been told everything. */
   readonly offset: number;
   /** What changed from `offset` up to `to`. A watcher that has no room leaves it and walks later. */
@@ -30,12 +30,12 @@ export interface FleetWatcher {
   /** There is more up to `Hub.flushedTo` than a frame for all can tell: walk. */
   catchUp(): void;
   /** The feed entered or left a gap: see `Hub.live`. */
-  feedChanged(): void;
+  sendFeedState(): void;
 }
 
 export class Hub {
-  readonly #vmWatchers = new Map<string, Set<VmWatcher>>();
-  readonly #fleetWatchers = new Set<FleetWatcher>();
+  readonly #vmWatchers = new Map<string, Set<VmSubscriber>>();
+  readonly #fleetWatchers = new Set<FleetSubscriber>();
   #flushedTo: number;
   #live = false;
 
@@ -44,14 +44,14 @@ export class Hub {
    */
   constructor(
     readonly fleet: Fleet,
-    readonly rowText: RowText,
+    readonly projectRow: RowProjector,
     private readonly onPending: () => void,
   ) {
     this.#flushedTo = fleet.head;
   }
 
   /** Up to where everyone who watches all VMs and keeps up has been told. */
-  get flushedTo(): number {
+  get highWaterMark(): number {
     return this.#flushedTo;
   }
 
@@ -60,25 +60,25 @@ export class Hub {
     return this.#live;
   }
 
-  watchVm(watcher: VmWatcher): void {
+  subscribeToVm(watcher: VmSubscriber): void {
     const watchers = this.#vmWatchers.get(watcher.hostname);
     if (watchers === undefined) this.#vmWatchers.set(watcher.hostname, new Set([watcher]));
     else watchers.add(watcher);
   }
 
-  unwatchVm(watcher: VmWatcher): void {
+  unsubscribeFromVm(watcher: VmSubscriber): void {
     const watchers = this.#vmWatchers.get(watcher.hostname);
     watchers?.delete(watcher);
     if (watchers?.size === 0) this.#vmWatchers.delete(watcher.hostname);
   }
 
   /** Flushes first, so that the newcomer starts where the others are. */
-  watchFleet(watcher: FleetWatcher): void {
+  subscribeToFleet(watcher: FleetSubscriber): void {
     this.flush();
     this.#fleetWatchers.add(watcher);
   }
 
-  unwatchFleet(watcher: FleetWatcher): void {
+  unsubscribeFromFleet(watcher: FleetSubscriber): void {
     this.#fleetWatchers.delete(watcher);
   }
 
@@ -86,7 +86,7 @@ export class Hub {
    * Tells of an entry that the fleet has just learned.
    * @returns how many watch its VM and were told.
    */
-  publish(entry: Entry): number {
+  publish(entry: FleetEntry): number {
     // The first change since the last flush, and only it, stands right behind it: asked for before anything
     // can fail, because nobody asks again.
     if (entry.offset === this.#flushedTo + 1) this.onPending();
@@ -98,7 +98,7 @@ export class Hub {
   }
 
   /** The current state of one VM, as a message. */
-  vmState(hostname: string, view: View): string {
+  formatVmState(hostname: string, view: Projection): string {
     const entry = this.fleet.get(hostname);
     return entry === undefined ? absentFrame(hostname) : this.#stateFrame(entry, view);
   }
@@ -113,7 +113,7 @@ export class Hub {
     if (!fleet.canResume({ epoch: fleet.epoch, offset: this.#flushedTo })) this.#skipToHead();
     while (this.#flushedTo < fleet.head) {
       const from = this.#flushedTo;
-      const piece = nextPiece(fleet, from, fleet.head);
+      const piece = readBatch(fleet, from, fleet.head);
       // First: whoever is not reached, because a send failed, is behind and not forgotten.
       this.#flushedTo = piece.to;
       frames += this.#flushPiece(piece, from, 'full');
@@ -128,18 +128,19 @@ export class Hub {
     this.flush();
     this.#live = live;
     for (const watchers of this.#vmWatchers.values()) {
-      for (const watcher of watchers) watcher.feedChanged();
+      for (const watcher of watchers) watcher.sendFeedState();
     }
-    for (const watcher of this.#fleetWatchers) watcher.feedChanged();
+    for (const watcher of this.#fleetWatchers) watcher.sendFeedState();
   }
 
-  #pushToVm(watchers: Set<VmWatcher>, entry: RowEntry): void {
-    for (const watcher of watchers) watcher.push(this.#stateFrame(entry, watcher.view), entry);
+  #pushToVm(watchers: Set<VmSubscriber>, entry: RowEntry): void {
+    for (const watcher of watchers)
+      watcher.push(this.#stateFrame(entry, watcher.projection), entry);
   }
 
-  #stateFrame(entry: RowEntry, view: View): string {
+  #stateFrame(entry: RowEntry, view: Projection): string {
     return entry.kind === 'vm'
-      ? vmFrame(entry.status, this.rowText(entry, view))
+      ? vmFrame(entry.status, this.projectRow(entry, view))
       : absentFrame(entry.hostname);
   }
 
@@ -150,12 +151,12 @@ export class Hub {
   }
 
   /** One frame for all who stand at `from`; made only when someone is there to read it. */
-  #flushPiece(piece: Piece, from: number, view: View): number {
+  #flushPiece(piece: Batch, from: number, view: Projection): number {
     let frame: Frame | undefined;
     let handed = 0;
     for (const watcher of this.#fleetWatchers) {
-      if (watcher.view !== view || watcher.offset !== from) continue;
-      frame ??= Buffer.from(changesOf(piece, (entry) => this.rowText(entry, view)));
+      if (watcher.projection !== view || watcher.offset !== from) continue;
+      frame ??= Buffer.from(formatChanges(piece, (entry) => this.projectRow(entry, view)));
       watcher.push(frame, piece.to);
       handed++;
     }

@@ -3,14 +3,14 @@
 
 import type { VmEntry } from '../fleet/entry.js';
 
-export type View = 'full' | 'dashboard';
+export type Projection = 'full' | 'dashboard';
 
 /** Gives a row's JSON text as a view shows it. */
-export type RowText = (entry: VmEntry, view: View) => string;
+export type RowProjector = (entry: VmEntry, view: Projection) => string;
 
 /** @param columns the allow-list of a dashboard, in the order they appear in its rows. */
-export function createRowText(columns: readonly string[]): RowText {
-  const project = createProjection(columns);
+export function createRowProjector(columns: readonly string[]): RowProjector {
+  const project = createColumnFilter(columns);
   return (entry, view) =>
     view === 'full' ? entry.row : (entry.dashboardRow ??= project(entry.row));
 }
@@ -19,7 +19,7 @@ export function createRowText(columns: readonly string[]): RowText {
  * Makes what cuts a row's JSON text, a valid object, down to some of its columns; one the row lacks is left out. Members
  * stay as they are written: a number too large for a double keeps its digits, and no depth of nesting is too deep.
  */
-export function createProjection(columns: readonly string[]): (row: string) => string {
+export function createColumnFilter(columns: readonly string[]): (row: string) => string {
   const places = new Map(columns.map((column, place) => [JSON.stringify(column), place]));
   const none = columns.map(() => undefined);
   return (row) => {
@@ -29,7 +29,7 @@ export function createProjection(columns: readonly string[]): (row: string) => s
     let depth = 0;
     for (let at = start - 1; at < row.length; at++) {
       const code = row.charCodeAt(at);
-      if (code === QUOTE) at = endOfString(row, at);
+      if (code === QUOTE) at = findStringEnd(row, at);
       else if (code === OPEN_OBJECT || code === OPEN_LIST) depth++;
       else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth--;
       if (code === COLON && depth === 1) place = places.get(row.slice(start, at).trim());
@@ -50,7 +50,7 @@ const [QUOTE, COLON, COMMA, OPEN_OBJECT, OPEN_LIST, CLOSE_OBJECT, CLOSE_LIST] = 
 ];
 
 /** Where the string that opens at `open` closes: at the first quote behind an even number of backslashes. */
-function endOfString(text: string, open: number): number {
+function findStringEnd(text: string, open: number): number {
   let end = open;
   for (;;) {
     end = text.indexOf('"', end + 1);

@@ -2,7 +2,7 @@
 // sockets of its VM, and once for a flush, however many sockets there are. What was read from the table instead of
 // heard has no arrival, and is not measured.
 
-export class DeliveryTimes {
+export class PushLatency {
   /** When the notification arrived that is being handled. */
   #arrivedMs: number | undefined;
   /** When the oldest change arrived that the next flush will tell. */
@@ -18,25 +18,25 @@ export class DeliveryTimes {
   ) {}
 
   /** Handles a notification that has just arrived. */
-  during(handle: () => void): void {
+  handleArrival(handle: () => void): void {
     this.#arrivedMs = this.clock();
     handle();
     this.#arrivedMs = undefined;
   }
 
   /** A change was handed to so many sockets that watch its VM. */
-  pushed(sockets: number): void {
+  recordVmPush(sockets: number): void {
     if (this.#arrivedMs !== undefined && sockets > 0)
       this.observe('vm', this.clock() - this.#arrivedMs);
   }
 
   /** A change waits for the next flush, the first to do so. */
-  pending(): void {
+  markPending(): void {
     this.#pendingMs = this.#arrivedMs;
   }
 
   /** A flush has handed what waited to so many sockets. */
-  flushed(sockets: number): void {
+  recordFlush(sockets: number): void {
     if (this.#pendingMs !== undefined && sockets > 0)
       this.observe('fleet', this.clock() - this.#pendingMs);
     this.#pendingMs = undefined;

@@ -75,7 +75,7 @@ export function observeStates(observed: Observed, registers: Registry[]): Gauge 
   });
   new Gauge({
     name: 'lablink_sessions',
-    help: 'Open sessions by what they watch, by role, and whether live, behind or catching up.',
+    help: 'Open sessions by what they watch, by role, and whether live, lagging or catching up.',
     labelNames: ['kind', 'role', 'state'],
     registers,
     collect() {

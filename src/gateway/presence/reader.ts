@@ -4,11 +4,16 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fleet } from '../fleet/fleet.js';
-import { isMarker, type Presence, type PresenceEntry, type RowEntry } from '../fleet/entry.js';
+import {
+  isTombstone,
+  type PresenceRow,
+  type PresenceEntry,
+  type RowEntry,
+} from '../fleet/entry.js';
 
 export interface PresenceFeedEvents {
   /** Reads the presence of these hostnames, or all there is; of whom nothing is known is left out. */
-  readonly read: (hostnames: readonly string[] | undefined) => Promise<readonly Presence[]>;
+  readonly read: (hostnames: readonly string[] | undefined) => Promise<readonly PresenceRow[]>;
   /** Told of every entry the fleet takes, in order, at once. */
   readonly publish: (entry: PresenceEntry) => void;
   /** A read failed; it is tried again. */
@@ -155,17 +160,17 @@ export class PresenceFeed {
     else for (const hostname of hostnames) this.#doubtful.add(hostname);
   }
 
-  #apply(hostnames: readonly string[] | undefined, read: readonly Presence[]): void {
+  #apply(hostnames: readonly string[] | undefined, read: readonly PresenceRow[]): void {
     const { fleet, events } = this;
     const unseen = new Set(hostnames ?? [...fleet.presence()].map(({ hostname }) => hostname));
     for (const presence of read) {
       unseen.delete(presence.hostname);
-      const held = fleet.presenceOf(presence.hostname);
+      const held = fleet.getPresence(presence.hostname);
       if (held?.presence !== presence.presence) events.publish(fleet.setPresence(presence));
     }
     for (const hostname of unseen) {
-      const held = fleet.presenceOf(hostname);
-      if (held !== undefined && !isMarker(held)) events.publish(fleet.forgetPresence(hostname));
+      const held = fleet.getPresence(hostname);
+      if (held !== undefined && !isTombstone(held)) events.publish(fleet.forgetPresence(hostname));
     }
     if (hostnames === undefined) this.#lastFullReadMs = performance.now();
   }

@@ -3,7 +3,7 @@
 // connection as a socket does, and has a place until it is answered.
 
 import type { Identity } from '../auth/token.js';
-import type { SocketRefusal } from './limits.js';
+import type { SocketRejection } from './limits.js';
 
 export interface SocketLimits {
   readonly total: number;
@@ -12,7 +12,7 @@ export interface SocketLimits {
 }
 
 /** Who asks for a place. */
-export interface Visitor {
+export interface ConnectingClient {
   /** Undefined where the address says nothing of who it is: then it is not counted. */
   readonly address: string | undefined;
   /**
@@ -21,21 +21,21 @@ export interface Visitor {
   readonly identity: Pick<Identity, 'role' | 'sub'>;
 }
 
-export class Places {
+export class ConnectionSlots {
   #taken = 0;
   readonly #byAddress = new Map<string, number>();
   readonly #byIdentity = new Map<string, number>();
 
   constructor(private readonly limits: SocketLimits) {}
 
-  get taken(): number {
+  get inUse(): number {
     return this.#taken;
   }
 
   /** Why there is no place for another socket of this visitor's, or undefined when there is one. */
-  refusal({ address, identity }: Visitor): SocketRefusal | undefined {
+  findRejection({ address, identity }: ConnectingClient): SocketRejection | undefined {
     const { total, perAddress, perIdentity } = this.limits;
-    const ofIdentity = this.#byIdentity.get(keyOf(identity)) ?? 0;
+    const ofIdentity = this.#byIdentity.get(formatKey(identity)) ?? 0;
     if (ofIdentity >= perIdentity) return 'too_many_sockets_of_identity';
     const ofAddress = address === undefined ? 0 : (this.#byAddress.get(address) ?? 0);
     if (ofAddress >= perAddress) return 'too_many_sockets_of_address';
@@ -43,25 +43,25 @@ export class Places {
   }
 
   /** Takes a place. @returns what gives it back; to be called once. */
-  take({ address, identity }: Visitor): () => void {
-    const key = keyOf(identity);
+  acquire({ address, identity }: ConnectingClient): () => void {
+    const key = formatKey(identity);
     this.#taken++;
-    add(this.#byIdentity, key, 1);
-    if (address !== undefined) add(this.#byAddress, address, 1);
+    adjustCount(this.#byIdentity, key, 1);
+    if (address !== undefined) adjustCount(this.#byAddress, address, 1);
     return () => {
       this.#taken--;
-      add(this.#byIdentity, key, -1);
-      if (address !== undefined) add(this.#byAddress, address, -1);
+      adjustCount(this.#byIdentity, key, -1);
+      if (address !== undefined) adjustCount(this.#byAddress, address, -1);
     };
   }
 }
 
-function keyOf({ role, sub }: Visitor['identity']): string {
+function formatKey({ role, sub }: ConnectingClient['identity']): string {
   return `${role} ${sub}`;
 }
 
 /** Whoever has none left is forgotten: there are only as many entries as places taken. */
-function add(counts: Map<string, number>, key: string, change: 1 | -1): void {
+function adjustCount(counts: Map<string, number>, key: string, change: 1 | -1): void {
   const count = (counts.get(key) ?? 0) + change;
   if (count === 0) counts.delete(key);
   else counts.set(key, count);

@@ -8,9 +8,9 @@ import type { Sessions } from './sessions.js';
 /** When a drain does what, in ms from its beginning. */
 export interface DrainPlan {
   /** Until then newcomers are let in: whoever balances load needs a moment to see that the gateway is not ready. */
-  readonly refuseFromMs: number;
+  readonly rejectFromMs: number;
   /** By then every socket has been told to come back elsewhere. */
-  readonly toldByMs: number;
+  readonly closedByMs: number;
 }
 
 /** A gateway took 376 µs of CPU for a connect: a thousand a second leave another one room for its own work. */
@@ -22,9 +22,9 @@ const NOTICE_SHARE = 0.2;
 
 /** As short as the number of sockets allows, and never longer than `limitMs`. */
 export function planDrain(sockets: number, limitMs: number): DrainPlan {
-  const refuseFromMs = Math.min(sockets * NOTICE_MS_PER_SOCKET, limitMs * NOTICE_SHARE);
-  const spreadMs = Math.min(sockets * MS_PER_SOCKET, limitMs - refuseFromMs);
-  return { refuseFromMs, toldByMs: refuseFromMs + spreadMs };
+  const rejectFromMs = Math.min(sockets * NOTICE_MS_PER_SOCKET, limitMs * NOTICE_SHARE);
+  const spreadMs = Math.min(sockets * MS_PER_SOCKET, limitMs - rejectFromMs);
+  return { rejectFromMs, closedByMs: rejectFromMs + spreadMs };
 }
 
 export class Drain {
@@ -42,18 +42,18 @@ export class Drain {
   }
 
   /** Whether newcomers are refused by now. */
-  get refusing(): boolean {
+  get rejecting(): boolean {
     return this.#leaving !== undefined;
   }
 
   /** Tells those whose turn it is. @returns whether all have been told. */
   tick(nowMs: number): boolean {
-    const { refuseFromMs, toldByMs } = this.#plan;
+    const { rejectFromMs, closedByMs } = this.#plan;
     const elapsedMs = nowMs - this.beginMs;
-    if (elapsedMs < refuseFromMs) return false;
+    if (elapsedMs < rejectFromMs) return false;
     this.#leaving ??= [...this.sessions];
-    const isOver = elapsedMs >= toldByMs;
-    const share = isOver ? 1 : (elapsedMs - refuseFromMs) / (toldByMs - refuseFromMs);
+    const isOver = elapsedMs >= closedByMs;
+    const share = isOver ? 1 : (elapsedMs - rejectFromMs) / (closedByMs - rejectFromMs);
     const due = Math.ceil(share * this.#leaving.length);
     for (const session of this.#leaving.slice(this.#told, due)) session.close(CLOSE.restart);
     this.#told = due;

@@ -3,15 +3,15 @@
 // has flushed to.
 
 import { formatCursor, type Cursor } from '../fleet/cursor.js';
-import { isMarker, type VmEntry } from '../fleet/entry.js';
-import type { Frame, FleetWatcher, Hub } from '../hub/hub.js';
-import { changesOf, nextPiece, snapshotOf, type Piece } from '../hub/batches.js';
-import type { View } from '../hub/projection.js';
+import { isTombstone, type VmEntry } from '../fleet/entry.js';
+import type { Frame, FleetSubscriber, Hub } from '../hub/hub.js';
+import { formatChanges, readBatch, formatSnapshot, type Batch } from '../hub/batches.js';
+import type { Projection } from '../hub/projection.js';
 import { feedFrame, snapshotFrame } from '../../protocol/frames.js';
-import { hasRoom, type Socket } from './socket.js';
+import { isWritable, type Socket } from './socket.js';
 import type { Stream, StreamState } from './stream.js';
 
-export class FleetStream implements FleetWatcher, Stream {
+export class FleetStream implements FleetSubscriber, Stream {
   readonly kind = 'fleet';
   #offset = 0;
   #conflated = 0;
@@ -24,7 +24,7 @@ export class FleetStream implements FleetWatcher, Stream {
   constructor(
     private readonly hub: Hub,
     private readonly socket: Socket,
-    readonly view: View,
+    readonly projection: Projection,
     private readonly cursor: Cursor | undefined,
   ) {
     this.#toldLive = hub.live;
@@ -34,13 +34,13 @@ export class FleetStream implements FleetWatcher, Stream {
     return this.#offset;
   }
 
-  get behind(): boolean {
-    return this.#offset < this.hub.flushedTo || this.#toldLive !== this.hub.live;
+  get lagging(): boolean {
+    return this.#offset < this.hub.highWaterMark || this.#toldLive !== this.hub.live;
   }
 
   get state(): StreamState {
     if (this.#snapshotHead !== undefined) return 'catching_up';
-    return this.behind ? 'behind' : 'live';
+    return this.lagging ? 'lagging' : 'live';
   }
 
   get conflated(): number {
@@ -48,7 +48,7 @@ export class FleetStream implements FleetWatcher, Stream {
   }
 
   start(): void {
-    this.hub.watchFleet(this);
+    this.hub.subscribeToFleet(this);
     if (this.cursor !== undefined && this.hub.fleet.canResume(this.cursor)) {
       this.#offset = this.cursor.offset;
     } else {
@@ -60,7 +60,7 @@ export class FleetStream implements FleetWatcher, Stream {
   }
 
   push(frame: Frame, to: number): void {
-    if (!hasRoom(this.socket)) return;
+    if (!isWritable(this.socket)) return;
     this.#offset = to;
     this.socket.send(frame);
   }
@@ -69,24 +69,24 @@ export class FleetStream implements FleetWatcher, Stream {
     this.#walk();
   }
 
-  feedChanged(): void {
-    if (this.#toldLive === this.hub.live || !hasRoom(this.socket)) return;
+  sendFeedState(): void {
+    if (this.#toldLive === this.hub.live || !isWritable(this.socket)) return;
     this.#toldLive = this.hub.live;
     this.socket.send(feedFrame(this.#toldLive));
   }
 
-  drained(): void {
-    this.feedChanged();
+  sendPending(): void {
+    this.sendFeedState();
     this.#walk();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.hub.unwatchFleet(this);
+    this.hub.unsubscribeFromFleet(this);
   }
 
   #walk(): void {
-    while (!this.#stopped && this.#offset < this.hub.flushedTo && hasRoom(this.socket)) {
+    while (!this.#stopped && this.#offset < this.hub.highWaterMark && isWritable(this.socket)) {
       if (this.#mayGoOn()) this.#sendPiece();
       else this.#startOver();
     }
@@ -113,20 +113,21 @@ export class FleetStream implements FleetWatcher, Stream {
   }
 
   #sendPiece(): void {
-    const { hub, view } = this;
-    const whole = nextPiece(hub.fleet, this.#offset, hub.flushedTo);
-    const piece = this.#snapshotHead === undefined ? whole : cutAtMarker(whole, this.#snapshotHead);
-    const last = piece !== whole || piece.to === hub.flushedTo;
-    const text = (entry: VmEntry): string => hub.rowText(entry, view);
+    const { hub, projection } = this;
+    const whole = readBatch(hub.fleet, this.#offset, hub.highWaterMark);
+    const piece =
+      this.#snapshotHead === undefined ? whole : cutAtTombstone(whole, this.#snapshotHead);
+    const last = piece !== whole || piece.to === hub.highWaterMark;
+    const text = (entry: VmEntry): string => hub.projectRow(entry, projection);
     const skipped = piece.to - this.#offset - piece.entries.length;
     this.#offset = piece.to;
     if (this.#snapshotHead === undefined) {
       this.#conflated += skipped;
-      this.socket.send(changesOf(piece, text));
+      this.socket.send(formatChanges(piece, text));
       return;
     }
     if (last) this.#snapshotHead = undefined;
-    this.socket.send(snapshotOf(piece, last, text));
+    this.socket.send(formatSnapshot(piece, last, text));
   }
 }
 
@@ -134,8 +135,8 @@ export class FleetStream implements FleetWatcher, Stream {
  * A snapshot can only add, so one that is long under way ends before the first deletion made since it began; what
  * follows comes as changes.
  */
-function cutAtMarker(piece: Piece, snapshotHead: number): Piece {
-  const at = piece.entries.findIndex((entry) => entry.offset > snapshotHead && isMarker(entry));
+function cutAtTombstone(piece: Batch, snapshotHead: number): Batch {
+  const at = piece.entries.findIndex((entry) => entry.offset > snapshotHead && isTombstone(entry));
   const marker = piece.entries[at];
   if (marker === undefined) return piece;
   return { ...piece, entries: piece.entries.slice(0, at), to: marker.offset - 1 };

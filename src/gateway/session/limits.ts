@@ -2,7 +2,7 @@
 // says what each bounds and what its client is answered.
 
 /** Every reason, once. One that is answered over HTTP is the problem's `code` too, and no other problem is called so. */
-export const REFUSAL_REASONS = [
+export const REJECTION_REASONS = [
   'too_many_messages',
   'too_many_requests',
   'message_too_large',
@@ -18,15 +18,15 @@ export const REFUSAL_REASONS = [
   'draining',
 ] as const;
 
-export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
 /** The reason that the code of a problem stands for, if it is one. */
-export function reasonOf(code: string | undefined): RefusalReason | undefined {
-  return REFUSAL_REASONS.find((reason) => reason === code);
+export function findRejectionReason(code: string | undefined): RejectionReason | undefined {
+  return REJECTION_REASONS.find((reason) => reason === code);
 }
 
 /** Why there is no place for another socket. */
-export type SocketRefusal = Extract<RefusalReason, `too_many_sockets${string}`>;
+export type SocketRejection = Extract<RejectionReason, `too_many_sockets${string}`>;
 
 /** Told of every refusal, so that it can be counted. Must not throw. */
-export type OnRefusal = (reason: RefusalReason) => void;
+export type OnRejection = (reason: RejectionReason) => void;

@@ -4,21 +4,25 @@
 import type { Identity, Verified } from '../auth/token.js';
 import type { ErrorCode, StatusReport } from '../../protocol/messages.js';
 
-export interface Refusal {
+export interface RequestRejection {
   readonly code: ErrorCode;
   readonly message: string;
 }
 
 /** Every promise settles with a value; a rejection is a bug. `session` is who asks, for the log. */
-export interface Requests {
+export interface RequestHandlers {
   /** Records that the agent has got this assignment. */
-  acknowledge(agent: Identity, assignmentId: string, session: string): Promise<Refusal | undefined>;
+  acknowledge(
+    agent: Identity,
+    assignmentId: string,
+    session: string,
+  ): Promise<RequestRejection | undefined>;
   /** Sets the status of the agent's own VM. The change comes back as news. */
   reportStatus(
     agent: Identity,
     report: StatusReport,
     session: string,
-  ): Promise<Refusal | undefined>;
+  ): Promise<RequestRejection | undefined>;
   /** Checks a fresh token. */
   verify(token: string): Verified;
 }

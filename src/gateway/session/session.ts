@@ -7,10 +7,10 @@ import { CLOSE, type CloseCode } from '../../protocol/close-codes.js';
 import { errorFrame, PONG_FRAME, welcomeFrame } from '../../protocol/frames.js';
 import type { ClientMessage } from '../../protocol/messages.js';
 import { parseClientFrame } from '../../protocol/parse.js';
-import { MessageBudget } from './token-bucket.js';
-import type { OnRefusal, RefusalReason } from './limits.js';
-import type { Refusal, Requests } from './requests.js';
-import { hasRoom, type Socket } from './socket.js';
+import { TokenBucket } from './token-bucket.js';
+import type { OnRejection, RejectionReason } from './limits.js';
+import type { RequestRejection, RequestHandlers } from './requests.js';
+import { isWritable, type Socket } from './socket.js';
 import type { Stream } from './stream.js';
 
 /** What every session of a gateway shares. */
@@ -18,14 +18,14 @@ export interface SessionSettings {
   /** Names the process in `welcome`. */
   readonly gateway: string;
   readonly heartbeatMs: number;
-  readonly requests: Requests;
-  readonly onRefusal: OnRefusal;
+  readonly requests: RequestHandlers;
+  readonly onRejection: OnRejection;
   /** Told of what should never happen, and to whom it did. */
   readonly onBug: (error: unknown, session: Session) => void;
 }
 
 /** A client with so many unanswered requests does not wait for answers. */
-const MAX_UNANSWERED = 16;
+const MAX_PENDING_REQUESTS = 16;
 
 let opened = 0;
 
@@ -43,7 +43,7 @@ export class Session {
   /** When the peer last had read all it was sent, or was owed nothing more. */
   #lastProgressMs: number;
   #nextPingMs: number;
-  readonly #budget: MessageBudget;
+  readonly #budget: TokenBucket;
 
   constructor(
     readonly socket: Socket,
@@ -55,7 +55,7 @@ export class Session {
     this.#identity = identity;
     this.#lastSignMs = nowMs;
     this.#lastProgressMs = nowMs;
-    this.#budget = new MessageBudget(nowMs);
+    this.#budget = new TokenBucket(nowMs);
     // Somewhere within the first interval, so that sockets that came together are not pinged together.
     this.#nextPingMs = nowMs + Math.random() * settings.heartbeatMs;
   }
@@ -82,7 +82,7 @@ export class Session {
 
   /** A message of the client's; `text` is undefined when it was binary. */
   receive(text: string | undefined, nowMs: number): void {
-    this.alive(nowMs, text?.length);
+    this.recordActivity(nowMs, text?.length);
     if (this.#closed) return;
     if (text === undefined) {
       this.close(CLOSE.badFrame);
@@ -95,16 +95,16 @@ export class Session {
   }
 
   /** A sign of life: a Ping or Pong of the client's, or a message of so many bytes. Too many of them end the session. */
-  alive(nowMs: number, bytes = 0): void {
+  recordActivity(nowMs: number, bytes = 0): void {
     if (this.#closed) return;
     this.#lastSignMs = nowMs;
-    if (!this.#budget.pay(bytes, nowMs)) this.refuse('too_many_messages', CLOSE.tooMany);
+    if (!this.#budget.tryConsume(bytes, nowMs)) this.reject('too_many_messages', CLOSE.tooMany);
   }
 
   /** The socket's buffer has emptied. */
-  drained(nowMs: number): void {
+  handleDrain(nowMs: number): void {
     this.#lastProgressMs = nowMs;
-    if (!this.#closed) this.stream.drained();
+    if (!this.#closed) this.stream.sendPending();
   }
 
   /**
@@ -113,10 +113,10 @@ export class Session {
    * @param epochMs by the clock on the wall, which is what tokens expire by.
    */
   sweep(nowMs: number, epochMs: number): void {
-    if (this.socket.bufferedAmount === 0) this.drained(nowMs);
+    if (this.socket.bufferedAmount === 0) this.handleDrain(nowMs);
     if (this.#closed) return;
     const patienceMs = 2 * this.settings.heartbeatMs;
-    if (!this.stream.behind) this.#lastProgressMs = nowMs;
+    if (!this.stream.lagging) this.#lastProgressMs = nowMs;
     if (epochMs >= this.#identity.expiresAtMs) this.close(CLOSE.tokenExpired);
     else if (nowMs - Math.min(this.#lastSignMs, this.#lastProgressMs) > patienceMs)
       this.close(CLOSE.silent);
@@ -124,8 +124,8 @@ export class Session {
   }
 
   /** Ends the session because it is too much, and has that counted. */
-  refuse(reason: RefusalReason, close: CloseCode): void {
-    if (!this.#closed) this.settings.onRefusal(reason);
+  reject(reason: RejectionReason, close: CloseCode): void {
+    if (!this.#closed) this.settings.onRejection(reason);
     this.close(close);
   }
 
@@ -133,19 +133,19 @@ export class Session {
   close(close: CloseCode): void {
     if (this.#closed) return;
     this.#closedWith = close;
-    this.ended();
+    this.handleDisconnect();
     this.socket.close(close);
   }
 
   /** The client broke the rules of WebSocket itself, and the socket has been closed with this code for it. */
-  broken(code: number): void {
+  handleProtocolError(code: number): void {
     if (this.#closed) return;
     this.#closedWith = { code };
-    this.ended();
+    this.handleDisconnect();
   }
 
   /** The socket is gone, whoever closed it. */
-  ended(): void {
+  handleDisconnect(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.stream.stop();
@@ -158,7 +158,7 @@ export class Session {
 
   /** An answer that finds no room is dropped: a client that does not read cannot make the gateway keep things. */
   #reply(frame: string): void {
-    if (!this.#closed && hasRoom(this.socket)) this.socket.send(frame);
+    if (!this.#closed && isWritable(this.socket)) this.socket.send(frame);
   }
 
   #handle(message: ClientMessage): void {
@@ -184,14 +184,16 @@ export class Session {
 
   #askAsAgent(
     action: 'acknowledge' | 'report-status',
-    request: () => Promise<Refusal | undefined>,
+    request: () => Promise<RequestRejection | undefined>,
   ): void {
     if (may(this.#identity, action, this.#identity.sub)) this.#ask(() => this.#inTurn(request));
     else this.#reply(errorFrame('not_allowed', `a ${this.#identity.role} may not send this`));
   }
 
   /** One after the other, in the order they came: an agent occupies one connection to the database at most. */
-  #inTurn(request: () => Promise<Refusal | undefined>): Promise<Refusal | undefined> {
+  #inTurn(
+    request: () => Promise<RequestRejection | undefined>,
+  ): Promise<RequestRejection | undefined> {
     const answered = this.#last?.then(request, request) ?? request();
     this.#last = answered;
     const forget = (): void => {
@@ -201,9 +203,9 @@ export class Session {
     return answered;
   }
 
-  #ask(request: () => Promise<Refusal | undefined>): void {
-    if (this.#unanswered >= MAX_UNANSWERED) {
-      this.refuse('too_many_requests', CLOSE.tooMany);
+  #ask(request: () => Promise<RequestRejection | undefined>): void {
+    if (this.#unanswered >= MAX_PENDING_REQUESTS) {
+      this.reject('too_many_requests', CLOSE.tooMany);
       return;
     }
     this.#unanswered++;

@@ -12,9 +12,9 @@ import type { Stream } from './stream.js';
 const MAX_UNSENT_BYTES_IN_ALL = 256 * 1024 * 1024;
 
 /** The agents of this gateway, coming and going. */
-export interface AgentEvents {
-  readonly arrived: (hostname: string) => void;
-  readonly left: (hostname: string) => void;
+export interface AgentConnectionEvents {
+  readonly connected: (hostname: string) => void;
+  readonly disconnected: (hostname: string) => void;
 }
 
 export class Sessions {
@@ -23,7 +23,7 @@ export class Sessions {
   readonly #agents = new Map<string, Session>();
 
   /** @param agents told when the first agent of a hostname comes, and when its last is gone. */
-  constructor(private readonly agents?: AgentEvents) {}
+  constructor(private readonly agents?: AgentConnectionEvents) {}
 
   /** Of sessions that have ended. */
   readonly #conflated = { vm: 0, fleet: 0 };
@@ -50,7 +50,7 @@ export class Sessions {
     const before = this.#agents.get(sub);
     before?.close(CLOSE.replaced);
     this.#agents.set(sub, session);
-    if (before === undefined) this.agents?.arrived(sub);
+    if (before === undefined) this.agents?.connected(sub);
   }
 
   remove(session: Session): void {
@@ -58,7 +58,7 @@ export class Sessions {
     const { sub } = session.identity;
     if (this.#agents.get(sub) !== session) return;
     this.#agents.delete(sub);
-    this.agents?.left(sub);
+    this.agents?.disconnected(sub);
   }
 
   /** See `Session.sweep`. */
@@ -78,7 +78,7 @@ export class Sessions {
     for (const session of slowestFirst) {
       if (left <= 0) return;
       left -= session.unsentBytes;
-      session.refuse('overloaded', CLOSE.overloaded);
+      session.reject('overloaded', CLOSE.overloaded);
     }
   }
 

@@ -19,6 +19,6 @@ export interface Socket {
  */
 const MAX_UNSENT_BYTES = 256 * 1024;
 
-export function hasRoom(socket: Socket): boolean {
+export function isWritable(socket: Socket): boolean {
   return socket.bufferedAmount < MAX_UNSENT_BYTES;
 }

@@ -5,7 +5,7 @@
  * `catching_up`: a snapshot is under way. `behind`: something is still to be told that found no room. `live`: told
  * everything.
  */
-export type StreamState = 'catching_up' | 'live' | 'behind';
+export type StreamState = 'catching_up' | 'live' | 'lagging';
 
 /** The two kinds are one VM's (vm-stream.ts) and the fleet's (fleet-stream.ts). */
 export interface Stream {
@@ -19,9 +19,9 @@ export interface Stream {
   /** Joins the hub and tells the current state. */
   start(): void;
   /** Whether something is still to be told that found no room. */
-  readonly behind: boolean;
+  readonly lagging: boolean;
   /** The socket's buffer has emptied: tell what was left. */
-  drained(): void;
+  sendPending(): void;
   /** Leaves the hub. */
   stop(): void;
 }

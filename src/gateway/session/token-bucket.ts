@@ -8,7 +8,7 @@ const BURST = 100;
 /** A message costs one, and one more for each of these: a renewed token of the longest kind costs nine. */
 const BYTES_PER_MESSAGE = 1024;
 
-export class MessageBudget {
+export class TokenBucket {
   #left = BURST;
   #filledAtMs: number;
 
@@ -17,7 +17,7 @@ export class MessageBudget {
   }
 
   /** Pays for a message, Ping or Pong of so many bytes. @returns false when there is not enough left. */
-  pay(bytes: number, nowMs: number): boolean {
+  tryConsume(bytes: number, nowMs: number): boolean {
     const refill = ((nowMs - this.#filledAtMs) * PER_SECOND) / 1000;
     this.#filledAtMs = nowMs;
     this.#left = Math.min(BURST, this.#left + refill);

@@ -2,14 +2,14 @@
 // replaced by the latest when there is room again.
 
 import type { RowEntry } from '../fleet/entry.js';
-import type { Frame, Hub, VmWatcher } from '../hub/hub.js';
-import type { View } from '../hub/projection.js';
+import type { Frame, Hub, VmSubscriber } from '../hub/hub.js';
+import type { Projection } from '../hub/projection.js';
 import { feedFrame } from '../../protocol/frames.js';
 import { IN_USE } from '../../protocol/row.js';
-import { hasRoom, type Socket } from './socket.js';
+import { isWritable, type Socket } from './socket.js';
 import type { Stream, StreamState } from './stream.js';
 
-export class VmStream implements VmWatcher, Stream {
+export class VmStream implements VmSubscriber, Stream {
   readonly kind = 'vm';
   #behind = false;
   /** Whether a change found no room and has not been told since. */
@@ -24,18 +24,18 @@ export class VmStream implements VmWatcher, Stream {
     private readonly hub: Hub,
     private readonly socket: Socket,
     readonly hostname: string,
-    readonly view: View,
+    readonly projection: Projection,
     private readonly onAssignment?: (hostname: string, assignmentId: string) => void,
   ) {
     this.#toldLive = hub.live;
   }
 
-  get behind(): boolean {
+  get lagging(): boolean {
     return this.#behind;
   }
 
   get state(): StreamState {
-    return this.#behind ? 'behind' : 'live';
+    return this.#behind ? 'lagging' : 'live';
   }
 
   get conflated(): number {
@@ -43,36 +43,39 @@ export class VmStream implements VmWatcher, Stream {
   }
 
   start(): void {
-    this.hub.watchVm(this);
+    this.hub.subscribeToVm(this);
     this.#tell();
   }
 
   push(frame: Frame, entry: RowEntry): void {
     if (this.#owed) this.#conflated++;
-    this.#owed = !hasRoom(this.socket);
+    this.#owed = !isWritable(this.socket);
     if (this.#owed) this.#behind = true;
     else this.#send(frame, entry);
   }
 
-  feedChanged(): void {
-    if (hasRoom(this.socket)) this.#tellFeed();
+  sendFeedState(): void {
+    if (isWritable(this.socket)) this.#tellFeed();
     else this.#behind = true;
   }
 
-  drained(): void {
+  sendPending(): void {
     if (!this.#behind) return;
     this.#behind = false;
     this.#tell();
   }
 
   stop(): void {
-    this.hub.unwatchVm(this);
+    this.hub.unsubscribeFromVm(this);
   }
 
   #tell(): void {
     this.#owed = false;
     this.#tellFeed();
-    this.#send(this.hub.vmState(this.hostname, this.view), this.hub.fleet.get(this.hostname));
+    this.#send(
+      this.hub.formatVmState(this.hostname, this.projection),
+      this.hub.fleet.get(this.hostname),
+    );
   }
 
   #send(frame: Frame, entry: RowEntry | undefined): void {

@@ -10,7 +10,7 @@ import { until } from '../../helpers/until.js';
 const database = await startDatabase(t);
 
 /** What is tested is what is answered before the end: it is held up for so long at most. */
-const timing = { goodbyeMs: 60_000 };
+const timing = { closeHandshakeMs: 60_000 };
 
 /** A request that is half sent, and so holds the end up until it is broken off. */
 async function holdUp(gateway: TestGateway): Promise<ClientRequest> {

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { REFUSAL_REASONS, type RefusalReason } from '../../../src/gateway/session/limits.js';
+import { REJECTION_REASONS, type RejectionReason } from '../../../src/gateway/session/limits.js';
 import { startServer } from '../../helpers/database.js';
 import { startGateway, type TestGatewayOptions } from '../../helpers/gateway.js';
 import { parseMetrics } from '../../helpers/prometheus.js';
@@ -22,15 +22,15 @@ const PLENTY = { total: 100, perAddress: 100, perIdentity: 100 };
 async function limited(t: Test, options: TestGatewayOptions) {
   const gateway = await startGateway(t, database, options);
   const before = new Map<string, number>();
-  const refusals = async (): Promise<RefusalReason[]> => {
+  const refusals = async (): Promise<RejectionReason[]> => {
     const metrics = parseMetrics(await (await gateway.fetch('/metrics')).text());
     const series =
       metrics.get('lablink_limits_exceeded_total')?.series ?? new Map<string, number>();
-    return REFUSAL_REASONS.flatMap((reason) => {
+    return REJECTION_REASONS.flatMap((reason) => {
       const count = series.get(`lablink_limits_exceeded_total{reason="${reason}"}`) ?? 0;
       const more = count - (before.get(reason) ?? 0);
       before.set(reason, count);
-      return Array<RefusalReason>(more).fill(reason);
+      return Array<RejectionReason>(more).fill(reason);
     });
   };
   return { gateway, refusals, ...waysToAsk(gateway) };

@@ -16,15 +16,15 @@ let watching = 0;
 /** How many ever did. */
 let begun = 0;
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called with their own hub below
-const { watchVm, unwatchVm } = Hub.prototype;
-Hub.prototype.watchVm = function (watcher) {
+const { subscribeToVm, unsubscribeFromVm } = Hub.prototype;
+Hub.prototype.subscribeToVm = function (watcher) {
   watching++;
   begun++;
-  watchVm.call(this, watcher);
+  subscribeToVm.call(this, watcher);
 };
-Hub.prototype.unwatchVm = function (watcher) {
+Hub.prototype.unsubscribeFromVm = function (watcher) {
   watching--;
-  unwatchVm.call(this, watcher);
+  unsubscribeFromVm.call(this, watcher);
 };
 const nobodyWatches = () => until('nobody watches', () => watching === 0);
 const watched = (count: number) => until(`${count} watch`, () => watching === count);

@@ -2,10 +2,10 @@
 
 import t from 'tap';
 import { Truth, type ReadResult } from '../../../src/gateway/feed/reconciler.js';
-import type { Entry, Row } from '../../../src/gateway/fleet/entry.js';
+import type { FleetEntry, VmRow } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 
-const row = (hostname: string, version: number, status = 'available'): Row => ({
+const row = (hostname: string, version: number, status = 'available'): VmRow => ({
   hostname,
   version,
   status,
@@ -14,8 +14,8 @@ const row = (hostname: string, version: number, status = 'available'): Row => ({
 });
 
 /** A truth whose first read has shown `rows`, and what it has published since. */
-function loaded(sequence: number, ...rows: Row[]) {
-  const published: Entry[] = [];
+function loaded(sequence: number, ...rows: VmRow[]) {
+  const published: FleetEntry[] = [];
   const fleet = new Fleet('epoch', 100);
   const truth = new Truth(fleet, (entry) => published.push(entry));
   read(truth, { rows, sequence });

@@ -3,13 +3,13 @@
 import type { Test } from 'tap';
 import { Resync, type ResyncSettings, type TableCheck } from '../../../src/gateway/feed/resync.js';
 import { Truth, type ReadRequest, type ReadResult } from '../../../src/gateway/feed/reconciler.js';
-import type { Row } from '../../../src/gateway/fleet/entry.js';
+import type { VmRow } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import { until } from '../../helpers/until.js';
 
 const NEVER_MS = 3_600_000;
 
-export const vm = (hostname: string, version: number): Row => ({
+export const vm = (hostname: string, version: number): VmRow => ({
   hostname,
   version,
   status: 'available',
@@ -48,7 +48,7 @@ export function resyncing(t: Test, settings: Partial<ResyncSettings> = {}) {
       check: async () => {
         seam.checks++;
         const { triggers, triggersInForce, table } = seam;
-        const check = { ...fleet.fingerprint(), triggers, triggersInForce, ...table };
+        const check = { ...fleet.computeFingerprint(), triggers, triggersInForce, ...table };
         await seam.checked();
         return check;
       },
@@ -64,14 +64,14 @@ export function resyncing(t: Test, settings: Partial<ResyncSettings> = {}) {
   t.teardown(() => resync.stop());
   const nextRead = () => until('a read is sent', () => reads.shift());
   /** Answers the next read with these rows. */
-  const answer = async (...rows: Row[]) => {
+  const answer = async (...rows: VmRow[]) => {
     const read = await nextRead();
     read.answer({ rows, sequence: 100 });
     return read.request;
   };
   const untilLive = (live: boolean) => until(`live is ${live}`, () => resync.live === live);
   /** Brings it to where the feed is live and holds these rows. */
-  const goLive = async (...rows: Row[]) => {
+  const goLive = async (...rows: VmRow[]) => {
     resync.start();
     resync.listenerUp();
     resync.heartbeatArrived();

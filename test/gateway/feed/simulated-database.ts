@@ -4,7 +4,7 @@
 // appear at commit, together; a rollback leaves nothing but a gap in the sequence.
 
 import { NOTICES_CHANNEL, ROWS_CHANNEL } from '../../../src/gateway/feed/notification.js';
-import type { Row } from '../../../src/gateway/fleet/entry.js';
+import type { VmRow } from '../../../src/gateway/fleet/entry.js';
 
 export interface Notification {
   readonly channel: string;
@@ -16,7 +16,7 @@ export type State = string | undefined;
 
 /** What the database was at some moment: a backup, or where an asynchronous standby had got to. */
 interface Backup {
-  readonly rows: ReadonlyMap<string, Row>;
+  readonly rows: ReadonlyMap<string, VmRow>;
   readonly sequence: number;
 }
 
@@ -24,16 +24,16 @@ interface Backup {
 type Attempt = () => Transaction | undefined;
 
 interface Transaction {
-  readonly rows: Map<string, Row | undefined>;
+  readonly rows: Map<string, VmRow | undefined>;
   /** Hostnames whose index entries or rows this transaction holds. */
   readonly locks: Set<string>;
-  readonly states: [hostname: string, state: Row | undefined][];
+  readonly states: [hostname: string, state: VmRow | undefined][];
   readonly notifications: Notification[];
   waiting: { readonly attempt: Attempt; readonly holder: Transaction } | undefined;
 }
 
 export class SimulatedDatabase {
-  rows = new Map<string, Row>();
+  rows = new Map<string, VmRow>();
   sequence = 0;
   /** Every state each hostname ever had, in commit order, with the states inside a transaction. */
   readonly history = new Map<string, State[]>();
@@ -244,7 +244,7 @@ export class SimulatedDatabase {
     return [...this.#open.values()].find((tx) => tx !== asking && tx.locks.has(hostname));
   }
 
-  #visible(tx: Transaction, hostname: string): Row | undefined {
+  #visible(tx: Transaction, hostname: string): VmRow | undefined {
     return tx.rows.has(hostname) ? tx.rows.get(hostname) : this.rows.get(hostname);
   }
 
@@ -266,24 +266,24 @@ export class SimulatedDatabase {
     tx.notifications.push(readNotice(hostname));
   }
 
-  #set(tx: Transaction, hostname: string, row: Row | undefined): void {
+  #set(tx: Transaction, hostname: string, row: VmRow | undefined): void {
     tx.locks.add(hostname);
     tx.rows.set(hostname, row);
     tx.states.push([hostname, row]);
   }
 
-  #commitSilently(hostname: string, row: Row | undefined): void {
+  #commitSilently(hostname: string, row: VmRow | undefined): void {
     this.#apply(hostname, row);
     this.#remember(hostname, row);
     this.#backUp();
   }
 
-  #apply(hostname: string, row: Row | undefined): void {
+  #apply(hostname: string, row: VmRow | undefined): void {
     if (row === undefined) this.rows.delete(hostname);
     else this.rows.set(hostname, row);
   }
 
-  #remember(hostname: string, row: Row | undefined): void {
+  #remember(hostname: string, row: VmRow | undefined): void {
     this.history.get(hostname)?.push(row?.row);
     if (row === undefined) return;
     const highest = this.#highest.get(hostname) ?? -1;
@@ -296,7 +296,7 @@ export class SimulatedDatabase {
   }
 
   /** No two states are alike: each has a status of its own. */
-  #row(hostname: string, version: number): Row {
+  #row(hostname: string, version: number): VmRow {
     const status = `state ${++this.#texts}`;
     const row = JSON.stringify({ hostname, version, status });
     return { hostname, version, status, assignmentId: null, row };

@@ -3,7 +3,7 @@
 // follow the fleet in pieces. It checks after every step what must hold at every moment.
 
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
-import type { Entry, Row } from '../../../src/gateway/fleet/entry.js';
+import type { FleetEntry, VmRow } from '../../../src/gateway/fleet/entry.js';
 import { NOTICES_CHANNEL, parseNotice, parseRow } from '../../../src/gateway/feed/notification.js';
 import { Truth, type ReadRequest } from '../../../src/gateway/feed/reconciler.js';
 import { SimulatedDatabase, type Notification, type State } from './simulated-database.js';
@@ -11,7 +11,7 @@ import { SimulatedDatabase, type Notification, type State } from './simulated-da
 /** A read, from when it is sent until its result arrives. */
 interface Read {
   readonly request: ReadRequest;
-  rows?: readonly Row[];
+  rows?: readonly VmRow[];
   sequence?: number;
 }
 
@@ -72,7 +72,7 @@ class Reader {
       from = 0;
     }
     let left = count;
-    for (const entry of fleet.after(from)) {
+    for (const entry of fleet.entriesAfter(from)) {
       if (left-- === 0) return;
       this.#take(entry);
     }
@@ -80,7 +80,7 @@ class Reader {
     if (this.#inSnapshot) this.#endSnapshot();
   }
 
-  #take(entry: Entry): void {
+  #take(entry: FleetEntry): void {
     this.#offset = entry.offset;
     if (entry.kind === 'vm') this.#rows.set(entry.hostname, entry.row);
     else this.#rows.delete(entry.hostname);
@@ -248,13 +248,13 @@ export class SimulatedGateway {
     }
   }
 
-  #select(request: ReadRequest): Row[] {
+  #select(request: ReadRequest): VmRow[] {
     const rows = [...this.database.rows.values()];
     if (request.kind === 'all') return rows;
     return rows.filter((row) => request.hostnames.includes(row.hostname));
   }
 
-  #publish(entry: Entry): void {
+  #publish(entry: FleetEntry): void {
     if (entry.offset !== ++this.#published) throw new Error('an entry was published out of order');
     this.#agents?.tell(entry.hostname, entry.kind === 'vm' ? entry.row : undefined);
   }
@@ -269,10 +269,10 @@ export class SimulatedGateway {
   }
 
   #checkFleet(): void {
-    const rows = [...this.fleet.after(0)].filter((entry) => entry.kind === 'vm');
+    const rows = [...this.fleet.entriesAfter(0)].filter((entry) => entry.kind === 'vm');
     this.#equalsTable('the fleet', new Map(rows.map(({ hostname, row }) => [hostname, row])));
     const versions = [...this.database.rows.values()].map((row) => row.version);
-    const { count, maxVersion, sumOfVersions } = this.fleet.fingerprint();
+    const { count, maxVersion, sumOfVersions } = this.fleet.computeFingerprint();
     const sum = versions.reduce((total, version) => total + BigInt(version), 0n);
     if (
       count !== versions.length ||

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import { formatCursor, parseCursor } from '../../../src/gateway/fleet/cursor.js';
-import type { Entry } from '../../../src/gateway/fleet/entry.js';
+import type { FleetEntry } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 
 const EPOCH = 'epoch-1';
@@ -90,7 +90,7 @@ class Reader {
     const offset = Math.max(this.#offset, this.#snapshotHead ?? 0);
     if (!fleet.canResume({ epoch: fleet.epoch, offset })) this.#beginSnapshot();
     let left = count;
-    for (const entry of fleet.after(this.#offset)) {
+    for (const entry of fleet.entriesAfter(this.#offset)) {
       if (left-- === 0) return false;
       this.#take(entry);
       this.#offset = entry.offset;
@@ -102,7 +102,7 @@ class Reader {
     return true;
   }
 
-  #take(entry: Entry): void {
+  #take(entry: FleetEntry): void {
     const { kind, hostname, text } = shown(entry);
     if (text === undefined) this.held[kind].delete(hostname);
     else this.held[kind].set(hostname, text);
@@ -117,7 +117,7 @@ class Reader {
 }
 
 /** An entry as the model knows it. */
-function shown(entry: Entry): Known {
+function shown(entry: FleetEntry): Known {
   const { hostname, offset } = entry;
   if (entry.kind === 'presence')
     return { kind: 'presence', hostname, text: entry.presence, version: 0, offset };
@@ -153,7 +153,7 @@ function remove({ fleet, model }: World, hostname: string, version: number): voi
 function raise({ fleet, model }: World, hostname: string, version: number): void {
   const marker = fleet.get(hostname);
   if (marker?.kind !== 'deleted') return;
-  fleet.raiseDeletion(marker, version);
+  fleet.raiseTombstone(marker, version);
   model.raise(hostname, version);
 }
 
@@ -169,7 +169,7 @@ function forgetPresence({ fleet, model }: World, hostname: string): void {
 }
 
 function dropMarkers({ fleet, model }: World): void {
-  fleet.dropOldDeletions();
+  fleet.pruneTombstones();
   model.drop(fleet.maxDeletions);
 }
 
@@ -234,14 +234,14 @@ function check({ fleet, model }: World, offset: number): void {
     canResume: offset <= model.head && offset >= model.newestDropped,
     canResumeElsewhere: false,
   };
-  const after = [...fleet.after(offset)];
+  const after = [...fleet.entriesAfter(offset)];
   assert.deepEqual(
     {
       head: fleet.head,
       size: fleet.size,
       hostnames: [...fleet.hostnames()].sort(),
       presence: [...fleet.presence()].map((entry) => [entry.hostname, entry.presence]).sort(),
-      fingerprint: fleet.fingerprint(),
+      fingerprint: fleet.computeFingerprint(),
       after: after.map(shown),
       canResume: fleet.canResume({ epoch: EPOCH, offset }),
       canResumeElsewhere: fleet.canResume({ epoch: 'epoch-0', offset }),
@@ -250,7 +250,7 @@ function check({ fleet, model }: World, offset: number): void {
   );
   for (const entry of after) {
     const { hostname } = entry;
-    const latest = entry.kind === 'presence' ? fleet.presenceOf(hostname) : fleet.get(hostname);
+    const latest = entry.kind === 'presence' ? fleet.getPresence(hostname) : fleet.get(hostname);
     assert.equal(latest, entry);
   }
 }

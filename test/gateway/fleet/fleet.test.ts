@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
-import type { Entry, Row } from '../../../src/gateway/fleet/entry.js';
+import type { FleetEntry, VmRow } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 
-const row = (hostname: string, version: number, status = 'available'): Row => ({
+const row = (hostname: string, version: number, status = 'available'): VmRow => ({
   hostname,
   version,
   status,
@@ -13,8 +13,8 @@ const row = (hostname: string, version: number, status = 'available'): Row => ({
   row: JSON.stringify({ hostname, version, status }),
 });
 
-const walk = (fleet: Fleet, offset: number): Entry[] => [...fleet.after(offset)];
-const names = (entries: Entry[]): string[] =>
+const walk = (fleet: Fleet, offset: number): FleetEntry[] => [...fleet.entriesAfter(offset)];
+const names = (entries: FleetEntry[]): string[] =>
   entries.map(({ kind, hostname }) => (kind === 'vm' ? hostname : `-${hostname}`));
 
 t.test('a new fleet is empty', async (t) => {
@@ -25,7 +25,7 @@ t.test('a new fleet is empty', async (t) => {
   t.equal(fleet.size, 0);
   t.equal(fleet.get('a'), undefined);
   t.same(walk(fleet, 0), []);
-  t.same(fleet.fingerprint(), { count: 0, maxVersion: 0, sumOfVersions: 0n });
+  t.same(fleet.computeFingerprint(), { count: 0, maxVersion: 0, sumOfVersions: 0n });
 });
 
 t.test('it holds the latest row of each hostname, at the offset where it changed', async (t) => {
@@ -64,9 +64,9 @@ t.test('a deletion leaves a marker, and a row that comes again takes its place',
 t.test('a marker can be raised, not lowered, and stays where it is', async (t) => {
   const fleet = new Fleet('epoch', 10);
   const marker = fleet.delete('a', 7);
-  fleet.raiseDeletion(marker, 9);
+  fleet.raiseTombstone(marker, 9);
   t.equal(fleet.get('a')?.version, 9);
-  fleet.raiseDeletion(marker, 8);
+  fleet.raiseTombstone(marker, 8);
   t.equal(fleet.get('a')?.version, 9);
   t.equal(fleet.head, 1);
 });
@@ -77,7 +77,7 @@ t.test('its fingerprint is that of its rows, exact beyond the safe integers', as
   fleet.upsert(row('b', Number.MAX_SAFE_INTEGER - 1));
   fleet.upsert(row('c', 5));
   fleet.delete('d', Number.MAX_SAFE_INTEGER);
-  t.same(fleet.fingerprint(), {
+  t.same(fleet.computeFingerprint(), {
     count: 3,
     maxVersion: Number.MAX_SAFE_INTEGER,
     sumOfVersions: BigInt(Number.MAX_SAFE_INTEGER) * 2n + 4n,
@@ -96,11 +96,11 @@ t.test('the oldest markers are dropped, and who has not met them cannot resume',
   const fleet = new Fleet('epoch', 4);
   for (const hostname of ['a', 'b', 'c', 'd', 'e', 'f']) fleet.delete(hostname, 1);
   fleet.upsert(row('a', 2));
-  fleet.dropOldDeletions();
+  fleet.pruneTombstones();
   t.same(names(walk(fleet, 0)), ['-b', '-c', '-d', '-e', '-f', 'a'], 'not for one too many');
 
   fleet.delete('g', 3);
-  fleet.dropOldDeletions();
+  fleet.pruneTombstones();
   t.same(names(walk(fleet, 0)), ['-d', '-e', '-f', 'a', '-g']);
   t.equal(fleet.get('b'), undefined);
   t.equal(fleet.size, 1);
@@ -110,10 +110,10 @@ t.test('the oldest markers are dropped, and who has not met them cannot resume',
 
 t.test('a fleet that keeps no markers drops all of them', async (t) => {
   const fleet = new Fleet('epoch', 0);
-  fleet.dropOldDeletions();
+  fleet.pruneTombstones();
   fleet.upsert(row('a', 1));
   fleet.delete('a', 2);
-  fleet.dropOldDeletions();
+  fleet.pruneTombstones();
   t.same(walk(fleet, 0), []);
   t.notOk(fleet.canResume({ epoch: 'epoch', offset: 1 }));
   t.ok(fleet.canResume({ epoch: 'epoch', offset: 2 }));
@@ -132,9 +132,9 @@ t.test('a walk costs what changed, however often that was', async (t) => {
 
 t.test('memory is bounded by the hostnames, not by how often they change', async (t) => {
   const fleet = new Fleet('epoch', 10);
-  const entries: WeakRef<Entry>[] = [];
+  const entries: WeakRef<FleetEntry>[] = [];
   for (let version = 1; version <= 20_000; version++) {
-    entries.push(new WeakRef<Entry>(fleet.upsert(row('busy', version))));
+    entries.push(new WeakRef<FleetEntry>(fleet.upsert(row('busy', version))));
   }
   // What a WeakRef has shown stays alive until the end of the turn.
   await nextTurn();

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { VmEntry } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
-import { changesOf, nextPiece, snapshotOf } from '../../../src/gateway/hub/batches.js';
+import { formatChanges, readBatch, formatSnapshot } from '../../../src/gateway/hub/batches.js';
 import { rowOfLength, vmRow } from './rows.js';
 
 const LIMIT = 64 * 1024;
@@ -12,7 +12,7 @@ const full = (entry: VmEntry): string => entry.row;
 function walk(fleet: Fleet): (readonly [string, number])[] {
   const pieces: (readonly [string, number])[] = [];
   for (let at = 0; at < fleet.head;) {
-    const piece = nextPiece(fleet, at, fleet.head);
+    const piece = readBatch(fleet, at, fleet.head);
     pieces.push([piece.entries.map(({ hostname }) => hostname).join(''), piece.to]);
     at = piece.to;
   }
@@ -60,9 +60,9 @@ t.test(
     fleet.upsert(vmRow('b', 2));
     fleet.upsert(rowOfLength('c', LIMIT));
     fleet.upsert(vmRow('a', 2));
-    t.strictSame(nextPiece(fleet, 0, 2).entries, [], 'both changed after 2');
-    t.equal(nextPiece(fleet, 0, 2).to, 2);
-    const first = nextPiece(fleet, 0, 5);
+    t.strictSame(readBatch(fleet, 0, 2).entries, [], 'both changed after 2');
+    t.equal(readBatch(fleet, 0, 2).to, 2);
+    const first = readBatch(fleet, 0, 5);
     t.strictSame([first.entries.map(({ hostname }) => hostname), first.to], [['b'], 3]);
   },
 );
@@ -71,8 +71,8 @@ t.test('many deletions do not make a frame larger than rows do', async (t) => {
   const fleet = new Fleet('e', 100_000);
   for (let i = 0; i < 5_000; i++) fleet.delete(`vm${i}`, 1);
   for (let at = 0; at < fleet.head;) {
-    const piece = nextPiece(fleet, at, fleet.head);
-    if (changesOf(piece, full).length > LIMIT + 100) t.fail('a frame beyond the limit');
+    const piece = readBatch(fleet, at, fleet.head);
+    if (formatChanges(piece, full).length > LIMIT + 100) t.fail('a frame beyond the limit');
     at = piece.to;
   }
 });
@@ -84,8 +84,8 @@ t.test('characters of several bytes arrive whole, whatever piece they fall into'
   );
   const told: unknown[] = [];
   for (let at = 0; at < fleet.head;) {
-    const piece = nextPiece(fleet, at, fleet.head);
-    const bytes = Buffer.from(changesOf(piece, full));
+    const piece = readBatch(fleet, at, fleet.head);
+    const bytes = Buffer.from(formatChanges(piece, full));
     const { changes } = JSON.parse(bytes.toString()) as { changes: { vm: unknown }[] };
     told.push(...changes.map(({ vm }) => vm));
     at = piece.to;
@@ -100,9 +100,9 @@ t.test('a piece as changes, and as a part of a snapshot', async (t) => {
   const fleet = new Fleet('e', 10);
   fleet.upsert(vmRow('a', 1));
   fleet.delete('b"', 1);
-  const piece = nextPiece(fleet, 0, fleet.head);
+  const piece = readBatch(fleet, 0, fleet.head);
   const text = (entry: VmEntry): string => `"${entry.hostname}"`;
-  t.strictSame(JSON.parse(changesOf(piece, text)), {
+  t.strictSame(JSON.parse(formatChanges(piece, text)), {
     type: 'changes',
     changes: [
       { op: 'upsert', vm: 'a' },
@@ -111,6 +111,10 @@ t.test('a piece as changes, and as a part of a snapshot', async (t) => {
     cursor: 'e.2',
   });
   const part = { type: 'snapshot', vms: ['a'], presence: [] };
-  t.strictSame(JSON.parse(snapshotOf(piece, false, text)), { ...part, more: true });
-  t.strictSame(JSON.parse(snapshotOf(piece, true, text)), { ...part, more: false, cursor: 'e.2' });
+  t.strictSame(JSON.parse(formatSnapshot(piece, false, text)), { ...part, more: true });
+  t.strictSame(JSON.parse(formatSnapshot(piece, true, text)), {
+    ...part,
+    more: false,
+    cursor: 'e.2',
+  });
 });

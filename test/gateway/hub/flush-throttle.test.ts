@@ -1,6 +1,6 @@
 import { mock } from 'node:test';
 import t from 'tap';
-import { paceFlushes } from '../../../src/gateway/hub/flush-throttle.js';
+import { throttleFlushes } from '../../../src/gateway/hub/flush-throttle.js';
 
 const GAP_MS = 4;
 
@@ -8,7 +8,7 @@ const GAP_MS = 4;
 function setUp() {
   let flushes = 0;
   let onFlush = (): void => undefined;
-  const request = paceFlushes(() => {
+  const request = throttleFlushes(() => {
     flushes++;
     onFlush();
   }, GAP_MS);

@@ -3,7 +3,7 @@
 import t from 'tap';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import { Hub } from '../../../src/gateway/hub/hub.js';
-import { createRowText } from '../../../src/gateway/hub/projection.js';
+import { createRowProjector } from '../../../src/gateway/hub/projection.js';
 import { vmRow } from './rows.js';
 import { changes, setUp, upserted } from './setup.js';
 
@@ -30,7 +30,7 @@ t.test(
       t.equal(watcher.frames[0], watchers[0]?.frames[0]);
       t.equal(watcher.offset, 3);
     }
-    t.equal(hub.flushedTo, 3);
+    t.equal(hub.highWaterMark, 3);
     hub.flush();
     t.ok(
       watchers.every(({ frames }) => frames.length === 1),
@@ -88,7 +88,7 @@ t.test('a newcomer joins at a flush: the others are told first', async (t) => {
   upsert(vmRow('a', 1));
   const newcomer = watchFleet();
   t.equal(first.frames.length, 1);
-  t.equal(hub.flushedTo, fleet.head);
+  t.equal(hub.highWaterMark, fleet.head);
   t.equal(newcomer.frames.length, 0);
   upsert(vmRow('b', 1));
   hub.flush();
@@ -140,8 +140,8 @@ t.test('a hub on a fleet that is filled already begins at its head', async (t) =
   const fleet = new Fleet('e', 10);
   fleet.upsert(vmRow('a', 1));
   let pending = 0;
-  const hub = new Hub(fleet, createRowText([]), () => pending++);
-  t.equal(hub.flushedTo, 1);
+  const hub = new Hub(fleet, createRowProjector([]), () => pending++);
+  t.equal(hub.highWaterMark, 1);
   hub.publish(fleet.upsert(vmRow('b', 1)));
   t.equal(pending, 1);
 });
@@ -151,7 +151,7 @@ t.test('what was learned in a gap is told before its end', async (t) => {
   const watcher = watchFleet();
   upsert(vmRow('a', 1));
   let framesThen = -1;
-  watcher.feedChanged = () => (framesThen = watcher.frames.length);
+  watcher.sendFeedState = () => (framesThen = watcher.frames.length);
   hub.setLive(true);
   t.equal(framesThen, 1);
 });
@@ -161,12 +161,12 @@ t.test('deletions that were forgotten before they were told: all walk instead', 
   for (const hostname of ['a', 'b', 'c']) upsert(vmRow(hostname, 1));
   const watchers = [watchFleet('full'), watchFleet('dashboard')];
   for (const hostname of ['a', 'b', 'c']) remove(hostname);
-  fleet.dropOldDeletions();
+  fleet.pruneTombstones();
   hub.flush();
   for (const watcher of watchers) {
     t.strictSame([watcher.catchUps, watcher.frames], [1, []], 'no frame could tell it all');
   }
-  t.equal(hub.flushedTo, fleet.head);
+  t.equal(hub.highWaterMark, fleet.head);
   hub.flush();
   t.equal(watchers[0]?.catchUps, 1);
 });
@@ -176,7 +176,7 @@ t.test('deletions that were told may be forgotten', async (t) => {
   const watcher = watchFleet();
   for (const hostname of ['a', 'b', 'c']) remove(hostname);
   hub.flush();
-  fleet.dropOldDeletions();
+  fleet.pruneTombstones();
   upsert(vmRow('d', 1));
   hub.flush();
   t.strictSame([watcher.catchUps, watcher.frames.length], [0, 2]);
@@ -201,6 +201,6 @@ t.test(
       changes('e.2', upserted(vmRow('a', 2))),
     ]);
     t.strictSame(second.texts(), [changes('e.1', upserted(vmRow('a', 1)))], 'behind: it may walk');
-    t.strictSame([hub.flushedTo, second.offset], [fleet.head, 1]);
+    t.strictSame([hub.highWaterMark, second.offset], [fleet.head, 1]);
   },
 );

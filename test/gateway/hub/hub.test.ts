@@ -30,26 +30,26 @@ t.test('a dashboard that watches a VM sees the columns of a dashboard', async (t
   const dashboard = watchVm('a', 'dashboard');
   upsert(vmRow('a', 1, 'secret'));
   t.strictSame(dashboard.frames, ['{"type":"status","vm":{"hostname":"a","version":1}}']);
-  t.equal(hub.vmState('a', 'dashboard'), dashboard.frames[0]);
+  t.equal(hub.formatVmState('a', 'dashboard'), dashboard.frames[0]);
 });
 
 t.test('the state of a VM is its row, or that there is none', async (t) => {
   const { upsert, delete: remove, hub } = setUp();
-  t.equal(hub.vmState('a', 'full'), '{"type":"absent","hostname":"a"}', 'never heard of');
+  t.equal(hub.formatVmState('a', 'full'), '{"type":"absent","hostname":"a"}', 'never heard of');
   upsert(vmRow('a', 1));
-  t.equal(hub.vmState('a', 'full'), `{"type":"status","vm":${vmRow('a', 1).row}}`);
+  t.equal(hub.formatVmState('a', 'full'), `{"type":"status","vm":${vmRow('a', 1).row}}`);
   remove('a');
-  t.equal(hub.vmState('a', 'full'), '{"type":"absent","hostname":"a"}', 'deleted');
+  t.equal(hub.formatVmState('a', 'full'), '{"type":"absent","hostname":"a"}', 'deleted');
 });
 
 t.test('who stops watching a VM is told nothing more; the others are', async (t) => {
   const { hub, upsert, watchVm } = setUp();
   const [left, stays] = [watchVm('a', 'full'), watchVm('a', 'full')];
-  hub.unwatchVm(left);
-  hub.unwatchVm(left);
+  hub.unsubscribeFromVm(left);
+  hub.unsubscribeFromVm(left);
   upsert(vmRow('a', 1));
   t.strictSame([left.frames.length, stays.frames.length], [0, 1]);
-  hub.unwatchVm(stays);
+  hub.unsubscribeFromVm(stays);
   upsert(vmRow('a', 2));
   t.equal(stays.frames.length, 1);
   const back = watchVm('a', 'full');
@@ -60,7 +60,7 @@ t.test('who stops watching a VM is told nothing more; the others are', async (t)
 t.test('who stops watching the fleet is told nothing more', async (t) => {
   const { hub, upsert, made, watchFleet } = setUp();
   const watcher = watchFleet();
-  hub.unwatchFleet(watcher);
+  hub.unsubscribeFromFleet(watcher);
   upsert(vmRow('a', 1));
   hub.flush();
   hub.setLive(true);
@@ -83,14 +83,14 @@ t.test('everyone is told when the feed enters or leaves a gap, once each time', 
 t.test('who leaves while others are told is not told, and nobody is left out', async (t) => {
   const { hub, upsert, watchFleet, watchVm } = setUp();
   const leavesWith = watchFleet('full', 0, () => {
-    hub.unwatchFleet(leavesWith);
-    hub.unwatchFleet(leaver);
+    hub.unsubscribeFromFleet(leavesWith);
+    hub.unsubscribeFromFleet(leaver);
   });
   const leaver = watchFleet();
   const stays = watchFleet();
   const agentLeaves = watchVm('a', 'full', () => {
-    hub.unwatchVm(agentLeaves);
-    hub.unwatchVm(agentLeaver);
+    hub.unsubscribeFromVm(agentLeaves);
+    hub.unsubscribeFromVm(agentLeaver);
   });
   const agentLeaver = watchVm('a', 'full');
   const agentStays = watchVm('a', 'full');
@@ -104,11 +104,11 @@ t.test('who leaves while others are told is not told, and nobody is left out', a
 
 t.test('the last who watches a VM may leave while he is told', async (t) => {
   const { hub, upsert, watchVm } = setUp();
-  const leaves = watchVm('a', 'full', () => hub.unwatchVm(leaves));
+  const leaves = watchVm('a', 'full', () => hub.unsubscribeFromVm(leaves));
   const stays = watchVm('b', 'full');
-  leaves.feedChanged = () => hub.unwatchVm(leaves);
+  leaves.sendFeedState = () => hub.unsubscribeFromVm(leaves);
   hub.setLive(true);
-  hub.watchVm(leaves);
+  hub.subscribeToVm(leaves);
   upsert(vmRow('a', 1));
   upsert(vmRow('a', 2));
   t.strictSame([leaves.frames.length, stays.feedChanges], [1, 1]);
@@ -145,8 +145,8 @@ t.test('nothing is kept of those who have left', async (t) => {
   };
   const comeAndGo = (count: number): void => {
     for (let i = 0; i < count; i++) {
-      hub.unwatchVm(watchVm(`${'x'.repeat(200)}${i}`, 'full'));
-      hub.unwatchFleet(watchFleet());
+      hub.unsubscribeFromVm(watchVm(`${'x'.repeat(200)}${i}`, 'full'));
+      hub.unsubscribeFromFleet(watchFleet());
     }
   };
   comeAndGo(1_000);

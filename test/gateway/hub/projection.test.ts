@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
-import { createProjection, createRowText } from '../../../src/gateway/hub/projection.js';
+import { createColumnFilter, createRowProjector } from '../../../src/gateway/hub/projection.js';
 import { vmRow } from './rows.js';
 
-const project = (row: string, columns: readonly string[]) => createProjection(columns)(row);
+const project = (row: string, columns: readonly string[]) => createColumnFilter(columns)(row);
 
 t.test('a dashboard sees the allowed columns alone, in the order of the list', async (t) => {
   const row = '{"id":1,"hostname":"a","crd_command":"secret","email":null}';
@@ -57,7 +57,7 @@ t.test('property: what is shown is what the row holds', async (t) => {
 });
 
 t.test('an admin sees the row as it came; a dashboard one text, made once', async (t) => {
-  const rowText = createRowText(['hostname']);
+  const rowText = createRowProjector(['hostname']);
   const entry = new Fleet('e', 10).upsert(vmRow('a', 1));
   t.equal(rowText(entry, 'full'), entry.row);
   t.equal(entry.dashboardRow, undefined, 'not made for an admin');

@@ -1,12 +1,12 @@
 // How long news takes: from its arrival, and only of news.
 
 import t from 'tap';
-import { DeliveryTimes } from '../../../src/gateway/hub/push-latency.js';
+import { PushLatency } from '../../../src/gateway/hub/push-latency.js';
 
 function setUp() {
   const observed: [string, number][] = [];
   const time = { nowMs: 100 };
-  const times = new DeliveryTimes(
+  const times = new PushLatency(
     (kind, tookMs) => observed.push([kind, tookMs]),
     () => time.nowMs,
   );
@@ -15,33 +15,33 @@ function setUp() {
 
 t.test('a change is timed from its arrival, once however many sockets take it', async (t) => {
   const { times, observed, time } = setUp();
-  times.during(() => {
+  times.handleArrival(() => {
     time.nowMs += 2;
-    times.pushed(3);
+    times.recordVmPush(3);
   });
   t.same(observed, [['vm', 2]]);
 });
 
 t.test('a flush is timed from the arrival of the oldest change in it', async (t) => {
   const { times, observed, time } = setUp();
-  times.during(() => times.pending());
+  times.handleArrival(() => times.markPending());
   time.nowMs += 3;
-  times.during(() => times.pushed(0));
+  times.handleArrival(() => times.recordVmPush(0));
   time.nowMs += 1;
-  times.flushed(20);
-  times.flushed(20);
+  times.recordFlush(20);
+  times.recordFlush(20);
   t.same(observed, [['fleet', 4]]);
 });
 
 t.test('what reaches nobody, or was read and not heard, is not timed', async (t) => {
   const { times, observed } = setUp();
-  times.during(() => {
-    times.pending();
-    times.pushed(0);
+  times.handleArrival(() => {
+    times.markPending();
+    times.recordVmPush(0);
   });
-  times.flushed(0);
-  times.pending();
-  times.pushed(1);
-  times.flushed(1);
+  times.recordFlush(0);
+  times.markPending();
+  times.recordVmPush(1);
+  times.recordFlush(1);
   t.same(observed, []);
 });

@@ -1,11 +1,16 @@
 // Rows as PostgreSQL would give them, and watchers that keep what the hub tells them.
 
-import type { Row } from '../../../src/gateway/fleet/entry.js';
-import type { FleetWatcher, Frame, VmWatcher } from '../../../src/gateway/hub/hub.js';
-import type { View } from '../../../src/gateway/hub/projection.js';
+import type { VmRow } from '../../../src/gateway/fleet/entry.js';
+import type { FleetSubscriber, Frame, VmSubscriber } from '../../../src/gateway/hub/hub.js';
+import type { Projection } from '../../../src/gateway/hub/projection.js';
 
 /** @param padding characters to make the row large with; a dashboard does not see them */
-export function vmRow(hostname: string, version: number, padding = '', status = 'available'): Row {
+export function vmRow(
+  hostname: string,
+  version: number,
+  padding = '',
+  status = 'available',
+): VmRow {
   const row = JSON.stringify({
     id: 1,
     hostname,
@@ -21,18 +26,18 @@ export function vmRow(hostname: string, version: number, padding = '', status = 
 }
 
 /** A row whose JSON text has exactly this many characters. */
-export function rowOfLength(hostname: string, length: number): Row {
+export function rowOfLength(hostname: string, length: number): VmRow {
   const empty = vmRow(hostname, 1);
   return vmRow(hostname, 1, 'x'.repeat(length - empty.row.length));
 }
 
-export class VmRecorder implements VmWatcher {
+export class VmRecorder implements VmSubscriber {
   readonly frames: Frame[] = [];
   feedChanges = 0;
 
   constructor(
     readonly hostname: string,
-    readonly view: View,
+    readonly projection: Projection,
     private readonly onPush: () => void = () => undefined,
   ) {}
 
@@ -41,12 +46,12 @@ export class VmRecorder implements VmWatcher {
     this.onPush();
   }
 
-  feedChanged(): void {
+  sendFeedState(): void {
     this.feedChanges++;
   }
 }
 
-export class FleetRecorder implements FleetWatcher {
+export class FleetRecorder implements FleetSubscriber {
   readonly frames: Frame[] = [];
   feedChanges = 0;
   /** How often it was told to walk. */
@@ -55,7 +60,7 @@ export class FleetRecorder implements FleetWatcher {
   hasRoom = true;
 
   constructor(
-    readonly view: View,
+    readonly projection: Projection,
     public offset: number,
     private readonly onPush: () => void = () => undefined,
   ) {}
@@ -71,7 +76,7 @@ export class FleetRecorder implements FleetWatcher {
     this.catchUps++;
   }
 
-  feedChanged(): void {
+  sendFeedState(): void {
     this.feedChanges++;
   }
 

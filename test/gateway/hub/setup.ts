@@ -1,17 +1,21 @@
 // A hub to be tested, and the frames it is to make.
 
-import type { Row } from '../../../src/gateway/fleet/entry.js';
+import type { VmRow } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import { Hub } from '../../../src/gateway/hub/hub.js';
-import { createRowText, type RowText, type View } from '../../../src/gateway/hub/projection.js';
+import {
+  createRowProjector,
+  type RowProjector,
+  type Projection,
+} from '../../../src/gateway/hub/projection.js';
 import { FleetRecorder, VmRecorder } from './rows.js';
 
 /** A hub that counts how often it asked to be flushed, and what texts it had made. */
 export function setUp(maxDeletions = 100) {
   const fleet = new Fleet('e', maxDeletions);
   const made: string[] = [];
-  const text = createRowText(['hostname', 'version']);
-  const rowText: RowText = (entry, view) => {
+  const text = createRowProjector(['hostname', 'version']);
+  const rowText: RowProjector = (entry, view) => {
     made.push(`${view} ${entry.hostname}`);
     return text(entry, view);
   };
@@ -22,16 +26,16 @@ export function setUp(maxDeletions = 100) {
     hub,
     made,
     pending: () => pending,
-    upsert: (row: Row) => hub.publish(fleet.upsert(row)),
+    upsert: (row: VmRow) => hub.publish(fleet.upsert(row)),
     delete: (hostname: string) => hub.publish(fleet.delete(hostname, 1)),
     watchVm: (...args: ConstructorParameters<typeof VmRecorder>) => {
       const watcher = new VmRecorder(...args);
-      hub.watchVm(watcher);
+      hub.subscribeToVm(watcher);
       return watcher;
     },
-    watchFleet: (view: View = 'full', offset = fleet.head, onPush?: () => void) => {
+    watchFleet: (view: Projection = 'full', offset = fleet.head, onPush?: () => void) => {
       const watcher = new FleetRecorder(view, offset, onPush);
-      hub.watchFleet(watcher);
+      hub.subscribeToFleet(watcher);
       return watcher;
     },
   };
@@ -40,7 +44,7 @@ export function setUp(maxDeletions = 100) {
 /** A frame of changes. */
 export const changes = (cursor: string, ...told: unknown[]): string =>
   JSON.stringify({ type: 'changes', changes: told, cursor });
-export const upserted = (row: Row): unknown => ({
+export const upserted = (row: VmRow): unknown => ({
   op: 'upsert',
   vm: JSON.parse(row.row) as unknown,
 });

@@ -132,7 +132,7 @@ t.test('a state is what it is now, not what it was at the last look', async (t) 
   const sessions = [
     SESSION,
     SESSION,
-    { ...SESSION, stream: { kind: 'fleet', state: 'behind' } as const },
+    { ...SESSION, stream: { kind: 'fleet', state: 'lagging' } as const },
   ];
   const metrics = metricsOf({ sessions });
   const look = async () => {

@@ -2,11 +2,11 @@
 
 import t, { type Test } from 'tap';
 import { PresenceFeed } from '../../../src/gateway/presence/reader.js';
-import type { Presence } from '../../../src/gateway/fleet/entry.js';
+import type { PresenceRow } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import { until } from '../../helpers/until.js';
 
-const known = (hostname: string, text = 'x', online = true): Presence => ({
+const known = (hostname: string, text = 'x', online = true): PresenceRow => ({
   hostname,
   online,
   presence: JSON.stringify({ hostname, text }),
@@ -15,7 +15,7 @@ const known = (hostname: string, text = 'x', online = true): Presence => ({
 function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } = {}) {
   const fleet = new Fleet('epoch', 100);
   /** The truth of the test. */
-  const table = new Map<string, Presence>();
+  const table = new Map<string, PresenceRow>();
   const log = {
     asked: [] as (readonly string[] | undefined)[],
     published: [] as string[],
@@ -47,7 +47,7 @@ function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } =
     feed.rowChanged(
       fleet.upsert({ hostname, version: 1, status: 'in-use', assignmentId, row: '{}' }),
     );
-  const tell = (...all: Presence[]): void => {
+  const tell = (...all: PresenceRow[]): void => {
     for (const one of all) table.set(one.hostname, one);
   };
   const settled = () =>
@@ -124,7 +124,7 @@ t.test('who is gone from the whole table is forgotten', async (t) => {
   table.delete('a');
   feed.doubtAll();
   await settled();
-  t.match(fleet.presenceOf('a'), { presence: undefined });
+  t.match(fleet.getPresence('a'), { presence: undefined });
 });
 
 t.test('a read that failed is tried again', async (t) => {

@@ -1,54 +1,57 @@
 import t from 'tap';
-import { Places, type Visitor } from '../../../src/gateway/session/connection-slots.js';
+import {
+  ConnectionSlots,
+  type ConnectingClient,
+} from '../../../src/gateway/session/connection-slots.js';
 
 const visitor = (
   sub: string,
   address?: string,
   role: 'admin' | 'dashboard' = 'admin',
-): Visitor => ({
+): ConnectingClient => ({
   address,
   identity: { role, sub },
 });
 
 t.test('so many in all, whoever they are', async (t) => {
-  const places = new Places({ total: 2, perAddress: 9, perIdentity: 9 });
-  const giveBack = places.take(visitor('a', '192.0.2.1'));
-  t.equal(places.refusal(visitor('b', '192.0.2.2')), undefined);
-  places.take(visitor('b', '192.0.2.2'));
-  t.equal(places.refusal(visitor('c', '192.0.2.3')), 'too_many_sockets');
+  const places = new ConnectionSlots({ total: 2, perAddress: 9, perIdentity: 9 });
+  const giveBack = places.acquire(visitor('a', '192.0.2.1'));
+  t.equal(places.findRejection(visitor('b', '192.0.2.2')), undefined);
+  places.acquire(visitor('b', '192.0.2.2'));
+  t.equal(places.findRejection(visitor('c', '192.0.2.3')), 'too_many_sockets');
   giveBack();
-  t.equal(places.refusal(visitor('c', '192.0.2.3')), undefined);
-  t.equal(places.taken, 1);
+  t.equal(places.findRejection(visitor('c', '192.0.2.3')), undefined);
+  t.equal(places.inUse, 1);
 });
 
 t.test('so many from one address; an address that says nothing is not counted', async (t) => {
-  const places = new Places({ total: 9, perAddress: 1, perIdentity: 9 });
-  const giveBack = places.take(visitor('a', '192.0.2.1'));
-  t.equal(places.refusal(visitor('b', '192.0.2.1')), 'too_many_sockets_of_address');
-  t.equal(places.refusal(visitor('b', '192.0.2.2')), undefined);
+  const places = new ConnectionSlots({ total: 9, perAddress: 1, perIdentity: 9 });
+  const giveBack = places.acquire(visitor('a', '192.0.2.1'));
+  t.equal(places.findRejection(visitor('b', '192.0.2.1')), 'too_many_sockets_of_address');
+  t.equal(places.findRejection(visitor('b', '192.0.2.2')), undefined);
   giveBack();
-  t.equal(places.refusal(visitor('b', '192.0.2.1')), undefined);
-  for (let n = 0; n < 3; n++) places.take(visitor('a'));
-  t.equal(places.refusal(visitor('a')), undefined);
+  t.equal(places.findRejection(visitor('b', '192.0.2.1')), undefined);
+  for (let n = 0; n < 3; n++) places.acquire(visitor('a'));
+  t.equal(places.findRejection(visitor('a')), undefined);
 });
 
 t.test('so many of one role and sub', async (t) => {
-  const places = new Places({ total: 9, perAddress: 9, perIdentity: 1 });
-  const giveBack = places.take(visitor('a', '192.0.2.1'));
-  t.equal(places.refusal(visitor('a', '192.0.2.2')), 'too_many_sockets_of_identity');
-  t.equal(places.refusal(visitor('b', '192.0.2.1')), undefined);
-  t.equal(places.refusal(visitor('a', '192.0.2.1', 'dashboard')), undefined);
+  const places = new ConnectionSlots({ total: 9, perAddress: 9, perIdentity: 1 });
+  const giveBack = places.acquire(visitor('a', '192.0.2.1'));
+  t.equal(places.findRejection(visitor('a', '192.0.2.2')), 'too_many_sockets_of_identity');
+  t.equal(places.findRejection(visitor('b', '192.0.2.1')), undefined);
+  t.equal(places.findRejection(visitor('a', '192.0.2.1', 'dashboard')), undefined);
   giveBack();
-  t.equal(places.refusal(visitor('a', '192.0.2.2')), undefined);
+  t.equal(places.findRejection(visitor('a', '192.0.2.2')), undefined);
 });
 
 t.test(
   'the own share is named before the whole: the client can do something about it',
   async (t) => {
-    const places = new Places({ total: 1, perAddress: 1, perIdentity: 1 });
-    places.take(visitor('a', '192.0.2.1'));
-    t.equal(places.refusal(visitor('a', '192.0.2.1')), 'too_many_sockets_of_identity');
-    t.equal(places.refusal(visitor('b', '192.0.2.1')), 'too_many_sockets_of_address');
-    t.equal(places.refusal(visitor('b', '192.0.2.2')), 'too_many_sockets');
+    const places = new ConnectionSlots({ total: 1, perAddress: 1, perIdentity: 1 });
+    places.acquire(visitor('a', '192.0.2.1'));
+    t.equal(places.findRejection(visitor('a', '192.0.2.1')), 'too_many_sockets_of_identity');
+    t.equal(places.findRejection(visitor('b', '192.0.2.1')), 'too_many_sockets_of_address');
+    t.equal(places.findRejection(visitor('b', '192.0.2.2')), 'too_many_sockets');
   },
 );

@@ -26,7 +26,7 @@ function draining(count: number, limitMs = LIMIT_MS) {
 t.test('with nobody there is nothing to wait for', async (t) => {
   const { drain, tick } = draining(0);
   t.ok(tick(0));
-  t.ok(drain.refusing);
+  t.ok(drain.rejecting);
 });
 
 t.test('a few are told within a moment, many within the limit', async (t) => {
@@ -40,12 +40,12 @@ t.test('a few are told within a moment, many within the limit', async (t) => {
 t.test('newcomers are let in until it is known that the gateway is not ready', async (t) => {
   const { drain, tick, told, open } = draining(2_000);
   t.notOk(tick(0));
-  t.notOk(drain.refusing);
+  t.notOk(drain.rejecting);
   const late = open();
   t.notOk(tick(999));
   t.equal(told(), 0);
   t.notOk(tick(1_000));
-  t.ok(drain.refusing);
+  t.ok(drain.rejecting);
   t.ok(tick(3_000));
   t.equal(told(), 2_000);
   t.strictSame(late.closes, [CLOSE.restart], 'the newcomer too');

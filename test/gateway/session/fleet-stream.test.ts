@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { View } from '../../../src/gateway/hub/projection.js';
+import type { Projection } from '../../../src/gateway/hub/projection.js';
 import { FleetStream } from '../../../src/gateway/session/fleet-stream.js';
 import { MemorySocket } from '../../helpers/memory-socket.js';
 import type { FleetReader } from './readers.js';
@@ -101,7 +101,7 @@ t.test('a cursor that cannot be resumed gets a snapshot', async (t) => {
   const world = new World(1);
   for (const hostname of ['a', 'b', 'c', 'd']) world.upsert(hostname);
   for (const hostname of ['a', 'b', 'c']) world.delete(hostname);
-  world.fleet.dropOldDeletions();
+  world.fleet.pruneTombstones();
   const stream = (epoch: string, offset: number): string => {
     const socket = new MemorySocket();
     new FleetStream(world.hub, socket, 'full', { epoch, offset }).start();
@@ -150,7 +150,7 @@ t.test('what changes between a drain and a flush comes with the flush', async (t
   reader.socket.fill();
   world.upsert('a');
   world.flush();
-  t.equal(reader.state, 'behind');
+  t.equal(reader.state, 'lagging');
   world.upsert('b');
   reader.read();
   t.strictSame(told(reader), ['changes a1 epoch.1']);
@@ -227,7 +227,7 @@ t.test('someone behind starts over when deletions he has not met are forgotten',
   told(reader);
   reader.socket.fill();
   for (const hostname of ['a', 'b', 'x']) world.delete(hostname);
-  world.fleet.dropOldDeletions();
+  world.fleet.pruneTombstones();
   world.flush();
   reader.read();
   t.strictSame(told(reader), ['snapshot c3 epoch.6']);
@@ -239,7 +239,7 @@ t.test(
     const world = largeRows('a', 'b', 'c', 'd', 'e');
     const reader = world.watchFleetSlowly(1);
     for (const hostname of ['a', 'b', 'c']) world.delete(hostname);
-    world.fleet.dropOldDeletions();
+    world.fleet.pruneTombstones();
     world.flush();
     t.strictSame(told(reader), ['snapshot a1 b2 more']);
     reader.readSlowly(1);
@@ -248,7 +248,7 @@ t.test(
     t.notOk(world.fleet.canResume(ended), 'nobody can resume in its middle');
     world.delete('x');
     world.delete('y');
-    world.fleet.dropOldDeletions();
+    world.fleet.pruneTombstones();
     world.flush();
     reader.read();
     t.strictSame(told(reader), ['snapshot d4 e5 epoch.10'], 'ended once');
@@ -259,7 +259,7 @@ t.test('deletions from before a snapshot may be forgotten while it is under way'
   const world = largeRows('a', 'b', 'c', 'd', 'e');
   for (const hostname of ['x', 'y', 'z']) world.delete(hostname);
   const reader = world.watchFleetSlowly(1);
-  world.fleet.dropOldDeletions();
+  world.fleet.pruneTombstones();
   reader.read();
   t.strictSame(told(reader), ['snapshot a1 b2 more', 'snapshot c3 d4 more', 'snapshot e5 epoch.8']);
 });
@@ -271,7 +271,7 @@ t.test('a table emptied at once: those who kept up start over', async (t) => {
   for (const reader of readers) reader.update();
   readers[2]?.socket.fill();
   for (let i = 0; i < 100; i++) world.delete(`vm${i}`);
-  world.fleet.dropOldDeletions();
+  world.fleet.pruneTombstones();
   world.flush();
   for (const reader of readers) {
     reader.update();
@@ -316,7 +316,7 @@ t.test(
 t.test('a dashboard never sees more than its columns', async (t) => {
   const world = new World();
   world.upsert('a', 10);
-  const views: View[] = ['dashboard', 'full'];
+  const views: Projection[] = ['dashboard', 'full'];
   const readers = views.map((view) => world.watchFleet(view));
   world.upsert('b', 10);
   world.flush();
@@ -345,6 +345,6 @@ t.test('a socket that ends under a walk is sent nothing more', async (t) => {
   t.equal(socket.frames.length, 1);
   world.upsert('f');
   world.flush();
-  stream.drained();
+  stream.sendPending();
   t.equal(socket.frames.length, 1);
 });

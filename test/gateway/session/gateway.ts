@@ -4,8 +4,8 @@
 import type { Identity, Verified } from '../../../src/gateway/auth/token.js';
 import type { Role } from '../../../src/gateway/auth/roles.js';
 import type { StatusReport } from '../../../src/protocol/messages.js';
-import type { RefusalReason } from '../../../src/gateway/session/limits.js';
-import type { Refusal, Requests } from '../../../src/gateway/session/requests.js';
+import type { RejectionReason } from '../../../src/gateway/session/limits.js';
+import type { RequestRejection, RequestHandlers } from '../../../src/gateway/session/requests.js';
 import { Session, type SessionSettings } from '../../../src/gateway/session/session.js';
 import type { Stream } from '../../../src/gateway/session/stream.js';
 import { MemorySocket } from '../../helpers/memory-socket.js';
@@ -22,7 +22,7 @@ export class StreamRecorder implements Stream {
   readonly kind = 'vm';
   readonly state = 'live';
   conflated = 0;
-  behind = false;
+  lagging = false;
   starts = 0;
   drains = 0;
   stops = 0;
@@ -31,7 +31,7 @@ export class StreamRecorder implements Stream {
     this.starts++;
   }
 
-  drained(): void {
+  sendPending(): void {
     this.drains++;
   }
 
@@ -41,11 +41,11 @@ export class StreamRecorder implements Stream {
 }
 
 interface Pending {
-  readonly resolve: (refusal?: Refusal) => void;
+  readonly resolve: (refusal?: RequestRejection) => void;
   readonly reject: (error: unknown) => void;
 }
 
-export class RecordedRequests implements Requests {
+export class RecordedRequests implements RequestHandlers {
   /** What was asked, as it was asked. */
   readonly asked: unknown[][] = [];
   /** What was asked of the database and waits for an answer. */
@@ -53,11 +53,11 @@ export class RecordedRequests implements Requests {
   /** What `verify` answers. */
   verified: Verified = { ok: false, reason: 'invalid' };
 
-  acknowledge(agent: Identity, assignmentId: string): Promise<Refusal | undefined> {
+  acknowledge(agent: Identity, assignmentId: string): Promise<RequestRejection | undefined> {
     return this.#ask('acknowledge', agent.sub, assignmentId);
   }
 
-  reportStatus(agent: Identity, report: StatusReport): Promise<Refusal | undefined> {
+  reportStatus(agent: Identity, report: StatusReport): Promise<RequestRejection | undefined> {
     return this.#ask('reportStatus', agent.sub, report);
   }
 
@@ -66,7 +66,7 @@ export class RecordedRequests implements Requests {
     return this.verified;
   }
 
-  #ask(...asked: unknown[]): Promise<Refusal | undefined> {
+  #ask(...asked: unknown[]): Promise<RequestRejection | undefined> {
     this.asked.push(asked);
     return new Promise((resolve, reject) => this.pending.push({ resolve, reject }));
   }
@@ -78,12 +78,12 @@ export function setUp({ role, sub, nowMs }: { role?: Role; sub?: string; nowMs?:
   const stream = new StreamRecorder();
   const requests = new RecordedRequests();
   const bugs: unknown[] = [];
-  const refusals: RefusalReason[] = [];
+  const refusals: RejectionReason[] = [];
   const settings: SessionSettings = {
     gateway: 'g',
     heartbeatMs: HEARTBEAT_MS,
     requests,
-    onRefusal: (reason) => refusals.push(reason),
+    onRejection: (reason) => refusals.push(reason),
     onBug: (error) => bugs.push(error),
   };
   const session = new Session(

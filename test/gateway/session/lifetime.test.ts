@@ -57,7 +57,7 @@ t.test('a Ping goes out once a heartbeat, the first within the first', async (t)
   const { socket, session } = setUp();
   const sweepUntil = (fromMs: number, toMs: number): void => {
     for (let nowMs = fromMs; nowMs <= toMs; nowMs += 100) {
-      session.alive(nowMs);
+      session.recordActivity(nowMs);
       session.sweep(nowMs, 0);
     }
   };
@@ -79,7 +79,7 @@ t.test('sockets that came together are not pinged together', async (t) => {
 
 t.test('silence of two heartbeats closes; any sign of life counts', async (t) => {
   const signs: ((session: Session, nowMs: number) => void)[] = [
-    (session, nowMs) => session.alive(nowMs),
+    (session, nowMs) => session.recordActivity(nowMs),
     (session, nowMs) => session.receive('{"type":"ping"}', nowMs),
   ];
   for (const sign of signs) {
@@ -98,16 +98,16 @@ t.test(
   async (t) => {
     const { socket, stream, session } = setUp();
     const sweep = (nowMs: number): void => {
-      session.alive(nowMs);
+      session.recordActivity(nowMs);
       session.sweep(nowMs, 0);
     };
     socket.bufferedAmount = 1;
     sweep(100 * HEARTBEAT_MS);
     t.strictSame(socket.closes, [], 'not behind: nothing is owed to it');
-    stream.behind = true;
+    stream.lagging = true;
     sweep(102 * HEARTBEAT_MS);
     t.strictSame(socket.closes, [], 'patience begins when it falls behind');
-    session.drained(102 * HEARTBEAT_MS);
+    session.handleDrain(102 * HEARTBEAT_MS);
     sweep(104 * HEARTBEAT_MS);
     t.strictSame(socket.closes, [], 'it read');
     sweep(104 * HEARTBEAT_MS + 1);
@@ -117,14 +117,14 @@ t.test(
 
 t.test('a sweep tells what is left when the socket has emptied without a word', async (t) => {
   const { socket, stream, session } = setUp();
-  stream.behind = true;
+  stream.lagging = true;
   socket.bufferedAmount = 1;
   session.sweep(1, 0);
   t.equal(stream.drains, 0);
   socket.bufferedAmount = 0;
   session.sweep(2, 0);
   t.equal(stream.drains, 1);
-  session.alive(2 + 2 * HEARTBEAT_MS);
+  session.recordActivity(2 + 2 * HEARTBEAT_MS);
   session.sweep(2 + 2 * HEARTBEAT_MS, 0);
   t.strictSame(socket.closes, []);
 });

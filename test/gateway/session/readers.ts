@@ -2,7 +2,7 @@
 
 import { parseCursor } from '../../../src/gateway/fleet/cursor.js';
 import type { Hub } from '../../../src/gateway/hub/hub.js';
-import type { View } from '../../../src/gateway/hub/projection.js';
+import type { Projection } from '../../../src/gateway/hub/projection.js';
 import type { ServerMessage } from '../../../src/protocol/messages.js';
 import { FleetStream } from '../../../src/gateway/session/fleet-stream.js';
 import type { Stream, StreamState } from '../../../src/gateway/session/stream.js';
@@ -64,7 +64,7 @@ abstract class Reader {
   protected abstract apply(message: ServerMessage): void;
 
   get behind(): boolean {
-    return this.stream.behind;
+    return this.stream.lagging;
   }
 
   get state(): StreamState {
@@ -84,7 +84,7 @@ abstract class Reader {
   read(bytes?: number): void {
     if (bytes === undefined) this.socket.drain();
     else this.socket.read(bytes);
-    if (this.socket.bufferedAmount === 0) this.stream.drained();
+    if (this.socket.bufferedAmount === 0) this.stream.sendPending();
   }
 
   /** Applies what the socket was sent. */
@@ -113,7 +113,7 @@ export class FleetReader extends Reader {
   constructor(
     hub: Hub,
     history: History,
-    readonly view: View,
+    readonly view: Projection,
     former?: FleetReader,
   ) {
     super(hub, history);
@@ -134,7 +134,7 @@ export class FleetReader extends Reader {
   readSlowly(frames: number): void {
     this.socket.drain();
     this.socket.fillAfter(frames);
-    this.stream.drained();
+    this.stream.sendPending();
   }
 
   protected apply(message: ServerMessage): void {
@@ -201,7 +201,7 @@ export class VmReader extends Reader {
     hub: Hub,
     history: History,
     readonly hostname: string,
-    readonly view: View,
+    readonly view: Projection,
   ) {
     super(hub, history);
     this.stream = new VmStream(hub, this.socket, hostname, view);

@@ -149,7 +149,7 @@ t.test('answers that find no room are dropped', async (t) => {
 
 t.test('too many messages or Pings end the session, and are counted once', async (t) => {
   const says: ((session: Session, nowMs: number) => void)[] = [
-    (session, nowMs) => session.alive(nowMs),
+    (session, nowMs) => session.recordActivity(nowMs),
     (session, nowMs) => session.receive('{"type":"ping"}', nowMs),
     (session, nowMs) => session.receive('{"type":"what?"}', nowMs),
   ];

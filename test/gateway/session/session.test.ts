@@ -36,7 +36,7 @@ t.test('a client that is gone with its welcome leaves nobody in the hub', async 
   const started = (makeStream: (socket: MemorySocket) => Stream): MemorySocket => {
     const socket = new MemorySocket();
     const session = new Session(socket, makeStream(socket), settings, identityOf('admin'), 0);
-    socket.onSend = () => session.ended();
+    socket.onSend = () => session.handleDisconnect();
     session.start(false);
     return socket;
   };
@@ -56,12 +56,12 @@ t.test('after a close nothing is told, asked or closed again', async (t) => {
   say(ACK);
   session.close(CLOSE.restart);
   session.close(CLOSE.silent);
-  session.ended();
+  session.handleDisconnect();
   say({ type: 'ping' });
   say(ACK);
   say(AUTH);
   session.receive(undefined, 0);
-  session.drained(0);
+  session.handleDrain(0);
   session.sweep(1e9, 1e15);
   requests.pending[0]?.resolve({ code: 'unavailable', message: '' });
   requests.pending[1]?.resolve();
@@ -73,7 +73,7 @@ t.test('after a close nothing is told, asked or closed again', async (t) => {
 
 t.test('a socket that is gone is not closed, and its stream ends', async (t) => {
   const { socket, stream, session } = setUp();
-  session.ended();
+  session.handleDisconnect();
   session.close(CLOSE.restart);
   t.strictSame([socket.closes, stream.stops], [[], 1]);
 });
@@ -82,7 +82,7 @@ t.test('a session that is closed while its stream drains is not pinged', async (
   const { socket, settings } = setUp();
   const stream = new StreamRecorder();
   const session = new Session(socket, stream, settings, identityOf('agent'), 0);
-  stream.drained = () => session.close(CLOSE.replaced);
+  stream.sendPending = () => session.close(CLOSE.replaced);
   session.sweep(HEARTBEAT_MS, 0);
   t.strictSame([socket.closes, socket.pings], [[CLOSE.replaced], 0]);
 });
@@ -114,13 +114,13 @@ t.test('each session has a name of its own, and knows whether the gateway closed
   one.session.close(CLOSE.silent);
   one.session.close(CLOSE.restart);
   t.equal(one.session.closedWith, CLOSE.silent);
-  other.session.ended();
+  other.session.handleDisconnect();
   other.session.close(CLOSE.restart);
   t.equal(other.session.closedWith, undefined);
-  other.session.broken(1002);
+  other.session.handleProtocolError(1002);
   t.equal(other.session.closedWith, undefined, 'it had gone');
   const third = setUp();
-  third.session.broken(1002);
-  third.session.broken(1007);
+  third.session.handleProtocolError(1002);
+  third.session.handleProtocolError(1007);
   t.same(third.session.closedWith, { code: 1002 });
 });

@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import t from 'tap';
-import type { View } from '../../../src/gateway/hub/projection.js';
+import type { Projection } from '../../../src/gateway/hub/projection.js';
 import { FleetReader, VmReader } from './readers.js';
 import { World } from './world.js';
 
@@ -12,7 +12,7 @@ const RUNS = Number(process.env.STREAM_RUNS ?? 400);
 type Step = readonly [name: string, run: (world: World) => void];
 
 const hostname = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
-const view = fc.constantFrom<View>('full', 'dashboard');
+const view = fc.constantFrom<Projection>('full', 'dashboard');
 const which = fc.nat({ max: 5 });
 /** Rows that share a piece, rows of which a few fill a socket, and a row larger than a socket's share. */
 const length = fc.oneof(
@@ -50,7 +50,7 @@ const changes = fc.oneof(
     weight: 2,
     arbitrary: step('forget presence', [hostname], (world, h) => world.forgetPresence(h)),
   },
-  { weight: 2, arbitrary: step('forget', [], ({ fleet }) => fleet.dropOldDeletions()) },
+  { weight: 2, arbitrary: step('forget', [], ({ fleet }) => fleet.pruneTombstones()) },
   { weight: 6, arbitrary: step('flush', [], (world) => world.flush()) },
   { weight: 1, arbitrary: step('live', [fc.boolean()], ({ hub }, live) => hub.setLive(live)) },
 );

@@ -41,7 +41,7 @@ t.test('a socket without room gets the latest state when it has drained', async 
   reader.socket.fill();
   for (let i = 0; i < 1_000; i++) world.upsert('a');
   t.ok(reader.behind);
-  t.equal(reader.state, 'behind');
+  t.equal(reader.state, 'lagging');
   t.strictSame(told(reader), []);
   reader.read();
   t.strictSame(told(reader), ['status a1000']);

@@ -2,7 +2,7 @@
 
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import { Hub, type Frame } from '../../../src/gateway/hub/hub.js';
-import { createRowText, type View } from '../../../src/gateway/hub/projection.js';
+import { createRowProjector, type Projection } from '../../../src/gateway/hub/projection.js';
 import { DASHBOARD_COLUMNS } from '../../../src/protocol/row.js';
 import { MAX_UNSENT_BYTES } from '../../helpers/memory-socket.js';
 import { vmRow } from '../hub/rows.js';
@@ -13,7 +13,7 @@ export class World {
   readonly hub: Hub;
   readonly history = new History();
   readonly readers = new Set<FleetReader | VmReader>();
-  #rowText = createRowText(DASHBOARD_COLUMNS);
+  #rowText = createRowProjector(DASHBOARD_COLUMNS);
   #version = 0;
   #flushRequested = false;
 
@@ -48,21 +48,21 @@ export class World {
     this.hub.flush();
   }
 
-  watchFleet(view: View = 'full', former?: FleetReader): FleetReader {
+  watchFleet(view: Projection = 'full', former?: FleetReader): FleetReader {
     const reader = new FleetReader(this.hub, this.history, view, former);
     this.readers.add(reader);
     return reader.start();
   }
 
   /** A newcomer whose socket is full once it has taken so many frames. */
-  watchFleetSlowly(frames: number, view: View = 'full', former?: FleetReader): FleetReader {
+  watchFleetSlowly(frames: number, view: Projection = 'full', former?: FleetReader): FleetReader {
     const reader = new FleetReader(this.hub, this.history, view, former);
     this.readers.add(reader);
     reader.socket.fillAfter(frames);
     return reader.start();
   }
 
-  watchVm(hostname: string, view: View = 'full'): VmReader {
+  watchVm(hostname: string, view: Projection = 'full'): VmReader {
     const reader = new VmReader(this.hub, this.history, hostname, view);
     this.readers.add(reader);
     return reader.start();

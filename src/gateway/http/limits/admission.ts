@@ -2,7 +2,7 @@
 // to its connection, so none is ever lost.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Places } from '../../session/connection-slots.js';
+import type { ConnectionSlots } from '../../session/connection-slots.js';
 import { identityOf } from '../request/access.js';
 import { clientOf } from './client-address.js';
 import { PROBLEMS, sendProblem } from '../problems/problem.js';
@@ -16,11 +16,11 @@ export type Admit = (request: FastifyRequest, reply: FastifyReply) => Promise<vo
  */
 export type TakePlace = (request: FastifyRequest, reply: FastifyReply) => (() => void) | undefined;
 
-export function createTakePlace(places: Places): TakePlace {
+export function createTakePlace(places: ConnectionSlots): TakePlace {
   return (request, reply) => {
     const visitor = { address: clientOf(request.ip), identity: identityOf(request) };
-    const reason = places.refusal(visitor);
-    if (reason === undefined) return places.take(visitor);
+    const reason = places.findRejection(visitor);
+    if (reason === undefined) return places.acquire(visitor);
     sendProblem(reply, reason, PROBLEMS[reason].when);
     return undefined;
   };

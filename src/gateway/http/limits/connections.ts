@@ -4,7 +4,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { OnRefusal } from '../../session/limits.js';
+import type { OnRejection } from '../../session/limits.js';
 
 export class Connections {
   readonly #all = new Set<Socket>();
@@ -16,7 +16,7 @@ export class Connections {
   constructor(
     server: Server,
     private readonly max: number,
-    private readonly onRefusal: OnRefusal,
+    private readonly onRefusal: OnRejection,
   ) {
     // One more than there ever are: Node would refuse without giving anybody up for it.
     server.maxConnections = max + 1;

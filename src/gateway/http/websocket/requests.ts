@@ -6,14 +6,14 @@ import type { Logger } from 'pino';
 import type { Identity, Verifier } from '../../auth/token.js';
 import { acknowledge, reportStatus, type ReportOutcome } from '../../database/reports.js';
 import type { Actor } from '../../database/transaction.js';
-import type { Refusal, Requests } from '../../session/requests.js';
+import type { RequestRejection, RequestHandlers } from '../../session/requests.js';
 
-const STALE: Refusal = {
+const STALE: RequestRejection = {
   code: 'stale_assignment',
   message: 'this assignment is no longer the current one',
 };
 
-const REFUSALS: Readonly<Record<ReportOutcome, Refusal | undefined>> = {
+const REJECTIONS: Readonly<Record<ReportOutcome, RequestRejection | undefined>> = {
   done: undefined,
   stale: STALE,
   'not-failed': { code: 'not_allowed', message: 'only a failed VM may report itself available' },
@@ -37,11 +37,11 @@ export function createRequests(
   verify: Verifier,
   reports: AgentReports,
   log: Logger,
-): Requests {
+): RequestHandlers {
   const attempt = async (
     session: string,
-    work: () => Promise<Refusal | undefined>,
-  ): Promise<Refusal | undefined> => {
+    work: () => Promise<RequestRejection | undefined>,
+  ): Promise<RequestRejection | undefined> => {
     try {
       return await work();
     } catch (err) {
@@ -70,7 +70,7 @@ export function createRequests(
     reportStatus: (agent, { status, assignment_id }, session) =>
       attempt(session, async () => {
         const report = { hostname: agent.sub, status, assignmentId: assignment_id };
-        return REFUSALS[await reportStatus(pool, actorOf(agent, session), report)];
+        return REJECTIONS[await reportStatus(pool, actorOf(agent, session), report)];
       }),
   };
 }

@@ -38,7 +38,7 @@ export function openSession(
   sessions.add(session);
   attach(ws, request.raw.socket, session, {
     failed: (err) => {
-      if (isTooLarge(err)) settings.onRefusal('message_too_large');
+      if (isTooLarge(err)) settings.onRejection('message_too_large');
       log.debug({ ...ids, err }, 'a socket failed');
     },
     closed: (code) => {

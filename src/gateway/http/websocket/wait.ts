@@ -1,7 +1,7 @@
 // Waiting for a VM to change without a socket: on the fleet, without a connection to the database.
 
 import type { VmEntry } from '../../fleet/entry.js';
-import type { Hub, VmWatcher } from '../../hub/hub.js';
+import type { Hub, VmSubscriber } from '../../hub/hub.js';
 
 /** `changed` to this, or to nothing; the time was `up`; or nobody waits any more. */
 export type Waited =
@@ -24,15 +24,20 @@ export function waitForVersion(
     if ((entry?.version ?? 0) !== version) resolve({ outcome: 'changed', entry });
   };
   const end = (): void => resolve({ outcome: 'ended' });
-  const watcher: VmWatcher = { hostname, view: 'full', push: look, feedChanged: () => undefined };
+  const watcher: VmSubscriber = {
+    hostname,
+    projection: 'full',
+    push: look,
+    sendFeedState: () => undefined,
+  };
   const timer = setTimeout(() => resolve({ outcome: 'up' }), forMs);
-  hub.watchVm(watcher);
+  hub.subscribeToVm(watcher);
   for (const signal of ended) signal.addEventListener('abort', end);
   if (ended.some(({ aborted }) => aborted)) end();
   else look();
   return promise.finally(() => {
     clearTimeout(timer);
-    hub.unwatchVm(watcher);
+    hub.unsubscribeFromVm(watcher);
     for (const signal of ended) signal.removeEventListener('abort', end);
   });
 }

@@ -94,21 +94,21 @@ export function attach(ws: WebSocket, tcp: Duplex, session: Session, end: Socket
     session.receive(isBinary ? undefined : data.toString(), performance.now());
   });
   ws.on('ping', (data: Buffer) => {
-    session.alive(performance.now());
+    session.recordActivity(performance.now());
     if (tcp.writableLength === 0) ws.pong(data);
   });
-  ws.on('pong', () => session.alive(performance.now()));
+  ws.on('pong', () => session.recordActivity(performance.now()));
   // The listener of @fastify/websocket would keep the request, with its headers and token, as long as the socket.
   ws.removeAllListeners('error').on('error', (error) => {
     const code = codeOfFault(error);
-    if (code !== undefined) session.broken(code);
+    if (code !== undefined) session.handleProtocolError(code);
     end.failed(error);
   });
   ws.on('close', (code) => {
-    session.ended();
+    session.handleDisconnect();
     end.closed(code);
   });
-  tcp.on('drain', () => session.drained(performance.now()));
+  tcp.on('drain', () => session.handleDrain(performance.now()));
 }
 
 /**

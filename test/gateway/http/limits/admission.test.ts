@@ -8,12 +8,12 @@ import {
   type Admit,
 } from '../../../../src/gateway/http/limits/admission.js';
 import { createServer } from '../../../../src/gateway/http/server.js';
-import { Places } from '../../../../src/gateway/session/connection-slots.js';
+import { ConnectionSlots } from '../../../../src/gateway/session/connection-slots.js';
 import { until } from '../../../helpers/until.js';
 
 /** A server on which every request is for an upgrade, by an admin; something may happen to its connection before. */
 async function admitting(before: (connection: Socket) => Promise<unknown>) {
-  const places = new Places({ total: 1, perAddress: 1, perIdentity: 1 });
+  const places = new ConnectionSlots({ total: 1, perAddress: 1, perIdentity: 1 });
   const server = createServer(pino({ level: 'silent' }), false);
   server.addHook('onRequest', async (request) => {
     request.ws = true;
@@ -29,7 +29,7 @@ async function admitting(before: (connection: Socket) => Promise<unknown>) {
   };
   server.get('/', { preHandler }, () => {
     handled++;
-    return places.taken;
+    return places.inUse;
   });
   await server.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(() => server.close());
@@ -48,7 +48,7 @@ t.test('a place is held until the connection is gone', async (t) => {
   for (let n = 1; n <= 3; n++) {
     await ask();
     t.equal(handled(), n);
-    t.equal(places.taken, 0);
+    t.equal(places.inUse, 0);
   }
 });
 
@@ -58,5 +58,5 @@ t.test('one whose connection is gone already takes none', async (t) => {
   );
   await ask();
   await until('its check is over', () => checked() > 0);
-  t.equal(places.taken, 0);
+  t.equal(places.inUse, 0);
 });

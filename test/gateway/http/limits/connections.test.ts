@@ -5,14 +5,14 @@ import { createServer, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { Connections } from '../../../../src/gateway/http/limits/connections.js';
-import type { RefusalReason } from '../../../../src/gateway/session/limits.js';
+import type { RejectionReason } from '../../../../src/gateway/session/limits.js';
 import { until } from '../../../helpers/until.js';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
 /** A server with room for so many, which answers when it is told to. */
 async function listening(t: Test, max: number) {
-  const refusals: RefusalReason[] = [];
+  const refusals: RejectionReason[] = [];
   const asked: ServerResponse[] = [];
   const server = createServer((_request, response) => asked.push(response));
   const connections = new Connections(server, max, (reason) => refusals.push(reason));

@@ -4,31 +4,31 @@ import { getEventListeners, setMaxListeners } from 'node:events';
 import t, { type Test } from 'tap';
 import { Fleet } from '../../../../src/gateway/fleet/fleet.js';
 import { waitForVersion } from '../../../../src/gateway/http/websocket/wait.js';
-import { Hub, type VmWatcher } from '../../../../src/gateway/hub/hub.js';
-import { createRowText } from '../../../../src/gateway/hub/projection.js';
+import { Hub, type VmSubscriber } from '../../../../src/gateway/hub/hub.js';
+import { createRowProjector } from '../../../../src/gateway/hub/projection.js';
 
 /** Longer than any test waits. */
 const LONG_MS = 60_000;
 
 /** A hub that counts its watchers. */
 class CountingHub extends Hub {
-  readonly watchers = new Set<VmWatcher>();
+  readonly watchers = new Set<VmSubscriber>();
 
-  override watchVm(watcher: VmWatcher): void {
+  override subscribeToVm(watcher: VmSubscriber): void {
     this.watchers.add(watcher);
-    super.watchVm(watcher);
+    super.subscribeToVm(watcher);
   }
 
-  override unwatchVm(watcher: VmWatcher): void {
+  override unsubscribeFromVm(watcher: VmSubscriber): void {
     this.watchers.delete(watcher);
-    super.unwatchVm(watcher);
+    super.unsubscribeFromVm(watcher);
   }
 }
 
 /** A fleet with vm-1 at version 1, and one who waits for it. */
 function makeWorld() {
   const fleet = new Fleet('epoch', 10);
-  const hub = new CountingHub(fleet, createRowText([]), () => undefined);
+  const hub = new CountingHub(fleet, createRowProjector([]), () => undefined);
   const [left, ending] = [new AbortController(), new AbortController()];
   const learn = (version: number, hostname = 'vm-1') => {
     const entry = fleet.upsert({
