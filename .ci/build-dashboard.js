@@ -1,5 +1,6 @@
-// Bundles the dashboard into dist/dashboard: scripts, styles and fonts under names that change with their content, and
-// the page that names them; each text also compressed, so that serving costs nothing.
+// Bundles the dashboard into dist/dashboard: scripts, styles and fonts under names that change with
+// their content, and the page that names them; each text also compressed, so that serving costs
+// nothing.
 
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';

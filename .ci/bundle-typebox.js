@@ -1,5 +1,5 @@
-// Puts TypeBox into dist as a few files, and has the program read those instead of the package's 683: to find and read
-// them was half of what a command took to start.
+// Puts TypeBox into dist as a few files, and has the program read those instead of the package's
+// 683: to find and read them was half of what a command took to start.
 
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';

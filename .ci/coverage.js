@@ -1,5 +1,5 @@
-// Holds the coverage that the tests of this run reached against what each folder of src promises. The pure core
-// is covered whole; elsewhere nine lines in ten.
+// Holds the coverage that the tests of this run reached against what each folder of src promises.
+// The pure core is covered whole; elsewhere nine lines in ten.
 
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';

@@ -1,5 +1,6 @@
-// How tests read TypeScript: compiled without a look at the types, once, and kept beside the modules. Each test file
-// is a process of its own that loads most of `src`; to compile it anew took a second of CPU in every one of them.
+// How tests read TypeScript: compiled without a look at the types, once, and kept beside the
+// modules. Each test file is a process of its own that loads most of `src`; to compile it anew took
+// a second of CPU in every one of them.
 
 const { createHash } = require('node:crypto');
 const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
@@ -37,7 +38,10 @@ function read(path) {
   }
 }
 
-/** Written beside its place and renamed, so that nobody reads half of it. Modules of another user keep nothing. */
+/**
+ * Written beside its place and renamed, so that nobody reads half of it. Modules of another user
+ * keep nothing.
+ */
 function keep(path, output) {
   const half = `${path}.${process.pid}`;
   try {

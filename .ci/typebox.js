@@ -1,5 +1,6 @@
-// Has tests read TypeBox as a few files instead of its 683: each file goes through every loader of the test runner,
-// which took a second of CPU in each process that knows a schema. Made once, and kept beside the modules.
+// Has tests read TypeBox as a few files instead of its 683: each file goes through every loader of
+// the test runner, which took a second of CPU in each process that knows a schema. Made once, and
+// kept beside the modules.
 
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { register } from 'node:module';
