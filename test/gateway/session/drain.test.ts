@@ -30,11 +30,11 @@ t.test('with nobody there is nothing to wait for', async (t) => {
 });
 
 t.test('a few are told within a moment, many within the limit', async (t) => {
-  t.same(planDrain(5, LIMIT_MS), { refuseFromMs: 50, toldByMs: 55 });
-  t.same(planDrain(2_000, LIMIT_MS), { refuseFromMs: 1_000, toldByMs: 3_000 });
-  t.same(planDrain(18_000, LIMIT_MS), { refuseFromMs: 1_000, toldByMs: LIMIT_MS });
-  t.same(planDrain(18_000, 60_000), { refuseFromMs: 12_000, toldByMs: 30_000 });
-  t.same(planDrain(18_000, 0), { refuseFromMs: 0, toldByMs: 0 });
+  t.same(planDrain(5, LIMIT_MS), { rejectFromMs: 50, closedByMs: 55 });
+  t.same(planDrain(2_000, LIMIT_MS), { rejectFromMs: 1_000, closedByMs: 3_000 });
+  t.same(planDrain(18_000, LIMIT_MS), { rejectFromMs: 1_000, closedByMs: LIMIT_MS });
+  t.same(planDrain(18_000, 60_000), { rejectFromMs: 12_000, closedByMs: 30_000 });
+  t.same(planDrain(18_000, 0), { rejectFromMs: 0, closedByMs: 0 });
 });
 
 t.test('newcomers are let in until it is known that the gateway is not ready', async (t) => {
