@@ -1,6 +1,6 @@
-// Bundles the dashboard into dist/dashboard: scripts, styles and fonts under names that change with
-// their content, and the page that names them; each text also compressed, so that serving costs
-// nothing.
+// Bundles the dashboard into dist/dashboard. Scripts, styles and fonts have names that change with
+// their content, and the page refers to them by these names. Each text file is also compressed, so
+// that the gateway need not compress it for each request.
 
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -29,17 +29,17 @@ const { metafile } = await build({
 });
 
 const outputs = Object.keys(metafile.outputs).map((path) => basename(path));
-/** The output that was made of a source, as the page names it. */
-const outputOf = (source) => {
+/** The address of the file that was built from a source, relative to the page. */
+const findOutput = (source) => {
   const [name, extension] = source.split(/\.(?=\w+$)/);
   const found = outputs.find((file) => file.startsWith(`${name}-`) && file.endsWith(extension));
-  if (found === undefined) throw new Error(`the page names ${source}, which was not built`);
+  if (found === undefined) throw new Error(`index.html refers to ${source}, which was not built`);
   return `assets/${found}`;
 };
 const page = await readFile(join(SOURCE, 'index.html'), 'utf8');
 await writeFile(
   join(TARGET, 'index.html'),
-  page.replace(/(?<=(?:src|href)=")built:([^"]+)/g, (_whole, source) => outputOf(source)),
+  page.replace(/(?<=(?:src|href)=")built:([^"]+)/g, (_whole, source) => findOutput(source)),
 );
 
 const texts = outputs.filter((file) => /\.(js|css|svg)$/.test(file));

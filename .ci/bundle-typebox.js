@@ -1,5 +1,5 @@
-// Puts TypeBox into dist as a few files, and has the program read those instead of the package's
-// 683: to find and read them was half of what a command took to start.
+// Bundles TypeBox's 683 files into a few files of dist, and points the program's imports at them.
+// Finding and reading the 683 files took half of the time that a command needs to start.
 
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
@@ -7,10 +7,10 @@ import { build } from 'esbuild';
 
 const TARGET = 'dist';
 const ENTRIES = ['typebox', 'typebox/compile', 'typebox/value'];
-const nameOf = (entry) => entry.split('/')[1] ?? 'index';
+const findName = (entry) => entry.split('/')[1] ?? 'index';
 
 await build({
-  entryPoints: ENTRIES.map((entry) => ({ in: entry, out: nameOf(entry) })),
+  entryPoints: ENTRIES.map((entry) => ({ in: entry, out: findName(entry) })),
   outdir: join(TARGET, 'typebox'),
   bundle: true,
   splitting: true,
@@ -27,7 +27,7 @@ for (const name of await readdir(TARGET, { recursive: true })) {
   const text = await readFile(path, 'utf8');
   const folder = relative(dirname(path), join(TARGET, 'typebox'));
   const changed = ENTRIES.reduce((text, entry) => {
-    const file = `${folder.startsWith('.') ? '' : './'}${folder}/${nameOf(entry)}.js`;
+    const file = `${folder.startsWith('.') ? '' : './'}${folder}/${findName(entry)}.js`;
     return text.replaceAll(` from '${entry}';`, ` from '${file}';`);
   }, text);
   if (changed !== text) await writeFile(path, changed);

@@ -1,6 +1,6 @@
-// How tests read TypeScript: compiled without a look at the types, once, and kept beside the
-// modules. Each test file is a process of its own that loads most of `src`; to compile it anew took
-// a second of CPU in every one of them.
+// Compiles TypeScript for the tests, without checking types, and caches the output below
+// node_modules. Each test file is a process of its own that loads most of `src`; without the cache,
+// each of them took a second of CPU to compile it again.
 
 const { createHash } = require('node:crypto');
 const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
@@ -9,7 +9,7 @@ const { version } = require('typescript/package.json');
 
 const CACHE = join(__dirname, '../node_modules/.cache/lablink-gateway/compiled');
 
-/** What the test runner's loader asks for: see "Third-party transpilers" of ts-node. */
+/** The interface that the test runner's loader expects: "Third-party transpilers" of ts-node. */
 exports.create = ({ service }) => {
   const options = { ...service.config.options, module: 99 /* ESNext */, sourceMap: true };
   const dialect = JSON.stringify([version, options]);
@@ -34,13 +34,13 @@ function read(path) {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch {
-    return undefined; // Not there yet, or half gone: it is made again.
+    return undefined; // The entry is missing or damaged: compile again.
   }
 }
 
 /**
- * Written beside its place and renamed, so that nobody reads half of it. Modules of another user
- * keep nothing.
+ * Writes an entry under another name and renames it, so that no process reads half of it. Without
+ * the right to write below node_modules, nothing is cached.
  */
 function keep(path, output) {
   const half = `${path}.${process.pid}`;

@@ -1,6 +1,6 @@
-// Has tests read TypeBox as a few files instead of its 683: each file goes through every loader of
-// the test runner, which took a second of CPU in each process that knows a schema. Made once, and
-// kept beside the modules.
+// Bundles TypeBox's 683 files into a few for the tests. Every file passes through each loader of the
+// test runner, which took a second of CPU in each process that uses a schema. The bundle is made once
+// and cached below node_modules.
 
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { register } from 'node:module';
@@ -14,7 +14,7 @@ const { version, exports: entries } = JSON.parse(
 );
 const KEPT = join(MODULES, `.cache/lablink-gateway/typebox-${version}`);
 
-/** Made beside its place and renamed, so that nobody reads half of it. */
+/** Writes the bundle under another name and renames it, so that no process reads half of it. */
 async function make() {
   const { build } = await import('esbuild');
   const making = `${KEPT}-${process.pid}`;
