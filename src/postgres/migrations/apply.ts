@@ -1,9 +1,10 @@
-// Applies one migration: its SQL and its record in one transaction, under a lock that ends with it.
+// Applies migrations: the SQL and the record of each in one transaction, under a lock that ends with it. A database
+// that has a table vms and no record gets all of them in one transaction: either it is migrated, or it is as it was.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
 import { asSchemaError, isLockConflict, lockedOut } from './failure.js';
-import type { Migration } from './migration-files.js';
+import type { GuardedMigrations, Migration } from './migration-files.js';
 import { pendingMigrations } from './pending.js';
 import { createRecord, readRecord, recordMigration } from './record.js';
 import { SchemaError } from './schema-error.js';
@@ -37,15 +38,15 @@ const BEGIN = `
   SET LOCAL lock_timeout = `;
 
 /**
- * Applies the first migration that the database lacks.
- * @returns its name, or undefined when there is none: perhaps another gateway was faster.
+ * Applies the first migration that the database lacks, or all of them where a table vms meets its first.
+ * @returns their names; none when another gateway was faster.
  * @throws SchemaError whatever stands against it; an error of `pg` when the server goes away.
  */
 export async function applyNext(
   client: pg.Client,
-  migrations: readonly Migration[],
+  migrations: GuardedMigrations,
   patience: LockPatience,
-): Promise<string | undefined> {
+): Promise<string[]> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await inTransaction(client, patience.timeoutMs, () => applyFirst(client, migrations));
@@ -58,20 +59,39 @@ export async function applyNext(
 }
 
 /** Reads the record again under the lock: what was pending before may have been applied meanwhile. */
-async function applyFirst(client: pg.Client, migrations: readonly Migration[]) {
+async function applyFirst(
+  client: pg.Client,
+  { guard, migrations }: GuardedMigrations,
+): Promise<string[]> {
   await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-  await createRecord(client);
-  const pending = pendingMigrations(migrations, await readRecord(client));
+  const record = await readRecord(client);
+  const pending = pendingMigrations(migrations, record);
   if (pending instanceof SchemaError) throw pending;
-  const [next] = pending;
-  if (next === undefined) return undefined;
-  try {
-    await client.query(withDeadline(next.sql, MIGRATION_TIMEOUT_MS));
-  } catch (error) {
-    throw asSchemaError(error, next);
+  if (pending.length === 0) return [];
+  if (guard !== undefined) await run(client, guard);
+  await createRecord(client);
+  const isFirstInstall = record.length === 0 && (await hasTable(client));
+  const next = isFirstInstall ? pending : pending.slice(0, 1);
+  for (const migration of next) {
+    await run(client, migration);
+    await recordMigration(client, migration);
   }
-  await recordMigration(client, next);
-  return next.name;
+  return next.map(({ name }) => name);
+}
+
+async function hasTable(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(
+    "SELECT to_regclass('public.vms') IS NOT NULL AS there",
+  );
+  return rows[0]?.there === true;
+}
+
+async function run(client: pg.Client, script: Pick<Migration, 'name' | 'sql'>): Promise<void> {
+  try {
+    await client.query(withDeadline(script.sql, MIGRATION_TIMEOUT_MS));
+  } catch (error) {
+    throw asSchemaError(error, script);
+  }
 }
 
 /** pg takes a query's own deadline with it, which its types do not know. */

@@ -16,7 +16,10 @@ const isWithoutRights = (error: unknown): error is pg.DatabaseError =>
 const isServerGone = (error: pg.DatabaseError): boolean => /^(08|57)/.test(error.code ?? '');
 
 /** An error of the database as a SchemaError where it is one; anything else as it came. */
-export function asSchemaError(error: unknown, migration?: Migration): unknown {
+export function asSchemaError(
+  error: unknown,
+  migration?: Pick<Migration, 'name' | 'sql'>,
+): unknown {
   if (isWithoutRights(error)) return withoutRights(error);
   if (migration === undefined || !(error instanceof pg.DatabaseError)) return error;
   if (isLockConflict(error) || isServerGone(error)) return error;
@@ -43,7 +46,10 @@ function withoutRights(error: pg.DatabaseError): SchemaError {
 }
 
 /** The file, with line and column where PostgreSQL gives a position: it counts characters from 1. */
-function place({ position }: pg.DatabaseError, { name, sql }: Migration): string {
+function place(
+  { position }: pg.DatabaseError,
+  { name, sql }: Pick<Migration, 'name' | 'sql'>,
+): string {
   if (position === undefined) return `schema/${name}.sql`;
   // Characters, not UTF-16 units: that is how PostgreSQL counts.
   const lines = Array.from(sql).slice(0, Number(position)).join('').split('\n');

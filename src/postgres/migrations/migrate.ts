@@ -5,7 +5,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import { applyNext, type LockPatience } from './apply.js';
 import { asSchemaError } from './failure.js';
-import { readMigrations } from './migration-files.js';
+import { readGuardedMigrations, readMigrations } from './migration-files.js';
 import { pendingMigrations, type AppliedMigration } from './pending.js';
 import { readRecord } from './record.js';
 import { SchemaError } from './schema-error.js';
@@ -40,8 +40,9 @@ export interface SchemaStatus {
 const PATIENCE: LockPatience = { timeoutMs: 2_000, pauseMs: 500, attempts: 20 };
 
 /**
- * Applies what the database lacks, each migration in a transaction of its own; in mode `check`
- * refuses a database that lacks something. Any number of processes may do it at the same time.
+ * Applies what the database lacks, each migration in a transaction of its own, or all in one where a
+ * table `vms` has met none of them yet. In mode `check` a database that lacks something is refused.
+ * Any number of processes may do it at the same time.
  * @throws SchemaError the schema is not usable, see its code; an error of `pg` or of the network
  * when the database cannot be reached.
  */
@@ -49,15 +50,16 @@ export async function migrate(
   connection: pg.ClientConfig,
   { mode, folder, patience = PATIENCE }: MigrateOptions,
 ): Promise<MigrationReport> {
-  const migrations = await readMigrations(folder);
+  const guarded = await readGuardedMigrations(folder);
+  const { migrations } = guarded;
   return withClient(connection, async (client) => {
     const pending = pendingMigrations(migrations, await readRecord(client));
     if (pending instanceof SchemaError) throw pending;
     const applied: string[] = [];
     if (pending.length > 0) {
       if (mode === 'check') throw older(pending.map(({ name }) => name));
-      for (let name; (name = await applyNext(client, migrations, patience)) !== undefined;) {
-        applied.push(name);
+      for (let names; (names = await applyNext(client, guarded, patience)).length > 0;) {
+        applied.push(...names);
       }
     }
     return { number: migrations.length, applied };

@@ -15,6 +15,13 @@ export interface Migration {
   readonly sql: string;
 }
 
+/** Migrations, and what is run before any of them is applied. */
+export interface GuardedMigrations {
+  readonly migrations: readonly Migration[];
+  /** The file `guard.sql`, which changes nothing and raises where a database must not be migrated. */
+  readonly guard: Pick<Migration, 'name' | 'sql'> | undefined;
+}
+
 // From src/postgres/migrations and from dist/postgres/migrations it is the same way.
 const SCHEMA_FOLDER = fileURLToPath(new URL('../../../schema/', import.meta.url));
 const FILE_NAME = /^(\d{6})_[a-z0-9_]+\.sql$/;
@@ -34,6 +41,20 @@ export async function readMigrations(folder: string = SCHEMA_FOLDER): Promise<Mi
       return toMigration(number, name.slice(0, -'.sql'.length), text);
     }),
   );
+}
+
+/**
+ * Reads the migrations and their guard; a folder without `guard.sql` has none.
+ * @throws SchemaError `schema_gap`, as `readMigrations`.
+ */
+export async function readGuardedMigrations(
+  folder: string = SCHEMA_FOLDER,
+): Promise<GuardedMigrations> {
+  const migrations = await readMigrations(folder);
+  const hasGuard = (await readdir(folder)).includes('guard.sql');
+  if (!hasGuard) return { migrations, guard: undefined };
+  const sql = await readFile(join(folder, 'guard.sql'), 'utf8');
+  return { migrations, guard: { name: 'guard', sql: sql.replaceAll('\r\n', '\n') } };
 }
 
 const incomplete = (path: string, number: number) =>

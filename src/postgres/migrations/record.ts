@@ -3,6 +3,7 @@
 import type pg from 'pg';
 import type { Migration } from './migration-files.js';
 import type { AppliedMigration } from './pending.js';
+import { SchemaError } from './schema-error.js';
 
 const CREATE_RECORD = `
   CREATE TABLE IF NOT EXISTS public.lablink_migrations (
@@ -32,12 +33,34 @@ export async function createRecord(client: pg.Client): Promise<void> {
   await client.query(GIVE_AWAY);
 }
 
-/** What was applied, in order; nothing where the table is not there yet. */
+/**
+ * Whether the table is there, and trusted: a view, or a table of a stranger, could run the stranger's
+ * functions with the rights of the role that reads it.
+ */
+const FIND_RECORD = `
+  SELECT relowner::regrole::text AS owner,
+    relkind = 'r' AND (
+      pg_has_role(relowner, coalesce(
+        (SELECT relowner FROM pg_catalog.pg_class WHERE oid = to_regclass('public.vms')),
+        (SELECT datdba FROM pg_catalog.pg_database WHERE datname = current_database())), 'MEMBER')
+      OR relowner = current_user::regrole
+      OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = relowner AND rolsuper)) AS trusted
+  FROM pg_catalog.pg_class WHERE oid = to_regclass('public.lablink_migrations')`;
+
+/**
+ * What was applied, in order; nothing where the table is not there yet.
+ * @throws SchemaError `schema_failed`: another role made the table.
+ */
 export async function readRecord(client: pg.Client): Promise<AppliedMigration[]> {
-  const { rows } = await client.query<{ there: boolean }>(
-    "SELECT to_regclass('public.lablink_migrations') IS NOT NULL AS there",
-  );
-  if (rows[0]?.there !== true) return [];
+  const { rows } = await client.query<{ owner: string; trusted: boolean }>(FIND_RECORD);
+  const [record] = rows;
+  if (record === undefined) return [];
+  if (!record.trusted) {
+    throw new SchemaError(
+      'schema_failed',
+      `public.lablink_migrations belongs to ${record.owner}, which does not own vms, or is no table; drop it, then migrate again`,
+    );
+  }
   const applied = await client.query<AppliedMigration>(
     `SELECT number, name, checksum, applied_at AS "appliedAt"
      FROM public.lablink_migrations ORDER BY number`,
