@@ -13,13 +13,15 @@ import ts from 'typescript';
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
-  config: ['protocol'],
+  backoff: [],
+  duration: [],
+  config: ['protocol', 'duration'],
   processes: [],
   version: [],
   log: [],
   'gateway/timing': [],
   'gateway/fleet': [],
-  'gateway/feed': ['gateway/fleet', 'gateway/database'],
+  'gateway/feed': ['gateway/fleet', 'gateway/database', 'backoff'],
   'gateway/hub': ['gateway/fleet', 'protocol'],
   'gateway/session': ['gateway/hub', 'gateway/fleet', 'gateway/auth', 'protocol'],
   'gateway/presence': ['gateway/fleet', 'gateway/database'],
@@ -40,7 +42,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'postgres/migrations': ['postgres'],
   'postgres/embedded': ['postgres', 'processes'],
   'postgres/admin': ['postgres', 'postgres/embedded', 'postgres/migrations', 'processes'],
-  client: ['protocol'],
+  client: ['protocol', 'backoff'],
   agent: ['client', 'processes', 'protocol'],
   dashboard: ['client', 'protocol'],
   loadtest: [
@@ -50,6 +52,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'postgres',
     'postgres/embedded',
     'protocol',
+    'duration',
   ],
   demo: ['client', 'protocol'],
   cli: [
@@ -57,6 +60,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'client',
     'config',
     'demo',
+    'duration',
     'gateway',
     'gateway/auth',
     'gateway/database',

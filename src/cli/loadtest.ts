@@ -5,8 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pg from 'pg';
 import type { Config } from '../config/load.js';
-import { parseDurationMs } from '../loadtest/duration.js';
-import { OF_OWN_GATEWAY, parseFaults } from '../loadtest/faults.js';
+import { parseDurationMs } from '../duration.js';
+import { LOAD_DURATION, OF_OWN_GATEWAY, parseFaults } from '../loadtest/faults.js';
 import { RefusedError, runLoadTest } from '../loadtest/load-test.js';
 import { startOwnTarget } from '../loadtest/local-target.js';
 import { DEFAULTS, PROFILES, type Plan } from '../loadtest/plan.js';
@@ -160,7 +160,7 @@ function rateOf(text: string): number {
 }
 
 function durationOf(text: string): number {
-  const ms = parseDurationMs(text);
+  const ms = parseDurationMs(text, LOAD_DURATION);
   if (ms !== undefined && ms > 0) return ms;
   throw new InvalidArgumentError('Expected 50ms, 30s or 2m.');
 }

@@ -5,19 +5,19 @@ import { Value } from 'typebox/value';
 import type { Role } from '../gateway/auth/roles.js';
 import { Subject } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
+import { parseDurationMs, type DurationFormat } from '../duration.js';
 import { UsageError } from './exit.js';
 import { signHere } from './sign.js';
 
 const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
-const SECONDS_PER_UNIT = new Map([
-  ['s', 1],
-  ['m', 60],
-  ['h', 3_600],
-  ['d', 86_400],
-]);
 /** A token cannot be called back, so none is for ever. */
 const MAX_TTL_DAYS = 3_650;
+const TTL: DurationFormat = {
+  units: ['s', 'm', 'h', 'd'],
+  minMs: 1_000,
+  maxMs: MAX_TTL_DAYS * 86_400_000,
+};
 
 const DEFAULT_TTL: Readonly<Record<Role, string>> = {
   agent: '30d',
@@ -75,8 +75,7 @@ function checked(option: string, subject: string): string {
 
 /** Reads a duration as the option --ttl takes it. @throws InvalidArgumentError */
 export function ttlSeconds(text: string): number {
-  const [, count, unit = ''] = /^([1-9]\d{0,9})([smhd])$/.exec(text) ?? [];
-  const seconds = Number(count) * (SECONDS_PER_UNIT.get(unit) ?? NaN);
-  if (seconds <= MAX_TTL_DAYS * 86_400) return seconds;
+  const ms = parseDurationMs(text, TTL);
+  if (ms !== undefined) return ms / 1_000;
   throw new InvalidArgumentError(`Expected 90s, 15m, 12h or 30d, up to ${MAX_TTL_DAYS}d.`);
 }

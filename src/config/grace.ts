@@ -1,15 +1,14 @@
-// How long an agent may stay away, as a person writes it.
+// The variable OFFLINE_GRACE: how long an agent may stay away.
 
-const UNIT_MS: Readonly<Record<string, number>> = { '': 1_000, s: 1_000, m: 60_000, h: 3_600_000 };
+import { parseDurationMs, type DurationFormat } from '../duration.js';
 
-/** Less than that is a reconnect, of an agent or of the network. */
-const MIN_MS = 10_000;
-/** Presence is kept for longer than that. */
-const MAX_MS = 7 * 24 * 3_600_000;
+const GRACE: DurationFormat = {
+  units: ['s', 'm', 'h'],
+  minMs: 10_000, // An agent that is away for less is reconnecting, or its network is.
+  maxMs: 7 * 24 * 3_600_000, // Presence is kept for longer.
+};
 
-/** Reads seconds, or a number with `s`, `m` or `h`, as milliseconds; undefined when it is none, or out of range. */
+/** Reads seconds, or a number with `s`, `m` or `h`, as milliseconds; undefined if invalid. */
 export function parseGrace(text: string): number | undefined {
-  const [, digits, unit = ''] = /^(0|[1-9]\d{0,8})([smh]?)$/.exec(text) ?? [];
-  const ms = Number(digits) * (UNIT_MS[unit] ?? NaN);
-  return ms >= MIN_MS && ms <= MAX_MS ? ms : undefined;
+  return parseDurationMs(/\d$/.test(text) ? `${text}s` : text, GRACE);
 }

@@ -1,6 +1,14 @@
 // What is made to go wrong during a load test, and when: `kill-listener@5s,stall-dashboards=2@8s`.
 
-import { parseDurationMs } from './duration.js';
+import { parseDurationMs, type DurationFormat } from '../duration.js';
+
+/** Durations of a load test, and moments in it: `50ms`, `1.5s`, `2m`, up to a week. */
+export const LOAD_DURATION: DurationFormat = {
+  units: ['ms', 's', 'm'],
+  minMs: 0,
+  maxMs: 7 * 86_400_000,
+  decimals: true,
+};
 
 export type Fault =
   /** The gateway's LISTEN session is ended in the database. */
@@ -47,7 +55,7 @@ export function parseFaults(text: string): ScheduledFault[] {
 function parseFault(text: string): ScheduledFault {
   const [, name, count, at = ''] = /^([a-z-]+)(?:=([1-9]\d{0,5}))?@([\w.]+)$/.exec(text) ?? [];
   const kind = FAULT_KINDS.find((known) => known === name);
-  const atMs = parseDurationMs(at);
+  const atMs = parseDurationMs(at, LOAD_DURATION);
   if (kind === undefined || atMs === undefined) throw unreadable(text);
   if (kind === 'stall-dashboards') return { atMs, fault: { kind, count: Number(count ?? 1) } };
   if (count !== undefined) throw unreadable(text);

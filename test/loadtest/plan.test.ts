@@ -1,16 +1,16 @@
 // Plans, as they are written: durations, schedules of faults, and profiles.
 
 import t from 'tap';
-import { parseDurationMs } from '../../src/loadtest/duration.js';
-import { faultText, parseFaults } from '../../src/loadtest/faults.js';
+import { parseDurationMs } from '../../src/duration.js';
+import { faultText, LOAD_DURATION, parseFaults } from '../../src/loadtest/faults.js';
 import { DEFAULTS, PROFILES } from '../../src/loadtest/plan.js';
 
 t.test('durations', async (t) => {
-  t.equal(parseDurationMs('50ms'), 50);
-  t.equal(parseDurationMs('1.5s'), 1_500);
-  t.equal(parseDurationMs('2m'), 120_000);
+  t.equal(parseDurationMs('50ms', LOAD_DURATION), 50);
+  t.equal(parseDurationMs('1.5s', LOAD_DURATION), 1_500);
+  t.equal(parseDurationMs('2m', LOAD_DURATION), 120_000);
   for (const text of ['', '5', 's', '-1s', '5h', '1e3s', '5s ', '1234567s']) {
-    t.equal(parseDurationMs(text), undefined, text);
+    t.equal(parseDurationMs(text, LOAD_DURATION), undefined, text);
   }
 });
 

@@ -4,6 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { chooseBackoffMs, type Backoff } from '../../backoff.js';
 import { openListenConnection, type ListenConnection } from './listen-connection.js';
 
 export interface ListenerEvents {
@@ -15,8 +16,7 @@ export interface ListenerEvents {
   readonly notification: (channel: string, payload: string) => void;
 }
 
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 5_000;
+const RETRY: Backoff = { baseMs: 100, capMs: 5_000 };
 /** A connection that ended sooner, and over which nothing was ever heard, counts as one that failed. */
 const SHORT_LIFE_MS = 1_000;
 
@@ -89,11 +89,10 @@ export class Listener {
     }
   }
 
-  /** A random pause, so that many gateways do not return to a database together ("full jitter"). */
+  /** Pauses, so that many gateways do not return to a database together. */
   async #pause(failures: number): Promise<void> {
-    const longestMs = Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS);
-    await sleep(Math.random() * longestMs, undefined, { signal: this.#stopped.signal }).catch(
-      () => undefined,
-    );
+    const pauseMs = chooseBackoffMs(RETRY, failures, Math.random());
+    const { signal } = this.#stopped;
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
   }
 }
