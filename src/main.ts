@@ -1,27 +1,9 @@
 #!/usr/bin/env node
-// The command `lablink-gateway`: a table of subcommands, and the exit code of each kind of failure.
+// The command `lablink-gateway`: loads the subcommand that is called, runs it, and ends with the exit code of its failure.
 
 import { Command, CommanderError } from 'commander';
 import { exitCodeOf, explain } from './cli/exit.js';
-import { findGateway } from './cli/gateway.js';
-import { loadConfig } from './config/load.js';
-
-const findThisGateway = () => findGateway(loadConfig());
-
-/** Only the one that is called is loaded: an agent, on a small VM, needs no web server. */
-const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  serve: async () => (await import('./cli/serve.js')).serveCommand(),
-  agent: async () => (await import('./cli/agent.js')).agentCommand(),
-  demo: async () => (await import('./cli/demo.js')).demoCommand(),
-  token: async () => (await import('./cli/token.js')).tokenCommand(),
-  openapi: async () => (await import('./cli/openapi.js')).openApiCommand(),
-  watch: async () => (await import('./cli/watch.js')).watchCommand(findThisGateway),
-  db: async () => (await import('./cli/db/db.js')).dbCommand(),
-  healthcheck: async () =>
-    (await import('./cli/healthcheck.js')).healthcheckCommand(findThisGateway),
-  loadtest: async () => (await import('./cli/loadtest.js')).loadtestCommand(loadConfig),
-  asyncapi: async () => (await import('./cli/asyncapi.js')).asyncapiCommand(),
-};
+import { SUBCOMMANDS } from './cli/subcommands.js';
 
 /** Without one of them at the front, as for help, all. */
 function called([name = '']: readonly string[]): (() => Promise<Command>)[] {

@@ -9,9 +9,8 @@ import { DashboardVm, Vm } from './row.js';
 export { BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from './names.js';
 
 const AnyVm = Type.Union([Vm, DashboardVm]);
-const Cursor = Type.String({
-  description: 'Opaque; sent back as `?cursor=` to receive only what changed since.',
-});
+const CURSOR = 'Opaque; sent back as `?cursor=` to receive only what changed since.';
+const Cursor = Type.String({ description: CURSOR });
 const Live = Type.Boolean({
   description: 'False in a gap: what is shown is what was last known.',
 });
@@ -19,9 +18,10 @@ const Live = Type.Boolean({
 export const Welcome = Type.Object({
   type: Type.Literal('welcome'),
   protocol: Type.Literal(SUBPROTOCOL),
-  gateway: Type.String({ description: 'This process; a new one after every start.' }),
+  gateway: Type.String({ description: 'Names the gateway process; every start has a new name.' }),
   heartbeat_ms: Type.Integer({
-    description: 'How often the gateway pings; silence of two is death.',
+    description:
+      'How often the gateway pings, in ms. It closes a client that shows no sign of life for two of these.',
   }),
   live: Live,
 });
@@ -33,9 +33,9 @@ export const Absent = Type.Object({ type: Type.Literal('absent'), hostname: Type
 export const Snapshot = Type.Object({
   type: Type.Literal('snapshot'),
   vms: Type.Array(AnyVm),
-  presence: Type.Array(Presence),
+  presence: Type.Array(Presence, { description: 'What is known about agents.' }),
   more: Type.Boolean({ description: 'Whether further parts follow.' }),
-  cursor: Type.Optional(Cursor),
+  cursor: Type.Optional(Type.String({ description: `On the last part only. ${CURSOR}` })),
 });
 
 export const Upsert = Type.Object({ op: Type.Literal('upsert'), vm: AnyVm });
@@ -48,20 +48,27 @@ export const PresenceChange = Type.Object({
 
 export const Changes = Type.Object({
   type: Type.Literal('changes'),
-  changes: Type.Array(Type.Union([Upsert, Delete, PresenceChange])),
+  changes: Type.Array(Type.Union([Upsert, Delete, PresenceChange]), {
+    description: 'A hostname stands at most once for its row and once for its presence.',
+  }),
   cursor: Cursor,
 });
 
 export const Feed = Type.Object({ type: Type.Literal('feed'), live: Live });
 
 /** Why a message was refused. Stable: programs compare them. */
-export const ErrorCode = Type.Union([
-  Type.Literal('invalid_message'),
-  Type.Literal('unknown_type'),
-  Type.Literal('not_allowed'),
-  Type.Literal('stale_assignment'),
-  Type.Literal('unavailable'),
-]);
+export const ErrorCode = Type.Union(
+  [
+    Type.Literal('invalid_message', {
+      description: 'The message is no object with a `type`, or a field is missing or wrong.',
+    }),
+    Type.Literal('unknown_type', { description: 'The protocol has no message of this type.' }),
+    Type.Literal('not_allowed', { description: 'The role, or the state of the VM, forbids it.' }),
+    Type.Literal('stale_assignment', { description: 'The VM no longer has this assignment.' }),
+    Type.Literal('unavailable', { description: 'The database does not answer; try again.' }),
+  ],
+  { description: 'Stable: programs compare it.' },
+);
 export type ErrorCode = Static<typeof ErrorCode>;
 
 export const ErrorMessage = Type.Object({
@@ -97,7 +104,12 @@ export const Ack = Type.Object({ type: Type.Literal('ack'), assignment_id: Assig
 export const StatusReport = Type.Object({
   type: Type.Literal('status'),
   status: Type.Union([Type.Literal('failed'), Type.Literal('available')]),
-  assignment_id: Type.Optional(AssignmentId),
+  assignment_id: Type.Optional(
+    Type.String({
+      pattern: UUID_PATTERN,
+      description: 'The assignment of the report; `stale_assignment` if it is no longer current.',
+    }),
+  ),
 });
 export type StatusReport = Static<typeof StatusReport>;
 

@@ -11,10 +11,14 @@ const Time = (description: string) =>
 
 /** How the command of an assignment ended. */
 export const Outcome = Type.Union([
-  Type.Literal('succeeded'),
-  Type.Literal('failed'),
-  Type.Literal('stopped'),
-  Type.Literal('interrupted'),
+  Type.Literal('succeeded', { description: 'The command ended well.' }),
+  Type.Literal('failed', { description: 'It ended with an error, or could not be started.' }),
+  Type.Literal('stopped', {
+    description: 'The agent ended it, because the VM was released or has another assignment.',
+  }),
+  Type.Literal('interrupted', {
+    description: 'It was cut off, and how far it came is unknown.',
+  }),
 ]);
 export type Outcome = Static<typeof Outcome>;
 

@@ -1,10 +1,10 @@
 // The protocol's document, its schemas and its close codes say the same, in both directions.
 
 import { readFile } from 'node:fs/promises';
-import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
-import { Type, type TObject, type TSchema } from 'typebox';
+import { Type, type TObject } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { describeShape, readLiteral } from '../../.ci/docs/shapes.js';
 import { CLOSE } from '../../src/protocol/close-codes.js';
 import {
   Absent,
@@ -28,7 +28,7 @@ import {
   ClientMessage,
 } from '../../src/protocol/messages.js';
 import { Delivery, Outcome, Presence } from '../../src/protocol/presence.js';
-import { DASHBOARD_COLUMNS, DashboardVm, Vm } from '../../src/protocol/row.js';
+import { DASHBOARD_COLUMNS, Vm } from '../../src/protocol/row.js';
 
 const SERVER: readonly TObject[] = [
   Welcome,
@@ -74,55 +74,19 @@ function documented(rows: string[][] = []): string[] {
 /** @param tag the field that tells messages apart. */
 function defined(messages: readonly TObject[], tag: 'type' | 'op' = 'type'): string[] {
   return messages.flatMap(({ properties }) => {
-    const type = literalOf(properties[tag]) ?? '';
+    const type = readLiteral(properties[tag]) ?? '';
     const fields = Object.entries(properties)
       .filter(([name]) => name !== tag)
-      .map(([name, schema]) => `${type}.${name}: ${shapeOf(schema)}`);
+      .map(([name, schema]) => `${type}.${name}: ${describeShape(schema)}`);
     return [type, ...fields];
   });
 }
-
-function literalOf(schema: TSchema | undefined): string | undefined {
-  return schema !== undefined && Type.IsLiteral(schema) ? String(schema.const) : undefined;
-}
-
-/** A schema in the document's words. */
-function shapeOf(schema: TSchema): string {
-  return `${required(schema)}${Type.IsOptional(schema) ? '?' : ''}`;
-}
-
-function required(schema: TSchema): string {
-  if (Type.IsArray(schema)) return `${required(schema.items)}[]`;
-  const named = NAMED_OBJECTS.find(([, object]) => isDeepStrictEqual(schema, object));
-  if (named !== undefined) return named[0];
-  if (Type.IsUnion(schema)) {
-    const named = NAMED.find(([, variants]) => isDeepStrictEqual(schema.anyOf, variants));
-    return named?.[0] ?? schema.anyOf.map(required).join(' or ');
-  }
-  if (Type.IsLiteral(schema)) return `"${String(schema.const)}"`;
-  if (Type.IsString(schema) && 'pattern' in schema) return 'UUID';
-  if ('type' in schema && typeof schema.type === 'string') return schema.type;
-  throw new Error(`the document has no word for ${JSON.stringify(schema)}`);
-}
-
-/** Unions that the document has a name for. */
-const NAMED: readonly [string, readonly TSchema[]][] = [
-  ['row', [Vm, DashboardVm]],
-  ['change', [Upsert, Delete, PresenceChange]],
-  ['outcome', Outcome.anyOf],
-  ['error code', ErrorCode.anyOf],
-];
-
-const NAMED_OBJECTS: readonly [string, TSchema][] = [
-  ['presence', Presence],
-  ['delivery', Delivery],
-];
 
 /** The fields of an object, with the words of its schema. */
 const fieldsOf = ({ properties }: TObject): string[][] =>
   Object.entries(properties).map(([name, schema]) => [
     name,
-    shapeOf(schema),
+    describeShape(schema),
     'description' in schema ? String(schema.description).replaceAll('`', '') : '',
   ]);
 
@@ -155,7 +119,7 @@ t.test('every field of presence and of a delivery is documented, and nothing els
 t.test('every column is documented, and who sees it, and nothing else', async (t) => {
   const columns = Object.entries(Vm.properties).map(([name, schema]) => [
     name,
-    shapeOf(schema),
+    describeShape(schema),
     DASHBOARD_COLUMNS.includes(name) ? 'yes' : 'no',
     'description' in schema ? String(schema.description).replaceAll('`', '') : '',
   ]);

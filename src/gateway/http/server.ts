@@ -20,13 +20,13 @@ import { compileValidator } from './request/validator.js';
 const MAX_PARAM_LENGTH = 255 * 4 * 3 + 8;
 
 /** Room for the longest command a person would write; what is larger is no request of ours. */
-const MAX_BODY_BYTES = 64 * 1024;
+export const MAX_BODY_BYTES = 64 * 1024;
 /**
  * How long a request may take to arrive: its headers, and all of it. Short for one who sends a byte now and then to hold
  * a place, and longer than a gateway to which thousands come back at once may take to read what has arrived.
  */
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 20_000;
+export const HEADERS_TIMEOUT_MS = 10_000;
+export const REQUEST_TIMEOUT_MS = 20_000;
 const CHECK_INTERVAL_MS = 1_000;
 /** How long a connection may rest while it is answered; an answer may be waited for by request for up to 60 s. */
 const IDLE_TIMEOUT_MS = 90_000;

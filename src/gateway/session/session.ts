@@ -25,7 +25,7 @@ export interface SessionSettings {
 }
 
 /** A client with so many unanswered requests does not wait for answers. */
-const MAX_PENDING_REQUESTS = 16;
+export const MAX_PENDING_REQUESTS = 16;
 
 let opened = 0;
 

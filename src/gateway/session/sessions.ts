@@ -9,7 +9,7 @@ import type { Stream } from './stream.js';
  * How much all sockets together may hold unsent: a thousand full shares. Beyond it those who hold most are told to come
  * back later, because 20,000 readers that read nothing could otherwise keep 5 GB.
  */
-const MAX_UNSENT_BYTES_IN_ALL = 256 * 1024 * 1024;
+export const MAX_UNSENT_BYTES_IN_ALL = 256 * 1024 * 1024;
 
 /** The agents of this gateway, coming and going. */
 export interface AgentConnectionEvents {

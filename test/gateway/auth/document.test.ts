@@ -3,7 +3,7 @@
 import { access, readFile } from 'node:fs/promises';
 import t from 'tap';
 
-const readme = await readFile('src/auth/README.md', 'utf8');
+const readme = await readFile('src/gateway/auth/README.md', 'utf8');
 
 t.test('every threat names the tests that show what stops it', async (t) => {
   const section = readme.split('\n## Threats\n')[1]?.split('\n## ')[0] ?? '';

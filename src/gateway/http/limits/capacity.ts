@@ -2,9 +2,9 @@
 // else it opens. Running out of files would hurt everyone: the pool, LISTEN and each accept.
 
 /** What is not a client: the pool, LISTEN, the listener, an embedded server's pipes, and Node's own. */
-const OTHER_FILES = 100;
+export const OTHER_FILES = 100;
 /** Connections that are no sockets: handshakes under way, health checks, requests. A twentieth, within these. */
-const HTTP_SHARE = 0.05;
+export const HTTP_SHARE = 0.05;
 const MIN_HTTP_CONNECTIONS = 16;
 const MAX_HTTP_CONNECTIONS = 1_000;
 

@@ -6,7 +6,7 @@ import { PROBLEMS } from '../../../../src/gateway/http/problems/problem.js';
 import { startDatabase } from '../../../helpers/database.js';
 import { startGateway } from '../../../helpers/gateway.js';
 
-const readme = await readFile('src/http/README.md', 'utf8');
+const readme = await readFile('src/gateway/http/README.md', 'utf8');
 
 t.test('every problem stands in the table with its status and meaning, and no other', async (t) => {
   const section = readme.split('\n## Problems\n')[1] ?? '';

@@ -1,0 +1,40 @@
+// The gateway's own metrics. Those of the process and of Node are named by prom-client and left out.
+
+import { Registry } from 'prom-client';
+import { createCounters, createHistograms } from '../../src/gateway/metrics/events.js';
+import { observeStates } from '../../src/gateway/metrics/states.js';
+import { code, table } from './table.js';
+
+/** What prom-client keeps about a metric; its types lack the labels. */
+interface Described {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labelNames?: readonly string[];
+}
+
+export function metrics(): string {
+  const registry = new Registry();
+  createCounters([registry]);
+  createHistograms([registry]);
+  observeStates(
+    {
+      sessions: Object.assign([], { conflated: { vm: 0, fleet: 0 } }),
+      vms: () => [],
+      presence: () => [],
+      doubtfulRows: () => 0,
+      live: () => true,
+    },
+    [registry],
+  );
+  const described = registry.getMetricsAsArray() as unknown as readonly Described[];
+  return table(
+    ['metric', 'type', 'labels', 'meaning'],
+    described.map((metric) => [
+      code(metric.name),
+      metric.type,
+      (metric.labelNames ?? []).map(code).join(', '),
+      metric.help,
+    ]),
+  );
+}
