@@ -1,4 +1,5 @@
 // The lint rules: strict, type-aware, and none about layout, which prettier holds.
+import { fileURLToPath } from 'node:url';
 import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
@@ -7,7 +8,12 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: true } },
+    languageOptions: {
+      parserOptions: {
+        projectService: true,
+        tsconfigRootDir: fileURLToPath(new URL('..', import.meta.url)),
+      },
+    },
     rules: {
       '@typescript-eslint/restrict-template-expressions': [
         'error',
