@@ -1,7 +1,7 @@
 // The agent at work: it feeds what happens to the decisions, one event after the other, and does what they say. Whatever
 // fails that must not fail (the state file, above all) ends it, and the command with it.
 
-import { endGroup, isGroupLeft, type Leader } from '../processes/process-group.js';
+import { endGroup, isGroupAlive, type Leader } from '../processes/process-group.js';
 import type { Action, AgentState, AssignedVm, Event, Exit, Policy } from './agent-state.js';
 import { initialState } from './agent-state.js';
 import type { Launched } from './command.js';
@@ -61,12 +61,12 @@ export class Agent {
   /** Ends what an agent before this one has left running: nobody would learn how it ends. */
   static async create(parts: AgentParts, journal: Journal): Promise<Agent> {
     for (const { assignment_id, end, leader } of journal.entries) {
-      if (end !== undefined || leader === undefined || !(await isGroupLeft(leader))) continue;
+      if (end !== undefined || leader === undefined || !(await isGroupAlive(leader))) continue;
       parts.log(`ending the command of ${assignment_id}, which lost its agent`);
       await endGroup(leader, parts.graceMs, stuck(parts, leader));
     }
     const last = journal.entries.at(-1);
-    const isLeft = last?.leader !== undefined && (await isGroupLeft(last.leader));
+    const isLeft = last?.leader !== undefined && (await isGroupAlive(last.leader));
     return new Agent(parts, journal, isLeft ? last : undefined);
   }
 
@@ -183,7 +183,7 @@ export class Agent {
       this.parts.log(`${assignmentId} has ended: ${exit.signal ?? `exit code ${exit.code}`}`);
       this.tell({ type: 'over', assignmentId, exit });
       const { leader } = running;
-      if (leader === undefined || !(await isGroupLeft(leader)))
+      if (leader === undefined || !(await isGroupAlive(leader)))
         this.tell({ type: 'gone', assignmentId });
     });
     running.over = over;

@@ -4,7 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import { leaderOf, type Leader } from '../processes/process-group.js';
+import { readLeader, type Leader } from '../processes/process-group.js';
 import type { Exit } from './agent-state.js';
 
 /** What is run, as execve(2) takes it: nothing in it is interpreted. */
@@ -48,7 +48,7 @@ export async function launch(command: Command, scratch: string): Promise<Launche
     const over = exitOf(child);
     const pid = await pidOf(child);
     return {
-      leader: await leaderOf(pid),
+      leader: await readLeader(pid),
       begin: () => {
         const gate = child.stdio[3] as Writable;
         // It may have been killed meanwhile; how it ended is told by its exit.

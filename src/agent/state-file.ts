@@ -4,8 +4,8 @@
 import { mkdir, open, readFile, realpath, rename } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Compile } from 'typebox/compile';
-import { releaseLock, takeLock, thisProcess } from '../processes/lock-file.js';
-import { systemCode } from '../processes/system-code.js';
+import { releaseLock, takeLock, describeThisProcess } from '../processes/lock-file.js';
+import { readSystemCode } from '../processes/system-code.js';
 import { AgentError, AgentFileError } from './errors.js';
 import { EMPTY_JOURNAL, Journal } from './journal.js';
 
@@ -35,7 +35,7 @@ export async function openStateFile(name: string): Promise<StateFile> {
       join(await realpath(folder), basename(name)),
     );
     const lock = `${path}.lock`;
-    const text = JSON.stringify(await thisProcess());
+    const text = JSON.stringify(await describeThisProcess());
     const holder = await takeLock(lock, text);
     if (holder !== undefined) {
       throw new AgentFileError(`Another agent (pid ${holder.pid}) uses the state file ${path}.`);
@@ -63,7 +63,7 @@ async function saveJournal(path: string, journal: Journal): Promise<void> {
 
 async function readJournal(path: string): Promise<Journal> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return undefined;
+    if (readSystemCode(error) === 'ENOENT') return undefined;
     throw error;
   });
   if (text === undefined) return EMPTY_JOURNAL;
@@ -104,7 +104,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 
 /** @returns what to throw: what the system refuses is told as such, all else is a bug. */
 function unusable(path: string, error: unknown): unknown {
-  if (systemCode(error) === undefined || !(error instanceof Error)) return error;
+  if (readSystemCode(error) === undefined || !(error instanceof Error)) return error;
   return new AgentFileError(`The state file ${path} cannot be used: ${error.message}`, {
     cause: error,
   });

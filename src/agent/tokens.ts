@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { expiryOf } from '../client/token.js';
-import { systemCode } from '../processes/system-code.js';
+import { readSystemCode } from '../processes/system-code.js';
 import { AgentFileError } from './errors.js';
 import { reasonOf, type Ask } from './gateway-api.js';
 import { replaceFile } from './state-file.js';
@@ -80,7 +80,7 @@ async function readToken(file: string): Promise<string | undefined> {
     const token = (await readFile(file, 'utf8')).trim();
     return token === '' ? undefined : token;
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
+    if (readSystemCode(error) === 'ENOENT') return undefined;
     throw new AgentFileError(`The token file ${file} cannot be read.`, { cause: error });
   }
 }

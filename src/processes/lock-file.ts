@@ -1,69 +1,73 @@
-// Locks that are files: one process at a time holds one, and the file says which. A lock counts as long as its holder
-// lives; one that was left behind is taken over by exactly one of those who try.
+// Locks that are files: one process at a time holds a lock, and the file names that process. A lock
+// is valid while its holder lives; exactly one of the contenders takes over a stale lock.
 
 import { createHash, randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { birthMark, isAlive } from './process-table.js';
-import { systemCode } from './system-code.js';
+import { isAlive, readProcessStart } from './process-table.js';
+import { readSystemCode } from './system-code.js';
 
-/** What every lock says of its holder; it may say more. */
+/** What every lock file says about its holder; a lock may add more fields. */
 export const LockHolder = Type.Object({
   pid: Type.Integer({ minimum: 1 }),
-  /** Tells the holder from a later process with its pid; absent where the system does not say. */
-  birthMark: Type.Optional(Type.String()),
-  /** ISO 8601. */
+  /** Distinguishes the holder from a later process with its pid; absent if the system hides it. */
+  processStart: Type.Optional(Type.String()),
+  /** When the lock was taken, in ISO 8601. */
   startedAt: Type.String(),
 });
 export type LockHolder = Static<typeof LockHolder>;
 const lockHolder = Compile(LockHolder);
 
-/** This process as the holder of a lock. */
-export async function thisProcess(): Promise<LockHolder> {
-  const mark = await birthMark(process.pid);
+/** Describes this process as the holder of a lock. */
+export async function describeThisProcess(): Promise<LockHolder> {
+  const processStart = await readProcessStart(process.pid);
   return {
     pid: process.pid,
-    ...(mark === undefined ? {} : { birthMark: mark }),
+    ...(processStart === undefined ? {} : { processStart }),
     startedAt: new Date().toISOString(),
   };
 }
 
 /**
- * Takes the lock at `path`, which then holds `text`, the JSON of a holder.
- * @returns the live process that has it; undefined when it is taken.
+ * Takes the lock at `path`. The file then holds `text`, the JSON of a holder.
+ *
+ * @returns undefined if this process now has the lock, else the live process that holds it.
  */
 export async function takeLock(path: string, text: string): Promise<LockHolder | undefined> {
-  const mine = await writeBeside(path, text);
+  const candidate = await writeBeside(path, text);
   try {
-    return await claim(path, path, mine);
+    return await claim(path, path, candidate);
   } finally {
-    await rm(mine, { force: true });
+    await rm(candidate, { force: true });
   }
 }
 
-/** Changes what the lock at `path`, which is held, says. */
+/** Replaces the text of the lock at `path`, which this process holds. */
 export async function rewriteLock(path: string, text: string): Promise<void> {
   await rename(await writeBeside(path, text), path);
 }
 
-/** Removes the lock, if it still says this. */
+/** Removes the lock, if the file still holds `text`. */
 export async function releaseLock(path: string, text: string): Promise<void> {
   if ((await readLockFile(path)) === text) await rm(path, { force: true });
 }
 
-/** What the lock at `path` says; undefined when there is none. */
+/** Reads the text of the lock at `path`; undefined if there is no file. */
 export async function readLockFile(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
+    if (readSystemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-/** Who holds a lock that says this; a file that is no lock (cut off by a full disk, say) has no holder. */
-export async function liveHolder(text: string): Promise<LockHolder | undefined> {
+/**
+ * Finds the live process that a lock file with this text names. Undefined if the process has ended,
+ * or if the text is not a lock: a full disk may have cut the file off.
+ */
+export async function findLiveHolder(text: string): Promise<LockHolder | undefined> {
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -71,10 +75,10 @@ export async function liveHolder(text: string): Promise<LockHolder | undefined> 
     return undefined;
   }
   if (!lockHolder.Check(content)) return undefined;
-  return (await isAlive(content.pid, content.birthMark)) ? content : undefined;
+  return (await isAlive(content.pid, content.processStart)) ? content : undefined;
 }
 
-/** A file of its own beside the lock: what becomes the lock is complete from its first moment. */
+/** Writes a new file beside the lock, so that the lock is complete the moment it appears. */
 async function writeBeside(path: string, text: string): Promise<string> {
   const file = `${path}.${randomUUID()}`;
   await writeFile(file, text, { mode: 0o600, flag: 'wx' });
@@ -82,18 +86,22 @@ async function writeBeside(path: string, text: string): Promise<string> {
 }
 
 /**
- * Makes `path` a link to the file `mine`. Where a dead holder's file is in the way, only he who holds
- * the right to succeed exactly that holder may replace it; that right is a lock of the same kind, so
- * it too survives the death of whoever has it. Replacing and giving up the right are one rename.
+ * Makes `path` a hard link to the file `candidate`. A dead holder's file may be replaced only by the
+ * process that holds the right to succeed exactly that holder. This right is a lock of the same kind,
+ * so it too survives the death of its holder. One rename replaces the file and gives up the right.
  */
-async function claim(lock: string, path: string, mine: string): Promise<LockHolder | undefined> {
-  while (!(await linked(mine, path))) {
+async function claim(
+  lock: string,
+  path: string,
+  candidate: string,
+): Promise<LockHolder | undefined> {
+  while (!(await createLink(candidate, path))) {
     const found = await readLockFile(path);
-    if (found === undefined) continue; // Released since.
-    const holder = await liveHolder(found);
+    if (found === undefined) continue; // The holder has released the lock.
+    const holder = await findLiveHolder(found);
     if (holder !== undefined) return holder;
     const succession = `${lock}.after-${createHash('sha256').update(found).digest('hex')}`;
-    const rival = await claim(lock, succession, mine);
+    const rival = await claim(lock, succession, candidate);
     if (rival !== undefined) return rival;
     if ((await readLockFile(path)) === found) {
       await rename(succession, path);
@@ -104,12 +112,12 @@ async function claim(lock: string, path: string, mine: string): Promise<LockHold
   return undefined;
 }
 
-async function linked(mine: string, path: string): Promise<boolean> {
+async function createLink(target: string, path: string): Promise<boolean> {
   try {
-    await link(mine, path);
+    await link(target, path);
     return true;
   } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error;
+    if (readSystemCode(error) !== 'EEXIST') throw error;
     return false;
   }
 }

@@ -1,60 +1,62 @@
-// Process groups: what a command has started, whatever it is, as long as it did not leave the group. A group is known by
-// its leader, and found again after the leader's end, and after the end of whoever started it: its number belongs to no
-// new process while anyone of the group is left.
+// Process groups: all processes that a command has started, unless they left the group. A group is
+// identified by its leader, and is found after the leader and its parent have ended: the system gives
+// a group's number to no new process while a member is left.
 
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Type, type Static } from 'typebox';
-import { birthMark, ENDED, isOfThisBoot } from './process-table.js';
-import { systemCode } from './system-code.js';
+import { readProcessStart, startedThisBoot, ZOMBIE } from './process-table.js';
+import { readSystemCode } from './system-code.js';
 
-/** The process whose pid is its group's number. */
+/** The process whose pid is its group's number, as an agent's state file stores it. */
 export const Leader = Type.Object({
   pid: Type.Integer({ minimum: 1 }),
-  /** Tells it from a later process with its pid; absent where the system does not say. */
+  /** The process start: distinguishes the leader from a later process with its pid. */
   birth_mark: Type.Optional(Type.String()),
 });
 export type Leader = Static<typeof Leader>;
 
 const POLL_MS = 50;
-/** How long those who were sent SIGKILL may stay before it is told that they do. */
+/** How long processes may stay after SIGKILL before `onStuck` is called. */
 const STUCK_MS = 5_000;
 
-/** The leader that has this pid now. */
-export async function leaderOf(pid: number): Promise<Leader> {
-  const mark = await birthMark(pid);
-  return mark === undefined || mark === ENDED ? { pid } : { pid, birth_mark: mark };
+/** Describes the process that has this pid now as the leader of a group. */
+export async function readLeader(pid: number): Promise<Leader> {
+  const start = await readProcessStart(pid);
+  return start === undefined || start === ZOMBIE ? { pid } : { pid, birth_mark: start };
 }
 
-/** Whether anyone of the leader's group is left. The dead whom nobody reaped are not. */
-export async function isGroupLeft({ pid, birth_mark: mark }: Leader): Promise<boolean> {
+/** Whether any member of the leader's group is alive. Zombies do not count. */
+export async function isGroupAlive({ pid, birth_mark: start }: Leader): Promise<boolean> {
   if (signalGroup(pid, 0) === 'gone') return false;
-  if (mark !== undefined && !(await isOfThisBoot(mark))) return false;
-  const present = await birthMark(pid);
-  // Another process has the number: nobody was left of the group when it got it.
-  if (mark !== undefined && present !== undefined && present !== ENDED && present !== mark)
+  if (start !== undefined && !(await startedThisBoot(start))) return false;
+  const present = await readProcessStart(pid);
+  // Another process has the number, so the group was empty when that process got it.
+  if (start !== undefined && present !== undefined && present !== ZOMBIE && present !== start)
     return false;
   return hasLivingMember(pid);
 }
 
 /**
- * Ends the group: SIGTERM, and SIGKILL for who is left after `graceMs`. Resolves when nobody is.
- * @param onStuck told once, if even SIGKILL does not end them.
+ * Ends the group: SIGTERM first, and SIGKILL after `graceMs` for processes that are left. Resolves
+ * when the group is empty.
+ *
+ * @param onStuck called once if processes survive SIGKILL for 5 seconds.
  */
 export async function endGroup(
   leader: Leader,
   graceMs: number,
   onStuck: () => void = () => undefined,
 ): Promise<void> {
-  if (!(await isGroupLeft(leader))) return;
+  if (!(await isGroupAlive(leader))) return;
   signalGroup(leader.pid, 'SIGTERM');
   const killAtMs = performance.now() + graceMs;
   let stuck = false;
-  while (await isGroupLeft(leader)) {
+  while (await isGroupAlive(leader)) {
     const lateMs = performance.now() - killAtMs;
-    // Again and again: one of them may have forked in between.
+    // SIGKILL is repeated, because a member may have forked in between.
     if (lateMs >= 0) signalGroup(leader.pid, 'SIGKILL');
     if (lateMs > STUCK_MS && !stuck) onStuck();
     stuck ||= lateMs > STUCK_MS;
@@ -67,32 +69,32 @@ function signalGroup(pid: number, signal: NodeJS.Signals | 0): 'sent' | 'gone' {
     process.kill(-pid, signal);
     return 'sent';
   } catch (error) {
-    // EPERM: there is somebody, who belongs to another user.
-    return systemCode(error) === 'ESRCH' ? 'gone' : 'sent';
+    // EPERM: the group has members, which belong to another user.
+    return readSystemCode(error) === 'ESRCH' ? 'gone' : 'sent';
   }
 }
 
 async function hasLivingMember(group: number): Promise<boolean> {
-  const states = process.platform === 'linux' ? statesFromProc(group) : statesFromPs(group);
+  const states = process.platform === 'linux' ? readStatesFromProc(group) : readStatesFromPs(group);
   for await (const state of states) if (!/^[ZX]/.test(state)) return true;
   return false;
 }
 
-/** The states of the group's members. proc(5): after the name, in parentheses, come state, parent and group. */
-async function* statesFromProc(group: number): AsyncGenerator<string> {
+/** Reads the members' states. proc(5): state, parent and group follow the name, in parentheses. */
+async function* readStatesFromProc(group: number): AsyncGenerator<string> {
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
-    // It may be gone by now.
+    // The process may have ended since.
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-    const [state = '', , of] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (Number(of) === group) yield state;
+    const [state = '', , processGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (Number(processGroup) === group) yield state;
   }
 }
 
-async function* statesFromPs(group: number): AsyncGenerator<string> {
+async function* readStatesFromPs(group: number): AsyncGenerator<string> {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pgid=,state=']);
   for (const line of stdout.split('\n')) {
-    const [of, state = ''] = line.trim().split(/\s+/);
-    if (Number(of) === group) yield state;
+    const [processGroup, state = ''] = line.trim().split(/\s+/);
+    if (Number(processGroup) === group) yield state;
   }
 }

@@ -1,83 +1,83 @@
-// What the operating system knows about other processes, as far as it is needed to tell a process
-// that is known from a stranger that was given the same pid.
+// What the operating system knows about other processes: enough to distinguish a known process from
+// a later one with the same pid.
 
 import { execFile } from 'node:child_process';
 import { readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { systemCode } from './system-code.js';
+import { readSystemCode } from './system-code.js';
 
 const execute = promisify(execFile);
 
-/** Whether a process has this pid, whoever it is. */
+/** Whether any process has this pid. */
 export function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return systemCode(error) === 'EPERM';
+    return readSystemCode(error) === 'EPERM';
   }
 }
 
 /**
- * Whether the process that had this pid and this birth mark still lives. Where nothing can be learned
- * about the pid's present owner, the answer is yes.
+ * Whether the process that had this pid and this process start is alive. True if the system says
+ * nothing about the process that has the pid now.
  */
-export async function isAlive(pid: number, mark: string | undefined): Promise<boolean> {
+export async function isAlive(pid: number, start: string | undefined): Promise<boolean> {
   if (!isRunning(pid)) return false;
-  const present = await birthMark(pid);
-  if (present === ENDED) return false;
-  return mark === undefined || present === undefined || present === mark;
+  const present = await readProcessStart(pid);
+  if (present === ZOMBIE) return false;
+  return start === undefined || present === undefined || present === start;
 }
 
-/** The mark of a process that is dead and that its parent has not reaped. */
-export const ENDED = 'ended';
+/** The process start of a zombie: a process that has ended and whose parent has not waited for it. */
+export const ZOMBIE = 'ended';
 
 /**
- * A text that no other process with this pid ever has, before or after a reboot; undefined when
- * nothing can be learned about the process.
+ * Reads when the process started, as a text that no other process with this pid ever has, before or
+ * after a reboot. Undefined if the system says nothing about the process.
  */
-export async function birthMark(pid: number): Promise<string | undefined> {
-  if (process.platform !== 'linux') return ps(pid, 'lstart');
+export async function readProcessStart(pid: number): Promise<string | undefined> {
+  if (process.platform !== 'linux') return readPsColumn(pid, 'lstart');
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    // proc(5): the name, in parentheses, may hold spaces; after it come the state (field 3) and, at
+    // proc(5): the name, in parentheses, may hold spaces. After it come the state (field 3) and, as
     // field 22, the start in ticks since the boot.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? ENDED : `${boot.trim()}:${fields[19] ?? ''}`;
+    return fields[0] === 'Z' ? ZOMBIE : `${boot.trim()}:${fields[19] ?? ''}`;
   } catch (error) {
-    if (systemCode(error) === undefined) throw error;
+    if (readSystemCode(error) === undefined) throw error;
     return undefined;
   }
 }
 
-/** Whether a process with this mark was born since the machine started; where that is not told, the answer is yes. */
-export async function isOfThisBoot(mark: string): Promise<boolean> {
+/** Whether this process start is after the machine's last boot; true if the system does not say. */
+export async function startedThisBoot(start: string): Promise<boolean> {
   if (process.platform !== 'linux') return true;
-  const own = await birthMark(process.pid);
-  return own === undefined || mark.split(':')[0] === own.split(':')[0];
+  const own = await readProcessStart(process.pid);
+  return own === undefined || start.split(':')[0] === own.split(':')[0];
 }
 
-/** Whether the process is a PostgreSQL server on this folder (absolute, without links). */
+/** Whether the process is a PostgreSQL server on this folder (absolute, without symlinks). */
 export async function isServerOn(pid: number, folder: string): Promise<boolean> {
   if (process.platform !== 'linux') {
-    const command = await ps(pid, 'command');
+    const command = await readPsColumn(pid, 'command');
     return command !== undefined && command.includes('postgres') && command.includes(folder);
   }
   try {
     const name = await readFile(`/proc/${pid}/comm`, 'utf8');
-    // A server works inside its cluster's folder, always.
+    // The working directory of a server is always its cluster's folder.
     return name.trim() === 'postgres' && (await readlink(`/proc/${pid}/cwd`)) === folder;
   } catch (error) {
-    if (systemCode(error) === undefined) throw error;
+    if (readSystemCode(error) === undefined) throw error;
     return false;
   }
 }
 
-async function ps(pid: number, column: string): Promise<string | undefined> {
+async function readPsColumn(pid: number, column: string): Promise<string | undefined> {
   try {
     const { stdout } = await execute('ps', ['-ww', '-o', `${column}=`, '-p', String(pid)]);
     return stdout.trim() === '' ? undefined : stdout.trim();
   } catch {
-    return undefined; // ps ends with 1 when there is no such process.
+    return undefined; // ps ends with 1 if there is no such process.
   }
 }

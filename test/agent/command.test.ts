@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { launch, SCRIPT } from '../../src/agent/command.js';
 import { programCommand, shellCommand } from '../../src/agent/commands.js';
-import { endGroup, isGroupLeft } from '../../src/processes/process-group.js';
+import { endGroup, isGroupAlive } from '../../src/processes/process-group.js';
 import { temporaryFolder } from '../helpers/process.js';
 
 const vm = {
@@ -20,11 +20,11 @@ t.test('it begins when it is told to, and not before', async (t) => {
   const OUT = join(folder, 'out');
   const command = shellCommand({ OUT, PATH: process.env.PATH })(vm, '{}');
   const launched = await launch(command, join(folder, 'scratch'));
-  t.equal(await isGroupLeft(launched.leader ?? { pid: 0 }), true);
+  t.equal(await isGroupAlive(launched.leader ?? { pid: 0 }), true);
   t.same(await readdir(folder), [], 'it has not begun, and nothing lies about');
   t.same(await launched.begin(), { code: 3, signal: null });
   t.same(await readdir(folder), ['out']);
-  t.equal(await isGroupLeft(launched.leader ?? { pid: 0 }), false);
+  t.equal(await isGroupAlive(launched.leader ?? { pid: 0 }), false);
 });
 
 t.test('one that is ended at its gate has run nothing', async (t) => {

@@ -5,12 +5,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { accountFor } from '../../src/postgres/embedded/account.js';
-import { candidates, findBinaries, type Binaries } from '../../src/postgres/embedded/binaries.js';
+import { listServerAccounts } from '../../src/postgres/embedded/account.js';
+import { listServers } from '../../src/postgres/embedded/binaries.js';
 import { createCluster } from '../../src/postgres/embedded/cluster.js';
+import { findServer } from '../../src/postgres/embedded/find-server.js';
 import { openLog } from '../../src/postgres/embedded/log.js';
-import { socketFolder } from '../../src/postgres/embedded/socket-folder.js';
-import { superviseServer } from '../../src/postgres/embedded/supervisor.js';
+import { createSocketFolder } from '../../src/postgres/embedded/socket-folder.js';
+import { startServerProcess } from '../../src/postgres/embedded/supervisor.js';
 import { signToken } from '../../src/gateway/auth/token.js';
 import { listeningAt } from '../helpers/gateway-process.js';
 import { freePort } from '../helpers/free-port.js';
@@ -33,11 +34,11 @@ async function makeServer(t: Test, port: number): Promise<OwnServer> {
   const dataDir = await scratchFolder();
   t.teardown(() => rm(dataDir, { recursive: true, force: true }));
   const folder = join(dataDir, 'postgres');
-  const account = await accountFor(folder);
-  const wanted = { account, dataDir, majorVersion: undefined, binDir: undefined };
-  const binaries: Binaries = await findBinaries(wanted);
+  const accounts = await listServerAccounts(folder);
+  const required = { accounts, dataDir, majorVersion: undefined, binDir: undefined };
+  const { binaries, account } = await findServer(required);
   await createCluster({ folder, binaries, account, durable: false });
-  const socket = await socketFolder(folder, port, account);
+  const socket = await createSocketFolder(folder, port, account);
   const log = await openLog(join(dataDir, 'postgres.log'));
   const superuser = { host: socket.path, port, user: 'postgres', database: 'postgres' };
   const sql = async (text: string): Promise<void> => {
@@ -54,9 +55,9 @@ async function makeServer(t: Test, port: number): Promise<OwnServer> {
   const start = async (): Promise<void> => {
     // What is not named here may be changed by ALTER SYSTEM.
     const settings = { unix_socket_directories: socket.setting, port: String(port), fsync: 'off' };
-    const greet = () => sql('SELECT');
-    const options = { binDir: binaries.binDir, folder, account, log, settings, greet };
-    const server = await superviseServer(options);
+    const probeReadiness = () => sql('SELECT');
+    const options = { binDir: binaries.binDir, folder, account, log, settings, probeReadiness };
+    const server = await startServerProcess(options);
     stop = server.stop;
   };
   return { sql, start, stop: () => stop() };
@@ -64,7 +65,7 @@ async function makeServer(t: Test, port: number): Promise<OwnServer> {
 
 t.test(
   'no hand is needed',
-  { skip: (await candidates()).length === 0 && 'no server' },
+  { skip: (await listServers()).length === 0 && 'no server' },
   async (t) => {
     const port = await freePort();
     const gateway = runCommand(t, ['serve'], {

@@ -6,7 +6,7 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { SERVER_ID } from '../../src/postgres/embedded/account.js';
+import { listUnprivilegedAccounts } from '../../src/postgres/embedded/account.js';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
 import { freePort } from '../helpers/free-port.js';
 import { cleanEnvironment } from '../helpers/process.js';
@@ -56,10 +56,7 @@ default_pool_size = ${poolSize}
 /** It refuses to run as root. */
 async function launch(t: Teardown, program: string, folder: string, file: string): Promise<void> {
   const isRoot = process.getuid?.() === 0;
-  if (isRoot) await chown(folder, SERVER_ID, SERVER_ID);
-  const id = String(SERVER_ID);
-  const asAnother = ['--reuid', id, '--regid', id, '--clear-groups', '--pdeathsig', 'KILL', '--'];
-  const [command = program, ...args] = isRoot ? ['setpriv', ...asAnother, program] : [program];
+  const [command = program, ...args] = isRoot ? await wrapForRoot(program, folder) : [program];
   const child = spawn(command, [...args, '-q', file], {
     env: cleanEnvironment({}),
     stdio: 'ignore',
@@ -69,6 +66,16 @@ async function launch(t: Teardown, program: string, folder: string, file: string
     child.kill('SIGKILL');
     await exited;
   });
+}
+
+/** Runs the program as an account that owns the folder. */
+async function wrapForRoot(program: string, folder: string): Promise<string[]> {
+  const [account] = await listUnprivilegedAccounts();
+  if (account === undefined) throw new TypeError('no account');
+  const { uid, gid } = account;
+  await chown(folder, uid, gid);
+  const ids = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
+  return ['setpriv', ...ids, '--pdeathsig', 'KILL', '--', program];
 }
 
 async function answers(config: pg.ClientConfig): Promise<boolean> {

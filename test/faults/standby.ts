@@ -6,12 +6,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { accountFor } from '../../src/postgres/embedded/account.js';
-import { takeOver } from '../../src/postgres/embedded/cluster.js';
+import { listServerAccounts } from '../../src/postgres/embedded/account.js';
+import { assignCluster } from '../../src/postgres/embedded/cluster.js';
+import { findServer } from '../../src/postgres/embedded/find-server.js';
 import { openLog } from '../../src/postgres/embedded/log.js';
-import { settingsFor } from '../../src/postgres/embedded/settings.js';
-import { socketFolder } from '../../src/postgres/embedded/socket-folder.js';
-import { superviseServer } from '../../src/postgres/embedded/supervisor.js';
+import { buildSettings } from '../../src/postgres/embedded/settings.js';
+import { createSocketFolder } from '../../src/postgres/embedded/socket-folder.js';
+import { startServerProcess } from '../../src/postgres/embedded/supervisor.js';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
 import { scratchFolder } from '../helpers/scratch-folder.js';
 import { until } from '../helpers/until.js';
@@ -64,15 +65,20 @@ async function start(
   dataDir: string,
   folder: string,
 ): Promise<string> {
-  const account = await accountFor(folder);
-  await takeOver(folder, account);
-  const socket = await socketFolder(folder, PORT, account);
+  const accounts = await listServerAccounts(folder);
+  const { account } = await findServer({ accounts, binDir, dataDir, majorVersion: undefined });
+  await assignCluster(folder, account);
+  const socket = await createSocketFolder(folder, PORT, account);
   const log = await openLog(join(dataDir, 'postgres.log'));
   const { path, setting } = socket;
-  const server = await superviseServer({
-    ...{ binDir, folder, account, log },
-    settings: settingsFor({ socket: setting, port: PORT, tcp: false, more: { fsync: 'off' } }),
-    greet: () => untilItAnswers({ host: path, port: PORT, user: 'postgres', database: 'postgres' }),
+  const server = await startServerProcess({
+    binDir,
+    folder,
+    account,
+    log,
+    settings: buildSettings({ socket: setting, port: PORT, tcp: false, more: { fsync: 'off' } }),
+    probeReadiness: () =>
+      untilItAnswers({ host: path, port: PORT, user: 'postgres', database: 'postgres' }),
   });
   t.teardown(async () => {
     await server.stop();

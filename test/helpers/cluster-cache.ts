@@ -7,17 +7,17 @@ import { access, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/prom
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { candidates } from '../../src/postgres/embedded/binaries.js';
+import { listServers } from '../../src/postgres/embedded/binaries.js';
 import { startEmbedded } from '../../src/postgres/embedded/server.js';
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/lablink-gateway', import.meta.url));
-const MAKERS = ['cluster', 'database', 'nameless'].map(
+const MAKERS = ['account', 'cluster', 'database'].map(
   (name) => new URL(`../../src/postgres/embedded/${name}.ts`, import.meta.url),
 );
 
 /** Puts a cluster into the data folder, or nothing where no copy can be kept. */
 export async function copyCluster(dataDir: string, binDir: string | undefined): Promise<void> {
-  const server = binDir ?? (await candidates())[0]?.binDir;
+  const server = binDir ?? (await listServers())[0]?.binDir;
   if (server === undefined) return;
   const kept = join(CACHE, await keyOf(server));
   const isThere = await exists(join(kept, 'postgres'));

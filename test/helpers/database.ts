@@ -3,7 +3,7 @@
 
 import { rm } from 'node:fs/promises';
 import pg from 'pg';
-import { candidates } from '../../src/postgres/embedded/binaries.js';
+import { listServers } from '../../src/postgres/embedded/binaries.js';
 import { SUPERUSER } from '../../src/postgres/embedded/database.js';
 import { type EmbeddedServer, startEmbedded } from '../../src/postgres/embedded/server.js';
 import { migrate } from '../../src/postgres/migrations/migrate.js';
@@ -53,7 +53,7 @@ export interface TestServer {
 export function installedBinDirs(): { majorVersion: number; binDir: string }[] {
   return [...installed];
 }
-const installed = await candidates();
+const installed = await listServers();
 
 /** Nothing of it is meant to survive a crash of the machine. */
 const FORGETFUL = { fsync: 'off', full_page_writes: 'off', shared_buffers: '32MB' };

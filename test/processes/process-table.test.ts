@@ -2,11 +2,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import t, { type Test } from 'tap';
-import { birthMark, isAlive, isRunning, isServerOn } from '../../src/processes/process-table.js';
+import {
+  readProcessStart,
+  isAlive,
+  isRunning,
+  isServerOn,
+} from '../../src/processes/process-table.js';
 import { until } from '../helpers/until.js';
 
-/** A process that does nothing, under the name that it is given. */
-async function idler(t: Test, argv0: string): Promise<number> {
+/** Starts a process that does nothing, under this name. */
+async function startIdle(t: Test, argv0: string): Promise<number> {
   const child = spawn('sleep', ['600'], { argv0 });
   t.teardown(() => child.kill());
   await once(child, 'spawn');
@@ -14,40 +19,40 @@ async function idler(t: Test, argv0: string): Promise<number> {
   return child.pid;
 }
 
-async function ended(): Promise<number> {
+async function runToEnd(): Promise<number> {
   const child = spawn('true');
   await once(child, 'exit');
   return child.pid ?? 0;
 }
 
-async function tests(t: Test): Promise<void> {
-  const pid = await idler(t, 'postgres: on /a/folder');
-  const mark = await birthMark(pid);
-  t.ok(mark);
-  t.equal(await birthMark(pid), mark, 'a process keeps its mark');
+async function testProcess(t: Test): Promise<void> {
+  const pid = await startIdle(t, 'postgres: on /a/folder');
+  const start = await readProcessStart(pid);
+  t.ok(start);
+  t.equal(await readProcessStart(pid), start, 'the start of a process stays the same');
   t.ok(isRunning(pid));
-  t.equal(await isAlive(pid, mark), true);
-  t.equal(await isAlive(pid, 'of another'), false);
-  t.equal(await isAlive(pid, undefined), true, 'the pid alone is believed');
+  t.equal(await isAlive(pid, start), true);
+  t.equal(await isAlive(pid, 'another start'), false);
+  t.equal(await isAlive(pid, undefined), true, 'without a start the pid decides');
   t.equal(await isServerOn(pid, '/another/folder'), false);
 
-  const gone = await ended();
-  t.equal(await birthMark(gone), undefined);
-  t.equal(await isAlive(gone, mark), false);
+  const gone = await runToEnd();
+  t.equal(await readProcessStart(gone), undefined);
+  t.equal(await isAlive(gone, start), false);
   t.equal(await isServerOn(gone, '/a/folder'), false);
 }
 
-t.test('what this system says of processes', tests);
+t.test('the process table of this system', testProcess);
 
-t.test('what a system without /proc says of processes', async (t) => {
+t.test('the process table of a system without /proc', async (t) => {
   const platform = process.platform;
   Object.defineProperty(process, 'platform', { value: 'darwin' });
   t.teardown(() => Object.defineProperty(process, 'platform', { value: platform }));
-  await tests(t);
-  t.equal(await isServerOn(await idler(t, 'postgres -D /a/folder'), '/a/folder'), true);
+  await testProcess(t);
+  t.equal(await isServerOn(await startIdle(t, 'postgres -D /a/folder'), '/a/folder'), true);
 });
 
-t.test('a dead process that nobody reaped is dead', async (t) => {
+t.test('a zombie is not alive', async (t) => {
   // The shell becomes a program that never waits for the child it inherits.
   const parent = spawn('/bin/sh', ['-c', 'sleep 600 & echo $!; exec sleep 601']);
   t.teardown(() => parent.kill());
@@ -58,6 +63,6 @@ t.test('a dead process that nobody reaped is dead', async (t) => {
   );
   t.equal(await isAlive(pid, undefined), true);
   process.kill(pid, 'SIGKILL');
-  await until('it is dead', async () => !(await isAlive(pid, undefined)));
-  t.ok(isRunning(pid), 'though its pid is still taken');
+  await until('it is a zombie', async () => !(await isAlive(pid, undefined)));
+  t.ok(isRunning(pid), 'although its pid is still taken');
 });

@@ -2,7 +2,7 @@
 
 import { lstat, mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemCode } from '../../processes/system-code.js';
+import { readSystemCode } from '../../processes/system-code.js';
 import { MaintenanceError } from './maintenance-error.js';
 
 const DAY_MS = 86_400_000;
@@ -78,7 +78,7 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 function fileFailure(path: string, error: unknown): unknown {
-  const code = systemCode(error);
+  const code = readSystemCode(error);
   if (code === undefined || !(error instanceof Error)) return error;
   if (code === 'EEXIST' && 'syscall' in error && error.syscall === 'open') {
     return new MaintenanceError('refused', `${path}: another backup is being made`, {

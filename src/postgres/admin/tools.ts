@@ -5,7 +5,7 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { installedFolders } from '../embedded/binaries.js';
+import { listInstalledFolders } from '../embedded/binaries.js';
 import { MaintenanceError } from './maintenance-error.js';
 
 export type ToolName = 'pg_dump' | 'psql';
@@ -18,7 +18,7 @@ export interface Tools {
 /** Where to look: the folders of PATH, then those of installed servers. */
 export function toolFolders(environment: NodeJS.ProcessEnv): string[] {
   const path = environment.PATH?.split(delimiter).filter((folder) => folder !== '') ?? [];
-  return [...new Set([...path, ...installedFolders()])];
+  return [...new Set([...path, ...listInstalledFolders()])];
 }
 
 /**

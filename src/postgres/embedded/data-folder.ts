@@ -1,30 +1,30 @@
-// The data folder: everything that the embedded server and its gateway keep. What is in it is
-// theirs alone.
+// The data folder: everything that the embedded server and its gateway keep. Only the account that
+// runs the gateway can enter it.
 
 import { access, constants, mkdir } from 'node:fs/promises';
 import { EmbeddedError } from './errors.js';
-import { systemCode } from '../../processes/system-code.js';
+import { readSystemCode } from '../../processes/system-code.js';
 
 /**
- * Makes the folder (0700) unless it is there.
+ * Creates the folder (0700) unless it exists, and checks that this process can write to it.
  *
  * @throws EmbeddedError `unwritable`.
  */
-export async function makeWritable(dataDir: string): Promise<void> {
+export async function ensureDataFolder(dataDir: string): Promise<void> {
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await access(dataDir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw systemCode(error) === undefined ? error : unwritable(dataDir, error);
+    throw readSystemCode(error) === undefined ? error : createUnwritableError(dataDir, error);
   }
 }
 
-/** What a person is told when the system refuses us something in the folder. */
-export function unwritable(dataDir: string, cause: unknown): EmbeddedError {
-  const said = cause instanceof Error ? cause.message : String(cause);
+/** The error for a folder in which the system refuses something to this process. */
+export function createUnwritableError(dataDir: string, cause: unknown): EmbeddedError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
   return new EmbeddedError(
     'unwritable',
-    `The data folder ${dataDir} cannot be used (${said}). Give it to the account that runs the ` +
+    `The data folder ${dataDir} cannot be used (${reason}). Give it to the account that runs the ` +
       'gateway, or choose another with DATA_DIR.',
     { cause },
   );

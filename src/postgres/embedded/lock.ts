@@ -1,27 +1,27 @@
-// The data folder's lock, `gateway.lock`: one gateway at a time uses the folder, and the file says
-// which one and how to reach it, so that other commands can use it meanwhile.
+// The data folder's lock, `gateway.lock`: one gateway at a time uses the folder. The file says which
+// process that is and how to reach its server, so that other commands can connect to it.
 
 import { dirname, join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import {
-  liveHolder,
+  findLiveHolder,
   LockHolder,
   readLockFile,
   releaseLock,
   rewriteLock,
   takeLock,
-  thisProcess,
+  describeThisProcess,
 } from '../../processes/lock-file.js';
-import { systemCode } from '../../processes/system-code.js';
+import { readSystemCode } from '../../processes/system-code.js';
 import { EmbeddedError } from './errors.js';
-import { makeWritable, unwritable } from './data-folder.js';
+import { ensureDataFolder, createUnwritableError } from './data-folder.js';
 
 const LockContent = Type.Object({
   ...LockHolder.properties,
-  /** Where the gateway listens; there once it does. */
+  /** Where the gateway listens; absent until it does. */
   url: Type.Optional(Type.String()),
-  /** How to reach the embedded server; there once it answers. */
+  /** How to reach the embedded server; absent until it answers. */
   database: Type.Optional(
     Type.Object({
       host: Type.String(),
@@ -32,46 +32,48 @@ const LockContent = Type.Object({
     }),
   ),
 });
+/** The content of `gateway.lock`. */
 export type LockContent = Static<typeof LockContent>;
 const lockContent = Compile(LockContent);
 
-/** What a gateway says about itself once it knows. */
+/** What the gateway adds to the lock once it serves. */
 export type LockDetails = Pick<LockContent, 'url' | 'database'>;
 
 export interface Lock {
-  /** Adds to what the file says. */
+  /** Adds these details to the file. */
   readonly update: (details: LockDetails) => Promise<void>;
-  /** Removes the file, if it is still ours. */
+  /** Removes the file, if this process still holds the lock. */
   readonly release: () => Promise<void>;
 }
 
-const pathIn = (dataDir: string): string => join(dataDir, 'gateway.lock');
+const resolveLockPath = (dataDir: string): string => join(dataDir, 'gateway.lock');
 
 /**
- * Takes the lock of the data folder for this process, and makes the folder (0700) if need be.
+ * Takes the lock of the data folder for this process, and creates the folder (0700) if necessary.
  *
- * @throws EmbeddedError `busy` when a live process holds it, `unwritable` when the folder is not ours.
+ * @throws EmbeddedError `busy` if a live process holds the lock, `unwritable` if the folder cannot be
+ * used.
  */
 export async function acquireLock(dataDir: string): Promise<Lock> {
-  const path = pathIn(dataDir);
-  const content = await thisProcess();
-  await makeWritable(dataDir);
+  const path = resolveLockPath(dataDir);
+  const content = await describeThisProcess();
+  await ensureDataFolder(dataDir);
   const holder = await takeLock(path, JSON.stringify(content)).catch((error: unknown) => {
-    throw systemCode(error) === undefined ? error : unwritable(dataDir, error);
+    throw readSystemCode(error) === undefined ? error : createUnwritableError(dataDir, error);
   });
-  if (holder !== undefined) throw busy(path, holder.pid);
-  return held(path, content);
+  if (holder !== undefined) throw createBusyError(path, holder.pid);
+  return createLock(path, content);
 }
 
-/** What the holder says; undefined when nobody alive holds the lock. */
+/** Reads what the holder wrote; undefined if no live process holds the lock. */
 export async function readLock(dataDir: string): Promise<LockContent | undefined> {
-  const text = await readLockFile(pathIn(dataDir));
-  if (text === undefined || (await liveHolder(text)) === undefined) return undefined;
+  const text = await readLockFile(resolveLockPath(dataDir));
+  if (text === undefined || (await findLiveHolder(text)) === undefined) return undefined;
   const content: unknown = JSON.parse(text);
   return lockContent.Check(content) ? content : undefined;
 }
 
-function held(path: string, content: LockContent): Lock {
+function createLock(path: string, content: LockContent): Lock {
   let current = content;
   return {
     update: async (details) => {
@@ -83,7 +85,7 @@ function held(path: string, content: LockContent): Lock {
   };
 }
 
-function busy(lock: string, pid: number): EmbeddedError {
+function createBusyError(lock: string, pid: number): EmbeddedError {
   return new EmbeddedError(
     'busy',
     `Another gateway (pid ${pid}) uses ${dirname(lock)}. Stop it, or choose another DATA_DIR.`,

@@ -1,9 +1,9 @@
-// The server's log file: the server appends to it through a descriptor of ours (it may be unable to
-// open the file itself), and its size stays bounded.
+// The server's log file. The server inherits a descriptor to append to, because its account may be
+// unable to open the file; the size stays bounded.
 
 import { copyFile, open, type FileHandle } from 'node:fs/promises';
 
-/** When the log is longer than this, it becomes `postgres.log.1` and starts again. */
+/** A longer log is moved to `postgres.log.1`, and a new one begins. */
 const MAX_LOG_BYTES = 4 * 1024 * 1024;
 const CHECK_INTERVAL_MS = 60_000;
 const TAIL_BYTES = 16 * 1024;
@@ -11,19 +11,20 @@ const TAIL_BYTES = 16 * 1024;
 export interface ServerLog {
   readonly path: string;
   readonly fd: number;
-  /** The last lines written since the log was opened, at most `count`. */
+  /** Reads the last lines written since the log was opened, at most `count`. */
   tail(count: number): Promise<string[]>;
   close(): Promise<void>;
 }
 
+/** Opens the log file at `path` for appending, and checks its size once a minute. */
 export async function openLog(path: string): Promise<ServerLog> {
   const file = await open(path, 'a+', 0o600);
-  await shorten(path, file);
+  await rotateIfLong(path, file);
   let start = (await file.stat()).size;
   const timer = setInterval(() => {
-    shorten(path, file).then(
+    rotateIfLong(path, file).then(
       (shortened) => (start = shortened ? 0 : start),
-      () => undefined, // A full disk must not end the gateway; the next check tries again.
+      () => undefined, // A full disk must not stop the gateway; the next check tries again.
     );
   }, CHECK_INTERVAL_MS).unref();
   return {
@@ -37,8 +38,8 @@ export async function openLog(path: string): Promise<ServerLog> {
   };
 }
 
-/** Descriptors in append mode go on at the new end of a file that was cut, so the server keeps its. */
-async function shorten(path: string, file: FileHandle): Promise<boolean> {
+/** Empties the file in place: the server's descriptor is in append mode and continues at the new end. */
+async function rotateIfLong(path: string, file: FileHandle): Promise<boolean> {
   if ((await file.stat()).size <= MAX_LOG_BYTES) return false;
   await copyFile(path, `${path}.1`);
   await file.truncate(0);

@@ -1,48 +1,50 @@
-// Starts PostgreSQL's own programs. What always holds: they run as the cluster's account, with an
-// environment of ours (no PG* variable and no secret leaks in), and outside the terminal's process
-// group, so that Ctrl-C reaches the gateway alone and the server outlives the drain.
+// Starts PostgreSQL's own programs. They always run as the cluster's account, with a fixed
+// environment (no PG* variable and no secret leaks in), and outside the terminal's process group:
+// Ctrl-C reaches only the gateway, and the server stays up while sessions drain.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Account } from './account.js';
 
-/** A program that runs another one in its place, and its own arguments. */
+/** A program that replaces itself by another one (exec), and its own arguments. */
 export interface Wrapper {
   readonly program: string;
   readonly args: readonly string[];
 }
 
-export interface Launch {
+/** What to run, as which account, and where its output goes. */
+export interface ProgramOptions {
   readonly program: string;
-  /** Started instead, with the program and its arguments behind it. */
+  /** Started instead, with the program and its arguments appended. */
   readonly wrapper?: Wrapper | undefined;
-  /** Gets the name under which the program finds `folder`. */
+  /** Called with the path under which the program finds `folder`. */
   readonly args: (folder: string) => string[];
   readonly account: Account | undefined;
   /** The cluster's folder, absolute. */
   readonly folder: string;
-  /** Where its output goes: a file descriptor, or a pipe that the caller reads. */
+  /** A file descriptor for stdout and stderr, or a pipe that the caller reads. */
   readonly output: number | 'pipe';
 }
 
 /**
- * Starts one program. Another account may not be able to walk to the folder (a project below a 0700
- * home), so it inherits the folder opened, as descriptor 3: `/proc/self/fd/3` leads straight to it.
- * (`/proc/self/cwd` would not do: PostgreSQL before 16 leaves its working directory while starting.)
+ * Starts one program. Another account may be unable to enter the folders above `folder` (a project in
+ * a 0700 home), so the program inherits `folder` as the open descriptor 3, and `/proc/self/fd/3`
+ * resolves without those folders. (`/proc/self/cwd` does not work: PostgreSQL before 16 changes its
+ * working directory while it starts.)
  *
- * It returns before the program runs, so that no event is missed; the caller listens for `error`.
+ * Returns before the program runs, so that the caller misses no event; the caller handles `error`.
  */
-export function launch(options: Launch): ChildProcess {
-  if (options.account === undefined) return started(options, options.folder, []);
+export function spawnProgram(options: ProgramOptions): ChildProcess {
+  if (options.account === undefined) return spawnOn(options, options.folder, []);
   const folder = openSync(options.folder, 'r');
   try {
-    return started(options, '/proc/self/fd/3', [folder]);
+    return spawnOn(options, '/proc/self/fd/3', [folder]);
   } finally {
     closeSync(folder);
   }
 }
 
-function started(options: Launch, folder: string, inherited: number[]): ChildProcess {
+function spawnOn(options: ProgramOptions, folder: string, inherited: number[]): ChildProcess {
   const { program, wrapper } = options;
   const before = wrapper === undefined ? [] : [...wrapper.args, program];
   return spawn(wrapper?.program ?? program, [...before, ...options.args(folder)], {
@@ -54,19 +56,19 @@ function started(options: Launch, folder: string, inherited: number[]): ChildPro
   });
 }
 
-/** What a program that ran to its end left behind. */
-export interface Outcome {
+/** How a program ended, and what it printed on both streams. */
+export interface ProgramResult {
   readonly code: number | null;
   readonly output: string;
 }
 
 /**
- * Runs one program to its end and keeps what it printed, on both streams.
+ * Runs one program to its end.
  *
- * @throws an error of the system when the program cannot be started (its `code` says why).
+ * @throws an error of the system if the program cannot be started (its `code` says why).
  */
-export async function runToEnd(options: Omit<Launch, 'output'>): Promise<Outcome> {
-  const child = launch({ ...options, output: 'pipe' });
+export async function runProgram(options: Omit<ProgramOptions, 'output'>): Promise<ProgramResult> {
+  const child = spawnProgram({ ...options, output: 'pipe' });
   const parts: Buffer[] = [];
   child.stdout?.on('data', (part: Buffer) => parts.push(part));
   child.stderr?.on('data', (part: Buffer) => parts.push(part));

@@ -1,40 +1,40 @@
-// One server process once it has been launched: its end, which is told once whatever becomes of it,
-// and the ways to bring that about.
+// One server process after its start: its end is reported exactly once, and stop() uses harder
+// signals until the process ends.
 
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerLog } from './log.js';
 
 export interface ServerExit {
-  /** True when stop() ended it. */
+  /** True if stop() ended the server. */
   readonly expected: boolean;
   /** The exit code or the signal, and the last line of its log. */
   readonly reason: string;
 }
 
 export interface ServerProcess {
-  /** Undefined when it could not be started at all. */
+  /** Undefined if the process could not be started. */
   readonly pid: number | undefined;
   /** Never rejects. */
   readonly exited: Promise<ServerExit>;
   readonly stop: () => Promise<void>;
 }
 
-/** A way to stop, and what it is given before the next, harder one. */
+/** A signal, and how long the process may take before the next signal is sent. */
 export interface StopStep {
   readonly signal: NodeJS.Signals;
-  readonly patienceMs: number;
+  readonly timeoutMs: number;
 }
 
 /** https://www.postgresql.org/docs/current/server-shutdown.html */
 const STOP_STEPS: readonly StopStep[] = [
-  { signal: 'SIGINT', patienceMs: 15_000 }, // Fast: ends the sessions, writes a checkpoint.
-  { signal: 'SIGQUIT', patienceMs: 5_000 }, // Immediate: the next start recovers.
-  { signal: 'SIGKILL', patienceMs: 5_000 },
+  { signal: 'SIGINT', timeoutMs: 15_000 }, // Fast: ends sessions, writes a checkpoint.
+  { signal: 'SIGQUIT', timeoutMs: 5_000 }, // Immediate: the next start recovers.
+  { signal: 'SIGKILL', timeoutMs: 5_000 },
 ];
 
-/** Tells of the child's end, and ends it on demand. */
-export function supervise(
+/** Observes the child's end, and stops the child on demand. */
+export function superviseProcess(
   child: ChildProcess,
   log: Pick<ServerLog, 'tail'>,
   steps: readonly StopStep[] = STOP_STEPS,
@@ -57,9 +57,9 @@ async function stop(
   exited: Promise<ServerExit>,
   steps: readonly StopStep[],
 ): Promise<void> {
-  for (const { signal, patienceMs } of steps) {
+  for (const { signal, timeoutMs } of steps) {
     child.kill(signal);
-    if (await settlesWithin(exited, patienceMs)) return;
+    if (await settlesWithin(exited, timeoutMs)) return;
   }
 }
 

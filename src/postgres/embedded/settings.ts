@@ -1,16 +1,17 @@
-// The server's settings. They are given on its command line, where they stand above postgresql.conf
-// and ALTER SYSTEM: a folder behaves the same whatever happened to it before.
+// The server's settings. They go on its command line, which overrides postgresql.conf and ALTER
+// SYSTEM, so that every start on a folder behaves the same.
 
 export interface SettingsOptions {
-  /** Where the socket is, in the server's words. */
+  /** For `unix_socket_directories`. */
   readonly socket: string;
   readonly port: number;
   readonly tcp: boolean;
-  /** More settings, and other values for those below. */
+  /** More settings by name; these override the usual ones. */
   readonly more: Readonly<Record<string, string>> | undefined;
 }
 
-export function settingsFor(options: SettingsOptions): Readonly<Record<string, string>> {
+/** Builds the server's settings by name, as PostgreSQL spells them. */
+export function buildSettings(options: SettingsOptions): Readonly<Record<string, string>> {
   return {
     listen_addresses: options.tcp ? '127.0.0.1' : '',
     port: String(options.port),
@@ -23,11 +24,12 @@ export function settingsFor(options: SettingsOptions): Readonly<Record<string, s
     log_destination: 'stderr',
     logging_collector: 'off', // The log is a descriptor that the server inherits.
     log_checkpoints: 'off',
-    lc_messages: 'C', // Its words are read for the reason when it does not start.
+    lc_messages: 'C', // startServerProcess() reads the log in English.
     ...options.more,
   };
 }
 
-export function asArguments(settings: Readonly<Record<string, string>>): string[] {
+/** Formats settings as arguments of `postgres`. */
+export function formatArguments(settings: Readonly<Record<string, string>>): string[] {
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }

@@ -1,5 +1,5 @@
-// The folder of the private Unix socket: the cluster's own, which nobody but the server's account
-// and root can enter, or a short one elsewhere when the path would be too long for a socket.
+// The folder of the private Unix socket: only the server's account and root can enter it. It is the
+// cluster's folder, or a short temporary one if the path would be too long for a socket.
 
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,14 +10,16 @@ import type { Account } from './account.js';
 const MAX_SOCKET_PATH_BYTES = 103;
 
 export interface SocketFolder {
-  /** What clients take as host. */
+  /** What clients use as host. */
   readonly path: string;
-  /** What the server takes as `unix_socket_directories`: it works inside the cluster. */
+  /** The server's `unix_socket_directories`; its working directory is the cluster. */
   readonly setting: string;
+  /** Removes a temporary folder. */
   remove(): Promise<void>;
 }
 
-export async function socketFolder(
+/** Returns the folder for the socket of the server on `cluster`, and creates one if necessary. */
+export async function createSocketFolder(
   cluster: string,
   port: number,
   account: Account | undefined,
@@ -26,13 +28,13 @@ export async function socketFolder(
   if (Buffer.byteLength(longest) <= MAX_SOCKET_PATH_BYTES) {
     return { path: cluster, setting: '.', remove: () => Promise.resolve() };
   }
-  const path = await mkdtemp(join(temporaryFolder(account), 'lablink-'));
+  const path = await mkdtemp(join(chooseTemporaryFolder(account), 'lablink-'));
   if (account !== undefined) await chown(path, account.uid, account.gid);
   return { path, setting: path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Root's own may be closed to the account; one that is itself too long will not do either. */
-function temporaryFolder(account: Account | undefined): string {
+/** Root's own folder may be closed to the account, and TMPDIR itself may be too long. */
+function chooseTemporaryFolder(account: Account | undefined): string {
   const longest = join(tmpdir(), 'lablink-XXXXXX', '.s.PGSQL.65535.lock');
   const fits = Buffer.byteLength(longest) <= MAX_SOCKET_PATH_BYTES;
   return account === undefined && fits ? tmpdir() : '/tmp';

@@ -4,17 +4,21 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
-import { accountFor } from '../../../src/postgres/embedded/account.js';
+import { listServerAccounts } from '../../../src/postgres/embedded/account.js';
 import { openLog } from '../../../src/postgres/embedded/log.js';
-import { superviseServer } from '../../../src/postgres/embedded/supervisor.js';
+import { startServerProcess } from '../../../src/postgres/embedded/supervisor.js';
 import { installedBinDirs, type Teardown } from '../../helpers/database.js';
 import { dataFolder, isRoot, query, serverId, serverPid, start, until } from './support.js';
 import type { EmbeddedServer } from '../../../src/postgres/embedded/server.js';
 
 const pidFile = (dataDir: string): string => join(dataDir, 'postgres', 'postmaster.pid');
 
-/** A server that was killed, with one row in it that was committed. */
-async function killed(t: Teardown, dataDir: string, binDir?: string): Promise<EmbeddedServer> {
+/** Starts a server, commits one row, and kills the server. */
+async function startAndKill(
+  t: Teardown,
+  dataDir: string,
+  binDir?: string,
+): Promise<EmbeddedServer> {
   const server = await start(t, { dataDir, binDir });
   await query(server.connection, 'CREATE TABLE kept AS SELECT 1 AS one');
   process.kill(await serverPid(dataDir), 'SIGKILL');
@@ -25,7 +29,7 @@ async function killed(t: Teardown, dataDir: string, binDir?: string): Promise<Em
 for (const { majorVersion, binDir } of installedBinDirs()) {
   t.test(`PostgreSQL ${majorVersion} recovers after it was killed`, async (t) => {
     const dataDir = await dataFolder(t, binDir);
-    const server = await killed(t, dataDir, binDir);
+    const server = await startAndKill(t, dataDir, binDir);
     t.match(await server.exited, { expected: false, reason: /^SIGKILL: / });
     await server.stop();
     t.match(await server.exited, { expected: false }, 'stopping it now changes nothing');
@@ -35,30 +39,37 @@ for (const { majorVersion, binDir } of installedBinDirs()) {
     t.same(await query(connection, 'SELECT one FROM kept'), [{ one: 1 }]);
   });
 
-  t.test(`PostgreSQL ${majorVersion} starts though a stranger has the old pid`, async (t) => {
-    const dataDir = await dataFolder(t, binDir);
-    await killed(t, dataDir, binDir);
-    const [, ...rest] = (await readFile(pidFile(dataDir), 'utf8')).split('\n');
-    const account = isRoot && serverId !== undefined ? { uid: serverId, gid: serverId } : {};
-    const stranger = spawn('sleep', ['600'], account);
-    t.teardown(() => stranger.kill());
-    await once(stranger, 'spawn');
-    await writeFile(pidFile(dataDir), [stranger.pid, ...rest].join('\n'));
+  t.test(
+    `PostgreSQL ${majorVersion} starts although an unrelated process has the old pid`,
+    async (t) => {
+      const dataDir = await dataFolder(t, binDir);
+      await startAndKill(t, dataDir, binDir);
+      const [, ...rest] = (await readFile(pidFile(dataDir), 'utf8')).split('\n');
+      const account = isRoot && serverId !== undefined ? { uid: serverId, gid: serverId } : {};
+      const unrelated = spawn('sleep', ['600'], account);
+      t.teardown(() => unrelated.kill());
+      await once(unrelated, 'spawn');
+      await writeFile(pidFile(dataDir), [unrelated.pid, ...rest].join('\n'));
 
-    const { connection } = await start(t, { dataDir, binDir });
-    t.same(await query(connection, 'SELECT one FROM kept'), [{ one: 1 }]);
-    t.equal(stranger.exitCode ?? stranger.signalCode, null, 'the stranger was left alone');
-  });
+      const { connection } = await start(t, { dataDir, binDir });
+      t.same(await query(connection, 'SELECT one FROM kept'), [{ one: 1 }]);
+      t.equal(
+        unrelated.exitCode ?? unrelated.signalCode,
+        null,
+        'the unrelated process was left alone',
+      );
+    },
+  );
 }
 
-t.test('a pid file that was cut off is in nobody’s way', async (t) => {
+t.test('an empty pid file does not prevent a start', async (t) => {
   const dataDir = await dataFolder(t);
   await writeFile(pidFile(dataDir), '');
   const { connection } = await start(t, { dataDir });
   t.same(await query(connection, 'SELECT 1 AS one'), [{ one: 1 }]);
 });
 
-t.test('of two starts at the same moment one gets the folder', async (t) => {
+t.test('one of two simultaneous starts gets the folder', async (t) => {
   const dataDir = await dataFolder(t);
   const starts = await Promise.allSettled([start(t, { dataDir }), start(t, { dataDir })]);
   const [server, ...more] = starts.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []));
@@ -67,29 +78,31 @@ t.test('of two starts at the same moment one gets the folder', async (t) => {
     starts.find((it) => it.status === 'rejected'),
     { reason: { code: 'busy' } },
   );
-  if (server === undefined) throw new TypeError('neither');
+  if (server === undefined) throw new TypeError('both starts failed');
   t.same(await query(server.connection, 'SELECT 1 AS one'), [{ one: 1 }]);
   await server.stop();
-  t.match(await server.exited, { expected: true }, 'and it is the one that it started');
+  t.match(await server.exited, { expected: true }, 'the start owns the server that answers');
 });
 
-t.test('a server that answers in the place of another is not taken for it', async (t) => {
+t.test('the answer of another server does not count', async (t) => {
   const dataDir = await dataFolder(t);
   const { connection } = await start(t, { dataDir });
   const cluster = join(dataDir, 'postgres');
   const log = await openLog(join(dataDir, 'another.log'));
   t.teardown(() => log.close());
-  const another = superviseServer({
-    ...{ folder: cluster, account: await accountFor(cluster), log },
+  const another = startServerProcess({
     binDir: installedBinDirs()[0]?.binDir ?? '',
+    folder: cluster,
+    account: (await listServerAccounts(cluster))[0],
+    log,
     settings: { unix_socket_directories: '.' },
-    greet: () => query(connection, 'SELECT').then(() => undefined),
+    probeReadiness: () => query(connection, 'SELECT').then(() => undefined),
   });
   await t.rejects(another, { code: 'busy', message: /"postmaster.pid" already exists/ });
   t.same(await query(connection, 'SELECT 1 AS one'), [{ one: 1 }]);
 });
 
-t.test('a server that ends by itself is told of', async (t) => {
+t.test('a server that ends by itself is reported', async (t) => {
   const dataDir = await dataFolder(t);
   const server = await start(t, { dataDir });
   process.kill(await serverPid(dataDir), 'SIGTERM');
@@ -103,7 +116,7 @@ t.test('stopping twice is stopping once', async (t) => {
   t.match(await server.exited, { expected: true });
 });
 
-t.test('sessions under way do not hold up the stop', async (t) => {
+t.test('running queries do not delay the stop', async (t) => {
   const server = await start(t, { dataDir: await dataFolder(t) });
   const busy = query(server.connection, 'SELECT pg_sleep(600)').catch((error: unknown) => error);
   await until(async () => {
@@ -115,7 +128,7 @@ t.test('sessions under way do not hold up the stop', async (t) => {
   t.match(await busy, { message: /terminating connection|terminated unexpectedly/ });
 });
 
-t.test('a start waits for what a killed server left running on the folder', async (t) => {
+t.test('a start waits for orphaned backends of a killed server', async (t) => {
   const dataDir = await dataFolder(t);
   const server = await start(t, { dataDir });
   const client = new pg.Client(server.connection);
@@ -124,7 +137,7 @@ t.test('a start waits for what a killed server left running on the folder', asyn
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   const orphan = rows[0]?.pid ?? 0;
   t.teardown(() => end(orphan));
-  // It computes and does not look around, so it does not notice that its server is gone.
+  // A query that computes does not notice that its server is gone.
   const computing = client.query('SELECT count(*) FROM generate_series(1, 1e12::bigint)');
   computing.catch(() => undefined);
   await until(async () => {
@@ -146,6 +159,6 @@ function end(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended already.
+    // The process has ended already.
   }
 }

@@ -4,17 +4,17 @@ import { readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { acquireLock, type Lock, readLock } from '../../../src/postgres/embedded/lock.js';
-import { birthMark } from '../../../src/processes/process-table.js';
+import { readProcessStart } from '../../../src/processes/process-table.js';
 import { folder, program } from './support.js';
 
 const fileIn = (dataDir: string): string => join(dataDir, 'gateway.lock');
 const textIn = (dataDir: string): Promise<string> => readFile(fileIn(dataDir), 'utf8');
 
-/** The lock of a process that is no more: our own pid, but born at another time. */
-const leftBehind = (startedAt: string): string =>
-  JSON.stringify({ pid: process.pid, birthMark: 'another boot:1', startedAt });
+/** The lock of a process that has ended: this process's pid, but another start. */
+const stale = (startedAt: string): string =>
+  JSON.stringify({ pid: process.pid, processStart: 'another boot:1', startedAt });
 
-/** Lets so many try at the same moment; those who got the lock. */
+/** Lets `contenders` try at the same moment; returns the locks that were taken. */
 async function race(dataDir: string, contenders: number): Promise<Lock[]> {
   const tries = await Promise.allSettled(
     Array.from({ length: contenders }, () => acquireLock(dataDir)),
@@ -22,13 +22,13 @@ async function race(dataDir: string, contenders: number): Promise<Lock[]> {
   return tries.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
-t.test('the file says who holds the lock, and nobody else gets it', async (t) => {
+t.test('the file names the holder, and no other process gets the lock', async (t) => {
   const dataDir = join(await folder(t), 'made');
   const lock = await acquireLock(dataDir);
   t.equal((await stat(dataDir)).mode & 0o777, 0o700);
   t.equal((await stat(fileIn(dataDir))).mode & 0o777, 0o600);
   const content = await readLock(dataDir);
-  t.match(content, { pid: process.pid, birthMark: await birthMark(process.pid) });
+  t.match(content, { pid: process.pid, processStart: await readProcessStart(process.pid) });
   t.ok(Math.abs(Date.parse(content?.startedAt ?? '') - Date.now()) < 600_000);
   await t.rejects(acquireLock(dataDir), {
     code: 'busy',
@@ -55,13 +55,13 @@ t.test('the holder adds how to reach it', async (t) => {
 t.test("a release leaves another's lock alone", async (t) => {
   const dataDir = await folder(t);
   const lock = await acquireLock(dataDir);
-  const another = leftBehind('later');
+  const another = stale('later');
   await writeFile(fileIn(dataDir), another);
   await lock.release();
   t.equal(await textIn(dataDir), another);
 });
 
-t.test('a lock whose holder was killed is free, whoever has its pid', async (t) => {
+t.test('a lock whose holder was killed is free, even if another process has its pid', async (t) => {
   const dataDir = await folder(t);
   const holder = program(t, 'hold', [dataDir]);
   await holder.next();
@@ -80,14 +80,14 @@ t.test('a lock whose holder was killed is free, whoever has its pid', async (t) 
   await lock.release();
 });
 
-t.test('a lock that names no birth is believed while its pid lives', async (t) => {
+t.test('a lock without a process start is valid while its pid is alive', async (t) => {
   const dataDir = await folder(t);
   await writeFile(fileIn(dataDir), JSON.stringify({ pid: process.pid, startedAt: '' }));
   t.match(await readLock(dataDir), { pid: process.pid });
   await t.rejects(acquireLock(dataDir), { code: 'busy' });
 });
 
-t.test('a file that is no lock is in nobody’s way', async (t) => {
+t.test('a file that is not a lock is replaced', async (t) => {
   for (const text of ['', '{"pid":', '[]', '{"pid":"1"}']) {
     const dataDir = await folder(t);
     await writeFile(fileIn(dataDir), text);
@@ -97,7 +97,7 @@ t.test('a file that is no lock is in nobody’s way', async (t) => {
   }
 });
 
-t.test('of many who try at once one gets it', async (t) => {
+t.test('one of many simultaneous contenders gets the lock', async (t) => {
   const dataDir = await folder(t);
   for (let round = 0; round < 20; round++) {
     const locks = await race(dataDir, 8);
@@ -107,22 +107,22 @@ t.test('of many who try at once one gets it', async (t) => {
   }
 });
 
-t.test('of many who find a lock left behind one takes it over', async (t) => {
+t.test('one of many contenders takes over a stale lock', async (t) => {
   const dataDir = await folder(t);
-  const mark = await birthMark(process.pid);
+  const start = await readProcessStart(process.pid);
   for (let round = 0; round < 50; round++) {
-    await writeFile(fileIn(dataDir), leftBehind(`round ${round}`));
+    await writeFile(fileIn(dataDir), stale(`round ${round}`));
     const locks = await race(dataDir, 8);
-    const { birthMark } = (await readLock(dataDir)) ?? {};
+    const { processStart } = (await readLock(dataDir)) ?? {};
     await locks[0]?.release();
-    const outcome = { holders: locks.length, birthMark, left: await readdir(dataDir) };
-    t.same(outcome, { holders: 1, birthMark: mark, left: [] });
+    const outcome = { holders: locks.length, processStart, left: await readdir(dataDir) };
+    t.same(outcome, { holders: 1, processStart: start, left: [] });
   }
 });
 
-t.test('processes that find a lock left behind agree on one of them', async (t) => {
+t.test('exactly one process takes over a stale lock', async (t) => {
   const dataDir = await folder(t);
-  await writeFile(fileIn(dataDir), leftBehind('before'));
+  await writeFile(fileIn(dataDir), stale('before'));
   const contenders = Array.from({ length: 4 }, () => program(t, 'hold', [dataDir]));
   await Promise.all(contenders.map((contender) => contender.next()));
   for (const { child } of contenders) child.stdin?.write('go\n');
@@ -131,19 +131,19 @@ t.test('processes that find a lock left behind agree on one of them', async (t) 
   await Promise.all(contenders.map((contender) => contender.end()));
 });
 
-t.test('one who died while taking over is in nobody’s way', async (t) => {
+t.test('a contender that died while taking over does not block the next', async (t) => {
   const dataDir = await folder(t);
-  const [first, second] = [leftBehind('first'), leftBehind('second')];
+  const [first, second] = [stale('first'), stale('second')];
   const digest = createHash('sha256').update(first).digest('hex');
   await writeFile(fileIn(dataDir), first);
   await writeFile(`${fileIn(dataDir)}.after-${digest}`, second);
   const locks = await race(dataDir, 8);
   t.equal(locks.length, 1);
   await locks[0]?.release();
-  t.same(await readdir(dataDir), [], 'and leaves nothing behind');
+  t.same(await readdir(dataDir), [], 'nothing is left');
 });
 
-t.test('a folder that cannot be used is named', async (t) => {
+t.test('an unusable folder is named in the error', async (t) => {
   const dataDir = join(await folder(t), 'nowhere');
   await symlink('/proc/self/nothing', dataDir);
   await t.rejects(acquireLock(dataDir), { code: 'unwritable', message: new RegExp(dataDir) });

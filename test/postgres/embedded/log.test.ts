@@ -8,23 +8,23 @@ import { folder, until } from './support.js';
 
 const FIVE_MEGABYTES = 'an old line\n'.repeat(450_000);
 
-/** Writes as the server does: a process that holds the descriptor. */
+/** Writes like the server: from a process that inherits the descriptor. */
 const write = (fd: number, text: string): void => {
   spawnSync('/bin/sh', ['-c', 'printf %s "$1"', 'sh', text], { stdio: ['ignore', fd, 'inherit'] });
 };
 
-t.test('the tail is of this run alone', async (t) => {
+t.test('the tail holds only lines of this run', async (t) => {
   const path = join(await folder(t), 'postgres.log');
-  await writeFile(path, 'of an earlier run\n');
+  await writeFile(path, 'an earlier run\n');
   const log = await openLog(path);
   t.teardown(() => log.close());
   t.same(await log.tail(2), []);
   write(log.fd, 'one\n\ntwo\nthree\n');
   t.same(await log.tail(2), ['two', 'three']);
-  t.match(await readFile(path, 'utf8'), /^of an earlier run\none\n/, 'nothing was overwritten');
+  t.match(await readFile(path, 'utf8'), /^an earlier run\none\n/, 'nothing was overwritten');
 });
 
-t.test('a long log of earlier runs is put aside', async (t) => {
+t.test('a long log of earlier runs is moved away', async (t) => {
   const path = join(await folder(t), 'postgres.log');
   await writeFile(path, FIVE_MEGABYTES);
   const log = await openLog(path);
@@ -33,7 +33,7 @@ t.test('a long log of earlier runs is put aside', async (t) => {
   t.equal((await stat(`${path}.1`)).size, FIVE_MEGABYTES.length);
 });
 
-t.test('a log that grows long is put aside while the server writes on', async (t) => {
+t.test('a log that grows long is moved away while the server writes', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] });
   t.teardown(() => mock.timers.reset());
   const path = join(await folder(t), 'postgres.log');

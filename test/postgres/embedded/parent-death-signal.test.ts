@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { lifelineWrapper } from '../../../src/postgres/embedded/parent-death-signal.js';
+import { findParentDeathWrapper } from '../../../src/postgres/embedded/parent-death-signal.js';
 import { isRunning } from '../../../src/processes/process-table.js';
 import { dataFolder, program, query, serverPid, start, until } from './support.js';
 
@@ -11,7 +11,7 @@ t.test('a server ends when the process that started it is killed', async (t) => 
   await gateway.next();
   const pid = await serverPid(dataDir);
   t.ok(isRunning(pid));
-  t.not(await groupOf(pid), await groupOf(gateway.child.pid), 'it would not get a Ctrl-C');
+  t.not(await groupOf(pid), await groupOf(gateway.child.pid), 'Ctrl-C does not reach the server');
   gateway.child.kill('SIGKILL');
   await until(() => !isRunning(pid));
 
@@ -24,7 +24,7 @@ async function groupOf(pid: number | undefined): Promise<string | undefined> {
   return (await readFile(`/proc/${pid ?? 0}/stat`, 'utf8')).split(' ')[4];
 }
 
-t.test('the next gateway starts at once after one that was killed', async (t) => {
+t.test('the next gateway starts at once after a killed one', async (t) => {
   const dataDir = await dataFolder(t);
   const gateway = program(t, 'serve', [dataDir]);
   await gateway.next();
@@ -33,14 +33,14 @@ t.test('the next gateway starts at once after one that was killed', async (t) =>
   t.same(await query(connection, 'SELECT 1 AS one'), [{ one: 1 }]);
 });
 
-t.test('where the kernel tells nobody, a watchdog does', async (t) => {
+t.test('a watchdog replaces the signal of the kernel', async (t) => {
   const parent = program(t, 'watched', []);
   const pid = Number(await parent.next());
   t.teardown(() => isRunning(pid) && process.kill(pid, 'SIGKILL'));
   t.ok(isRunning(pid));
   parent.child.kill('SIGKILL');
   await until(() => !isRunning(pid));
-  t.pass('it was sent SIGINT');
+  t.pass('the server got SIGINT');
 });
 
 t.test('the watchdog ends with the server', async (t) => {
@@ -49,8 +49,8 @@ t.test('the watchdog ends with the server', async (t) => {
   t.same(await parent.next(), 'children: 0');
 });
 
-t.test('the wrapper runs the program in its own place', async (t) => {
-  const wrapper = await lifelineWrapper();
+t.test('the wrapper replaces itself by the program', async (t) => {
+  const wrapper = await findParentDeathWrapper();
   if (wrapper === undefined) {
     t.comment('setpriv is not installed');
     return;

@@ -10,7 +10,7 @@ import { startEmbedded } from '../../../src/postgres/embedded/server.js';
 const servers = installedBinDirs();
 
 for (const { majorVersion, binDir } of servers) {
-  t.test(`PostgreSQL ${majorVersion} starts again on its folder with what was in it`, async (t) => {
+  t.test(`PostgreSQL ${majorVersion} starts again on its folder with the same data`, async (t) => {
     const dataDir = await folder(t);
     const first = await start(t, { dataDir, binDir });
     t.equal(first.majorVersion, majorVersion);
@@ -23,7 +23,7 @@ for (const { majorVersion, binDir } of servers) {
     t.same(await query(second.connection, 'SELECT note FROM kept'), [{ note: 'été 🧪' }]);
   });
 
-  t.test(`PostgreSQL ${majorVersion} is set up as promised`, async (t) => {
+  t.test(`PostgreSQL ${majorVersion} is set up as documented`, async (t) => {
     const dataDir = await folder(t);
     const { connection } = await start(t, { dataDir, binDir });
     t.match(connection, { user: 'lablink', database: 'lablink_db' });
@@ -49,7 +49,7 @@ for (const { majorVersion, binDir } of servers) {
   });
 }
 
-t.test('a folder in use is refused, and its server goes on', async (t) => {
+t.test('a folder in use is refused, and its server keeps running', async (t) => {
   const dataDir = await dataFolder(t);
   const { connection } = await start(t, { dataDir });
   const pid = await serverPid(dataDir);
@@ -61,7 +61,7 @@ t.test('a folder in use is refused, and its server goes on', async (t) => {
   t.same(await query(connection, 'SELECT 1 AS one'), [{ one: 1 }]);
 });
 
-t.test('settings of the caller stand above the usual ones', async (t) => {
+t.test('settings of the caller override the usual ones', async (t) => {
   const dataDir = await dataFolder(t);
   const { connection } = await start(t, { dataDir, settings: { max_connections: '17' } });
   t.same(await query(connection, 'SHOW max_connections'), [{ max_connections: '17' }]);
@@ -78,7 +78,7 @@ t.test('a folder whose path is too long for a socket works', async (t) => {
   t.notOk(existsSync(host));
 });
 
-t.test('without a server on the machine it says what to install', async (t) => {
+t.test('a machine without a server gets the advice what to install', async (t) => {
   const dataDir = await folder(t);
   const binDir = '/nowhere/nothing';
   await t.rejects(startEmbedded({ dataDir, binDir }), {
@@ -88,7 +88,7 @@ t.test('without a server on the machine it says what to install', async (t) => {
 });
 
 t.test(
-  'a cluster of another version is refused, and left alone',
+  'a cluster of another version is refused, and stays unchanged',
   { skip: servers.length > 1 ? false : 'needs two versions of PostgreSQL' },
   async (t) => {
     const [one, other] = servers;
@@ -97,7 +97,11 @@ t.test(
       code: 'version_mismatch',
       message: new RegExp(`by PostgreSQL ${one?.majorVersion}\\b.*only ${other?.majorVersion}\\.`),
     });
-    t.equal((await start(t, { dataDir })).majorVersion, one?.majorVersion, 'its own is found');
+    t.equal(
+      (await start(t, { dataDir })).majorVersion,
+      one?.majorVersion,
+      'a server of its version is found',
+    );
   },
 );
 
@@ -107,7 +111,7 @@ t.test('a data folder that is a file is refused', async (t) => {
   await t.rejects(startEmbedded({ dataDir }), { code: 'unwritable', message: /DATA_DIR/ });
 });
 
-t.test('files of somebody else in the place of the cluster are not touched', async (t) => {
+t.test('files in the place of the cluster are not touched', async (t) => {
   const dataDir = await folder(t);
   await mkdir(join(dataDir, 'postgres'));
   await writeFile(join(dataDir, 'postgres', 'thesis.txt'), 'three years');
@@ -115,7 +119,7 @@ t.test('files of somebody else in the place of the cluster are not touched', asy
   t.ok(existsSync(join(dataDir, 'postgres', 'thesis.txt')));
 });
 
-t.test('what initdb left half made is made again', async (t) => {
+t.test('an incomplete cluster is created again', async (t) => {
   const dataDir = await folder(t);
   await mkdir(join(dataDir, 'postgres.new', 'base'), { recursive: true });
   await writeFile(join(dataDir, 'postgres.new', 'PG_VERSION'), '15\n');
@@ -124,7 +128,7 @@ t.test('what initdb left half made is made again', async (t) => {
   t.notOk(existsSync(join(dataDir, 'postgres.new')));
 });
 
-t.test('what initdb complains of is passed on', async (t) => {
+t.test('the output of a failed initdb is in the error', async (t) => {
   const binDir = await folder(t);
   await chmod(binDir, 0o755);
   await symlink(join(servers[0]?.binDir ?? '', 'postgres'), join(binDir, 'postgres'));
@@ -136,7 +140,7 @@ t.test('what initdb complains of is passed on', async (t) => {
   });
 });
 
-t.test('a server that does not start says why, in the words of its log', async (t) => {
+t.test('the error of a server that does not start quotes its log', async (t) => {
   const dataDir = await dataFolder(t);
   await t.rejects(startEmbedded({ dataDir, settings: { ...QUICK, max_connections: 'many' } }), {
     code: 'start_failed',
@@ -144,7 +148,7 @@ t.test('a server that does not start says why, in the words of its log', async (
   });
 });
 
-t.test('a port that is taken is named', async (t) => {
+t.test('a port that is taken is named in the error', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   t.teardown(() => taken.close());
   await new Promise((resolve) => taken.once('listening', resolve));

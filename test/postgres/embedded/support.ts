@@ -1,5 +1,5 @@
-// What the tests of the embedded server share: folders that go away, other processes that use the
-// product, and waiting for what they do.
+// Helpers for the tests of the embedded server: temporary folders, other processes that use the
+// product, and waiting for a condition.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { SERVER_ID } from '../../../src/postgres/embedded/account.js';
+import { listServerAccounts } from '../../../src/postgres/embedded/account.js';
 import {
   type EmbeddedOptions,
   type EmbeddedServer,
@@ -25,12 +25,12 @@ export const isRoot = process.getuid?.() === 0;
 /** For `t.test(name, { skip })`: only root can become other users. */
 export const unlessRoot = isRoot ? false : 'only root can run processes of other users';
 /** The account that servers started by this process run as. */
-export const serverId = isRoot ? SERVER_ID : process.getuid?.();
+export const serverId = isRoot ? (await listServerAccounts('/none'))[0]?.uid : process.getuid?.();
 
-/** Nothing in these clusters needs to survive a crash of the machine. */
+/** These clusters need not survive a crash of the machine. */
 export const QUICK = { fsync: 'off', full_page_writes: 'off' };
 
-/** A folder with a cluster in it, made before; gone after the test. */
+/** Creates a folder with a cluster in it; removed after the test. */
 export async function dataFolder(t: Teardown, binDir?: string): Promise<string> {
   const path = await scratchFolder();
   t.teardown(() => rm(path, { recursive: true, force: true }));
@@ -41,14 +41,14 @@ export async function dataFolder(t: Teardown, binDir?: string): Promise<string> 
   return path;
 }
 
-/** A folder that is gone after the test. */
+/** Creates a folder; removed after the test. */
 export async function folder(t: Teardown): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'lablink-embedded-'));
   t.teardown(() => rm(path, { recursive: true, force: true }));
   return path;
 }
 
-/** Starts a server in this process; it is stopped after the test. */
+/** Starts a server in this process; stopped after the test. */
 export async function start(t: Teardown, options: EmbeddedOptions): Promise<EmbeddedServer> {
   const server = await startEmbedded({ ...options, settings: { ...QUICK, ...options.settings } });
   t.teardown(() => server.stop());
@@ -76,28 +76,28 @@ export async function serverPid(dataDir: string): Promise<number> {
   return Number(pid);
 }
 
-/** Waits until it holds, for as long as the test may take. */
+/** Waits until the condition holds, for as long as the test may take. */
 export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await condition())) await sleep(10);
 }
 
-/** A command without tap's additions to the environment, which write to folders of this user. */
+/** Runs a command without tap's environment, which makes programs write to folders of this user. */
 export const bare = (command: string[]): [string, string[]] => [
   '/usr/bin/env',
   ['-i', `TMPDIR=${tmpdir()}`, ...command],
 ];
 
-/** A program of ours in a process of its own, that prints one JSON text a line. */
+/** A test program in its own process, which prints one JSON text per line. */
 export interface Program {
   readonly child: ChildProcess;
   readonly exited: Promise<unknown>;
-  /** What it prints next. Rejects with what it complained of when it ends before. */
+  /** Reads the next line. Rejects with its stderr if the program has ended. */
   next(): Promise<unknown>;
-  /** Asks it to end by closing its stdin, and waits for that. */
+  /** Ends the program by closing its stdin, and waits for the end. */
   end(): Promise<void>;
 }
 
-/** Runs `programs/NAME.ts` with these arguments, as root's child of another user id if one is given. */
+/** Runs `programs/NAME.ts` with these arguments, under another user id if `uid` is given. */
 export function program(t: Teardown, name: string, args: string[], uid?: number): Program {
   const file = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url));
   const child = spawn(...bare([process.execPath, '--import', 'tsx', file, ...args]), {

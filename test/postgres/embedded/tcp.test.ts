@@ -5,7 +5,7 @@ import t from 'tap';
 import { installedBinDirs } from '../../helpers/database.js';
 import { dataFolder, query, start } from './support.js';
 
-/** A port that was free a moment ago; PostgreSQL cannot be asked to choose one itself. */
+/** Finds a port that was free a moment ago: PostgreSQL cannot choose a port itself. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -16,21 +16,25 @@ async function freePort(): Promise<number> {
 }
 
 for (const { majorVersion, binDir } of installedBinDirs()) {
-  t.test(`PostgreSQL ${majorVersion} lets in over TCP who knows the password`, async (t) => {
+  t.test(`PostgreSQL ${majorVersion} accepts TCP connections with the password`, async (t) => {
     const dataDir = await dataFolder(t, binDir);
     const first = await start(t, { dataDir, binDir, tcpPort: await freePort() });
     const { tcp } = first;
-    if (tcp === undefined) throw new TypeError('it has no TCP connection');
+    if (tcp === undefined) throw new TypeError('no TCP connection');
     t.match(tcp, { host: '127.0.0.1', user: 'lablink', database: 'lablink_db' });
     t.same(await query(tcp, 'SELECT 1 AS one'), [{ one: 1 }]);
-    t.same(await query(first.connection, 'SELECT 1 AS one'), [{ one: 1 }], 'and over the socket');
+    t.same(
+      await query(first.connection, 'SELECT 1 AS one'),
+      [{ one: 1 }],
+      'the socket needs no password',
+    );
 
     const refused = { code: '28P01' }; // invalid_password
     await t.rejects(query({ ...tcp, password: `${tcp.password}x` }, 'SELECT'), refused);
     await t.rejects(
       query({ ...tcp, user: 'postgres' }, 'SELECT'),
       refused,
-      'the superuser has none',
+      'the superuser has no password',
     );
     const admin = { ...first.connection, user: 'postgres' };
     const [stored] = await query(
@@ -47,7 +51,7 @@ for (const { majorVersion, binDir } of installedBinDirs()) {
   });
 }
 
-t.test('without a port it does not listen on any', async (t) => {
+t.test('without a port the server does not listen on TCP', async (t) => {
   const { tcp, connection } = await start(t, { dataDir: await dataFolder(t) });
   t.equal(tcp, undefined);
   const sql = 'SELECT inet_server_addr() AS address, inet_server_port() AS port';

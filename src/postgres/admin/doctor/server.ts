@@ -1,6 +1,6 @@
 // The server itself: its version, its role, settings that wait for a restart, and how many connections are left.
 
-import { OLDEST } from '../../embedded/binaries.js';
+import { OLDEST_MAJOR_VERSION } from '../../embedded/binaries.js';
 import { only } from '../session.js';
 import type { Finding, Patient } from './finding.js';
 
@@ -38,12 +38,12 @@ export async function checkServer({ session }: Patient): Promise<Finding[]> {
 }
 
 export function versionFinding({ version }: Pick<ServerRow, 'version'>): Finding[] {
-  if (version >= OLDEST) return [];
+  if (version >= OLDEST_MAJOR_VERSION) return [];
   return [
     {
       id: 'server_too_old',
       severity: 'error',
-      explanation: `The server is PostgreSQL ${version}; the gateway works with ${OLDEST} and later, and nobody mends older ones.`,
+      explanation: `The server is PostgreSQL ${version}; the gateway works with ${OLDEST_MAJOR_VERSION} and later, and nobody mends older ones.`,
       remedy:
         'Upgrade it: "lablink-gateway db move --to URL" brings the database to a newer server.',
     },

@@ -1,5 +1,5 @@
-// Starts the server on the folder of its first argument (with the programs of the second), prints
-// how to connect, or why not, and runs until its stdin ends.
+// Starts the server on the folder in the first argument (with the programs in the second), prints how
+// to connect or why the start failed, and runs until stdin ends.
 
 import { EmbeddedError, startEmbedded } from '../../../../src/postgres/embedded/server.js';
 

@@ -1,14 +1,14 @@
-// Starts a program that only SIGINT or SIGKILL ends and has it watched from outside; prints its pid,
-// and when it has ended, how many children this process still has.
+// Starts a program that only SIGINT or SIGKILL ends, and a watchdog for it. Prints the program's pid
+// and, once the program has ended, how many children this process still has.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { watchFromOutside } from '../../../../src/postgres/embedded/parent-death-signal.js';
+import { startWatchdog } from '../../../../src/postgres/embedded/parent-death-signal.js';
 
 const server = spawn('sleep', ['600'], { stdio: 'ignore', detached: true });
-watchFromOutside(server);
+startWatchdog(server);
 console.log(JSON.stringify(server.pid));
 await once(server, 'exit');
 const children = async (): Promise<string[]> => {
