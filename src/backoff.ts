@@ -10,7 +10,7 @@ export interface Backoff {
 
 /**
  * A pause between 0 and a bound that doubles with each failure, up to the cap. Full jitter spreads
- * returning clients best (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ * clients best (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
  * @param failures how many attempts in a row failed before the last one; 0 after the first failure
  * @param random from 0 up to 1
  */

@@ -3,7 +3,6 @@
 
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import pg from 'pg';
 import type { Config } from '../config/load.js';
 import { parseDurationMs } from '../duration.js';
 import { LOAD_DURATION, OF_OWN_GATEWAY, parseFaults } from '../loadtest/faults.js';
@@ -16,6 +15,7 @@ import { reportText } from '../loadtest/report-text.js';
 import type { LoadTestResult } from '../loadtest/result.js';
 import { endProcesses } from '../loadtest/rpc.js';
 import type { Target } from '../loadtest/target.js';
+import { withClient } from '../postgres/client.js';
 import { ExitCode, UsageError } from './exit.js';
 import { findOthersTarget, type OthersOptions } from './loadtest-target.js';
 
@@ -121,16 +121,14 @@ async function runOn(target: Target, plan: Plan): Promise<LoadTestResult> {
     early.abort();
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  const client = new pg.Client(target.database);
-  client.on('error', () => undefined); // The query under way fails too.
   const progress = new Progress(process.stderr);
   try {
-    await client.connect();
     const onSample = progress.show.bind(progress);
-    return await runLoadTest({ plan, target, client, signal: early.signal, onSample });
+    return await withClient(target.database, (client) =>
+      runLoadTest({ plan, target, client, signal: early.signal, onSample }),
+    );
   } finally {
     progress.end();
-    await client.end();
     await target.stop();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }

@@ -1,39 +1,34 @@
-// One connection for one operation: in UTC, with a name that operators see, and patient with nobody's lock for long.
+// A connection for a maintenance operation: in UTC, with a name that operators see in
+// pg_stat_activity, and with a limit on the wait for a lock.
 
-import pg from 'pg';
+import type pg from 'pg';
+import { withClient } from '../client.js';
 import { asMaintenanceError } from './maintenance-error.js';
 
-const CONNECT_TIMEOUT_MS = 5_000;
-/** Whoever waits for a lock has everybody else wait behind him. */
+/** While a session waits for a lock, all later sessions wait behind it. */
 const LOCK_TIMEOUT = '5s';
 
 /**
- * Does `work` on a connection of its own, named after its purpose.
- * @throws MaintenanceError what the database refused; an error of `pg` or of the network when it cannot be reached.
+ * Runs `work` on a connection of its own, named after its purpose.
+ * @throws MaintenanceError for what the database refused; an error of `pg` or of the network when the
+ * database cannot be reached
  */
-export async function withSession<T>(
+export function withSession<T>(
   connection: pg.ClientConfig,
   purpose: string,
   work: (session: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const session = new pg.Client({
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    ...connection,
-    application_name: `lablink-gateway db ${purpose}`,
+  const config = { ...connection, application_name: `lablink-gateway db ${purpose}` };
+  return withClient(config, async (session) => {
+    try {
+      await session.query(
+        `SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO, YMD'; SET lock_timeout TO '${LOCK_TIMEOUT}'`,
+      );
+      return await work(session);
+    } catch (error) {
+      throw asMaintenanceError(error);
+    }
   });
-  // The query under way fails too when the connection breaks; without a listener the process would end.
-  session.on('error', () => undefined);
-  await session.connect();
-  try {
-    await session.query(
-      `SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO, YMD'; SET lock_timeout TO '${LOCK_TIMEOUT}'`,
-    );
-    return await work(session);
-  } catch (error) {
-    throw asMaintenanceError(error);
-  } finally {
-    await session.end().catch(() => undefined);
-  }
 }
 
 /** Does `work` in a transaction: ended as said when it resolves, undone when it rejects. */

@@ -1,8 +1,8 @@
 // Brings the schema of a database to what this program needs, or says why it cannot be used. What
 // has been applied stands in the table lablink_migrations, and is never applied again.
 
-import { Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
+import { withClient } from '../client.js';
 import { applyNext, type LockPatience } from './apply.js';
 import { asSchemaError } from './failure.js';
 import { readGuardedMigrations, readMigrations } from './migration-files.js';
@@ -52,7 +52,7 @@ export async function migrate(
 ): Promise<MigrationReport> {
   const guarded = await readGuardedMigrations(folder);
   const { migrations } = guarded;
-  return withClient(connection, async (client) => {
+  return withMigrationClient(connection, async (client) => {
     const pending = pendingMigrations(migrations, await readRecord(client));
     if (pending instanceof SchemaError) throw pending;
     const applied: string[] = [];
@@ -76,7 +76,7 @@ export async function schemaStatus(
   folder?: string,
 ): Promise<SchemaStatus> {
   const migrations = await readMigrations(folder);
-  const applied = await withClient(connection, readRecord);
+  const applied = await withMigrationClient(connection, readRecord);
   const pending = pendingMigrations(migrations, applied);
   return pending instanceof SchemaError
     ? { applied, pending: [], problem: pending }
@@ -89,41 +89,25 @@ const older = (pending: readonly string[]) =>
     `the database lacks ${pending.join(', ')}; run "lablink-gateway db migrate" with a role that may change the schema`,
   );
 
-/** Deadlines of the client's own: a server that is stopped or unreachable answers nothing. */
-const CONNECT_TIMEOUT_MS = 5_000;
+/** A server that is stopped or unreachable answers nothing. A migration's SQL may take longer. */
 const QUERY_TIMEOUT_MS = 15_000;
-/** How long a goodbye may take before the socket is destroyed. */
-const END_TIMEOUT_MS = 1_000;
 
-/** Runs `work` on a connection of its own. A migration's SQL has a longer deadline than other queries. */
-async function withClient<T>(
+/** Runs `work` on a connection of its own. @throws SchemaError for what the database refused */
+function withMigrationClient<T>(
   connection: pg.ClientConfig,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const socket = new Socket();
-  const client = new pg.Client({
+  const config = {
     ...connection,
     application_name: 'lablink-gateway migrate',
-    stream: () => socket,
     statement_timeout: false,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
+  } as const;
+  return withClient(config, async (client) => {
+    try {
+      return await work(client);
+    } catch (error) {
+      throw asSchemaError(error);
+    }
   });
-  // The query under way fails too when the connection breaks; without a listener the process would end.
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await work(client);
-  } catch (error) {
-    throw asSchemaError(error);
-  } finally {
-    await end(client, socket);
-  }
-}
-
-/** Says goodbye, and does not wait for the answer of a server that may be gone. */
-async function end(client: pg.Client, socket: Socket): Promise<void> {
-  const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);
-  await client.end();
-  clearTimeout(timer);
 }
