@@ -2,7 +2,7 @@
 // answered, at longer and longer intervals.
 
 import { parseAddress } from '../client/address.js';
-import { pauseMs } from '../client/backoff.js';
+import { reconnectDelayMs } from '../client/reconnect-policy.js';
 import { vmPath } from '../protocol/paths.js';
 import type { Entry } from './journal.js';
 
@@ -75,7 +75,7 @@ export function createGatewayApi(
           return;
         }
       }
-      const pause = pauseMs('soon', failures, Math.random());
+      const pause = reconnectDelayMs('soon', failures, Math.random());
       const reason = typeof answer === 'string' ? answer : reasonOf(answer);
       log(`${what}: trying again in ${Math.ceil(pause / 1000)} s: ${reason}`);
       await wait(pause);

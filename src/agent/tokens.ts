@@ -2,7 +2,7 @@
 // any more, the gateway, for the token with which VMs enrol. What that gives is kept in the same file, 0600.
 
 import { readFile } from 'node:fs/promises';
-import { expiryOf } from '../client/token.js';
+import { readExpiryMs } from '../client/token.js';
 import { readSystemCode } from '../processes/system-code.js';
 import { AgentFileError } from './errors.js';
 import { reasonOf, type Ask } from './gateway-api.js';
@@ -70,7 +70,7 @@ async function enrol(parts: EnrolmentParts): Promise<string> {
 }
 
 function isGood(token: string): boolean {
-  const endsAtMs = expiryOf(token);
+  const endsAtMs = readExpiryMs(token);
   return endsAtMs === undefined || endsAtMs - Date.now() > NEARLY_EXPIRED_MS;
 }
 

@@ -233,7 +233,7 @@ function feed(agent: Agent, watch: VmWatch): void {
   let latest = '';
   watch.on('frame', (frame) => (latest = frame));
   watch.on('update', (message) => agent.tell({ type: 'told', message, frame: latest }));
-  watch.on('refusal', ({ code }) => {
+  watch.on('rejection', ({ code }) => {
     if (code === 'unavailable')
       setTimeout(() => agent.tell({ type: 'unavailable' }), RETRY_MS).unref();
   });
@@ -241,7 +241,7 @@ function feed(agent: Agent, watch: VmWatch): void {
     const text = connectionText(state);
     if (text !== undefined) log(text);
     if (state.phase === 'reconnecting') agent.tell({ type: 'disconnected' });
-    if (state.phase === 'closed' && state.refused) agent.tell({ type: 'refused' });
+    if (state.phase === 'closed' && state.rejected) agent.tell({ type: 'refused' });
   });
   // What could not be printed is told to whoever printed it.
   process.stdout.on('error', () => undefined);

@@ -9,13 +9,13 @@ export function connectionText(state: ConnectionState): string | undefined {
       return undefined;
     case 'live':
       return 'live';
-    case 'gap':
+    case 'stale':
       return 'gap: the gateway cannot hear its database; this is what was last known';
     case 'reconnecting': {
       const seconds = Math.ceil((state.nextTryMs - Date.now()) / 1000);
       return `reconnecting in ${seconds} s: ${state.reason}`;
     }
     case 'closed':
-      return state.refused ? `refused: ${state.reason}` : undefined;
+      return state.rejected ? `refused: ${state.reason}` : undefined;
   }
 }

@@ -56,9 +56,9 @@ export function watchCommand(findGateway: () => Promise<DefaultGateway>): Comman
         hostname === undefined ? watchFleet(client, show) : watchVm(client, hostname, show);
       if (options.json === true) watch.on('frame', (text) => output.line(onOneLine(text)));
       watch.on('connection', tellConnection);
-      const { refused } = await watch.closed;
+      const { rejected } = await watch.closed;
       output.check();
-      process.exitCode = refused ? ExitCode.finding : ExitCode.ok;
+      process.exitCode = rejected ? ExitCode.finding : ExitCode.ok;
     });
 }
 

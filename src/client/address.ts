@@ -1,6 +1,7 @@
-// Where the gateway is: one address, spoken to as a WebSocket and over HTTP.
+// The gateway's address. A client uses one address for WebSockets and for HTTP.
 
-export interface Address {
+/** The same place as the base of WebSocket URLs and of HTTP URLs. */
+export interface GatewayAddress {
   readonly webSocket: string;
   readonly http: string;
 }
@@ -13,13 +14,16 @@ const SCHEMES: Readonly<Record<string, readonly [webSocket: string, http: string
 };
 
 /**
- * Reads the gateway's URL, which may have a path of its own (behind a proxy); a query or fragment is dropped.
- * @throws TypeError when it is not an absolute URL of http, https, ws or wss.
+ * Parses the gateway's URL. The URL may have a path, if the gateway is behind a proxy; its query
+ * and its fragment are ignored.
+ * @throws TypeError if `url` is not an absolute URL of http, https, ws or wss.
  */
-export function parseAddress(url: string): Address {
+export function parseAddress(url: string): GatewayAddress {
   const { protocol, host, pathname } = new URL(url);
   const schemes = SCHEMES[protocol];
-  if (schemes === undefined) throw new TypeError(`not the URL of a gateway: ${url}`);
+  if (schemes === undefined) {
+    throw new TypeError(`The gateway's URL must start with http, https, ws or wss: ${url}`);
+  }
   const [webSocket, http] = schemes;
   const rest = `//${host}${pathname.replace(/\/+$/, '')}`;
   return { webSocket: webSocket + rest, http: http + rest };

@@ -1,15 +1,20 @@
-// What the client takes from the platform it runs on: sockets, HTTP, the clock, chance. Tests bring their own.
+// The platform under the client: sockets, HTTP, clock, timers, randomness. Tests replace it.
 
 import { openSocket, type OpenSocket } from './socket.js';
 
 export interface Runtime {
+  /** Opens a WebSocket. Default: the platform's `WebSocket`, or `ws` where there is none. */
   readonly openSocket: OpenSocket;
+  /** Requests a URL over HTTP. Default: the platform's `fetch`. */
   readonly fetch: typeof fetch;
-  /** Milliseconds since the epoch by the clock on the wall, which is what tokens expire by. */
+  /** The wall clock, in milliseconds since the epoch; tokens expire by it. Default: `Date.now`. */
   readonly now: () => number;
-  /** From 0 up to, not including, 1. */
+  /** A random number from 0 up to, not including, 1. Default: `Math.random`. */
   readonly random: () => number;
-  /** Calls `run` once after `delayMs`, at most `MAX_DELAY_MS`. @returns what cancels it. */
+  /**
+   * Calls `run` once after `delayMs`, at most `MAX_DELAY_MS`. Returns a function that cancels the
+   * call. Default: `setTimeout`.
+   */
   readonly after: (delayMs: number, run: () => void) => () => void;
 }
 
@@ -27,7 +32,7 @@ export const platform: Runtime = {
   },
 };
 
-/** Resolves after `delayMs`, or at once when `signal` aborts; never rejects. */
+/** Resolves after `delayMs`, or at once when `signal` is aborted; never rejects. */
 export function sleep(runtime: Runtime, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {

@@ -1,5 +1,6 @@
-// From a text frame to a message that the client may rely on. Never throws: what nobody here knows is passed over,
-// and what is known but broken is told apart, because state that skips a message is no longer right.
+// Reads a text frame into a message that the client can rely on, and never throws. An unknown type
+// is ignored. A known type with wrong fields is `malformed`, because a state that skips a message
+// is no longer right.
 
 import type { ServerMessage } from '../protocol/messages.js';
 import { MAX_DELAY_MS } from './runtime.js';
@@ -13,17 +14,17 @@ type Fields = Readonly<Record<string, unknown>>;
 
 type Check = (message: Fields) => boolean;
 
-/** By type, the fields the client uses; of a row only what it is known by. */
+/** The fields that the client uses, by type; in a row, the hostname and the status only. */
 const CHECKS: Readonly<Record<ServerMessage['type'], Check>> = {
   welcome: ({ heartbeat_ms, live }) => isInterval(heartbeat_ms) && typeof live === 'boolean',
   assignment: ({ vm }) => isVm(vm),
   status: ({ vm }) => isVm(vm),
   absent: ({ hostname }) => typeof hostname === 'string',
   snapshot: ({ vms, presence, more, cursor }) =>
-    isListOf(vms, isVm) &&
-    isListOf(presence, isPresence) &&
+    isArray(vms, isVm) &&
+    isArray(presence, isPresence) &&
     (more === true || typeof cursor === 'string'),
-  changes: ({ changes, cursor }) => isListOf(changes, isChange) && typeof cursor === 'string',
+  changes: ({ changes, cursor }) => isArray(changes, isChange) && typeof cursor === 'string',
   feed: ({ live }) => typeof live === 'boolean',
   error: ({ code, message }) => typeof code === 'string' && typeof message === 'string',
   pong: () => true,
@@ -50,7 +51,7 @@ function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
 }
 
-function isListOf(value: unknown, isItem: (item: unknown) => boolean): boolean {
+function isArray(value: unknown, isItem: (item: unknown) => boolean): boolean {
   return Array.isArray(value) && value.every(isItem);
 }
 
@@ -62,12 +63,11 @@ function isVm(value: unknown): boolean {
   return isFields(value) && typeof value.hostname === 'string' && typeof value.status === 'string';
 }
 
-/** Of presence only what it is known by. */
 function isPresence(value: unknown): boolean {
   return isFields(value) && typeof value.hostname === 'string' && typeof value.online === 'boolean';
 }
 
-/** A change of a kind nobody knows is passed over like a message of a type nobody knows. */
+/** A change with an unknown `op` is accepted and ignored, like a message of an unknown type. */
 function isChange(value: unknown): boolean {
   if (!isFields(value)) return false;
   if (value.op === 'upsert') return isVm(value.vm);

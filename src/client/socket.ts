@@ -1,34 +1,34 @@
-// One WebSocket, whoever provides it: the platform, or `ws` where there is none. Whatever it does after it was
-// abandoned is nobody's business.
+// One WebSocket with one interface, from the platform or, where the platform has none, from `ws`.
+// The client ignores every event of a socket after it abandoned the socket.
 
 export interface SocketEvents {
   readonly opened: () => void;
-  /** `data` is a string for a text frame, something else for a binary one. */
+  /** `data` is a string for a text frame, and another type for a binary frame. */
   readonly received: (data: unknown) => void;
-  /** Always the last; a socket that could not be opened ends with it too (1006). */
+  /** Always the last event, also for a socket that could not be opened (code 1006). */
   readonly closed: (code: number, reason: string) => void;
 }
 
-export interface Socket {
+export interface ClientSocket {
   send(text: string): void;
-  /** Starts the closing handshake. `code` is 1000 or one of 3000 to 4999: browsers allow no other. */
+  /** Starts the close handshake. `code` is 1000, or 3000 to 4999: browsers allow no other. */
   close(code: number): void;
-  /** Drops a socket whose peer is not expected to answer. */
+  /** Drops a socket without waiting for the peer's answer. */
   abandon(code: number): void;
 }
 
-/** Rejects when no socket can be made of these arguments; then no event follows. */
+/** Opens a socket. Rejects if the arguments allow no socket; no event follows then. */
 export type OpenSocket = (
   url: string,
   protocols: string[],
   events: SocketEvents,
-) => Promise<Socket>;
+) => Promise<ClientSocket>;
 
-/** What the WebSocket of browsers and that of `ws` have in common (WHATWG WebSockets §3). */
+/** The part that the browser's WebSocket and the one of `ws` share (WHATWG WebSockets §3). */
 interface PlatformSocket {
   send(data: string): void;
   close(code?: number): void;
-  /** Only `ws` has it. */
+  /** Only in `ws`. */
   terminate?(): void;
   addEventListener(type: 'open' | 'error', listener: () => void): void;
   addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
@@ -39,12 +39,12 @@ interface PlatformSocket {
 }
 type SocketConstructor = new (url: string, protocols: string[], options?: object) => PlatformSocket;
 
-/** Only `ws` reads these. */
+/** Options that only `ws` reads. */
 const WS_OPTIONS = {
-  // How long a peer may leave our close unanswered; until then the process stays.
+  // Milliseconds that the peer has to answer a close; the process stays alive until then.
   closeTimeout: 2_000,
   perMessageDeflate: false,
-  // Some proxies refuse a client that does not name itself.
+  // Some proxies reject a request without a User-Agent.
   headers: { 'User-Agent': 'lablink-gateway-client' },
 };
 
@@ -54,7 +54,7 @@ export const openSocket: OpenSocket = async (url, protocols, events) => {
   socket.addEventListener('open', events.opened);
   socket.addEventListener('message', ({ data }) => events.received(data));
   socket.addEventListener('close', ({ code, reason }) => events.closed(code, reason));
-  // Says nothing that `close` does not say; without a listener `ws` would throw.
+  // The `close` event follows and says as much. Without a listener, `ws` throws.
   socket.addEventListener('error', () => undefined);
   return {
     send: (text) => socket.send(text),

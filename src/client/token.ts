@@ -1,18 +1,22 @@
-// The token: where it comes from, how long it is good, and its renewal while a socket is open. Only the gateway can
-// tell whether a token is valid; a wrong clock here costs a reconnect and nothing else.
+// The token of one client: where it comes from, when it expires, and how it is renewed while a
+// socket is open. Only the gateway decides whether a token is valid: a wrong clock on this machine
+// costs a reconnect and nothing else.
 
 import { MAX_DELAY_MS, type Runtime } from './runtime.js';
 
-/** A token that is good for ever (the client ends when it is refused), or a function that gives a fresh one. */
-export type TokenSource = string | (() => string | Promise<string>);
+/**
+ * A token, or a function that returns a fresh one each time it is called. Undefined sends no token.
+ */
+export type TokenSource =
+  string | undefined | (() => string | undefined | Promise<string | undefined>);
 
-/** A token this near its end is not worth connecting with. */
+/** A token that expires this soon is not used for a new connection. */
 const NEARLY_EXPIRED_MS = 10_000;
-/** Between two tries to renew a token that is about to expire. */
+/** The shortest pause between two attempts to renew a token that is about to expire. */
 const MIN_RENEWAL_MS = 1_000;
 
-/** The token that all sockets of one client connect with. */
-export class Tokens {
+/** The token that all sockets of one client use. */
+export class TokenCache {
   #current: string | undefined;
 
   constructor(
@@ -20,41 +24,45 @@ export class Tokens {
     private readonly runtime: Runtime,
   ) {}
 
-  /** Whether a refused token can be replaced. */
+  /** Whether the source can replace a rejected token. */
   get renewable(): boolean {
     return typeof this.source === 'function';
   }
 
-  /** The token to connect with: the one at hand while it is good for a moment. Rejects as the source does. */
-  async get(): Promise<string> {
-    const leftMs = this.#current === undefined ? 0 : this.#leftMs(this.#current);
+  /**
+   * Returns the token to connect with: the current one, or a fresh one if it expires soon.
+   * Rejects if the source does.
+   */
+  async get(): Promise<string | undefined> {
+    const leftMs = this.#current === undefined ? 0 : this.#readLeftMs(this.#current);
     return this.#current !== undefined && (leftMs === undefined || leftMs > NEARLY_EXPIRED_MS)
       ? this.#current
       : await this.renew();
   }
 
-  /** A token from the source. */
-  async renew(): Promise<string> {
-    this.#current = typeof this.source === 'string' ? this.source : await this.source();
+  /** Gets a token from the source. */
+  async renew(): Promise<string | undefined> {
+    this.#current = typeof this.source === 'function' ? await this.source() : this.source;
     return this.#current;
   }
 
-  /** The gateway would not have it: the next one comes from the source. */
-  drop(): void {
+  /** Forgets the current token, because the gateway rejected it. */
+  invalidate(): void {
     this.#current = undefined;
   }
 
   /**
-   * Renews the token of an open socket when four fifths of its life are over or a little more (those who came
-   * together do not renew together), and again in what is left when the source fails or has no other yet.
-   * @param send tells the gateway. @returns what ends it.
+   * Renews the token of an open socket after 80 to 90 % of its remaining lifetime. The random part
+   * keeps clients that connected together from renewing together. If the source fails, or returns
+   * the same token, the next attempt follows after 80 to 90 % of what is left.
+   * @param send sends the fresh token to the gateway. @returns a function that stops the renewal.
    */
-  keepFresh(token: string, send: (fresh: string) => void): () => void {
+  scheduleRenewal(token: string, send: (fresh: string) => void): () => void {
     let stopped = false;
-    let held = token;
+    let sent = token;
     let cancel = (): void => undefined;
-    const arm = (): void => {
-      const leftMs = this.#leftMs(held);
+    const schedule = (): void => {
+      const leftMs = this.#readLeftMs(sent);
       if (!this.renewable || leftMs === undefined || leftMs <= 0) return;
       const delayMs = leftMs * (0.8 + 0.1 * this.runtime.random());
       cancel = this.runtime.after(
@@ -63,28 +71,31 @@ export class Tokens {
       );
     };
     const renew = async (): Promise<void> => {
-      const fresh = await this.renew().catch(() => held);
+      const fresh = (await this.renew().catch(() => sent)) ?? sent;
       if (stopped) return;
-      if (fresh !== held) send(fresh);
-      held = fresh;
-      arm();
+      if (fresh !== sent) send(fresh);
+      sent = fresh;
+      schedule();
     };
-    arm();
+    schedule();
     return () => {
       stopped = true;
       cancel();
     };
   }
 
-  /** How long it is good; undefined when it does not say. */
-  #leftMs(token: string): number | undefined {
-    const expiresAtMs = expiryOf(token);
+  /** Milliseconds until the token expires; undefined if it names no expiry. */
+  #readLeftMs(token: string): number | undefined {
+    const expiresAtMs = readExpiryMs(token);
     return expiresAtMs === undefined ? undefined : expiresAtMs - this.runtime.now();
   }
 }
 
-/** The `exp` of a JWT (RFC 7519 §4.1.4) in milliseconds since the epoch, unverified; undefined when it has none. */
-export function expiryOf(token: string): number | undefined {
+/**
+ * Reads the `exp` claim of a JWT (RFC 7519 §4.1.4) without verifying the token.
+ * @returns milliseconds since the epoch; undefined if there is none.
+ */
+export function readExpiryMs(token: string): number | undefined {
   const [, payload = ''] = token.split('.');
   try {
     const claims: unknown = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));

@@ -1,57 +1,68 @@
-// One VM: its state is the last message about it.
+// The watch on one VM. Its state is the last message about the VM.
 
 import { vmPath } from '../protocol/paths.js';
-import type { StateMessage } from './connection.js';
-import { Watch, type Model, type Pending } from './watch.js';
+import type { WatchedVm } from './fleet-change.js';
+import type { StateMessage } from './reconnecting-connection.js';
+import { Watch, type PendingUpdates, type WatchModel } from './watch.js';
 
-/** The row of an assigned VM, of one that is not, or word that there is none. */
-export type VmState = Extract<StateMessage, { type: 'assignment' | 'status' | 'absent' }>;
+/**
+ * The state of one VM. `assignment`: the VM is in use, and `vm` is its row. `status`: the VM is not
+ * in use, and `vm` is its row. `absent`: the table has no row with this hostname.
+ */
+export type VmState =
+  | { readonly type: 'assignment' | 'status'; readonly vm: WatchedVm }
+  | { readonly type: 'absent'; readonly hostname: string };
 
-/** A VM being watched. After every reconnect its state is told again, changed or not. */
+/** A watch on one VM. The gateway sends the state again after each reconnect, changed or not. */
 export class VmWatch extends Watch<VmState | undefined, VmState> {
   /**
-   * For agents: tells the gateway that this assignment has arrived. Once for each assignment is enough, but what is
-   * sent while a connection breaks may be lost: send it again when it is told again.
-   * @returns false when there is no open socket; then nothing is sent.
+   * For agents: acknowledges that this assignment has arrived. Once per assignment is enough.
+   * However, a message that is sent while the connection breaks may be lost: acknowledge again when
+   * the gateway sends the assignment again.
+   * @param assignmentId null, for a row that has no identity, sends nothing.
+   * @returns false if nothing was sent, because there is no open socket or no identity.
    */
-  acknowledge(assignmentId: string): boolean {
-    return this.send({ type: 'ack', assignment_id: assignmentId });
+  acknowledge(assignmentId: string | null): boolean {
+    return assignmentId !== null && this.send({ type: 'ack', assignment_id: assignmentId });
   }
 
   /**
-   * For agents: asks to set the VM's status; the change comes back as an update, a refusal as a `refusal`.
-   * @param assignmentId refuses the report when this is no longer the current assignment.
-   * @returns false when there is no open socket; then nothing is sent.
+   * For agents: asks the gateway to set the VM's status. The change comes back as an `update`, a
+   * rejection as a `rejection`.
+   * @param assignmentId makes the gateway reject the report if this assignment is no longer
+   * current. Default: the report is about any assignment.
+   * @returns false if there is no open socket; nothing is sent then.
    */
-  reportStatus(status: 'failed' | 'available', assignmentId?: string): boolean {
-    const about = assignmentId === undefined ? {} : { assignment_id: assignmentId };
-    return this.send({ type: 'status', status, ...about });
+  reportStatus(status: 'failed' | 'available', assignmentId?: string | null): boolean {
+    if (assignmentId === undefined || assignmentId === null)
+      return this.send({ type: 'status', status });
+    return this.send({ type: 'status', status, assignment_id: assignmentId });
   }
 }
 
-export class VmModel implements Model<VmState | undefined, VmState> {
+export class VmModel implements WatchModel<VmState | undefined, VmState> {
   state: VmState | undefined;
-  readonly target: string;
+  readonly path: string;
 
   constructor(hostname: string) {
-    this.target = vmPath(hostname);
+    this.path = vmPath(hostname);
   }
 
-  begin(): void {
-    // A state is one message: it is never half told.
+  dropPartial(): void {
+    // A state is one message, so it is never partial.
   }
 
-  take(message: StateMessage): { update: VmState } | 'misplaced' {
+  apply(message: StateMessage): { update: VmState } | 'misplaced' {
     if (message.type === 'snapshot' || message.type === 'changes') return 'misplaced';
     this.state = message;
     return { update: message };
   }
 
-  startOver(): void {
-    // The state is told anew on every socket.
+  resync(): void {
+    // The gateway sends the whole state on each socket.
   }
 
-  pending(): Pending<VmState> {
+  createPending(): PendingUpdates<VmState> {
     let latest = this.state;
     return {
       add: (state) => {

@@ -1,56 +1,61 @@
-// Watching, whatever is watched: a connection that is kept up, the state at hand, events, and an iteration in which
-// a slow consumer finds what changed since it last looked and never a queue.
+// A watch, on one VM or on the fleet: a connection that reconnects, the current state, events, and
+// an iteration. A slow consumer of the iteration gets what changed since it last read: changes are
+// merged, so that no queue grows.
 
-import {
-  Connection,
-  type Closed,
-  type ConnectionState,
-  type Gateway,
-  type Refusal,
-  type StateMessage,
-} from './connection.js';
 import type { ClientMessage } from '../protocol/messages.js';
 import { Emitter } from './emitter.js';
+import {
+  ReconnectingConnection,
+  type ClientContext,
+  type Closed,
+  type ConnectionState,
+  type Rejection,
+  type StateMessage,
+} from './reconnecting-connection.js';
 
-/** What is held of the things watched. Pure. */
-export interface Model<State, Update> {
+/** The state of a watch, without any I/O. */
+export interface WatchModel<State, Update> {
   readonly state: State;
-  /** Path and query to connect to now. */
-  readonly target: string;
-  /** A new socket is being opened: what was half told on the last one is void. */
-  begin(): void;
-  /** @returns the update once there is one, `partial` before, `misplaced` when the message cannot be applied. */
-  take(message: StateMessage): { readonly update: Update } | 'partial' | 'misplaced';
-  /** The next socket has to be told everything. */
-  startOver(): void;
-  /** What a consumer who knows nothing yet has to be told. */
-  pending(): Pending<Update>;
+  /** The path and query to connect to now. */
+  readonly path: string;
+  /** A new socket is opening: drop the unfinished snapshot of the last one. */
+  dropPartial(): void;
+  /**
+   * Applies a message. Returns the update once the state is complete, `partial` before, and
+   * `misplaced` if the message cannot follow the ones before it.
+   */
+  apply(message: StateMessage): { readonly update: Update } | 'partial' | 'misplaced';
+  /** The next socket must ask for the whole state. */
+  resync(): void;
+  /** Returns the whole state as unread updates, for a consumer that knows nothing yet. */
+  createPending(): PendingUpdates<Update>;
 }
 
-/** What one consumer has not looked at yet: bounded, whatever is added. */
-export interface Pending<Update> {
+/** The updates that one consumer has not read yet. Their size is bounded. */
+export interface PendingUpdates<Update> {
   add(update: Update): void;
-  /** Everything added since the last time as one update; undefined when there is nothing. */
+  /** Returns everything since the last call as one update; undefined if nothing was added. */
   take(): Update | undefined;
 }
 
 export interface WatchEvents<Update> {
-  /** The state was told or has changed; `state` has it already. */
+  /** The gateway sent the state or a change. `state` has it already when the listener is called. */
   readonly update: Update;
+  /** The connection changed its state; see `ConnectionState`. */
   readonly connection: ConnectionState;
-  /** The gateway refused the last message that was sent to it. */
-  readonly refusal: Refusal;
-  /** A text frame as it came, of whatever type. */
+  /** The gateway rejected the last message that was sent to it. */
+  readonly rejection: Rejection;
+  /** A text frame arrived, of any type; the listener gets it unchanged. */
   readonly frame: string;
 }
 
-/** Thrown out of an iteration that the gateway ended for good. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError';
+/** Thrown from an iteration after the gateway closed the watch for good. */
+export class RejectedError extends Error {
+  override readonly name = 'RejectedError';
 
   constructor(
     reason: string,
-    /** A WebSocket close code or, below 1000, an HTTP status. */
+    /** A WebSocket close code or, below 1000, an HTTP status; undefined if there was neither. */
     readonly code: number | undefined,
   ) {
     super(reason);
@@ -58,27 +63,29 @@ export class RefusedError extends Error {
 }
 
 /**
- * Something that is being watched, from its creation until `close`, the client's signal, or a refusal for good.
+ * A watch lasts from its creation until `close` is called, the client's signal is aborted, or the
+ * gateway rejects it for good.
  *
- * Iterating gives the state as it is (once it is known) and then what changes; who is slow gets several changes as
- * one. To leave the loop closes the watch. A refusal for good is thrown; any other end just ends the loop.
+ * An iteration starts with the current state, once it is known, and goes on with the changes. A
+ * slow consumer gets several changes as one. Leaving the loop closes the watch. If the gateway
+ * rejects the watch for good, the loop throws `RejectedError`; otherwise it just ends.
  */
 export class Watch<State, Update> implements AsyncIterable<Update> {
-  /** Resolves when the watch is over; never rejects. */
+  /** Resolves when the watch is closed; never rejects. */
   readonly closed: Promise<Closed>;
-  readonly #model: Model<State, Update>;
-  readonly #connection: Connection;
+  readonly #model: WatchModel<State, Update>;
+  readonly #connection: ReconnectingConnection;
   readonly #emitter = new Emitter<WatchEvents<Update>>();
 
-  constructor(gateway: Gateway, model: Model<State, Update>) {
+  constructor(context: ClientContext, model: WatchModel<State, Update>) {
     this.#model = model;
-    this.#connection = new Connection(gateway, {
-      target: () => model.target,
-      begin: () => model.begin(),
-      startOver: () => model.startOver(),
-      take: (message) => this.#take(message),
-      state: (state) => this.#emitter.emit('connection', state),
-      refusal: (refusal) => this.#emitter.emit('refusal', refusal),
+    this.#connection = new ReconnectingConnection(context, {
+      path: () => model.path,
+      socketOpening: () => model.dropPartial(),
+      resync: () => model.resync(),
+      apply: (message) => this.#apply(message),
+      stateChanged: (state) => this.#emitter.emit('connection', state),
+      rejection: (rejection) => this.#emitter.emit('rejection', rejection),
       frame: (text) => this.#emitter.emit('frame', text),
     });
     this.closed = new Promise((resolve) => {
@@ -86,24 +93,28 @@ export class Watch<State, Update> implements AsyncIterable<Update> {
         if (state.phase === 'closed') resolve(state);
       });
     });
-    // In a moment, so that whoever made the watch can listen to it from the start.
+    // Not at once, so that the caller can add listeners before the first event.
     queueMicrotask(() => {
-      if (gateway.signal?.aborted === true) this.close();
+      if (context.signal?.aborted === true) this.close();
       void this.#connection.run();
     });
   }
 
-  /** What was last told. */
+  /** The state as the gateway last sent it. */
   get state(): State {
     return this.#model.state;
   }
 
-  /** The connection as it is. */
+  /** The state of the connection. */
   get connection(): ConnectionState {
     return this.#connection.state;
   }
 
-  /** Calls `listener`, at once and in order, for each event. @returns what removes it. */
+  /**
+   * Calls `listener` for each event, at once and in order. An exception in a listener is reported
+   * as an uncaught exception, and disturbs no other listener.
+   * @returns a function that removes the listener.
+   */
   on<Name extends keyof WatchEvents<Update>>(
     name: Name,
     listener: (event: WatchEvents<Update>[Name]) => void,
@@ -111,19 +122,19 @@ export class Watch<State, Update> implements AsyncIterable<Update> {
     return this.#emitter.on(name, listener);
   }
 
-  /** Ends the watch and says goodbye to the gateway. */
+  /** Closes the watch, with a close handshake. A closed watch stays closed. */
   close(): void {
     this.#connection.close();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Update, void, undefined> {
-    const pending = this.#model.pending();
+    const pending = this.#model.createPending();
     let wake = (): void => undefined;
-    const stopUpdates = this.on('update', (update) => {
+    const removeUpdates = this.on('update', (update) => {
       pending.add(update);
       wake();
     });
-    const stopStates = this.on('connection', () => wake());
+    const removeStates = this.on('connection', () => wake());
     try {
       while (this.connection.phase !== 'closed') {
         const update = pending.take();
@@ -131,22 +142,22 @@ export class Watch<State, Update> implements AsyncIterable<Update> {
         else yield update;
       }
     } finally {
-      stopUpdates();
-      stopStates();
+      removeUpdates();
+      removeStates();
       this.close();
     }
-    const { reason, refused, code } = await this.closed;
-    if (refused) throw new RefusedError(reason, code);
+    const { reason, rejected, code } = await this.closed;
+    if (rejected) throw new RejectedError(reason, code);
   }
 
   protected send(message: ClientMessage): boolean {
     return this.#connection.send(message);
   }
 
-  #take(message: StateMessage): 'current' | 'partial' | 'misplaced' {
-    const taken = this.#model.take(message);
-    if (typeof taken === 'string') return taken;
-    this.#emitter.emit('update', taken.update);
+  #apply(message: StateMessage): 'current' | 'partial' | 'misplaced' {
+    const result = this.#model.apply(message);
+    if (typeof result === 'string') return result;
+    this.#emitter.emit('update', result.update);
     return 'current';
   }
 }

@@ -114,7 +114,7 @@ function useLiveFleet(token: string, query: Query, onEnded: (ended: Closed) => v
   }, [token]);
   useEffect(() => {
     void fleet.closed.then((closed) => {
-      if (closed.refused) onEnded(closed);
+      if (closed.rejected) onEnded(closed);
     });
     return () => fleet.close();
   }, [fleet]);

@@ -3,7 +3,7 @@
 // library itself, whose checks of every message cost more than the gateway does.
 
 import { WebSocket } from 'ws';
-import { pauseMs } from '../client/backoff.js';
+import { reconnectDelayMs } from '../client/reconnect-policy.js';
 import { returnAfter } from '../protocol/close-codes.js';
 import { nowUs } from './clock.js';
 import type { Copy } from './replica.js';
@@ -153,6 +153,6 @@ export class SimulatedClient {
   /** Undefined where the gateway said not to come back. */
   #pauseMs(code: number): number | undefined {
     const how = returnAfter(code);
-    return how === 'no' ? undefined : pauseMs(how, this.#failures++, Math.random());
+    return how === 'no' ? undefined : reconnectDelayMs(how, this.#failures++, Math.random());
   }
 }

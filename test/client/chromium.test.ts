@@ -93,7 +93,7 @@ t.test('in Chromium', { skip }, async (t) => {
     t.equal(await page.evaluate(`vm.reportStatus('failed', vm.state.vm.assignment_id)`), true);
     await reaches(`vm.state?.type === 'status' && vm.state.vm.status === 'failed'`);
     await inPage(`end.abort()`);
-    await reaches(`vm.connection.phase === 'closed' && vm.connection.refused === false`);
+    await reaches(`vm.connection.phase === 'closed' && vm.connection.rejected === false`);
   });
 
   await t.test(
@@ -103,7 +103,7 @@ t.test('in Chromium', { skip }, async (t) => {
       await inPage(`fleet = client.watchFleet()`);
       await reaches(`fleet.connection.phase === 'closed'`);
       t.match(await page.evaluate(`fleet.connection`), {
-        refused: true,
+        rejected: true,
         code: 403,
         reason: /not_allowed/,
       });

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { createClient, type FleetUpdate, type WatchedVm } from '../../src/client/index.js';
-import { FleetModel } from '../../src/client/fleet.js';
+import { FleetModel } from '../../src/client/fleet-model.js';
 import { FakeGateway } from './fake-gateway.js';
 import { ManualRuntime } from './manual-runtime.js';
 import { assignment, changes, deletion, events, phase, row, snapshot, upsert } from './rows.js';
@@ -213,7 +213,7 @@ const step = fc.oneof(
 t.test('whatever happens, a consumer who applies what it gets holds the state', (t) => {
   const run = fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
     const model = new FleetModel();
-    const pending = model.pending();
+    const pending = model.createPending();
     const held = new Map<string, WatchedVm>();
     let heldBefore = 0;
     let version = 0;
@@ -227,8 +227,8 @@ t.test('whatever happens, a consumer who applies what it gets holds the state', 
       }
       heldBefore = held.size;
     };
-    const take = (message: Parameters<FleetModel['take']>[0]): void => {
-      const taken = model.take(message);
+    const take = (message: Parameters<FleetModel['apply']>[0]): void => {
+      const taken = model.apply(message);
       if (typeof taken === 'object') pending.add(taken.update);
     };
     const told = (names: readonly string[]) =>

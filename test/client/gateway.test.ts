@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import { signToken } from '../../src/gateway/auth/token.js';
-import { createClient, type OpenSocket, type Socket } from '../../src/client/index.js';
+import { createClient, type OpenSocket, type ClientSocket } from '../../src/client/index.js';
 import { openSocket } from '../../src/client/socket.js';
 import { startServer } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
@@ -20,7 +20,7 @@ t.test('an agent is told its assignment, acknowledges it and reports', async (t)
   const agent = createClient({ url: gateway.url, token }, impatient).watchVm('vm/1 ü');
   t.teardown(() => agent.close());
   const refusals: string[] = [];
-  agent.on('refusal', ({ code }) => refusals.push(code));
+  agent.on('rejection', ({ code }) => refusals.push(code));
 
   await phase(agent, 'live');
   t.same(agent.state, { type: 'absent', hostname: 'vm/1 ü' });
@@ -45,7 +45,7 @@ t.test('an agent is told its assignment, acknowledges it and reports', async (t)
 
   const newer = createClient({ url: gateway.url, token }, impatient).watchVm('vm/1 ü');
   t.teardown(() => newer.close());
-  t.match(await agent.closed, { refused: true, code: 4409 });
+  t.match(await agent.closed, { rejected: true, code: 4409 });
   await phase(newer, 'live');
 });
 
@@ -58,7 +58,7 @@ t.test('a dashboard holds the table, through lost sockets and a new gateway', as
   );
   let origin = new URL(first.url).host;
   const queries: string[] = [];
-  let socket: Socket | undefined;
+  let socket: ClientSocket | undefined;
   const runtime = {
     ...impatient,
     openSocket: async (...[url, protocols, events]: Parameters<OpenSocket>) => {
@@ -124,10 +124,14 @@ t.test('what is not allowed ends the watch, with the reason', async (t) => {
   const gateway = await startGateway(t, await createDatabase());
   const token = await gateway.token('agent', 'vm-1');
   const client = createClient({ url: gateway.url, token }, impatient);
-  t.match(await client.watchVm('vm-2').closed, { refused: true, code: 403, reason: /not_allowed/ });
-  t.match(await client.watchFleet().closed, { refused: true, code: 403 });
+  t.match(await client.watchVm('vm-2').closed, {
+    rejected: true,
+    code: 403,
+    reason: /not_allowed/,
+  });
+  t.match(await client.watchFleet().closed, { rejected: true, code: 403 });
   const stranger = createClient({ url: gateway.url, token: 'nobody' }, impatient).watchVm('vm-1');
-  t.match(await stranger.closed, { refused: true, code: 401 });
+  t.match(await stranger.closed, { rejected: true, code: 401 });
   const lost = createClient({ url: `${gateway.url}/elsewhere`, token }, impatient).watchVm('vm-1');
-  t.match(await lost.closed, { refused: true, code: 404 });
+  t.match(await lost.closed, { rejected: true, code: 404 });
 });

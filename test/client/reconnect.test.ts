@@ -36,7 +36,7 @@ t.test('every close code, as the table says', async (t) => {
       peer.ws.close(code, reason);
       const how = returnAfter(code);
       if (how === 'no') {
-        const closed = { phase: 'closed', refused: true, reason, code };
+        const closed = { phase: 'closed', rejected: true, reason, code };
         t.same(await watch.closed, closed);
         t.same(watch.connection, closed);
         t.same(clock.delaysMs, [], 'no timer is left');

@@ -1,7 +1,7 @@
 // Rows and messages as a gateway sends them.
 
 import { Queue } from './queue.js';
-import type { ConnectionState } from '../../src/client/connection.js';
+import type { ConnectionState } from '../../src/client/reconnecting-connection.js';
 
 export function row(hostname: string, fields: Readonly<Record<string, unknown>> = {}) {
   return {

@@ -4,7 +4,7 @@
 import t, { type Test } from 'tap';
 import { createClient } from '../../src/client/index.js';
 import { platform } from '../../src/client/runtime.js';
-import { expiryOf, Tokens, type TokenSource } from '../../src/client/token.js';
+import { readExpiryMs, TokenCache, type TokenSource } from '../../src/client/token.js';
 import { FakeGateway } from './fake-gateway.js';
 import { ManualRuntime } from './manual-runtime.js';
 import { phase, status } from './rows.js';
@@ -30,10 +30,14 @@ async function live(t: Test, source: (nowMs: number) => TokenSource) {
 }
 
 t.test('expiry is read from the payload, and from nothing else', (t) => {
-  t.equal(expiryOf(jwt({ exp: 1_900_000_000 })), 1_900_000_000_000);
-  t.equal(expiryOf(jwt({ sub: 'Zoë >>> ???', exp: 7 })), 7_000, 'base64url, and not only ASCII');
+  t.equal(readExpiryMs(jwt({ exp: 1_900_000_000 })), 1_900_000_000_000);
+  t.equal(
+    readExpiryMs(jwt({ sub: 'Zoë >>> ???', exp: 7 })),
+    7_000,
+    'base64url, and not only ASCII',
+  );
   const others = ['', 'abc', 'a.b.c', jwt({}), jwt(null), jwt('exp'), jwt({ exp: '7' })];
-  for (const token of others) t.equal(expiryOf(token), undefined, token);
+  for (const token of others) t.equal(readExpiryMs(token), undefined, token);
   t.end();
 });
 
@@ -140,7 +144,7 @@ t.test('a plain string and a token without an end are left alone', async (t) => 
 t.test('4401 with a plain string ends the watch', async (t) => {
   const { peer, watch } = await live(t, () => 'opaque');
   peer.ws.close(4401);
-  t.match(await watch.closed, { refused: true, code: 4401, reason: 'token missing or expired' });
+  t.match(await watch.closed, { rejected: true, code: 4401, reason: 'token missing or expired' });
 });
 
 t.test('a source that fails at the start is asked again later', async (t) => {
@@ -169,17 +173,17 @@ t.test('which token to connect with', async (t) => {
   const source = (leftS: number) => async (): Promise<string> =>
     jwt({ exp: Date.now() / 1000 + leftS, n: ++count });
 
-  const good = new Tokens(source(3_600), platform);
+  const good = new TokenCache(source(3_600), platform);
   t.equal(await good.get(), await good.get(), 'the one at hand while it is good');
   const held = await good.get();
-  good.drop();
+  good.invalidate();
   t.not(await good.get(), held, 'another when it was refused');
 
-  const ending = new Tokens(source(5), platform);
+  const ending = new TokenCache(source(5), platform);
   t.not(await ending.get(), await ending.get(), 'another when it is about to expire');
 
-  const text = new Tokens('plain', platform);
-  text.drop();
+  const text = new TokenCache('plain', platform);
+  text.invalidate();
   t.equal(await text.get(), 'plain');
   t.notOk(text.renewable);
 });

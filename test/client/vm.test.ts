@@ -47,7 +47,7 @@ t.test('the state is at hand, told as events, and iterated', async (t) => {
   }
   t.same(await watch.closed, {
     phase: 'closed',
-    refused: false,
+    rejected: false,
     reason: 'closed by the program',
     code: undefined,
   });
@@ -107,7 +107,7 @@ t.test('an agent acknowledges and reports, and hears what is refused', async (t)
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   t.teardown(() => watch.close());
-  const refusals = events(watch.on.bind(watch, 'refusal'));
+  const refusals = events(watch.on.bind(watch, 'rejection'));
   t.equal(watch.acknowledge('a-1'), false, 'there is no socket yet');
   const peer = await gateway.peers.next();
   t.equal(watch.acknowledge('a-1'), false, 'nor is it known to be the right one');
@@ -150,11 +150,11 @@ t.test('a gap of the feed is told, and its end', async (t) => {
   t.teardown(() => watch.close());
   const peer = await gateway.welcomed({ live: false });
   peer.send(status('vm-1'));
-  await phase(watch, 'gap');
+  await phase(watch, 'stale');
   peer.send({ type: 'feed', live: true });
   await phase(watch, 'live');
   peer.send({ type: 'feed', live: false });
-  await phase(watch, 'gap');
+  await phase(watch, 'stale');
 });
 
 t.test('it is not live before the state is told', async (t) => {

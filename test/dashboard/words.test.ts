@@ -175,7 +175,7 @@ t.test('the connection', async (t) => {
   const titleOf = (...state: Parameters<typeof connectionWords>): string =>
     connectionWords(...state).title;
   t.equal(titleOf({ phase: 'live' }, true, 0), 'Live');
-  t.equal(titleOf({ phase: 'gap' }, true, 0), 'Database away');
+  t.equal(titleOf({ phase: 'stale' }, true, 0), 'Database away');
   t.equal(titleOf({ phase: 'connecting' }, false, 0), 'Connecting');
   t.equal(titleOf({ phase: 'connecting' }, true, 0), 'Catching up');
   const reconnecting = {
@@ -190,7 +190,7 @@ t.test('the connection', async (t) => {
     detail: 'It broke. Nothing is lost.',
   });
   t.equal(titleOf(reconnecting, true, 9_000), 'Reconnecting');
-  const closed = { phase: 'closed', refused: true, reason: 'no.', code: 4403 } as const;
+  const closed = { phase: 'closed', rejected: true, reason: 'no.', code: 4403 } as const;
   t.match(connectionWords(closed, true, 0), { title: 'Ended', detail: 'No.' });
 });
 

@@ -27,10 +27,10 @@ class SimulatedAgent {
       if (state.type === 'assignment') this.#take(state.vm.assignment_id ?? '');
     });
     this.#watch.on('connection', (state) => {
-      this.connected = state.phase === 'live' || state.phase === 'gap';
+      this.connected = state.phase === 'live' || state.phase === 'stale';
       if (state.phase === 'reconnecting') this.pausesMs.push(state.nextTryMs - Date.now());
     });
-    this.#watch.on('refusal', ({ code }) => {
+    this.#watch.on('rejection', ({ code }) => {
       if (code === 'unavailable') setTimeout(() => this.#acknowledge(), ACK_RETRY_MS);
     });
   }

@@ -19,7 +19,7 @@ export function connectionWords(
   switch (state.phase) {
     case 'live':
       return { tone: 'live', title: 'Live', detail: 'Every change is shown as it happens.' };
-    case 'gap':
+    case 'stale':
       return {
         tone: 'trouble',
         title: 'Database away',

@@ -1,35 +1,26 @@
-// Closes all sessions, spread over time, so that their clients reconnect elsewhere one after the
-// other and not all at once. Has no timer: the caller passes the time.
+// The end of all sessions, spread over time, so that their clients come back elsewhere one after the other instead of
+// all at once. Has no timer: whoever drains says what time it is.
 
 import { CLOSE } from '../../protocol/close-codes.js';
 import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
 
-/** The steps of a drain, in ms from its beginning. */
+/** When a drain does what, in ms from its beginning. */
 export interface DrainPlan {
-  /**
-   * New clients are accepted until then: a load balancer needs a moment to notice that the gateway
-   * is not ready.
-   */
+  /** Until then newcomers are let in: whoever balances load needs a moment to see that the gateway is not ready. */
   readonly rejectFromMs: number;
-  /** Every socket has received its close frame by then. */
+  /** By then every socket has been told to come back elsewhere. */
   readonly closedByMs: number;
 }
 
-/**
- * The time per socket over which the closes are spread. A connect costs a gateway 376 µs of CPU, so
- * 1,000 a second leave the gateway that accepts them enough CPU for its own work.
- */
+/** A gateway took 376 µs of CPU for a connect: a thousand a second leave another one room for its own work. */
 const MS_PER_SOCKET = 1;
-/**
- * The time per socket before new clients are rejected, up to the second or so that a load balancer
- * needs to notice. A gateway with few sockets does not wait that long.
- */
+/** What balances load sees within a second that this gateway is not ready; few sockets are not worth the wait. */
 const NOTICE_MS_PER_SOCKET = 10;
-/** The largest share of the whole time that goes to this notice. */
+/** The most of the time that goes to the notice. */
 const NOTICE_SHARE = 0.2;
 
-/** Plans a drain that is as short as the number of sockets allows, and at most `limitMs` long. */
+/** As short as the number of sockets allows, and never longer than `limitMs`. */
 export function planDrain(sockets: number, limitMs: number): DrainPlan {
   const rejectFromMs = Math.min(sockets * NOTICE_MS_PER_SOCKET, limitMs * NOTICE_SHARE);
   const spreadMs = Math.min(sockets * MS_PER_SOCKET, limitMs - rejectFromMs);
@@ -38,14 +29,10 @@ export function planDrain(sockets: number, limitMs: number): DrainPlan {
 
 export class Drain {
   readonly #plan: DrainPlan;
-  /** The sessions that existed when rejecting began; undefined before. */
+  /** Who was there when newcomers began to be refused. */
   #leaving: readonly Session[] | undefined;
-  #closedCount = 0;
+  #told = 0;
 
-  /**
-   * @param limitMs the most time that the drain may take.
-   * @param beginMs the current time, by the same clock as `tick`.
-   */
   constructor(
     private readonly sessions: Sessions,
     limitMs: number,
@@ -54,15 +41,12 @@ export class Drain {
     this.#plan = planDrain(sessions.size, limitMs);
   }
 
-  /** Whether new clients must be rejected by now. */
+  /** Whether newcomers are refused by now. */
   get rejecting(): boolean {
     return this.#leaving !== undefined;
   }
 
-  /**
-   * Closes the sessions that are due at `nowMs`. Called every few ms.
-   * @returns whether all sessions have been closed.
-   */
+  /** Tells those whose turn it is. @returns whether all have been told. */
   tick(nowMs: number): boolean {
     const { rejectFromMs, closedByMs } = this.#plan;
     const elapsedMs = nowMs - this.beginMs;
@@ -71,9 +55,9 @@ export class Drain {
     const isOver = elapsedMs >= closedByMs;
     const share = isOver ? 1 : (elapsedMs - rejectFromMs) / (closedByMs - rejectFromMs);
     const due = Math.ceil(share * this.#leaving.length);
-    for (const session of this.#leaving.slice(this.#closedCount, due)) session.close(CLOSE.restart);
-    this.#closedCount = due;
-    // Upgrades that were under way when rejecting began are not in `#leaving`.
+    for (const session of this.#leaving.slice(this.#told, due)) session.close(CLOSE.restart);
+    this.#told = due;
+    // An upgrade that was under way when the refusals began is in no list.
     if (isOver) this.sessions.closeAll(CLOSE.restart);
     return isOver;
   }

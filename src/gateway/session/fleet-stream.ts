@@ -1,11 +1,11 @@
-// Sends the whole fleet to one socket: first a snapshot, or the changes since the client's cursor,
-// and then each flush. A stream whose socket is not writable lags, and catches up from its own
-// offset when the socket drains. It is live when it has reached the hub's high-water mark.
+// The whole fleet to one socket: a snapshot or what changed since its cursor, then each flush as it comes. One that
+// has no room falls behind and walks on from its own offset when it drains; live is whoever stands where the hub
+// has flushed to.
 
 import { formatCursor, type Cursor } from '../fleet/cursor.js';
 import { isTombstone, type VmEntry } from '../fleet/entry.js';
 import type { Frame, FleetSubscriber, Hub } from '../hub/hub.js';
-import { formatChanges, formatSnapshot, readBatch, type Batch } from '../hub/batches.js';
+import { formatChanges, readBatch, formatSnapshot, type Batch } from '../hub/batches.js';
 import type { Projection } from '../hub/projection.js';
 import { feedFrame, snapshotFrame } from '../../protocol/frames.js';
 import { isWritable, type Socket } from './socket.js';
@@ -15,20 +15,19 @@ export class FleetStream implements FleetSubscriber, Stream {
   readonly kind = 'fleet';
   #offset = 0;
   #conflated = 0;
-  /** The fleet's head when the current snapshot began; undefined if no snapshot is under way. */
+  /** The head when the snapshot under way began; undefined when none is. */
   #snapshotHead: number | undefined;
-  /** The feed's state as it was last sent to the client. */
-  #sentLive: boolean;
+  #toldLive: boolean;
   #stopped = false;
 
-  /** @param cursor the position where the client left off; undefined if it sent none. */
+  /** @param cursor where the client left off, if it says so. */
   constructor(
     private readonly hub: Hub,
     private readonly socket: Socket,
     readonly projection: Projection,
     private readonly cursor: Cursor | undefined,
   ) {
-    this.#sentLive = hub.live;
+    this.#toldLive = hub.live;
   }
 
   get offset(): number {
@@ -36,7 +35,7 @@ export class FleetStream implements FleetSubscriber, Stream {
   }
 
   get lagging(): boolean {
-    return this.#offset < this.hub.highWaterMark || this.#sentLive !== this.hub.live;
+    return this.#offset < this.hub.highWaterMark || this.#toldLive !== this.hub.live;
   }
 
   get state(): StreamState {
@@ -53,11 +52,11 @@ export class FleetStream implements FleetSubscriber, Stream {
     if (this.cursor !== undefined && this.hub.fleet.canResume(this.cursor)) {
       this.#offset = this.cursor.offset;
     } else {
-      this.#beginSnapshot();
+      this.#startOver();
     }
-    // The first batch is sent even if it is empty: the client learns that it is up to date.
-    this.#sendBatch();
-    this.catchUp();
+    // The first part is owed even when it is empty: it tells the client that it is up to date.
+    this.#sendPiece();
+    this.#walk();
   }
 
   push(frame: Frame, to: number): void {
@@ -66,23 +65,19 @@ export class FleetStream implements FleetSubscriber, Stream {
     this.socket.send(frame);
   }
 
-  /** Sends batches up to the high-water mark for as long as the socket is writable. */
   catchUp(): void {
-    while (!this.#stopped && this.#offset < this.hub.highWaterMark && isWritable(this.socket)) {
-      if (this.#canContinue()) this.#sendBatch();
-      else this.#beginSnapshot();
-    }
+    this.#walk();
   }
 
   sendFeedState(): void {
-    if (this.#sentLive === this.hub.live || !isWritable(this.socket)) return;
-    this.#sentLive = this.hub.live;
-    this.socket.send(feedFrame(this.#sentLive));
+    if (this.#toldLive === this.hub.live || !isWritable(this.socket)) return;
+    this.#toldLive = this.hub.live;
+    this.socket.send(feedFrame(this.#toldLive));
   }
 
   sendPending(): void {
     this.sendFeedState();
-    this.catchUp();
+    this.#walk();
   }
 
   stop(): void {
@@ -90,22 +85,25 @@ export class FleetStream implements FleetSubscriber, Stream {
     this.hub.unsubscribeFromFleet(this);
   }
 
+  #walk(): void {
+    while (!this.#stopped && this.#offset < this.hub.highWaterMark && isWritable(this.socket)) {
+      if (this.#mayGoOn()) this.#sendPiece();
+      else this.#startOver();
+    }
+  }
+
   /**
-   * Whether no tombstone that the client still needs has been pruned; otherwise only a new snapshot
-   * is right. A client in a snapshot needs none from before the snapshot began: it never received
-   * those VMs.
+   * A deletion that this walk has not met yet may be forgotten by now; then only a new snapshot is right. One from
+   * before a snapshot began is no loss to it: that VM never was in it.
    */
-  #canContinue(): boolean {
+  #mayGoOn(): boolean {
     const { fleet } = this.hub;
     const offset = Math.max(this.#offset, this.#snapshotHead ?? 0);
     return fleet.canResume({ epoch: fleet.epoch, offset });
   }
 
-  /**
-   * Begins a snapshot. A snapshot under way is completed by an empty message, so that the client
-   * takes the next message as the first of a new one.
-   */
-  #beginSnapshot(): void {
+  /** Begins a snapshot. One under way is ended, so that the client takes the next part for a first one. */
+  #startOver(): void {
     const { fleet } = this.hub;
     const endsAnother = this.#snapshotHead !== undefined && this.#offset > 0;
     const cursor = formatCursor(fleet.epoch, this.#offset);
@@ -114,32 +112,32 @@ export class FleetStream implements FleetSubscriber, Stream {
     if (endsAnother) this.socket.send(snapshotFrame([], [], cursor));
   }
 
-  #sendBatch(): void {
+  #sendPiece(): void {
     const { hub, projection } = this;
     const whole = readBatch(hub.fleet, this.#offset, hub.highWaterMark);
-    const batch =
+    const piece =
       this.#snapshotHead === undefined ? whole : cutAtTombstone(whole, this.#snapshotHead);
-    const last = batch !== whole || batch.to === hub.highWaterMark;
+    const last = piece !== whole || piece.to === hub.highWaterMark;
     const text = (entry: VmEntry): string => hub.projectRow(entry, projection);
-    const skipped = batch.to - this.#offset - batch.entries.length;
-    this.#offset = batch.to;
+    const skipped = piece.to - this.#offset - piece.entries.length;
+    this.#offset = piece.to;
     if (this.#snapshotHead === undefined) {
       this.#conflated += skipped;
-      this.socket.send(formatChanges(batch, text));
+      this.socket.send(formatChanges(piece, text));
       return;
     }
     if (last) this.#snapshotHead = undefined;
-    this.socket.send(formatSnapshot(batch, last, text));
+    this.socket.send(formatSnapshot(piece, last, text));
   }
 }
 
 /**
- * Ends a batch of a snapshot before the first tombstone that was made since the snapshot began. A
- * snapshot can only add VMs, so the deletion and what follows are sent as changes.
+ * A snapshot can only add, so one that is long under way ends before the first deletion made since it began; what
+ * follows comes as changes.
  */
-function cutAtTombstone(batch: Batch, snapshotHead: number): Batch {
-  const at = batch.entries.findIndex((entry) => entry.offset > snapshotHead && isTombstone(entry));
-  const tombstone = batch.entries[at];
-  if (tombstone === undefined) return batch;
-  return { ...batch, entries: batch.entries.slice(0, at), to: tombstone.offset - 1 };
+function cutAtTombstone(piece: Batch, snapshotHead: number): Batch {
+  const at = piece.entries.findIndex((entry) => entry.offset > snapshotHead && isTombstone(entry));
+  const marker = piece.entries[at];
+  if (marker === undefined) return piece;
+  return { ...piece, entries: piece.entries.slice(0, at), to: marker.offset - 1 };
 }

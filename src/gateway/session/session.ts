@@ -1,5 +1,5 @@
-// The lifecycle of one socket: its identity, heartbeat, requests and stream, until it is closed.
-// Uses no WebSocket library, clock or database directly: the caller provides them.
+// One socket's life: its identity, its heartbeat, what it says and what it is told, until it is closed. Knows no
+// WebSocket library, no clock and no database: each is handed in.
 
 import { may } from '../auth/roles.js';
 import type { Identity, Verified } from '../auth/token.js';
@@ -13,41 +13,38 @@ import type { RequestRejection, RequestHandlers } from './requests.js';
 import { isWritable, type Socket } from './socket.js';
 import type { Stream } from './stream.js';
 
-/** The settings that all sessions of a gateway share. */
+/** What every session of a gateway shares. */
 export interface SessionSettings {
-  /** Identifies the process in the `welcome` message. */
+  /** Names the process in `welcome`. */
   readonly gateway: string;
-  /** Time between two Pings, in ms; a client that is silent for twice as long is closed. */
   readonly heartbeatMs: number;
   readonly requests: RequestHandlers;
   readonly onRejection: OnRejection;
-  /** Called when a request handler has thrown, which is a bug. */
+  /** Told of what should never happen, and to whom it did. */
   readonly onBug: (error: unknown, session: Session) => void;
 }
 
-/** A client with this many requests under way ignores the responses, and is closed. */
+/** A client with so many unanswered requests does not wait for answers. */
 export const MAX_PENDING_REQUESTS = 16;
 
-/** How many sessions this process has opened. */
 let opened = 0;
 
 export class Session {
-  /** Identifies the session in logs and in the audit; unique within the process. */
+  /** Names the session in logs; no two of this process have the same. */
   readonly id = String(++opened);
   #closedWith: Pick<CloseCode, 'code'> | undefined;
   #identity: Identity;
   #closed = false;
-  #pendingRequests = 0;
-  /** The agent's last request, until it is settled. */
-  #lastRequest: Promise<unknown> | undefined;
-  /** When the client last sent something. */
-  #lastActivityMs: number;
-  /** When the client had last received everything, or when nothing was pending for it. */
+  #unanswered = 0;
+  /** The agent's last request, until it is answered. */
+  #last: Promise<unknown> | undefined;
+  /** When the peer last showed that it lives. */
+  #lastSignMs: number;
+  /** When the peer last had read all it was sent, or was owed nothing more. */
   #lastProgressMs: number;
   #nextPingMs: number;
-  readonly #bucket: TokenBucket;
+  readonly #budget: TokenBucket;
 
-  /** @param nowMs by the same monotonic clock as all other times here. */
   constructor(
     readonly socket: Socket,
     readonly stream: Stream,
@@ -56,10 +53,10 @@ export class Session {
     nowMs: number,
   ) {
     this.#identity = identity;
-    this.#lastActivityMs = nowMs;
+    this.#lastSignMs = nowMs;
     this.#lastProgressMs = nowMs;
-    this.#bucket = new TokenBucket(nowMs);
-    // Random within the first interval, so that sockets opened together are not pinged together.
+    this.#budget = new TokenBucket(nowMs);
+    // Somewhere within the first interval, so that sockets that came together are not pinged together.
     this.#nextPingMs = nowMs + Math.random() * settings.heartbeatMs;
   }
 
@@ -67,23 +64,23 @@ export class Session {
     return this.#identity;
   }
 
-  /** Bytes that the client has not received yet; 0 once the session is closed. */
+  /** What waits to be read by the client; nothing once the session has ended. */
   get unsentBytes(): number {
     return this.#closed ? 0 : this.socket.bufferedAmount;
   }
 
-  /** The code that the gateway closed the session with; undefined if the client closed it. */
+  /** What the gateway closed the session with, if it was the one who did. */
   get closedWith(): Pick<CloseCode, 'code'> | undefined {
     return this.#closedWith;
   }
 
-  /** Sends `welcome` and the current state. Called once, when the socket is open. */
+  /** Welcomes the client and tells it the current state. */
   start(live: boolean): void {
     this.socket.send(welcomeFrame(this.settings.gateway, this.settings.heartbeatMs, live));
     if (!this.#closed) this.stream.start();
   }
 
-  /** Handles a message of the client; `text` is undefined if it was binary. */
+  /** A message of the client's; `text` is undefined when it was binary. */
   receive(text: string | undefined, nowMs: number): void {
     this.recordActivity(nowMs, text?.length);
     if (this.#closed) return;
@@ -97,47 +94,42 @@ export class Session {
     else this.#handle(frame.message);
   }
 
-  /**
-   * Records that the client sent a message, a Ping or a Pong. Closes the session if the client
-   * exceeds its rate limit.
-   * @param bytes the length of the message.
-   */
+  /** A sign of life: a Ping or Pong of the client's, or a message of so many bytes. Too many of them end the session. */
   recordActivity(nowMs: number, bytes = 0): void {
     if (this.#closed) return;
-    this.#lastActivityMs = nowMs;
-    if (!this.#bucket.tryConsume(bytes, nowMs)) this.reject('too_many_messages', CLOSE.tooMany);
+    this.#lastSignMs = nowMs;
+    if (!this.#budget.tryConsume(bytes, nowMs)) this.reject('too_many_messages', CLOSE.tooMany);
   }
 
-  /** Sends what is pending. Called when the socket's buffer has emptied. */
+  /** The socket's buffer has emptied. */
   handleDrain(nowMs: number): void {
     this.#lastProgressMs = nowMs;
     if (!this.#closed) this.stream.sendPending();
   }
 
   /**
-   * Checks heartbeat, progress and token expiry. Called about once a second for all sessions, so
-   * that no session needs a timer.
-   * @param nowMs by the monotonic clock.
-   * @param epochMs by the wall clock, which tokens expire by.
+   * Called every second or so: heartbeat, progress and expiry, without a timer of its own.
+   * @param nowMs by a clock that never jumps, like every other time here.
+   * @param epochMs by the clock on the wall, which is what tokens expire by.
    */
   sweep(nowMs: number, epochMs: number): void {
     if (this.socket.bufferedAmount === 0) this.handleDrain(nowMs);
     if (this.#closed) return;
-    const timeoutMs = 2 * this.settings.heartbeatMs;
+    const patienceMs = 2 * this.settings.heartbeatMs;
     if (!this.stream.lagging) this.#lastProgressMs = nowMs;
     if (epochMs >= this.#identity.expiresAtMs) this.close(CLOSE.tokenExpired);
-    else if (nowMs - Math.min(this.#lastActivityMs, this.#lastProgressMs) > timeoutMs)
+    else if (nowMs - Math.min(this.#lastSignMs, this.#lastProgressMs) > patienceMs)
       this.close(CLOSE.silent);
     else if (nowMs >= this.#nextPingMs) this.#ping(nowMs);
   }
 
-  /** Closes the session because the client exceeded a limit, and counts the rejection. */
+  /** Ends the session because it is too much, and has that counted. */
   reject(reason: RejectionReason, close: CloseCode): void {
     if (!this.#closed) this.settings.onRejection(reason);
     this.close(close);
   }
 
-  /** Closes the session; nothing more is sent. Later calls do nothing. */
+  /** Ends the session: nothing more is told. */
   close(close: CloseCode): void {
     if (this.#closed) return;
     this.#closedWith = close;
@@ -145,17 +137,14 @@ export class Session {
     this.socket.close(close);
   }
 
-  /**
-   * Called when the WebSocket library has closed the socket because of a protocol error of the
-   * client.
-   */
+  /** The client broke the rules of WebSocket itself, and the socket has been closed with this code for it. */
   handleProtocolError(code: number): void {
     if (this.#closed) return;
     this.#closedWith = { code };
     this.handleDisconnect();
   }
 
-  /** Called when the socket is closed, by either side. */
+  /** The socket is gone, whoever closed it. */
   handleDisconnect(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -167,10 +156,7 @@ export class Session {
     this.socket.ping();
   }
 
-  /**
-   * Drops the reply if the socket is not writable: a client that does not read must not grow the
-   * gateway's memory.
-   */
+  /** An answer that finds no room is dropped: a client that does not read cannot make the gateway keep things. */
   #reply(frame: string): void {
     if (!this.#closed && isWritable(this.socket)) this.socket.send(frame);
   }
@@ -185,58 +171,53 @@ export class Session {
         this.#renew(requests.verify(message.token));
         return;
       case 'ack':
-        this.#runAsAgent('acknowledge', () =>
+        this.#askAsAgent('acknowledge', () =>
           requests.acknowledge(this.#identity, message.assignment_id, this.id),
         );
         return;
       case 'status':
-        this.#runAsAgent('report-status', () =>
+        this.#askAsAgent('report-status', () =>
           requests.reportStatus(this.#identity, message, this.id),
         );
     }
   }
 
-  #runAsAgent(
+  #askAsAgent(
     action: 'acknowledge' | 'report-status',
     request: () => Promise<RequestRejection | undefined>,
   ): void {
-    if (may(this.#identity, action, this.#identity.sub)) this.#run(() => this.#runInOrder(request));
+    if (may(this.#identity, action, this.#identity.sub)) this.#ask(() => this.#inTurn(request));
     else this.#reply(errorFrame('not_allowed', `a ${this.#identity.role} may not send this`));
   }
 
-  /**
-   * Runs an agent's requests one after the other, so that an agent uses at most one connection of
-   * the pool.
-   */
-  #runInOrder(
+  /** One after the other, in the order they came: an agent occupies one connection to the database at most. */
+  #inTurn(
     request: () => Promise<RequestRejection | undefined>,
   ): Promise<RequestRejection | undefined> {
-    const settled = this.#lastRequest?.then(request, request) ?? request();
-    this.#lastRequest = settled;
+    const answered = this.#last?.then(request, request) ?? request();
+    this.#last = answered;
     const forget = (): void => {
-      if (this.#lastRequest === settled) this.#lastRequest = undefined;
+      if (this.#last === answered) this.#last = undefined;
     };
-    void settled.then(forget, forget);
-    return settled;
+    void answered.then(forget, forget);
+    return answered;
   }
 
-  #run(request: () => Promise<RequestRejection | undefined>): void {
-    if (this.#pendingRequests >= MAX_PENDING_REQUESTS) {
+  #ask(request: () => Promise<RequestRejection | undefined>): void {
+    if (this.#unanswered >= MAX_PENDING_REQUESTS) {
       this.reject('too_many_requests', CLOSE.tooMany);
       return;
     }
-    this.#pendingRequests++;
+    this.#unanswered++;
     request()
-      .then((rejection) => {
-        if (rejection !== undefined) this.#reply(errorFrame(rejection.code, rejection.message));
+      .then((refusal) => {
+        if (refusal !== undefined) this.#reply(errorFrame(refusal.code, refusal.message));
       })
       .catch((error: unknown) => this.settings.onBug(error, this))
-      .finally(() => this.#pendingRequests--);
+      .finally(() => this.#unanswered--);
   }
 
-  /**
-   * Renews the session's token; a token that is invalid or of another identity closes the session.
-   */
+  /** Takes a fresh token of the same identity; any other ends the session. */
   #renew(verified: Verified): undefined {
     if (!verified.ok) {
       this.close(CLOSE.tokenExpired);

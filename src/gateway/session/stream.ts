@@ -1,9 +1,9 @@
-// What a session sends to its socket. A stream never queues: if the socket is not writable, the
-// stream sends the state as it is once the socket has drained.
+// What flows to one socket. A stream never queues: what the socket has no room for is told later, as the state it
+// has then.
 
 /**
- * `catching_up`: a snapshot is under way. `lagging`: something is pending because the socket was
- * not writable. `live`: everything has been sent.
+ * `catching_up`: a snapshot is under way. `behind`: something is still to be told that found no room. `live`: told
+ * everything.
  */
 export type StreamState = 'catching_up' | 'live' | 'lagging';
 
@@ -12,16 +12,16 @@ export interface Stream {
   readonly kind: 'vm' | 'fleet';
   readonly state: StreamState;
   /**
-   * How many changes were left out, because the stream lagged or the client was disconnected, and a
-   * later change of the same VM replaced them. Never decreases.
+   * How many changes were left out, while behind or away, because a later one of the same VM took their place. Only
+   * grows.
    */
   readonly conflated: number;
-  /** Subscribes to the hub and sends the current state. Called once. */
+  /** Joins the hub and tells the current state. */
   start(): void;
-  /** Whether something is pending because the socket was not writable. */
+  /** Whether something is still to be told that found no room. */
   readonly lagging: boolean;
-  /** Sends what is pending. Called when the socket's buffer has emptied. */
+  /** The socket's buffer has emptied: tell what was left. */
   sendPending(): void;
-  /** Unsubscribes from the hub. */
+  /** Leaves the hub. */
   stop(): void;
 }

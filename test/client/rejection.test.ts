@@ -27,7 +27,7 @@ t.test('the same URL is asked, with the token', async (t) => {
   t.same(await gateway.requests.next(), { target: '/v1/vms/vm-1', authorization: 'Bearer abc' });
   t.same(await watch.closed, {
     phase: 'closed',
-    refused: true,
+    rejected: true,
     reason: 'HTTP 403 not_allowed: because not_allowed',
     code: 403,
   });
@@ -41,7 +41,7 @@ t.test('what the gateway itself refuses for good ends the watch', async (t) => {
     problem(414, 'uri_too_long'),
   ]) {
     const { watch } = await refusedWatch(t, answer, async () => 't');
-    t.match(await verdict(watch), { phase: 'closed', refused: true, code: answer.status });
+    t.match(await verdict(watch), { phase: 'closed', rejected: true, code: answer.status });
   }
 });
 
@@ -99,7 +99,7 @@ t.test('Retry-After is kept to, within reason', async (t) => {
 t.test('a refused token', async (t) => {
   t.test('that is a plain string ends the watch', async (t) => {
     const { watch } = await refusedWatch(t, problem(401, 'token_expired'), 't');
-    t.match(await verdict(watch), { phase: 'closed', refused: true, code: 401 });
+    t.match(await verdict(watch), { phase: 'closed', rejected: true, code: 401 });
   });
 
   t.test('is replaced by a fresh one', async (t) => {
@@ -114,7 +114,7 @@ t.test('a refused token', async (t) => {
 
   t.test('that cannot travel as a subprotocol counts as refused', async (t) => {
     const { watch } = await refusedWatch(t, { status: 200 }, 'a token, with spaces');
-    t.match(await verdict(watch), { phase: 'closed', refused: true });
+    t.match(await verdict(watch), { phase: 'closed', rejected: true });
   });
 });
 

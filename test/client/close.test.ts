@@ -5,9 +5,9 @@ import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import {
   createClient,
-  RefusedError,
+  RejectedError,
   type OpenSocket,
-  type Socket,
+  type ClientSocket,
   type VmWatch,
 } from '../../src/client/index.js';
 import { run } from '../helpers/process.js';
@@ -18,7 +18,7 @@ import { phase, status } from './rows.js';
 
 const CLOSED = {
   phase: 'closed',
-  refused: false,
+  rejected: false,
   reason: 'closed by the program',
   code: undefined,
 } as const;
@@ -120,7 +120,7 @@ t.test('what is ended in the moment of its creation connects nothing', async (t)
 });
 
 t.test('a socket that is made too late is closed', async (t) => {
-  const made = new Queue<(socket: Socket) => void>();
+  const made = new Queue<(socket: ClientSocket) => void>();
   const closed = new Queue<number>();
   const openSocket: OpenSocket = () => new Promise((resolve) => made.push(resolve));
   const client = createClient({ url: 'http://127.0.0.1:1', token: 't' }, { openSocket });
@@ -155,8 +155,12 @@ t.test('a refusal for good is thrown out of the iteration', async (t) => {
       peer.ws.close(4409, 'replaced');
     }
   };
-  await t.rejects(iterate(), new RefusedError('replaced', 4409));
-  await t.rejects(iterate(), new RefusedError('replaced', 4409), 'whoever comes later is told too');
+  await t.rejects(iterate(), new RejectedError('replaced', 4409));
+  await t.rejects(
+    iterate(),
+    new RejectedError('replaced', 4409),
+    'whoever comes later is told too',
+  );
 });
 
 t.test('a program that has closed its watches ends', async (t) => {
