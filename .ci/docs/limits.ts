@@ -10,7 +10,7 @@ import {
 import { WEBSOCKET_OPTIONS } from '../../src/gateway/http/websocket/websocket.js';
 import { REJECTION_REASONS, type RejectionReason } from '../../src/gateway/session/limits.js';
 import { MAX_PENDING_REQUESTS } from '../../src/gateway/session/session.js';
-import { MAX_UNSENT_BYTES_IN_ALL } from '../../src/gateway/session/sessions.js';
+import { MAX_TOTAL_UNSENT_BYTES } from '../../src/gateway/session/sessions.js';
 import {
   BYTES_PER_MESSAGE,
   MESSAGE_BURST,
@@ -47,7 +47,7 @@ const LIMITS: Readonly<Record<RejectionReason, Limit>> = {
   },
   overloaded: {
     what: 'unsent bytes of all sockets',
-    limit: `${MAX_UNSENT_BYTES_IN_ALL / 1024 ** 2} MiB; the sockets that hold most go first`,
+    limit: `${MAX_TOTAL_UNSENT_BYTES / 1024 ** 2} MiB; the sockets that hold most go first`,
     answer: `close ${CLOSE.overloaded.code}`,
   },
   too_many_sockets: {

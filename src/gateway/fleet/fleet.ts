@@ -1,6 +1,6 @@
-// The in-memory copy of the table and of the agents' presence, which is a compacted log at once: the latest entry of
-// each hostname's row, and of its agent's presence, stands at the offset where it last changed, in offset order. So a
-// snapshot, a resume and a slow reader are the same walk forward, at a cost of what changed. Pure: no I/O, no timers.
+// The in-memory copy of the table and of the agents' presence. It is also a compacted log: the
+// latest entry of each row and presence has the offset of its last change, in offset order.
+// Snapshots, resumes and catch-ups are therefore the same forward read. Pure: no I/O, no timers.
 
 import type { Cursor } from './cursor.js';
 import {
@@ -14,55 +14,58 @@ import {
   type VmEntry,
 } from './entry.js';
 
-/** The table in three numbers, to compare with the database's. */
+/** The table summarized in three numbers, to compare with the database's. */
 export interface Fingerprint {
   readonly count: number;
   readonly maxVersion: number;
-  /** Beyond the safe integers: ten thousand versions of up to 2^53. */
+  /** A bigint: the sum of ten thousand versions of up to 2^53 is no safe integer. */
   readonly sumOfVersions: bigint;
 }
 
-/** Below this a log is not worth compacting. */
-const MIN_STALE_TO_COMPACT = 1_000;
+/** Compacting a log with fewer superseded entries is not worth its cost. */
+const MIN_SUPERSEDED_TO_COMPACT = 1_000;
 
 export class Fleet {
-  readonly #latest = new Map<string, RowEntry>();
+  readonly #rows = new Map<string, RowEntry>();
   readonly #presence = new Map<string, PresenceEntry>();
-  /** In offset order, stale entries among them. */
+  /** In offset order, including superseded entries. */
   #log: FleetEntry[] = [];
   #head = 0;
-  #deletions = 0;
-  /** Deletions, and presence of which nothing is known any more. */
-  #markers = 0;
-  #droppedUpTo = 0;
+  /** How many of `#rows` are deleted. */
+  #deleted = 0;
+  /** Deleted rows and presences that no longer exist. */
+  #tombstones = 0;
+  /** The offset of the latest tombstone that was pruned; a reader before it cannot resume. */
+  #prunedUpTo = 0;
 
   /**
-   * @param epoch names this copy in cursors: the process's own.
-   * @param maxDeletions how many markers to keep, deletions and others: a bound on memory, and how far back a reader
-   * may resume.
+   * @param epoch identifies this log in cursors; unique per process.
+   * @param maxTombstones how many tombstones to keep. They bound memory, and how many deletions a
+   * client may miss and still resume.
    */
   constructor(
     readonly epoch: string,
-    readonly maxDeletions: number,
+    readonly maxTombstones: number,
   ) {}
 
-  /** The offset of the latest change; 0 before the first. */
+  /** The offset of the latest entry; 0 before the first. */
   get head(): number {
     return this.#head;
   }
 
   /** How many VMs there are. */
   get size(): number {
-    return this.#latest.size - this.#deletions;
+    return this.#rows.size - this.#deleted;
   }
 
+  /** Returns the row of a hostname, or its tombstone; undefined if the fleet knows neither. */
   get(hostname: string): RowEntry | undefined {
-    return this.#latest.get(hostname);
+    return this.#rows.get(hostname);
   }
 
   /** Every VM that has a row. */
   *vms(): Generator<VmEntry> {
-    for (const entry of this.#latest.values()) if (entry.kind === 'vm') yield entry;
+    for (const entry of this.#rows.values()) if (entry.kind === 'vm') yield entry;
   }
 
   /** Every hostname that has a row. */
@@ -70,17 +73,17 @@ export class Fleet {
     for (const { hostname } of this.vms()) yield hostname;
   }
 
-  /** The presence of this hostname's agent; a marker where nothing is known any more. */
+  /** Returns the presence of the hostname's agent, or its tombstone. */
   getPresence(hostname: string): PresenceEntry | undefined {
     return this.#presence.get(hostname);
   }
 
-  /** All presence that is known. */
+  /** Every presence that exists. */
   *presence(): Generator<PresenceEntry> {
     for (const entry of this.#presence.values()) if (!isTombstone(entry)) yield entry;
   }
 
-  /** Takes the row as its hostname's latest state. */
+  /** Appends the row as its hostname's latest state. */
   upsert({ hostname, version, status, assignmentId, row }: VmRow): VmEntry {
     const offset = this.#head + 1;
     const entry: VmEntry = {
@@ -97,32 +100,39 @@ export class Fleet {
     return entry;
   }
 
-  /** Takes it that the hostname has no row, and that news up to `version` may be older than that. */
+  /**
+   * Appends a tombstone: the hostname has no row.
+   * @param version a notification up to this version may be older than the deletion.
+   */
   delete(hostname: string, version: number): DeletedEntry {
     const entry: DeletedEntry = { kind: 'deleted', hostname, version, offset: this.#head + 1 };
     this.#appendRow(entry);
     return entry;
   }
 
-  /** Takes this as what is known of the hostname's agent. */
+  /** Appends the latest presence of the hostname's agent. */
   setPresence({ hostname, online, presence }: PresenceRow): PresenceEntry {
     const offset = this.#head + 1;
     return this.#appendPresence({ kind: 'presence', hostname, online, presence, offset });
   }
 
-  /** Takes it that nothing is known of the hostname's agent any more. */
+  /** Appends a tombstone: the database has no presence for the hostname any more. */
   forgetPresence(hostname: string): PresenceEntry {
-    const offset = this.#head + 1;
-    const gone = { presence: undefined, online: false };
-    return this.#appendPresence({ kind: 'presence', hostname, ...gone, offset });
+    return this.#appendPresence({
+      kind: 'presence',
+      hostname,
+      online: false,
+      presence: undefined,
+      offset: this.#head + 1,
+    });
   }
 
-  /** Raises a marker's version: the hostname was found missing again, later. Nothing changed for readers. */
-  raiseTombstone(marker: DeletedEntry, version: number): void {
-    marker.version = Math.max(marker.version, version);
+  /** Raises a tombstone's version: a later read found no row either. Readers see no change. */
+  raiseTombstone(tombstone: DeletedEntry, version: number): void {
+    tombstone.version = Math.max(tombstone.version, version);
   }
 
-  /** The latest entries learned after `offset`, in order. Do not change the fleet while iterating. */
+  /** The latest entries after `offset`, in order. The fleet must not change while iterating. */
   *entriesAfter(offset: number): Generator<FleetEntry> {
     for (let i = this.#firstAfter(offset); i < this.#log.length; i++) {
       const entry = this.#log[i];
@@ -130,39 +140,43 @@ export class Fleet {
     }
   }
 
-  /** Whether a reader at `cursor` can be brought up to date by what changed since; else it needs a snapshot. */
+  /** Whether the entries after `cursor` bring a reader up to date; else it needs a snapshot. */
   canResume(cursor: Cursor): boolean {
     return (
       cursor.epoch === this.epoch &&
       cursor.offset <= this.#head &&
-      cursor.offset >= this.#droppedUpTo
+      cursor.offset >= this.#prunedUpTo
     );
   }
 
-  /** Drops the oldest markers beyond `maxDeletions`. Not while the table is being read: see the rules of truth. */
+  /**
+   * Prunes the oldest tombstones beyond `maxTombstones`. Must not be called while the table is
+   * being read: an earlier notification could then resurrect a deleted row.
+   */
   pruneTombstones(): void {
-    let excess = this.#markers - this.maxDeletions;
-    // A quarter of slack, so that the pass over the log is paid once for many deletions.
-    if (excess <= this.maxDeletions / 4) return;
+    let excess = this.#tombstones - this.maxTombstones;
+    // A quarter of slack, so that many deletions share the cost of one pass over the log.
+    if (excess <= this.maxTombstones / 4) return;
     for (const entry of this.#log) {
       if (excess === 0) break;
       if (!isTombstone(entry) || !this.#isLatest(entry)) continue;
       if (entry.kind === 'presence') this.#presence.delete(entry.hostname);
       else {
-        this.#latest.delete(entry.hostname);
-        this.#deletions--;
+        this.#rows.delete(entry.hostname);
+        this.#deleted--;
       }
-      this.#droppedUpTo = entry.offset;
-      this.#markers--;
+      this.#prunedUpTo = entry.offset;
+      this.#tombstones--;
       excess--;
     }
     this.#compact();
   }
 
+  /** Summarizes the rows; takes time proportional to their number. */
   computeFingerprint(): Fingerprint {
     let maxVersion = 0;
     let sumOfVersions = 0n;
-    for (const entry of this.#latest.values()) {
+    for (const entry of this.#rows.values()) {
       if (entry.kind !== 'vm') continue;
       maxVersion = Math.max(maxVersion, entry.version);
       sumOfVersions += BigInt(entry.version);
@@ -171,10 +185,10 @@ export class Fleet {
   }
 
   #appendRow(entry: RowEntry): void {
-    const before = this.#latest.get(entry.hostname);
-    if (before?.kind === 'deleted') this.#deletions--;
-    if (entry.kind === 'deleted') this.#deletions++;
-    this.#latest.set(entry.hostname, entry);
+    const before = this.#rows.get(entry.hostname);
+    if (before?.kind === 'deleted') this.#deleted--;
+    if (entry.kind === 'deleted') this.#deleted++;
+    this.#rows.set(entry.hostname, entry);
     this.#append(entry, before);
   }
 
@@ -186,25 +200,25 @@ export class Fleet {
   }
 
   #append(entry: FleetEntry, before: FleetEntry | undefined): void {
-    if (before !== undefined && isTombstone(before)) this.#markers--;
-    if (isTombstone(entry)) this.#markers++;
+    if (before !== undefined && isTombstone(before)) this.#tombstones--;
+    if (isTombstone(entry)) this.#tombstones++;
     this.#log.push(entry);
     this.#head = entry.offset;
-    const latest = this.#latest.size + this.#presence.size;
-    const stale = this.#log.length - latest;
-    if (stale > MIN_STALE_TO_COMPACT && stale > latest) this.#compact();
+    const latest = this.#rows.size + this.#presence.size;
+    const superseded = this.#log.length - latest;
+    if (superseded > MIN_SUPERSEDED_TO_COMPACT && superseded > latest) this.#compact();
   }
 
   #isLatest(entry: FleetEntry): boolean {
-    const latest = entry.kind === 'presence' ? this.#presence : this.#latest;
-    return latest.get(entry.hostname) === entry;
+    const entries = entry.kind === 'presence' ? this.#presence : this.#rows;
+    return entries.get(entry.hostname) === entry;
   }
 
   #compact(): void {
     this.#log = this.#log.filter((entry) => this.#isLatest(entry));
   }
 
-  /** Index of the first log entry with a higher offset. */
+  /** Returns the index of the first log entry with a higher offset, by binary search. */
   #firstAfter(offset: number): number {
     let low = 0;
     let high = this.#log.length;

@@ -1,5 +1,5 @@
-// The walk over the fleet's log in pieces that each fit a frame: the same for a flush, a resume, a snapshot and
-// a slow reader.
+// Reads the fleet's log in batches that each fit one frame, and formats them. Flushes, resumes,
+// snapshots and lagging subscribers all use these batches.
 
 import type { FleetEntry, PresenceEntry, VmEntry } from '../fleet/entry.js';
 import { formatCursor } from '../fleet/cursor.js';
@@ -13,30 +13,33 @@ import {
   upsertChange,
 } from '../../protocol/frames.js';
 
-/** Entries of one walk that stand together, and where the next piece begins. */
+/** Consecutive entries of the log that are sent in one frame. */
 export interface Batch {
   readonly epoch: string;
   readonly entries: readonly FleetEntry[];
-  /** The offset up to which a reader of this piece knows everything. */
+  /** The offset that a client is complete up to after this batch, and where the next one begins. */
   readonly to: number;
 }
 
 /**
- * How many characters of changes a piece holds at most; a row larger than that travels alone. Small enough that a
- * slow reader holds little, large enough that a frame's own cost does not show.
+ * How many characters of changes a batch holds at most; a larger row is sent alone. The limit keeps
+ * the memory of a slow client small and is large enough that the cost of a frame does not show.
  */
 const MAX_BATCH_LENGTH = 64 * 1024;
 
-/** What a change costs beside its row or hostname: nothing to a row, most of it to a deletion. */
+/** Characters that a change has in addition to its row, presence or hostname. */
 const CHANGE_OVERHEAD = 32;
 
-/** The piece after offset `from`, ending at `limit` at the latest. */
+/**
+ * Reads the next batch after offset `from`. Called for each frame of a flush or a catch-up.
+ * @param limit the offset at which the batch ends at the latest.
+ */
 export function readBatch(fleet: Fleet, from: number, limit: number): Batch {
   const entries: FleetEntry[] = [];
   let length = 0;
   for (const entry of fleet.entriesAfter(from)) {
     if (entry.offset > limit) break;
-    length += CHANGE_OVERHEAD + measureEntry(entry).length;
+    length += CHANGE_OVERHEAD + measureEntry(entry);
     if (length > MAX_BATCH_LENGTH && entries.length > 0) {
       return { epoch: fleet.epoch, entries, to: entry.offset - 1 };
     }
@@ -45,15 +48,19 @@ export function readBatch(fleet: Fleet, from: number, limit: number): Batch {
   return { epoch: fleet.epoch, entries, to: limit };
 }
 
-/** The longest part of what an entry becomes. */
-function measureEntry(entry: FleetEntry): string {
-  if (entry.kind === 'vm') return entry.row;
-  return (entry.kind === 'presence' ? entry.presence : undefined) ?? entry.hostname;
+/** The number of characters of the longest part of the entry's change. */
+function measureEntry(entry: FleetEntry): number {
+  if (entry.kind === 'vm') return entry.row.length;
+  const presence = entry.kind === 'presence' ? entry.presence : undefined;
+  return (presence ?? entry.hostname).length;
 }
 
-/** The piece as a `changes` message. */
-export function formatChanges(piece: Batch, text: (entry: VmEntry) => string): string {
-  const changes = piece.entries.map((entry) => {
+/**
+ * Formats the batch as a `changes` message.
+ * @param text returns the JSON text of a row as the client may see it.
+ */
+export function formatChanges(batch: Batch, text: (entry: VmEntry) => string): string {
+  const changes = batch.entries.map((entry) => {
     switch (entry.kind) {
       case 'vm':
         return upsertChange(text(entry));
@@ -63,22 +70,27 @@ export function formatChanges(piece: Batch, text: (entry: VmEntry) => string): s
         return formatPresenceChange(entry);
     }
   });
-  return changesFrame(changes, formatCursor(piece.epoch, piece.to));
+  return changesFrame(changes, formatCursor(batch.epoch, batch.to));
 }
 
 function formatPresenceChange({ hostname, presence }: PresenceEntry): string {
   return presence === undefined ? forgetChange(hostname) : presenceChange(presence);
 }
 
-/** The piece as a part of a snapshot, in which a deleted VM is simply not there, and neither is forgotten presence. */
+/**
+ * Formats the batch as one `snapshot` message. Tombstones are left out: the client has no earlier
+ * state from which anything must be removed.
+ * @param last whether this message completes the snapshot; only then does it carry a cursor.
+ * @param text returns the JSON text of a row as the client may see it.
+ */
 export function formatSnapshot(
-  piece: Batch,
+  batch: Batch,
   last: boolean,
   text: (entry: VmEntry) => string,
 ): string {
-  const rows = piece.entries.filter((entry) => entry.kind === 'vm').map(text);
-  const presence = piece.entries.flatMap((entry) =>
+  const rows = batch.entries.filter((entry) => entry.kind === 'vm').map(text);
+  const presence = batch.entries.flatMap((entry) =>
     entry.kind === 'presence' && entry.presence !== undefined ? [entry.presence] : [],
   );
-  return snapshotFrame(rows, presence, last ? formatCursor(piece.epoch, piece.to) : undefined);
+  return snapshotFrame(rows, presence, last ? formatCursor(batch.epoch, batch.to) : undefined);
 }

@@ -1,25 +1,28 @@
-// The timer of the hot path: when the hub flushes. There is one, whatever the number of sockets.
+// The timer of the hot path: it decides when the hub flushes. There is one for the whole gateway,
+// whatever the number of sockets.
 
 /**
- * Paces flushes: the first request after a quiet moment is served at the end of the current turn, the next ones
- * together after a fixed gap. So a lone change leaves at once, and a burst costs one frame a gap.
+ * Throttles flushes with a leading and a trailing edge. A request after a quiet interval is flushed
+ * at the end of the current turn; later requests share one flush at the end of the interval. A
+ * single change is therefore sent at once, and a burst costs one frame per interval.
+ * @param intervalMs the shortest time between two flushes, in ms.
  * @returns the function that requests a flush.
  */
-export function throttleFlushes(flush: () => void, gapMs: number): () => void {
-  let gap: NodeJS.Timeout | undefined;
+export function throttleFlushes(flush: () => void, intervalMs: number): () => void {
+  let timer: NodeJS.Timeout | undefined;
   let requested = false;
   const run = (): void => {
     requested = false;
-    gap = setTimeout(() => {
-      gap = undefined;
+    timer = setTimeout(() => {
+      timer = undefined;
       if (requested) run();
-    }, gapMs);
+    }, intervalMs);
     flush();
   };
   return () => {
     if (requested) return;
     requested = true;
-    // A microtask: notifications that arrived in one packet are handled before it.
-    if (gap === undefined) queueMicrotask(run);
+    // A microtask: notifications that arrived in the same packet are handled before it runs.
+    if (timer === undefined) queueMicrotask(run);
   };
 }

@@ -1,165 +1,174 @@
-// Who watches what, and the fan-out of changes to them. Those who watch one VM are pushed to at once; those who
-// watch all of them share one frame per flush. Pure: someone else says when to flush.
+// Keeps the subscribers and fans changes out to them. Subscribers of one VM receive each change at
+// once; subscribers of the fleet share one frame per flush. Pure: the caller decides when to flush.
 
 import type { FleetEntry, RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { absentFrame, vmFrame } from '../../protocol/frames.js';
 import { formatChanges, readBatch, type Batch } from './batches.js';
-import type { RowProjector, Projection } from './projection.js';
+import type { Projection, RowProjector } from './projection.js';
 
-/** A frame's text, ready to be written to many sockets. */
+/** A frame's payload, as text or as its UTF-8, which may be written to many sockets. */
 export type Frame = string | Uint8Array;
 
-/** Someone who watches one VM. */
+/** A subscriber of one VM. Its methods are called by the hub and may unsubscribe. */
 export interface VmSubscriber {
   readonly hostname: string;
   readonly projection: Projection;
-  /** The VM's state changed to this; `frame` tells it. */
+  /** Called when the VM has changed to `entry`; `frame` is the message for it. */
   push(frame: Frame, entry: RowEntry): void;
-  /** The feed entered or left a gap: see `Hub.live`. */
+  /** Called when `Hub.live` has changed. */
   sendFeedState(): void;
 }
 
-/** Someone who watches all VMs. */
+/** A subscriber of all VMs. Its methods are called by the hub and may unsubscribe. */
 export interface FleetSubscriber {
   readonly projection: Projection;
-  /** The offset up to which this watcher has been told everything. */
+  /** Everything up to this offset has been sent to the subscriber. */
   readonly offset: number;
-  /** What changed from `offset` up to `to`. A watcher that has no room leaves it and walks later. */
+  /** Called with the changes from `offset` to `to`. Subscribers that are not writable ignore it. */
   push(frame: Frame, to: number): void;
-  /** There is more up to `Hub.flushedTo` than a frame for all can tell: walk. */
+  /** Called when no shared frame can bring subscribers to `Hub.highWaterMark`: read the fleet. */
   catchUp(): void;
-  /** The feed entered or left a gap: see `Hub.live`. */
+  /** Called when `Hub.live` has changed. */
   sendFeedState(): void;
 }
 
 export class Hub {
-  readonly #vmWatchers = new Map<string, Set<VmSubscriber>>();
-  readonly #fleetWatchers = new Set<FleetSubscriber>();
-  #flushedTo: number;
+  readonly #vmSubscribers = new Map<string, Set<VmSubscriber>>();
+  readonly #fleetSubscribers = new Set<FleetSubscriber>();
+  #highWaterMark: number;
   #live = false;
 
   /**
-   * @param onPending called at the first change after a flush: it must see to it that `flush` is called.
+   * @param projectRow returns a row's text in a subscriber's projection.
+   * @param onPending called at the first change after a flush; it must arrange a call of `flush`.
    */
   constructor(
     readonly fleet: Fleet,
     readonly projectRow: RowProjector,
     private readonly onPending: () => void,
   ) {
-    this.#flushedTo = fleet.head;
+    this.#highWaterMark = fleet.head;
   }
 
-  /** Up to where everyone who watches all VMs and keeps up has been told. */
+  /** The offset up to which fleet subscribers that do not lag have received everything. */
   get highWaterMark(): number {
-    return this.#flushedTo;
+    return this.#highWaterMark;
   }
 
-  /** False in a gap. */
+  /** Whether the feed is live; false until the table has been read, and while the feed is stale. */
   get live(): boolean {
     return this.#live;
   }
 
-  subscribeToVm(watcher: VmSubscriber): void {
-    const watchers = this.#vmWatchers.get(watcher.hostname);
-    if (watchers === undefined) this.#vmWatchers.set(watcher.hostname, new Set([watcher]));
-    else watchers.add(watcher);
+  /** Adds a subscriber of one VM; the caller sends the current state (see `formatVmState`). */
+  subscribeToVm(subscriber: VmSubscriber): void {
+    const subscribers = this.#vmSubscribers.get(subscriber.hostname);
+    if (subscribers === undefined)
+      this.#vmSubscribers.set(subscriber.hostname, new Set([subscriber]));
+    else subscribers.add(subscriber);
   }
 
-  unsubscribeFromVm(watcher: VmSubscriber): void {
-    const watchers = this.#vmWatchers.get(watcher.hostname);
-    watchers?.delete(watcher);
-    if (watchers?.size === 0) this.#vmWatchers.delete(watcher.hostname);
+  /** Removes a subscriber of one VM. May be called again, and while the hub pushes. */
+  unsubscribeFromVm(subscriber: VmSubscriber): void {
+    const subscribers = this.#vmSubscribers.get(subscriber.hostname);
+    subscribers?.delete(subscriber);
+    if (subscribers?.size === 0) this.#vmSubscribers.delete(subscriber.hostname);
   }
 
-  /** Flushes first, so that the newcomer starts where the others are. */
-  subscribeToFleet(watcher: FleetSubscriber): void {
+  /** Adds a fleet subscriber. Flushes first, so that it starts at the same offset as the others. */
+  subscribeToFleet(subscriber: FleetSubscriber): void {
     this.flush();
-    this.#fleetWatchers.add(watcher);
+    this.#fleetSubscribers.add(subscriber);
   }
 
-  unsubscribeFromFleet(watcher: FleetSubscriber): void {
-    this.#fleetWatchers.delete(watcher);
+  /** Removes a fleet subscriber. May be called again, and while the hub pushes. */
+  unsubscribeFromFleet(subscriber: FleetSubscriber): void {
+    this.#fleetSubscribers.delete(subscriber);
   }
 
   /**
-   * Tells of an entry that the fleet has just learned.
-   * @returns how many watch its VM and were told.
+   * Pushes an entry to the subscribers of its VM and leaves it to the next flush for the others.
+   * Called for each entry that the fleet has just added.
+   * @returns the number of VM subscribers it was pushed to.
    */
   publish(entry: FleetEntry): number {
-    // The first change since the last flush, and only it, stands right behind it: asked for before anything
-    // can fail, because nobody asks again.
-    if (entry.offset === this.#flushedTo + 1) this.onPending();
-    // Who watches one VM is told of its row alone.
+    // Only the first change since the last flush has the next offset. The flush is requested before
+    // anything can throw, because later changes do not request it again.
+    if (entry.offset === this.#highWaterMark + 1) this.onPending();
+    // Subscribers of one VM receive its row, never presence.
     if (entry.kind === 'presence') return 0;
-    const watchers = this.#vmWatchers.get(entry.hostname);
-    if (watchers !== undefined) this.#pushToVm(watchers, entry);
-    return watchers?.size ?? 0;
+    const subscribers = this.#vmSubscribers.get(entry.hostname);
+    if (subscribers !== undefined) this.#pushToVm(subscribers, entry);
+    return subscribers?.size ?? 0;
   }
 
-  /** The current state of one VM, as a message. */
-  formatVmState(hostname: string, view: Projection): string {
+  /** Formats the current state of one VM as a message; `absent` if the fleet has no row for it. */
+  formatVmState(hostname: string, projection: Projection): string {
     const entry = this.fleet.get(hostname);
-    return entry === undefined ? absentFrame(hostname) : this.#stateFrame(entry, view);
+    return entry === undefined ? absentFrame(hostname) : this.#formatState(entry, projection);
   }
 
   /**
-   * Tells those who watch all VMs, and are up to date, what changed since the last flush.
-   * @returns how many frames they were handed.
+   * Sends all changes since the last flush to the fleet subscribers that do not lag.
+   * @returns the number of pushes.
    */
   flush(): number {
     const { fleet } = this;
-    let frames = 0;
-    if (!fleet.canResume({ epoch: fleet.epoch, offset: this.#flushedTo })) this.#skipToHead();
-    while (this.#flushedTo < fleet.head) {
-      const from = this.#flushedTo;
-      const piece = readBatch(fleet, from, fleet.head);
-      // First: whoever is not reached, because a send failed, is behind and not forgotten.
-      this.#flushedTo = piece.to;
-      frames += this.#flushPiece(piece, from, 'full');
-      frames += this.#flushPiece(piece, from, 'dashboard');
+    let pushes = 0;
+    if (!fleet.canResume({ epoch: fleet.epoch, offset: this.#highWaterMark })) this.#skipToHead();
+    while (this.#highWaterMark < fleet.head) {
+      const from = this.#highWaterMark;
+      const batch = readBatch(fleet, from, fleet.head);
+      // Advanced before sending: if a push throws, the subscribers not reached lag and catch up.
+      this.#highWaterMark = batch.to;
+      pushes += this.#flushBatch(batch, from, 'full');
+      pushes += this.#flushBatch(batch, from, 'dashboard');
     }
-    return frames;
+    return pushes;
   }
 
-  /** The feed entered or left a gap. What was learned before is told before. */
+  /** Records whether the feed is live and notifies all subscribers; pending changes go first. */
   setLive(live: boolean): void {
     if (live === this.#live) return;
     this.flush();
     this.#live = live;
-    for (const watchers of this.#vmWatchers.values()) {
-      for (const watcher of watchers) watcher.sendFeedState();
+    for (const subscribers of this.#vmSubscribers.values()) {
+      for (const subscriber of subscribers) subscriber.sendFeedState();
     }
-    for (const watcher of this.#fleetWatchers) watcher.sendFeedState();
+    for (const subscriber of this.#fleetSubscribers) subscriber.sendFeedState();
   }
 
-  #pushToVm(watchers: Set<VmSubscriber>, entry: RowEntry): void {
-    for (const watcher of watchers)
-      watcher.push(this.#stateFrame(entry, watcher.projection), entry);
+  #pushToVm(subscribers: Set<VmSubscriber>, entry: RowEntry): void {
+    for (const subscriber of subscribers)
+      subscriber.push(this.#formatState(entry, subscriber.projection), entry);
   }
 
-  #stateFrame(entry: RowEntry, view: Projection): string {
+  #formatState(entry: RowEntry, projection: Projection): string {
     return entry.kind === 'vm'
-      ? vmFrame(entry.status, this.projectRow(entry, view))
+      ? vmFrame(entry.status, this.projectRow(entry, projection))
       : absentFrame(entry.hostname);
   }
 
-  /** Deletions were forgotten before they were told, as when a large table is emptied: no changes say it all. */
+  /**
+   * Tombstones were pruned before they were sent, as when a large table is emptied. Changes can no
+   * longer describe what happened, so every subscriber reads the fleet.
+   */
   #skipToHead(): void {
-    this.#flushedTo = this.fleet.head;
-    for (const watcher of this.#fleetWatchers) watcher.catchUp();
+    this.#highWaterMark = this.fleet.head;
+    for (const subscriber of this.#fleetSubscribers) subscriber.catchUp();
   }
 
-  /** One frame for all who stand at `from`; made only when someone is there to read it. */
-  #flushPiece(piece: Batch, from: number, view: Projection): number {
+  /** Pushes one frame to all subscribers at `from`; the frame is made only if there is one. */
+  #flushBatch(batch: Batch, from: number, projection: Projection): number {
     let frame: Frame | undefined;
-    let handed = 0;
-    for (const watcher of this.#fleetWatchers) {
-      if (watcher.projection !== view || watcher.offset !== from) continue;
-      frame ??= Buffer.from(formatChanges(piece, (entry) => this.projectRow(entry, view)));
-      watcher.push(frame, piece.to);
-      handed++;
+    let pushes = 0;
+    for (const subscriber of this.#fleetSubscribers) {
+      if (subscriber.projection !== projection || subscriber.offset !== from) continue;
+      frame ??= Buffer.from(formatChanges(batch, (entry) => this.projectRow(entry, projection)));
+      subscriber.push(frame, batch.to);
+      pushes++;
     }
-    return handed;
+    return pushes;
   }
 }

@@ -1,30 +1,33 @@
-// What of a row a watcher may see: all of it, or a dashboard's columns. The cut-down text is made once a change,
-// and only when a dashboard looks.
+// Projections: how much of a row a subscriber may see, all of it or a dashboard's columns. The
+// reduced text is made once per change, and only if a dashboard is subscribed.
 
 import type { VmEntry } from '../fleet/entry.js';
 
+/** `full`: the whole row, for agents and admins. `dashboard`: the columns of the allow-list. */
 export type Projection = 'full' | 'dashboard';
 
-/** Gives a row's JSON text as a view shows it. */
-export type RowProjector = (entry: VmEntry, view: Projection) => string;
+/** Returns a row's JSON text in a projection. */
+export type RowProjector = (entry: VmEntry, projection: Projection) => string;
 
 /** @param columns the allow-list of a dashboard, in the order they appear in its rows. */
 export function createRowProjector(columns: readonly string[]): RowProjector {
-  const project = createColumnFilter(columns);
-  return (entry, view) =>
-    view === 'full' ? entry.row : (entry.dashboardRow ??= project(entry.row));
+  const filterColumns = createColumnFilter(columns);
+  return (entry, projection) =>
+    projection === 'full' ? entry.row : (entry.dashboardRow ??= filterColumns(entry.row));
 }
 
 /**
- * Makes what cuts a row's JSON text, a valid object, down to some of its columns; one the row lacks is left out. Members
- * stay as they are written: a number too large for a double keeps its digits, and no depth of nesting is too deep.
+ * Creates a function that reduces a row's JSON text, a valid object, to the given columns. Columns
+ * that the row lacks are left out. Values are copied as text: numbers too large for a double keep
+ * their digits, and nesting has no maximum depth. The function throws a SyntaxError if a string in
+ * the text has no end.
  */
 export function createColumnFilter(columns: readonly string[]): (row: string) => string {
-  const places = new Map(columns.map((column, place) => [JSON.stringify(column), place]));
+  const indexes = new Map(columns.map((column, index) => [JSON.stringify(column), index]));
   const none = columns.map(() => undefined);
   return (row) => {
-    const kept: (string | undefined)[] = none.slice();
-    let place: number | undefined;
+    const members: (string | undefined)[] = none.slice();
+    let index: number | undefined;
     let start = row.indexOf('{') + 1;
     let depth = 0;
     for (let at = start - 1; at < row.length; at++) {
@@ -32,29 +35,33 @@ export function createColumnFilter(columns: readonly string[]): (row: string) =>
       if (code === QUOTE) at = findStringEnd(row, at);
       else if (code === OPEN_OBJECT || code === OPEN_LIST) depth++;
       else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth--;
-      if (code === COLON && depth === 1) place = places.get(row.slice(start, at).trim());
+      if (code === COLON && depth === 1) index = indexes.get(row.slice(start, at).trim());
       else if ((code === COMMA && depth === 1) || (code === CLOSE_OBJECT && depth === 0)) {
-        if (place !== undefined) kept[place] = row.slice(start, at);
-        place = undefined;
+        if (index !== undefined) members[index] = row.slice(start, at);
+        index = undefined;
         start = at + 1;
       }
     }
-    // Joined, the text is one piece; a sum of strings would stay a tree of them for as long as the row is kept.
-    return `{${kept.filter((member) => member !== undefined).join(',')}}`;
+    // Joined, the text is one flat string; concatenation would keep a tree of slices in memory.
+    return `{${members.filter((member) => member !== undefined).join(',')}}`;
   };
 }
 
-/** Character codes: to compare those takes half the time of comparing characters. */
-const [QUOTE, COLON, COMMA, OPEN_OBJECT, OPEN_LIST, CLOSE_OBJECT, CLOSE_LIST] = [
-  0x22, 0x3a, 0x2c, 0x7b, 0x5b, 0x7d, 0x5d,
-];
+// Character codes: comparing them takes half the time of comparing characters.
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const OPEN_OBJECT = 0x7b;
+const OPEN_LIST = 0x5b;
+const CLOSE_OBJECT = 0x7d;
+const CLOSE_LIST = 0x5d;
 
-/** Where the string that opens at `open` closes: at the first quote behind an even number of backslashes. */
+/** Finds the closing quote of a string: the first one after an even number of backslashes. */
 function findStringEnd(text: string, open: number): number {
   let end = open;
   for (;;) {
     end = text.indexOf('"', end + 1);
-    if (end === -1) throw new SyntaxError('a string without an end');
+    if (end === -1) throw new SyntaxError('unterminated string in a row');
     let before = end - 1;
     while (text[before] === '\\') before--;
     if ((end - before) % 2 === 1) return end;

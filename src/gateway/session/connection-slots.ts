@@ -1,55 +1,60 @@
-// How many sockets there may be: in all, from one address, and of one identity. A socket has a place from before its
-// upgrade until its connection is gone, whatever happens in between. A request that waits for a VM to change holds a
-// connection as a socket does, and has a place until it is answered.
+// Connection slots limit the sockets: in total, per address and per identity. A socket holds a slot
+// from before its upgrade until its connection is closed. A request that waits for a VM to change
+// holds its connection like a socket, and so it holds a slot until its response.
 
 import type { Identity } from '../auth/token.js';
 import type { SocketRejection } from './limits.js';
 
+/** The largest number of slots in use at the same time. */
 export interface SocketLimits {
   readonly total: number;
   readonly perAddress: number;
   readonly perIdentity: number;
 }
 
-/** Who asks for a place. */
+/** The client that asks for a slot. */
 export interface ConnectingClient {
-  /** Undefined where the address says nothing of who it is: then it is not counted. */
+  /** Undefined if the address does not identify a client (loopback); it is not counted then. */
   readonly address: string | undefined;
   /**
-   * Counted by `role` and `sub`, not by the token: a renewal, or a second token for the same, is no second share.
+   * Counted by `role` and `sub`: a renewed or second token for the same identity is no new share.
    */
   readonly identity: Pick<Identity, 'role' | 'sub'>;
 }
 
 export class ConnectionSlots {
-  #taken = 0;
+  #inUse = 0;
   readonly #byAddress = new Map<string, number>();
   readonly #byIdentity = new Map<string, number>();
 
   constructor(private readonly limits: SocketLimits) {}
 
+  /** How many slots are held. */
   get inUse(): number {
-    return this.#taken;
+    return this.#inUse;
   }
 
-  /** Why there is no place for another socket of this visitor's, or undefined when there is one. */
+  /** Returns the limit that keeps the client from another slot; undefined if a slot is free. */
   findRejection({ address, identity }: ConnectingClient): SocketRejection | undefined {
     const { total, perAddress, perIdentity } = this.limits;
-    const ofIdentity = this.#byIdentity.get(formatKey(identity)) ?? 0;
-    if (ofIdentity >= perIdentity) return 'too_many_sockets_of_identity';
-    const ofAddress = address === undefined ? 0 : (this.#byAddress.get(address) ?? 0);
-    if (ofAddress >= perAddress) return 'too_many_sockets_of_address';
-    return this.#taken >= total ? 'too_many_sockets' : undefined;
+    const heldByIdentity = this.#byIdentity.get(formatKey(identity)) ?? 0;
+    if (heldByIdentity >= perIdentity) return 'too_many_sockets_of_identity';
+    const heldByAddress = address === undefined ? 0 : (this.#byAddress.get(address) ?? 0);
+    if (heldByAddress >= perAddress) return 'too_many_sockets_of_address';
+    return this.#inUse >= total ? 'too_many_sockets' : undefined;
   }
 
-  /** Takes a place. @returns what gives it back; to be called once. */
+  /**
+   * Acquires a slot without checking the limits: see `findRejection`.
+   * @returns the function that releases the slot; it must be called exactly once.
+   */
   acquire({ address, identity }: ConnectingClient): () => void {
     const key = formatKey(identity);
-    this.#taken++;
+    this.#inUse++;
     adjustCount(this.#byIdentity, key, 1);
     if (address !== undefined) adjustCount(this.#byAddress, address, 1);
     return () => {
-      this.#taken--;
+      this.#inUse--;
       adjustCount(this.#byIdentity, key, -1);
       if (address !== undefined) adjustCount(this.#byAddress, address, -1);
     };
@@ -60,7 +65,7 @@ function formatKey({ role, sub }: ConnectingClient['identity']): string {
   return `${role} ${sub}`;
 }
 
-/** Whoever has none left is forgotten: there are only as many entries as places taken. */
+/** Removes a count that reaches 0, so that the maps have no more entries than slots in use. */
 function adjustCount(counts: Map<string, number>, key: string, change: 1 | -1): void {
   const count = (counts.get(key) ?? 0) + change;
   if (count === 0) counts.delete(key);

@@ -1,26 +1,35 @@
-// The end of all sessions, spread over time, so that their clients come back elsewhere one after the other instead of
-// all at once. Has no timer: whoever drains says what time it is.
+// Closes all sessions, spread over time, so that their clients reconnect elsewhere one after the
+// other and not all at once. Has no timer: the caller passes the time.
 
 import { CLOSE } from '../../protocol/close-codes.js';
 import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
 
-/** When a drain does what, in ms from its beginning. */
+/** The steps of a drain, in ms from its beginning. */
 export interface DrainPlan {
-  /** Until then newcomers are let in: whoever balances load needs a moment to see that the gateway is not ready. */
+  /**
+   * New clients are accepted until then: a load balancer needs a moment to notice that the gateway
+   * is not ready.
+   */
   readonly rejectFromMs: number;
-  /** By then every socket has been told to come back elsewhere. */
+  /** Every socket has received its close frame by then. */
   readonly closedByMs: number;
 }
 
-/** A gateway took 376 µs of CPU for a connect: a thousand a second leave another one room for its own work. */
+/**
+ * The time per socket over which the closes are spread. A connect costs a gateway 376 µs of CPU, so
+ * 1,000 a second leave the gateway that accepts them enough CPU for its own work.
+ */
 const MS_PER_SOCKET = 1;
-/** What balances load sees within a second that this gateway is not ready; few sockets are not worth the wait. */
+/**
+ * The time per socket before new clients are rejected, up to the second or so that a load balancer
+ * needs to notice. A gateway with few sockets does not wait that long.
+ */
 const NOTICE_MS_PER_SOCKET = 10;
-/** The most of the time that goes to the notice. */
+/** The largest share of the whole time that goes to this notice. */
 const NOTICE_SHARE = 0.2;
 
-/** As short as the number of sockets allows, and never longer than `limitMs`. */
+/** Plans a drain that is as short as the number of sockets allows, and at most `limitMs` long. */
 export function planDrain(sockets: number, limitMs: number): DrainPlan {
   const rejectFromMs = Math.min(sockets * NOTICE_MS_PER_SOCKET, limitMs * NOTICE_SHARE);
   const spreadMs = Math.min(sockets * MS_PER_SOCKET, limitMs - rejectFromMs);
@@ -29,10 +38,14 @@ export function planDrain(sockets: number, limitMs: number): DrainPlan {
 
 export class Drain {
   readonly #plan: DrainPlan;
-  /** Who was there when newcomers began to be refused. */
+  /** The sessions that existed when rejecting began; undefined before. */
   #leaving: readonly Session[] | undefined;
-  #told = 0;
+  #closedCount = 0;
 
+  /**
+   * @param limitMs the most time that the drain may take.
+   * @param beginMs the current time, by the same clock as `tick`.
+   */
   constructor(
     private readonly sessions: Sessions,
     limitMs: number,
@@ -41,12 +54,15 @@ export class Drain {
     this.#plan = planDrain(sessions.size, limitMs);
   }
 
-  /** Whether newcomers are refused by now. */
+  /** Whether new clients must be rejected by now. */
   get rejecting(): boolean {
     return this.#leaving !== undefined;
   }
 
-  /** Tells those whose turn it is. @returns whether all have been told. */
+  /**
+   * Closes the sessions that are due at `nowMs`. Called every few ms.
+   * @returns whether all sessions have been closed.
+   */
   tick(nowMs: number): boolean {
     const { rejectFromMs, closedByMs } = this.#plan;
     const elapsedMs = nowMs - this.beginMs;
@@ -55,9 +71,9 @@ export class Drain {
     const isOver = elapsedMs >= closedByMs;
     const share = isOver ? 1 : (elapsedMs - rejectFromMs) / (closedByMs - rejectFromMs);
     const due = Math.ceil(share * this.#leaving.length);
-    for (const session of this.#leaving.slice(this.#told, due)) session.close(CLOSE.restart);
-    this.#told = due;
-    // An upgrade that was under way when the refusals began is in no list.
+    for (const session of this.#leaving.slice(this.#closedCount, due)) session.close(CLOSE.restart);
+    this.#closedCount = due;
+    // Upgrades that were under way when rejecting began are not in `#leaving`.
     if (isOver) this.sessions.closeAll(CLOSE.restart);
     return isOver;
   }

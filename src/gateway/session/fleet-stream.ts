@@ -1,11 +1,11 @@
-// The whole fleet to one socket: a snapshot or what changed since its cursor, then each flush as it comes. One that
-// has no room falls behind and walks on from its own offset when it drains; live is whoever stands where the hub
-// has flushed to.
+// Sends the whole fleet to one socket: first a snapshot, or the changes since the client's cursor,
+// and then each flush. A stream whose socket is not writable lags, and catches up from its own
+// offset when the socket drains. It is live when it has reached the hub's high-water mark.
 
 import { formatCursor, type Cursor } from '../fleet/cursor.js';
 import { isTombstone, type VmEntry } from '../fleet/entry.js';
 import type { Frame, FleetSubscriber, Hub } from '../hub/hub.js';
-import { formatChanges, readBatch, formatSnapshot, type Batch } from '../hub/batches.js';
+import { formatChanges, formatSnapshot, readBatch, type Batch } from '../hub/batches.js';
 import type { Projection } from '../hub/projection.js';
 import { feedFrame, snapshotFrame } from '../../protocol/frames.js';
 import { isWritable, type Socket } from './socket.js';
@@ -15,19 +15,20 @@ export class FleetStream implements FleetSubscriber, Stream {
   readonly kind = 'fleet';
   #offset = 0;
   #conflated = 0;
-  /** The head when the snapshot under way began; undefined when none is. */
+  /** The fleet's head when the current snapshot began; undefined if no snapshot is under way. */
   #snapshotHead: number | undefined;
-  #toldLive: boolean;
+  /** The feed's state as it was last sent to the client. */
+  #sentLive: boolean;
   #stopped = false;
 
-  /** @param cursor where the client left off, if it says so. */
+  /** @param cursor the position where the client left off; undefined if it sent none. */
   constructor(
     private readonly hub: Hub,
     private readonly socket: Socket,
     readonly projection: Projection,
     private readonly cursor: Cursor | undefined,
   ) {
-    this.#toldLive = hub.live;
+    this.#sentLive = hub.live;
   }
 
   get offset(): number {
@@ -35,7 +36,7 @@ export class FleetStream implements FleetSubscriber, Stream {
   }
 
   get lagging(): boolean {
-    return this.#offset < this.hub.highWaterMark || this.#toldLive !== this.hub.live;
+    return this.#offset < this.hub.highWaterMark || this.#sentLive !== this.hub.live;
   }
 
   get state(): StreamState {
@@ -52,11 +53,11 @@ export class FleetStream implements FleetSubscriber, Stream {
     if (this.cursor !== undefined && this.hub.fleet.canResume(this.cursor)) {
       this.#offset = this.cursor.offset;
     } else {
-      this.#startOver();
+      this.#beginSnapshot();
     }
-    // The first part is owed even when it is empty: it tells the client that it is up to date.
-    this.#sendPiece();
-    this.#walk();
+    // The first batch is sent even if it is empty: the client learns that it is up to date.
+    this.#sendBatch();
+    this.catchUp();
   }
 
   push(frame: Frame, to: number): void {
@@ -65,19 +66,23 @@ export class FleetStream implements FleetSubscriber, Stream {
     this.socket.send(frame);
   }
 
+  /** Sends batches up to the high-water mark for as long as the socket is writable. */
   catchUp(): void {
-    this.#walk();
+    while (!this.#stopped && this.#offset < this.hub.highWaterMark && isWritable(this.socket)) {
+      if (this.#canContinue()) this.#sendBatch();
+      else this.#beginSnapshot();
+    }
   }
 
   sendFeedState(): void {
-    if (this.#toldLive === this.hub.live || !isWritable(this.socket)) return;
-    this.#toldLive = this.hub.live;
-    this.socket.send(feedFrame(this.#toldLive));
+    if (this.#sentLive === this.hub.live || !isWritable(this.socket)) return;
+    this.#sentLive = this.hub.live;
+    this.socket.send(feedFrame(this.#sentLive));
   }
 
   sendPending(): void {
     this.sendFeedState();
-    this.#walk();
+    this.catchUp();
   }
 
   stop(): void {
@@ -85,25 +90,22 @@ export class FleetStream implements FleetSubscriber, Stream {
     this.hub.unsubscribeFromFleet(this);
   }
 
-  #walk(): void {
-    while (!this.#stopped && this.#offset < this.hub.highWaterMark && isWritable(this.socket)) {
-      if (this.#mayGoOn()) this.#sendPiece();
-      else this.#startOver();
-    }
-  }
-
   /**
-   * A deletion that this walk has not met yet may be forgotten by now; then only a new snapshot is right. One from
-   * before a snapshot began is no loss to it: that VM never was in it.
+   * Whether no tombstone that the client still needs has been pruned; otherwise only a new snapshot
+   * is right. A client in a snapshot needs none from before the snapshot began: it never received
+   * those VMs.
    */
-  #mayGoOn(): boolean {
+  #canContinue(): boolean {
     const { fleet } = this.hub;
     const offset = Math.max(this.#offset, this.#snapshotHead ?? 0);
     return fleet.canResume({ epoch: fleet.epoch, offset });
   }
 
-  /** Begins a snapshot. One under way is ended, so that the client takes the next part for a first one. */
-  #startOver(): void {
+  /**
+   * Begins a snapshot. A snapshot under way is completed by an empty message, so that the client
+   * takes the next message as the first of a new one.
+   */
+  #beginSnapshot(): void {
     const { fleet } = this.hub;
     const endsAnother = this.#snapshotHead !== undefined && this.#offset > 0;
     const cursor = formatCursor(fleet.epoch, this.#offset);
@@ -112,32 +114,32 @@ export class FleetStream implements FleetSubscriber, Stream {
     if (endsAnother) this.socket.send(snapshotFrame([], [], cursor));
   }
 
-  #sendPiece(): void {
+  #sendBatch(): void {
     const { hub, projection } = this;
     const whole = readBatch(hub.fleet, this.#offset, hub.highWaterMark);
-    const piece =
+    const batch =
       this.#snapshotHead === undefined ? whole : cutAtTombstone(whole, this.#snapshotHead);
-    const last = piece !== whole || piece.to === hub.highWaterMark;
+    const last = batch !== whole || batch.to === hub.highWaterMark;
     const text = (entry: VmEntry): string => hub.projectRow(entry, projection);
-    const skipped = piece.to - this.#offset - piece.entries.length;
-    this.#offset = piece.to;
+    const skipped = batch.to - this.#offset - batch.entries.length;
+    this.#offset = batch.to;
     if (this.#snapshotHead === undefined) {
       this.#conflated += skipped;
-      this.socket.send(formatChanges(piece, text));
+      this.socket.send(formatChanges(batch, text));
       return;
     }
     if (last) this.#snapshotHead = undefined;
-    this.socket.send(formatSnapshot(piece, last, text));
+    this.socket.send(formatSnapshot(batch, last, text));
   }
 }
 
 /**
- * A snapshot can only add, so one that is long under way ends before the first deletion made since it began; what
- * follows comes as changes.
+ * Ends a batch of a snapshot before the first tombstone that was made since the snapshot began. A
+ * snapshot can only add VMs, so the deletion and what follows are sent as changes.
  */
-function cutAtTombstone(piece: Batch, snapshotHead: number): Batch {
-  const at = piece.entries.findIndex((entry) => entry.offset > snapshotHead && isTombstone(entry));
-  const marker = piece.entries[at];
-  if (marker === undefined) return piece;
-  return { ...piece, entries: piece.entries.slice(0, at), to: marker.offset - 1 };
+function cutAtTombstone(batch: Batch, snapshotHead: number): Batch {
+  const at = batch.entries.findIndex((entry) => entry.offset > snapshotHead && isTombstone(entry));
+  const tombstone = batch.entries[at];
+  if (tombstone === undefined) return batch;
+  return { ...batch, entries: batch.entries.slice(0, at), to: tombstone.offset - 1 };
 }

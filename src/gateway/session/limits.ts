@@ -1,7 +1,7 @@
-// What the gateway turns away because it is too much, by the name it is counted under. The README's table of limits
-// says what each bounds and what its client is answered.
+// The reasons for which the gateway rejects a client that exceeds a limit, under the names they are
+// counted by. The table of limits in the README describes each limit and the client's response.
 
-/** Every reason, once. One that is answered over HTTP is the problem's `code` too, and no other problem is called so. */
+/** Every reason, once. A reason that is sent over HTTP is also the `code` of its problem. */
 export const REJECTION_REASONS = [
   'too_many_messages',
   'too_many_requests',
@@ -20,13 +20,15 @@ export const REJECTION_REASONS = [
 
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
-/** The reason that the code of a problem stands for, if it is one. */
+/**
+ * Returns the reason that a problem's code stands for; undefined for the codes of other problems.
+ */
 export function findRejectionReason(code: string | undefined): RejectionReason | undefined {
   return REJECTION_REASONS.find((reason) => reason === code);
 }
 
-/** Why there is no place for another socket. */
+/** The limits of connection slots. */
 export type SocketRejection = Extract<RejectionReason, `too_many_sockets${string}`>;
 
-/** Told of every refusal, so that it can be counted. Must not throw. */
+/** Called for each rejection, to count it. Must not throw. */
 export type OnRejection = (reason: RejectionReason) => void;

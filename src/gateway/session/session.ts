@@ -1,5 +1,5 @@
-// One socket's life: its identity, its heartbeat, what it says and what it is told, until it is closed. Knows no
-// WebSocket library, no clock and no database: each is handed in.
+// The lifecycle of one socket: its identity, heartbeat, requests and stream, until it is closed.
+// Uses no WebSocket library, clock or database directly: the caller provides them.
 
 import { may } from '../auth/roles.js';
 import type { Identity, Verified } from '../auth/token.js';
@@ -13,38 +13,41 @@ import type { RequestRejection, RequestHandlers } from './requests.js';
 import { isWritable, type Socket } from './socket.js';
 import type { Stream } from './stream.js';
 
-/** What every session of a gateway shares. */
+/** The settings that all sessions of a gateway share. */
 export interface SessionSettings {
-  /** Names the process in `welcome`. */
+  /** Identifies the process in the `welcome` message. */
   readonly gateway: string;
+  /** Time between two Pings, in ms; a client that is silent for twice as long is closed. */
   readonly heartbeatMs: number;
   readonly requests: RequestHandlers;
   readonly onRejection: OnRejection;
-  /** Told of what should never happen, and to whom it did. */
+  /** Called when a request handler has thrown, which is a bug. */
   readonly onBug: (error: unknown, session: Session) => void;
 }
 
-/** A client with so many unanswered requests does not wait for answers. */
+/** A client with this many requests under way ignores the responses, and is closed. */
 export const MAX_PENDING_REQUESTS = 16;
 
+/** How many sessions this process has opened. */
 let opened = 0;
 
 export class Session {
-  /** Names the session in logs; no two of this process have the same. */
+  /** Identifies the session in logs and in the audit; unique within the process. */
   readonly id = String(++opened);
   #closedWith: Pick<CloseCode, 'code'> | undefined;
   #identity: Identity;
   #closed = false;
-  #unanswered = 0;
-  /** The agent's last request, until it is answered. */
-  #last: Promise<unknown> | undefined;
-  /** When the peer last showed that it lives. */
-  #lastSignMs: number;
-  /** When the peer last had read all it was sent, or was owed nothing more. */
+  #pendingRequests = 0;
+  /** The agent's last request, until it is settled. */
+  #lastRequest: Promise<unknown> | undefined;
+  /** When the client last sent something. */
+  #lastActivityMs: number;
+  /** When the client had last received everything, or when nothing was pending for it. */
   #lastProgressMs: number;
   #nextPingMs: number;
-  readonly #budget: TokenBucket;
+  readonly #bucket: TokenBucket;
 
+  /** @param nowMs by the same monotonic clock as all other times here. */
   constructor(
     readonly socket: Socket,
     readonly stream: Stream,
@@ -53,10 +56,10 @@ export class Session {
     nowMs: number,
   ) {
     this.#identity = identity;
-    this.#lastSignMs = nowMs;
+    this.#lastActivityMs = nowMs;
     this.#lastProgressMs = nowMs;
-    this.#budget = new TokenBucket(nowMs);
-    // Somewhere within the first interval, so that sockets that came together are not pinged together.
+    this.#bucket = new TokenBucket(nowMs);
+    // Random within the first interval, so that sockets opened together are not pinged together.
     this.#nextPingMs = nowMs + Math.random() * settings.heartbeatMs;
   }
 
@@ -64,23 +67,23 @@ export class Session {
     return this.#identity;
   }
 
-  /** What waits to be read by the client; nothing once the session has ended. */
+  /** Bytes that the client has not received yet; 0 once the session is closed. */
   get unsentBytes(): number {
     return this.#closed ? 0 : this.socket.bufferedAmount;
   }
 
-  /** What the gateway closed the session with, if it was the one who did. */
+  /** The code that the gateway closed the session with; undefined if the client closed it. */
   get closedWith(): Pick<CloseCode, 'code'> | undefined {
     return this.#closedWith;
   }
 
-  /** Welcomes the client and tells it the current state. */
+  /** Sends `welcome` and the current state. Called once, when the socket is open. */
   start(live: boolean): void {
     this.socket.send(welcomeFrame(this.settings.gateway, this.settings.heartbeatMs, live));
     if (!this.#closed) this.stream.start();
   }
 
-  /** A message of the client's; `text` is undefined when it was binary. */
+  /** Handles a message of the client; `text` is undefined if it was binary. */
   receive(text: string | undefined, nowMs: number): void {
     this.recordActivity(nowMs, text?.length);
     if (this.#closed) return;
@@ -94,42 +97,47 @@ export class Session {
     else this.#handle(frame.message);
   }
 
-  /** A sign of life: a Ping or Pong of the client's, or a message of so many bytes. Too many of them end the session. */
+  /**
+   * Records that the client sent a message, a Ping or a Pong. Closes the session if the client
+   * exceeds its rate limit.
+   * @param bytes the length of the message.
+   */
   recordActivity(nowMs: number, bytes = 0): void {
     if (this.#closed) return;
-    this.#lastSignMs = nowMs;
-    if (!this.#budget.tryConsume(bytes, nowMs)) this.reject('too_many_messages', CLOSE.tooMany);
+    this.#lastActivityMs = nowMs;
+    if (!this.#bucket.tryConsume(bytes, nowMs)) this.reject('too_many_messages', CLOSE.tooMany);
   }
 
-  /** The socket's buffer has emptied. */
+  /** Sends what is pending. Called when the socket's buffer has emptied. */
   handleDrain(nowMs: number): void {
     this.#lastProgressMs = nowMs;
     if (!this.#closed) this.stream.sendPending();
   }
 
   /**
-   * Called every second or so: heartbeat, progress and expiry, without a timer of its own.
-   * @param nowMs by a clock that never jumps, like every other time here.
-   * @param epochMs by the clock on the wall, which is what tokens expire by.
+   * Checks heartbeat, progress and token expiry. Called about once a second for all sessions, so
+   * that no session needs a timer.
+   * @param nowMs by the monotonic clock.
+   * @param epochMs by the wall clock, which tokens expire by.
    */
   sweep(nowMs: number, epochMs: number): void {
     if (this.socket.bufferedAmount === 0) this.handleDrain(nowMs);
     if (this.#closed) return;
-    const patienceMs = 2 * this.settings.heartbeatMs;
+    const timeoutMs = 2 * this.settings.heartbeatMs;
     if (!this.stream.lagging) this.#lastProgressMs = nowMs;
     if (epochMs >= this.#identity.expiresAtMs) this.close(CLOSE.tokenExpired);
-    else if (nowMs - Math.min(this.#lastSignMs, this.#lastProgressMs) > patienceMs)
+    else if (nowMs - Math.min(this.#lastActivityMs, this.#lastProgressMs) > timeoutMs)
       this.close(CLOSE.silent);
     else if (nowMs >= this.#nextPingMs) this.#ping(nowMs);
   }
 
-  /** Ends the session because it is too much, and has that counted. */
+  /** Closes the session because the client exceeded a limit, and counts the rejection. */
   reject(reason: RejectionReason, close: CloseCode): void {
     if (!this.#closed) this.settings.onRejection(reason);
     this.close(close);
   }
 
-  /** Ends the session: nothing more is told. */
+  /** Closes the session; nothing more is sent. Later calls do nothing. */
   close(close: CloseCode): void {
     if (this.#closed) return;
     this.#closedWith = close;
@@ -137,14 +145,17 @@ export class Session {
     this.socket.close(close);
   }
 
-  /** The client broke the rules of WebSocket itself, and the socket has been closed with this code for it. */
+  /**
+   * Called when the WebSocket library has closed the socket because of a protocol error of the
+   * client.
+   */
   handleProtocolError(code: number): void {
     if (this.#closed) return;
     this.#closedWith = { code };
     this.handleDisconnect();
   }
 
-  /** The socket is gone, whoever closed it. */
+  /** Called when the socket is closed, by either side. */
   handleDisconnect(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -156,7 +167,10 @@ export class Session {
     this.socket.ping();
   }
 
-  /** An answer that finds no room is dropped: a client that does not read cannot make the gateway keep things. */
+  /**
+   * Drops the reply if the socket is not writable: a client that does not read must not grow the
+   * gateway's memory.
+   */
   #reply(frame: string): void {
     if (!this.#closed && isWritable(this.socket)) this.socket.send(frame);
   }
@@ -171,53 +185,58 @@ export class Session {
         this.#renew(requests.verify(message.token));
         return;
       case 'ack':
-        this.#askAsAgent('acknowledge', () =>
+        this.#runAsAgent('acknowledge', () =>
           requests.acknowledge(this.#identity, message.assignment_id, this.id),
         );
         return;
       case 'status':
-        this.#askAsAgent('report-status', () =>
+        this.#runAsAgent('report-status', () =>
           requests.reportStatus(this.#identity, message, this.id),
         );
     }
   }
 
-  #askAsAgent(
+  #runAsAgent(
     action: 'acknowledge' | 'report-status',
     request: () => Promise<RequestRejection | undefined>,
   ): void {
-    if (may(this.#identity, action, this.#identity.sub)) this.#ask(() => this.#inTurn(request));
+    if (may(this.#identity, action, this.#identity.sub)) this.#run(() => this.#runInOrder(request));
     else this.#reply(errorFrame('not_allowed', `a ${this.#identity.role} may not send this`));
   }
 
-  /** One after the other, in the order they came: an agent occupies one connection to the database at most. */
-  #inTurn(
+  /**
+   * Runs an agent's requests one after the other, so that an agent uses at most one connection of
+   * the pool.
+   */
+  #runInOrder(
     request: () => Promise<RequestRejection | undefined>,
   ): Promise<RequestRejection | undefined> {
-    const answered = this.#last?.then(request, request) ?? request();
-    this.#last = answered;
+    const settled = this.#lastRequest?.then(request, request) ?? request();
+    this.#lastRequest = settled;
     const forget = (): void => {
-      if (this.#last === answered) this.#last = undefined;
+      if (this.#lastRequest === settled) this.#lastRequest = undefined;
     };
-    void answered.then(forget, forget);
-    return answered;
+    void settled.then(forget, forget);
+    return settled;
   }
 
-  #ask(request: () => Promise<RequestRejection | undefined>): void {
-    if (this.#unanswered >= MAX_PENDING_REQUESTS) {
+  #run(request: () => Promise<RequestRejection | undefined>): void {
+    if (this.#pendingRequests >= MAX_PENDING_REQUESTS) {
       this.reject('too_many_requests', CLOSE.tooMany);
       return;
     }
-    this.#unanswered++;
+    this.#pendingRequests++;
     request()
-      .then((refusal) => {
-        if (refusal !== undefined) this.#reply(errorFrame(refusal.code, refusal.message));
+      .then((rejection) => {
+        if (rejection !== undefined) this.#reply(errorFrame(rejection.code, rejection.message));
       })
       .catch((error: unknown) => this.settings.onBug(error, this))
-      .finally(() => this.#unanswered--);
+      .finally(() => this.#pendingRequests--);
   }
 
-  /** Takes a fresh token of the same identity; any other ends the session. */
+  /**
+   * Renews the session's token; a token that is invalid or of another identity closes the session.
+   */
   #renew(verified: Verified): undefined {
     if (!verified.ok) {
       this.close(CLOSE.tokenExpired);

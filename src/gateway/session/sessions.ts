@@ -1,33 +1,36 @@
-// All sessions of this gateway: the sweep over them, what they may hold together, the newer agent that replaces an
-// older one, and the end of all.
+// All sessions of this gateway: the sweep over them, their common limit on unsent bytes, and the
+// rule that a hostname has one agent. A newer agent replaces the older one.
 
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
 
 /**
- * How much all sockets together may hold unsent: a thousand full shares. Beyond it those who hold most are told to come
- * back later, because 20,000 readers that read nothing could otherwise keep 5 GB.
+ * How many unsent bytes all sockets together may hold: 1,000 times the limit of one. Beyond it the
+ * sessions that hold most are closed with a code to reconnect later, because 20,000 clients that do
+ * not read could otherwise hold 5 GB.
  */
-export const MAX_UNSENT_BYTES_IN_ALL = 256 * 1024 * 1024;
+export const MAX_TOTAL_UNSENT_BYTES = 256 * 1024 * 1024;
 
-/** The agents of this gateway, coming and going. */
+/** Called when agents connect to this gateway and disconnect from it. */
 export interface AgentConnectionEvents {
+  /** The first agent of the hostname has connected. */
   readonly connected: (hostname: string) => void;
+  /** The last agent of the hostname has disconnected. */
   readonly disconnected: (hostname: string) => void;
 }
 
 export class Sessions {
   readonly #all = new Set<Session>();
-  /** An agent runs commands, so a hostname has one; who watches only may be many. */
+  /** The agent of each hostname. Agents run commands, so a hostname has one; others may be many. */
   readonly #agents = new Map<string, Session>();
 
-  /** @param agents told when the first agent of a hostname comes, and when its last is gone. */
-  constructor(private readonly agents?: AgentConnectionEvents) {}
-
-  /** Of sessions that have ended. */
+  /** The conflated changes of sessions that have ended, by kind. */
   readonly #conflated = { vm: 0, fleet: 0 };
 
+  constructor(private readonly agentEvents?: AgentConnectionEvents) {}
+
+  /** How many sessions are open. */
   get size(): number {
     return this.#all.size;
   }
@@ -36,13 +39,14 @@ export class Sessions {
     return this.#all.values();
   }
 
-  /** How many changes were conflated, for all sessions there ever were: see `Stream.conflated`. */
+  /** How many changes were conflated since the start, by kind: see `Stream.conflated`. */
   get conflated(): Readonly<Record<Stream['kind'], number>> {
     const sum = { ...this.#conflated };
     for (const { stream } of this.#all) sum[stream.kind] += stream.conflated;
     return sum;
   }
 
+  /** Adds an open session; an agent replaces the older agent of its hostname. */
   add(session: Session): void {
     this.#all.add(session);
     const { role, sub } = session.identity;
@@ -50,28 +54,29 @@ export class Sessions {
     const before = this.#agents.get(sub);
     before?.close(CLOSE.replaced);
     this.#agents.set(sub, session);
-    if (before === undefined) this.agents?.connected(sub);
+    if (before === undefined) this.agentEvents?.connected(sub);
   }
 
+  /** Removes a session whose socket has closed. */
   remove(session: Session): void {
     if (this.#all.delete(session)) this.#conflated[session.stream.kind] += session.stream.conflated;
     const { sub } = session.identity;
     if (this.#agents.get(sub) !== session) return;
     this.#agents.delete(sub);
-    this.agents?.disconnected(sub);
+    this.agentEvents?.disconnected(sub);
   }
 
-  /** See `Session.sweep`. */
+  /** Sweeps all sessions (see `Session.sweep`) and enforces their common limit on unsent bytes. */
   sweep(nowMs: number, epochMs: number): void {
     let unsentBytes = 0;
     for (const session of this.#all) {
       session.sweep(nowMs, epochMs);
       unsentBytes += session.unsentBytes;
     }
-    if (unsentBytes > MAX_UNSENT_BYTES_IN_ALL) this.#shed(unsentBytes - MAX_UNSENT_BYTES_IN_ALL);
+    if (unsentBytes > MAX_TOTAL_UNSENT_BYTES) this.#shed(unsentBytes - MAX_TOTAL_UNSENT_BYTES);
   }
 
-  /** Ends the sessions that hold most unsent, until so many bytes less are held. */
+  /** Closes the sessions that hold the most unsent bytes until this many bytes are freed. */
   #shed(bytes: number): void {
     const slowestFirst = [...this.#all].toSorted((a, b) => b.unsentBytes - a.unsentBytes);
     let left = bytes;
@@ -82,6 +87,7 @@ export class Sessions {
     }
   }
 
+  /** Closes all sessions with the same code. */
   closeAll(close: CloseCode): void {
     for (const session of this.#all) session.close(close);
   }

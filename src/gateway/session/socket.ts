@@ -1,24 +1,27 @@
-// What a session needs of a WebSocket. The real one is adapted where upgrades are handled; tests bring their own.
+// The part of a WebSocket that a session uses. http/websocket/ adapts the real sockets; tests
+// provide their own.
 
 import type { Frame } from '../hub/hub.js';
 import type { CloseCode } from '../../protocol/close-codes.js';
 
 export interface Socket {
-  /** Bytes handed over but not yet taken by the kernel. */
+  /** Bytes that were sent but that the kernel has not accepted yet. */
   readonly bufferedAmount: number;
-  /** Queues a text frame. On a socket that is closing it does nothing. */
+  /** Queues a text frame. Does nothing on a socket that is closing. */
   send(frame: Frame): void;
+  /** Sends a Ping. Does nothing on a socket that is closing. */
   ping(): void;
-  /** Starts the closing handshake; the socket ends by itself if the peer does not answer. */
+  /** Begins the close handshake; the socket ends by itself if the peer does not answer. */
   close(close: CloseCode): void;
 }
 
 /**
- * How much a socket may hold unsent. Beyond it the session is behind: nothing more is queued until the peer has
- * read, and then it gets the latest state instead of what it missed.
+ * How many unsent bytes a socket may hold and still be writable. Beyond it the session lags:
+ * nothing more is queued until the peer has read, and then the session sends the latest state.
  */
 const MAX_UNSENT_BYTES = 256 * 1024;
 
+/** Whether another frame may be queued on the socket. */
 export function isWritable(socket: Socket): boolean {
   return socket.bufferedAmount < MAX_UNSENT_BYTES;
 }

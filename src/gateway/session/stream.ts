@@ -1,9 +1,9 @@
-// What flows to one socket. A stream never queues: what the socket has no room for is told later, as the state it
-// has then.
+// What a session sends to its socket. A stream never queues: if the socket is not writable, the
+// stream sends the state as it is once the socket has drained.
 
 /**
- * `catching_up`: a snapshot is under way. `behind`: something is still to be told that found no room. `live`: told
- * everything.
+ * `catching_up`: a snapshot is under way. `lagging`: something is pending because the socket was
+ * not writable. `live`: everything has been sent.
  */
 export type StreamState = 'catching_up' | 'live' | 'lagging';
 
@@ -12,16 +12,16 @@ export interface Stream {
   readonly kind: 'vm' | 'fleet';
   readonly state: StreamState;
   /**
-   * How many changes were left out, while behind or away, because a later one of the same VM took their place. Only
-   * grows.
+   * How many changes were left out, because the stream lagged or the client was disconnected, and a
+   * later change of the same VM replaced them. Never decreases.
    */
   readonly conflated: number;
-  /** Joins the hub and tells the current state. */
+  /** Subscribes to the hub and sends the current state. Called once. */
   start(): void;
-  /** Whether something is still to be told that found no room. */
+  /** Whether something is pending because the socket was not writable. */
   readonly lagging: boolean;
-  /** The socket's buffer has emptied: tell what was left. */
+  /** Sends what is pending. Called when the socket's buffer has emptied. */
   sendPending(): void;
-  /** Leaves the hub. */
+  /** Unsubscribes from the hub. */
   stop(): void;
 }

@@ -1,5 +1,5 @@
-// One VM's state to one socket: the current one first, then each change at once. One that found no room is
-// replaced by the latest when there is room again.
+// Sends one VM's state to one socket: first the current state, then each change at once. Changes
+// that come while the socket is not writable are replaced by the latest state when it drains.
 
 import type { RowEntry } from '../fleet/entry.js';
 import type { Frame, Hub, VmSubscriber } from '../hub/hub.js';
@@ -11,15 +11,16 @@ import type { Stream, StreamState } from './stream.js';
 
 export class VmStream implements VmSubscriber, Stream {
   readonly kind = 'vm';
-  #behind = false;
-  /** Whether a change found no room and has not been told since. */
-  #owed = false;
+  #lagging = false;
+  /** Whether the latest change was not sent because the socket was not writable. */
+  #pending = false;
   #conflated = 0;
-  #toldLive: boolean;
-  /** The last assignment that was written to the socket. */
+  /** The feed's state as it was last sent to the client. */
+  #sentLive: boolean;
+  /** The last assignment that was sent to the socket. */
   #assignmentId: string | undefined;
 
-  /** @param onAssignment told of each assignment as it is written to the socket, once. */
+  /** @param onAssignment called once for each assignment, when it has been sent to the socket. */
   constructor(
     private readonly hub: Hub,
     private readonly socket: Socket,
@@ -27,15 +28,15 @@ export class VmStream implements VmSubscriber, Stream {
     readonly projection: Projection,
     private readonly onAssignment?: (hostname: string, assignmentId: string) => void,
   ) {
-    this.#toldLive = hub.live;
+    this.#sentLive = hub.live;
   }
 
   get lagging(): boolean {
-    return this.#behind;
+    return this.#lagging;
   }
 
   get state(): StreamState {
-    return this.#behind ? 'lagging' : 'live';
+    return this.#lagging ? 'lagging' : 'live';
   }
 
   get conflated(): number {
@@ -44,38 +45,36 @@ export class VmStream implements VmSubscriber, Stream {
 
   start(): void {
     this.hub.subscribeToVm(this);
-    this.#tell();
+    this.#sendState();
   }
 
   push(frame: Frame, entry: RowEntry): void {
-    if (this.#owed) this.#conflated++;
-    this.#owed = !isWritable(this.socket);
-    if (this.#owed) this.#behind = true;
+    if (this.#pending) this.#conflated++;
+    this.#pending = !isWritable(this.socket);
+    if (this.#pending) this.#lagging = true;
     else this.#send(frame, entry);
   }
 
   sendFeedState(): void {
-    if (isWritable(this.socket)) this.#tellFeed();
-    else this.#behind = true;
+    if (isWritable(this.socket)) this.#sendFeedFrame();
+    else this.#lagging = true;
   }
 
   sendPending(): void {
-    if (!this.#behind) return;
-    this.#behind = false;
-    this.#tell();
+    if (!this.#lagging) return;
+    this.#lagging = false;
+    this.#sendState();
   }
 
   stop(): void {
     this.hub.unsubscribeFromVm(this);
   }
 
-  #tell(): void {
-    this.#owed = false;
-    this.#tellFeed();
-    this.#send(
-      this.hub.formatVmState(this.hostname, this.projection),
-      this.hub.fleet.get(this.hostname),
-    );
+  #sendState(): void {
+    this.#pending = false;
+    this.#sendFeedFrame();
+    const frame = this.hub.formatVmState(this.hostname, this.projection);
+    this.#send(frame, this.hub.fleet.get(this.hostname));
   }
 
   #send(frame: Frame, entry: RowEntry | undefined): void {
@@ -87,9 +86,9 @@ export class VmStream implements VmSubscriber, Stream {
     this.onAssignment(hostname, assignmentId);
   }
 
-  #tellFeed(): void {
-    if (this.#toldLive === this.hub.live) return;
-    this.#toldLive = this.hub.live;
-    this.socket.send(feedFrame(this.#toldLive));
+  #sendFeedFrame(): void {
+    if (this.#sentLive === this.hub.live) return;
+    this.#sentLive = this.hub.live;
+    this.socket.send(feedFrame(this.#sentLive));
   }
 }

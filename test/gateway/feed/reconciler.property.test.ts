@@ -155,7 +155,7 @@ const rewrites = weighted(
 interface History {
   readonly present: readonly string[];
   /** How many markers the fleet keeps. */
-  readonly maxDeletions: number;
+  readonly maxTombstones: number;
   readonly steps: readonly Step[];
 }
 
@@ -171,15 +171,15 @@ function histories(...more: fc.Arbitrary<Step>[]): fc.Arbitrary<History> {
   );
   return fc.record({
     present: fc.subarray([...HOSTNAMES]),
-    maxDeletions: fc.constantFrom(0, 1, 100),
+    maxTombstones: fc.constantFrom(0, 1, 100),
     steps: fc.array(anything, { minLength: 1, maxLength: 90, size: 'max' }),
   });
 }
 
 function holds(name: string, ...more: fc.Arbitrary<Step>[]): void {
   t.test(name, (t) => {
-    const property = fc.property(histories(...more), ({ present, maxDeletions, steps }) => {
-      const gateway = new SimulatedGateway(HOSTNAMES, present, maxDeletions);
+    const property = fc.property(histories(...more), ({ present, maxTombstones, steps }) => {
+      const gateway = new SimulatedGateway(HOSTNAMES, present, maxTombstones);
       for (const [, run] of steps) {
         run(gateway);
         gateway.check();
@@ -203,7 +203,7 @@ function explain(result: fc.RunDetails<[History]>): string {
   return [
     cause,
     `seed ${result.seed}, path ${result.counterexamplePath ?? ''}`,
-    `rows at the start: ${history?.present.join(', ') ?? ''}; markers: ${history?.maxDeletions ?? ''}`,
+    `rows at the start: ${history?.present.join(', ') ?? ''}; markers: ${history?.maxTombstones ?? ''}`,
     ...(history?.steps.map(([name]) => `  ${name}`) ?? []),
   ].join('\n');
 }

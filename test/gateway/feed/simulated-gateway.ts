@@ -114,11 +114,11 @@ export class SimulatedGateway {
   /** Something happened that no notification and no gap told of. */
   #unheard = false;
 
-  constructor(hostnames: readonly string[], present: readonly string[], maxDeletions: number) {
+  constructor(hostnames: readonly string[], present: readonly string[], maxTombstones: number) {
     this.database = new SimulatedDatabase(hostnames, present, (notifications) => {
       if (this.#listening) this.#notifications.push(...notifications);
     });
-    this.fleet = new Fleet('epoch', maxDeletions);
+    this.fleet = new Fleet('epoch', maxTombstones);
     this.truth = new Truth(this.fleet, (entry) => this.#publish(entry));
     this.#readers = [new Reader(this.fleet, this.database), new Reader(this.fleet, this.database)];
   }

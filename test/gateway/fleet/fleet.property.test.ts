@@ -56,10 +56,10 @@ class Model {
   }
 
   /** Keeps the newest markers; a quarter more than that is not worth the trouble. */
-  drop(maxDeletions: number): void {
+  drop(maxTombstones: number): void {
     const markers = this.after(0).filter(({ text }) => text === undefined);
-    if (markers.length <= maxDeletions * 1.25) return;
-    for (const { kind, hostname, offset } of markers.slice(0, markers.length - maxDeletions)) {
+    if (markers.length <= maxTombstones * 1.25) return;
+    for (const { kind, hostname, offset } of markers.slice(0, markers.length - maxTombstones)) {
       this.known.delete(`${kind} ${hostname}`);
       this.newestDropped = offset;
     }
@@ -126,7 +126,7 @@ function shown(entry: FleetEntry): Known {
 }
 
 interface History {
-  readonly maxDeletions: number;
+  readonly maxTombstones: number;
   /** Each with the place where the fleet is looked at after it: 0 is the start, 1 the head. */
   readonly steps: readonly (readonly [step: Step, where: number])[];
 }
@@ -170,7 +170,7 @@ function forgetPresence({ fleet, model }: World, hostname: string): void {
 
 function dropMarkers({ fleet, model }: World): void {
   fleet.pruneTombstones();
-  model.drop(fleet.maxDeletions);
+  model.drop(fleet.maxTombstones);
 }
 
 const hostname = fc.nat({ max: 11 }).map((n) => `vm-${n}`);
@@ -271,15 +271,15 @@ const sorted = (held: Map<string, string>): unknown => [...held].sort();
 
 t.test('a fleet is a plain Map to every reader, wherever it stands', async (t) => {
   const history: fc.Arbitrary<History> = fc.record({
-    maxDeletions: fc.constantFrom(0, 1, 4, 100),
+    maxTombstones: fc.constantFrom(0, 1, 4, 100),
     steps: fc.array(fc.tuple(anyStep, fc.double({ min: 0, max: 1.1, noNaN: true })), {
       minLength: 1,
       maxLength: 60,
       size: 'max',
     }),
   });
-  const property = fc.property(history, ({ maxDeletions, steps }) => {
-    const fleet = new Fleet(EPOCH, maxDeletions);
+  const property = fc.property(history, ({ maxTombstones, steps }) => {
+    const fleet = new Fleet(EPOCH, maxTombstones);
     const readers = Array.from({ length: 3 }, () => new Reader(fleet));
     const world = { fleet, model: new Model(), readers };
     for (const [[, run], where] of steps) {
@@ -300,7 +300,7 @@ function explain(result: fc.RunDetails<[History]>): string {
   return [
     result.errorInstance instanceof Error ? result.errorInstance.message : '',
     `seed ${result.seed}, path ${result.counterexamplePath ?? ''}`,
-    `markers: ${history?.maxDeletions ?? ''}`,
+    `markers: ${history?.maxTombstones ?? ''}`,
     ...(history?.steps.map(([[name], where]) => `  ${name}, checked at ${where}`) ?? []),
   ].join('\n');
 }

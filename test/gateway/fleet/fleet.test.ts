@@ -20,7 +20,7 @@ const names = (entries: FleetEntry[]): string[] =>
 t.test('a new fleet is empty', async (t) => {
   const fleet = new Fleet('epoch', 10);
   t.equal(fleet.epoch, 'epoch');
-  t.equal(fleet.maxDeletions, 10);
+  t.equal(fleet.maxTombstones, 10);
   t.equal(fleet.head, 0);
   t.equal(fleet.size, 0);
   t.equal(fleet.get('a'), undefined);

@@ -11,8 +11,8 @@ import {
 import { FleetRecorder, VmRecorder } from './rows.js';
 
 /** A hub that counts how often it asked to be flushed, and what texts it had made. */
-export function setUp(maxDeletions = 100) {
-  const fleet = new Fleet('e', maxDeletions);
+export function setUp(maxTombstones = 100) {
+  const fleet = new Fleet('e', maxTombstones);
   const made: string[] = [];
   const text = createRowProjector(['hostname', 'version']);
   const rowText: RowProjector = (entry, view) => {

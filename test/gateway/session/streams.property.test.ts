@@ -98,7 +98,7 @@ const reads = fc.oneof(
 
 const histories = fc.record({
   present: fc.array(fc.tuple(hostname, length), { maxLength: 8 }),
-  maxDeletions: fc.constantFrom(0, 1, 2, 100),
+  maxTombstones: fc.constantFrom(0, 1, 2, 100),
   steps: fc.array(
     fc.oneof(
       { weight: 6, arbitrary: changes },
@@ -112,8 +112,8 @@ const histories = fc.record({
 type StepHistory = typeof histories extends fc.Arbitrary<infer T> ? T : never;
 
 t.test('every watcher ends at the state of the fleet, and none sees a hostname go back', (t) => {
-  const property = fc.property(histories, ({ present, maxDeletions, steps }) => {
-    const world = new World(maxDeletions);
+  const property = fc.property(histories, ({ present, maxTombstones, steps }) => {
+    const world = new World(maxTombstones);
     for (const [name, size] of present) world.upsert(name, size);
     for (const [, run] of steps) {
       run(world);
@@ -135,6 +135,6 @@ function explain(result: fc.RunDetails<[StepHistory]>): string {
   const steps = history?.steps.map(([name]) => name).join('\n  ') ?? '';
   return `${cause}
 seed ${result.seed}, path ${result.counterexamplePath ?? ''}, run ${result.numRuns}
-rows at the start: ${present}; markers: ${history?.maxDeletions ?? ''}
+rows at the start: ${present}; markers: ${history?.maxTombstones ?? ''}
   ${steps}`;
 }

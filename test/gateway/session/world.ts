@@ -17,8 +17,8 @@ export class World {
   #version = 0;
   #flushRequested = false;
 
-  constructor(maxDeletions = 1_000) {
-    this.fleet = new Fleet('epoch', maxDeletions);
+  constructor(maxTombstones = 1_000) {
+    this.fleet = new Fleet('epoch', maxTombstones);
     this.hub = new Hub(this.fleet, this.#rowText, () => (this.#flushRequested = true));
   }
 
