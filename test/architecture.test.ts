@@ -15,6 +15,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   backoff: [],
   duration: [],
+  table: [],
   config: ['protocol', 'duration'],
   processes: [],
   version: [],
@@ -53,6 +54,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'postgres/embedded',
     'protocol',
     'duration',
+    'table',
   ],
   demo: ['client', 'protocol'],
   cli: [
@@ -72,6 +74,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'postgres/migrations',
     'processes',
     'protocol',
+    'table',
   ],
 };
 /** The composition roots import every part: they put the parts together. */

@@ -2,7 +2,7 @@
 
 import type { Percentiles } from './latencies.js';
 import type { Delivery, LoadTestResult, Sample } from './result.js';
-import { table } from './table.js';
+import { formatMarkdownTable } from '../table.js';
 
 export function reportText(result: LoadTestResult): string {
   const { agents, dashboards, connectMs, reconnectMs, writer, failures, interrupted } = result;
@@ -15,12 +15,12 @@ export function reportText(result: LoadTestResult): string {
   ];
   return [
     '',
-    ...table([
+    ...formatMarkdownTable([
       ['ms', 'count', 'p50', 'p90', 'p99', 'p99.9', 'max'],
       ...times.filter(([, { count }]) => count > 0).map(([name, ms]) => percentileCells(name, ms)),
     ]),
     '',
-    ...table([
+    ...formatMarkdownTable([
       ['changes', 'expected', 'delivered', 'conflated', 'lost', 'duplicated', 'out of order'],
       deliveryCells('agents', agents),
       deliveryCells('dashboards', dashboards),

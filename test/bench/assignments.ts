@@ -5,7 +5,7 @@ import { addReports, emptyReport } from '../../src/loadtest/virtual-users-report
 import { Crowd } from '../../src/loadtest/virtual-users.js';
 import { Remote } from '../../src/loadtest/rpc.js';
 import { removeRows, seed } from '../../src/loadtest/rows.js';
-import { table } from '../../src/loadtest/table.js';
+import { formatMarkdownTable } from '../../src/table.js';
 import { TallySum } from '../../src/loadtest/counters.js';
 import type { Asked, AssignerHandlers } from './assigner.js';
 import type { Bench } from './pass.js';
@@ -111,7 +111,7 @@ function tableText(bare: readonly Round[], gateway: readonly Round[]): string {
     ['gateway / pg loop', `× ${(ours / theirs).toFixed(2)}`, '', ''],
   ];
   const heading = `### ${ASSIGNMENTS}: ${VMS} agents, ${VMS} persons, ${AT_ONCE} ask at a time, ${ROUNDS} times`;
-  return [heading, '', ...table(lines), ''].join('\n');
+  return [heading, '', ...formatMarkdownTable(lines), ''].join('\n');
 }
 
 /** Over all rounds. */

@@ -7,7 +7,7 @@ import { Crowd } from '../../src/loadtest/virtual-users.js';
 import { plotSvg, type Plot } from '../../src/loadtest/plot.js';
 import { Remote } from '../../src/loadtest/rpc.js';
 import { removeRows, seed } from '../../src/loadtest/rows.js';
-import { table } from '../../src/loadtest/table.js';
+import { formatMarkdownTable } from '../../src/table.js';
 import type { WriterHandlers } from '../../src/loadtest/writer-process.js';
 import { runPass, type Bench } from './pass.js';
 import type { Scenario } from './scenarios.js';
@@ -113,7 +113,7 @@ function figuresText(title: string, figures: readonly Figure[]): string {
     ['', ...xs.map(String)],
     ...seriesOf(figures).map(({ name }) => [name, ...xs.map((x) => cell(name, x))]),
   ];
-  return [`### ${title}`, '', ...table(lines), ''].join('\n');
+  return [`### ${title}`, '', ...formatMarkdownTable(lines), ''].join('\n');
 }
 
 async function plot(file: string, content: Plot): Promise<void> {

@@ -1,7 +1,7 @@
 // Results as Markdown tables, which read well in a terminal too. Ratios stand below what they compare.
 
 import type { Percentiles } from '../../src/loadtest/latencies.js';
-import { table } from '../../src/loadtest/table.js';
+import { formatMarkdownTable } from '../../src/table.js';
 import type { TallySum } from '../../src/loadtest/counters.js';
 import type { BadReadersReport } from './bad-readers.js';
 import type { PassResult } from './pass.js';
@@ -112,7 +112,7 @@ export function reportText(scenario: Scenario, results: readonly PassResult[]): 
     ...ratioLine(columns, results, 'stalled', 'gateway'),
   ];
   const heading = `### ${scenario.name}: ${describe(scenario)}`;
-  return [heading, '', ...table(lines), '', ...notes(results)].join('\n');
+  return [heading, '', ...formatMarkdownTable(lines), '', ...notes(results)].join('\n');
 }
 
 /** The figures of one over another's. */

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { OWNER } from '../../src/postgres/embedded/database.js';
 import { Crowd } from '../../src/loadtest/virtual-users.js';
 import { removeRows, seed } from '../../src/loadtest/rows.js';
-import { table } from '../../src/loadtest/table.js';
+import { formatMarkdownTable } from '../../src/table.js';
 import type { Bench } from './pass.js';
 import { CREDENTIALS, Server } from './servers.js';
 
@@ -119,10 +119,15 @@ export async function runSizing(bench: Bench, print: (text: string) => void): Pr
   await seed(client, ROWS);
   await superuser.query(`CREATE DATABASE ${SIZING} OWNER ${OWNER}`);
   const listening = await listeningCosts(database, { ...database, database: SIZING });
-  print(table([['listeners', 'commits/s', 'to one listener'], ...listening]).join('\n'));
+  print(
+    formatMarkdownTable([['listeners', 'commits/s', 'to one listener'], ...listening]).join('\n'),
+  );
   await removeRows(client);
   await seed(client, MOST_SOCKETS);
   print(
-    ['', ...table([['sockets', 'RSS MiB', 'JS MiB'], ...(await socketCosts(bench))])].join('\n'),
+    [
+      '',
+      ...formatMarkdownTable([['sockets', 'RSS MiB', 'JS MiB'], ...(await socketCosts(bench))]),
+    ].join('\n'),
   );
 }

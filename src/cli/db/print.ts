@@ -1,6 +1,7 @@
 // How the subcommands of `db` print: aligned tables for people, JSON for programs. No control character of a row reaches
 // the terminal by either.
 
+import { alignCells } from '../../table.js';
 import { printable } from '../printable.js';
 
 export type Cell = string | number | null | undefined;
@@ -23,28 +24,16 @@ export function printJson(value: unknown): void {
 /** Columns as wide as they need to be; numbers to the right. */
 export function printTable(headers: readonly string[], rows: readonly (readonly Cell[])[]): void {
   const texts = [headers, ...rows.map((row) => row.map(cellText))];
-  const widths = headers.map((_header, column) =>
-    texts.reduce((width, row) => Math.max(width, lengthOf(row[column] ?? '')), 0),
-  );
   const isNumber = headers.map((_header, column) =>
     rows.every((row) => typeof row[column] === 'number'),
   );
-  for (const row of texts) {
-    const cells = row.map((text, column) => pad(text, widths[column] ?? 0, isNumber[column]));
+  for (const cells of alignCells(texts, isNumber)) {
     process.stdout.write(`${cells.join('  ').trimEnd()}\n`);
   }
 }
 
 function cellText(cell: Cell): string {
   return cell === null || cell === undefined || cell === '' ? '-' : printable(String(cell));
-}
-
-/** Characters, not UTF-16 units. */
-const lengthOf = (text: string): number => Array.from(text).length;
-
-function pad(text: string, width: number, right: boolean | undefined): string {
-  const spaces = ' '.repeat(width - lengthOf(text));
-  return right === true ? spaces + text : text + spaces;
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
