@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { schemaStatus, type SchemaStatus } from '../../postgres/migrations/migrate.js';
 import { withSession } from '../../postgres/admin/session.js';
-import { schemaDrift, type Drift } from '../../postgres/admin/shipped-schema.js';
+import { findSchemaDrift, type SchemaDrift } from '../../postgres/admin/schema-drift.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine, printTable } from './print.js';
 import { JSON_OPTION, namedDatabase, subcommand } from './subcommand.js';
@@ -17,7 +17,7 @@ export function statusCommand(): Command {
       const isCurrent = status.problem === undefined && status.pending.length === 0;
       // One that is not current has other triggers, and rightly so.
       const drift = isCurrent
-        ? await withSession(connection, 'status', schemaDrift)
+        ? await withSession(connection, 'status', findSchemaDrift)
         : { triggers: [], indexes: [] };
       if (json) printJson(jsonOf(status, drift));
       else print(status, drift);
@@ -27,7 +27,7 @@ export function statusCommand(): Command {
     });
 }
 
-function jsonOf({ applied, pending, problem }: SchemaStatus, { triggers, indexes }: Drift) {
+function jsonOf({ applied, pending, problem }: SchemaStatus, { triggers, indexes }: SchemaDrift) {
   return {
     applied: applied.map(({ name, appliedAt }) => ({ name, applied_at: appliedAt })),
     pending,
@@ -37,7 +37,10 @@ function jsonOf({ applied, pending, problem }: SchemaStatus, { triggers, indexes
   };
 }
 
-function print({ applied, pending, problem }: SchemaStatus, { triggers, indexes }: Drift): void {
+function print(
+  { applied, pending, problem }: SchemaStatus,
+  { triggers, indexes }: SchemaDrift,
+): void {
   printTable(
     ['migration', 'applied'],
     [

@@ -9,9 +9,7 @@ import { gzipSync } from 'node:zlib';
 import pg from 'pg';
 import t from 'tap';
 import { createClient } from '../../../src/client/index.js';
-import { readMigrations } from '../../../src/postgres/migrations/migration-files.js';
 import { restore } from '../../../src/postgres/admin/restore.js';
-import { shippedSchema } from '../../../src/postgres/admin/shipped-schema.js';
 import { installedBinDirs, startServer, type TestDatabase } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
 import { scratchFolder } from '../../helpers/scratch-folder.js';
@@ -223,10 +221,10 @@ t.test('restore', { skip }, async (t) => {
         SELECT 'vm-' || n, CASE WHEN n % 3 = 0 THEN 'in-use' ELSE 'available' END,
           CASE WHEN n % 3 = 0 THEN n || '@example.org' END, CASE WHEN n % 3 = 0 THEN 'run ' || n END,
           CASE WHEN n % 3 = 0 THEN gen_random_uuid() END FROM generate_series(1, 100000) n;`;
-    const migrations = (await readMigrations()).map(({ sql }) => sql);
-    const always = [...shippedSchema(migrations).always]
-      .filter((name) => name.startsWith('vm_'))
-      .map((name) => `ALTER TABLE vms ENABLE ALWAYS TRIGGER ${name};`);
+    const triggers = await database.query<{ name: string }>(
+      `SELECT tgname AS name FROM pg_trigger WHERE tgrelid = 'vms'::regclass AND tgenabled = 'A'`,
+    );
+    const always = triggers.map(({ name }) => `ALTER TABLE vms ENABLE ALWAYS TRIGGER ${name};`);
     await database.query(seed + always.join(''));
     const path = await dump(database, 'large.sql');
     await database.query(`DELETE FROM vms WHERE id % 40 = 0`);

@@ -2,7 +2,7 @@
 
 import { schemaStatus } from '../../migrations/migrate.js';
 import { only } from '../session.js';
-import { schemaDrift } from '../shipped-schema.js';
+import { findSchemaDrift } from '../schema-drift.js';
 import type { Finding, Patient } from './finding.js';
 
 export async function checkSchema({ session, connection }: Patient): Promise<Finding[]> {
@@ -11,7 +11,7 @@ export async function checkSchema({ session, connection }: Patient): Promise<Fin
     // What it has is not what this program would compare it with.
     return [notCurrent(problem?.message ?? `It lacks ${pending.join(', ')}.`)];
   }
-  const { triggers, indexes } = await schemaDrift(session);
+  const { triggers, indexes } = await findSchemaDrift(session);
   return [
     ...(triggers.length === 0 ? [] : [triggersChanged(triggers)]),
     ...(indexes.length === 0 ? [] : [indexesMissing(indexes)]),
