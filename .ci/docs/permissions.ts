@@ -1,11 +1,11 @@
 // What each role may do, from the table that sockets and HTTP use.
 
-import { PERMISSIONS, type Action } from '../../src/gateway/auth/roles.js';
+import { PERMISSIONS, type Permission } from '../../src/gateway/auth/roles.js';
 import { code, table } from './table.js';
 
 const ROLES = ['agent', 'dashboard', 'admin', 'enrol'] as const;
 
-const MEANING: Readonly<Record<Action, string>> = {
+const MEANING: Readonly<Record<Permission, string>> = {
   'watch-vm': 'see one VM, now and as it changes',
   'watch-fleet': 'see all VMs, now and as they change',
   'register-vm': "add the VM's hostname to the table",
@@ -20,7 +20,7 @@ const MEANING: Readonly<Record<Action, string>> = {
 };
 
 export function permissions(): string {
-  const actions = Object.keys(PERMISSIONS) as Action[];
+  const actions = Object.keys(PERMISSIONS) as Permission[];
   return table(
     ['action', 'meaning', ...ROLES],
     actions.map((action) => [

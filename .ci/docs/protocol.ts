@@ -1,7 +1,7 @@
 // The protocol's tables: messages, changes, error codes, close codes, the row, presence and deliveries.
 
 import type { TObject, TSchema } from 'typebox';
-import { asyncApiDocument } from '../../src/protocol/asyncapi.js';
+import { createAsyncApiDocument } from '../../src/protocol/asyncapi.js';
 import { CLOSE } from '../../src/protocol/close-codes.js';
 import {
   ClientMessage,
@@ -26,7 +26,7 @@ const CHANGE_MEANING: Readonly<Record<string, string>> = {
 
 /** The summaries of the AsyncAPI document; the status that clients send has a name of its own there. */
 function readSummary(type: string, direction: 'server' | 'client'): string {
-  const { messages } = asyncApiDocument().components;
+  const { messages } = createAsyncApiDocument().components;
   const name = direction === 'client' && type === 'status' ? 'statusReport' : type;
   const message = messages[name];
   if (message === undefined) throw new Error(`no summary for the message ${type}`);

@@ -1,6 +1,6 @@
 // The routes of the HTTP API, from its OpenAPI document and the table of roles.
 
-import { PERMISSIONS, type Action } from '../../src/gateway/auth/roles.js';
+import { PERMISSIONS, type Permission } from '../../src/gateway/auth/roles.js';
 import { openApiDocument } from '../../src/cli/openapi.js';
 import { code, table } from './table.js';
 
@@ -16,7 +16,7 @@ interface OpenApi {
 }
 
 /** What the roles' table must allow for each operation; undefined if it needs no token. */
-const ACTIONS: Readonly<Record<string, Action | undefined>> = {
+const ACTIONS: Readonly<Record<string, Permission | undefined>> = {
   live: undefined,
   ready: undefined,
   metrics: 'read-metrics',

@@ -16,7 +16,7 @@ import type { Journal } from '../agent/journal.js';
 import { openStateFile, type StateFile } from '../agent/state-file.js';
 import { enrolledTokens, fileTokens, type AgentTokens } from '../agent/tokens.js';
 import { createClient, type Client, type VmWatch } from '../client/index.js';
-import { inheritedEnvironment } from '../config/load.js';
+import { copyEnvironment } from '../config/load.js';
 import { connectionText } from './connection-text.js';
 import { ExitCode, UsageError } from './exit.js';
 import { onOneLine } from './one-line.js';
@@ -106,10 +106,10 @@ function commandOfOptions(
     throw new UsageError('--exec needs a program: it comes last, with its arguments.');
   }
   if (program !== undefined && exec === true) {
-    return programCommand(program, args, inheritedEnvironment());
+    return programCommand(program, args, copyEnvironment());
   }
   if (program !== undefined) throw new UsageError(`${program} is run with --exec alone.`);
-  return shell === true ? shellCommand(inheritedEnvironment()) : undefined;
+  return shell === true ? shellCommand(copyEnvironment()) : undefined;
 }
 
 /** @throws UsageError */

@@ -1,14 +1,14 @@
 // The subcommand `asyncapi`: prints the protocol as an AsyncAPI document, with the JSON Schema of every message.
 
 import { Command } from 'commander';
-import { asyncApiDocument } from '../protocol/asyncapi.js';
+import { createAsyncApiDocument } from '../protocol/asyncapi.js';
 
 export function asyncapiCommand(): Command {
   return new Command('asyncapi')
     .description('print the protocol as an AsyncAPI 3 document, in JSON')
     .exitOverride()
     .action((_options: object, command: Command) => {
-      const text = JSON.stringify(asyncApiDocument(), undefined, 2);
+      const text = JSON.stringify(createAsyncApiDocument(), undefined, 2);
       command.configureOutput().writeOut?.(`${text}\n`);
     });
 }

@@ -2,7 +2,7 @@
 // keep-alive, deadline, renewal of the token. A session ends exactly once, with an outcome that
 // says why and whether to reconnect.
 
-import { CLOSE, returnAfter, type CloseCode, type Return } from '../protocol/close-codes.js';
+import { CLOSE, decideReturn, type CloseCode, type Return } from '../protocol/close-codes.js';
 import type { ClientMessage, ServerMessage } from '../protocol/messages.js';
 import { BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from '../protocol/names.js';
 import { KeepAlive } from './keep-alive.js';
@@ -145,7 +145,7 @@ export class SocketSession {
 
   #handleClose(code: number, reason: string): void {
     if (this.#phase === 'opening') this.#end(NOT_OPENED);
-    else this.#end({ return: returnAfter(code), reason: reason || describeCloseCode(code), code });
+    else this.#end({ return: decideReturn(code), reason: reason || describeCloseCode(code), code });
   }
 
   #closeMalformed(): void {

@@ -18,7 +18,7 @@ export class ConfigError extends Error {
 const SHOWN_CHARACTERS = 200;
 
 /** A value as a message shows it: quoted, on one line, cut when long. Not for secrets. */
-export function shown(value: string | number): string {
+export function quoteValue(value: string | number): string {
   const text = String(value);
   const cut = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
   return JSON.stringify(cut);

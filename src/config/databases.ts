@@ -2,8 +2,8 @@
 // leaves open another may say; where two say different things, nothing is guessed.
 
 import type { ClientConfig } from 'pg';
-import { shown } from './config-error.js';
-import { readDatabaseUrl, type DatabaseParts, type DatabaseUrl } from './database-url.js';
+import { quoteValue } from './config-error.js';
+import { readDatabaseUrl, type ConnectionParameters, type DatabaseUrl } from './database-url.js';
 import { DATABASE_DEFAULTS, type Environment } from './variables.js';
 
 export interface Databases {
@@ -13,12 +13,12 @@ export interface Databases {
   readonly listenDatabase: ClientConfig | undefined;
 }
 
-type Part = keyof DatabaseParts;
+type Parameter = keyof ConnectionParameters;
 
 interface Source {
-  readonly parts: DatabaseParts;
+  readonly parameters: ConnectionParameters;
   /** The variable that says a part. */
-  readonly variable: (part: Part) => string;
+  readonly variable: (part: Parameter) => string;
 }
 
 const PG_VARIABLES = {
@@ -27,10 +27,10 @@ const PG_VARIABLES = {
   user: 'PGUSER',
   password: 'PGPASSWORD',
   database: 'PGDATABASE',
-} as const satisfies Record<Part, keyof Environment>;
+} as const satisfies Record<Parameter, keyof Environment>;
 
 /** Any of these names a database; PGSSLMODE alone does not. */
-export const NAMES_A_DATABASE: readonly (keyof Environment)[] = [
+export const DATABASE_VARIABLES: readonly (keyof Environment)[] = [
   'DATABASE_URL',
   'LABLINK_CONFIG',
   ...Object.values(PG_VARIABLES),
@@ -40,21 +40,21 @@ export const NAMES_A_DATABASE: readonly (keyof Environment)[] = [
  * Brings the sources together. What is wrong is added to `problems`.
  * @param file the parts that LABLINK_CONFIG says; undefined when there is no such file
  */
-export function databasesOf(
+export function resolveDatabases(
   environment: Environment,
-  file: DatabaseParts | undefined,
+  file: ConnectionParameters | undefined,
   problems: string[],
 ): Databases {
-  const url = urlOf('DATABASE_URL', environment, problems);
-  const listenUrl = urlOf('LISTEN_DATABASE_URL', environment, problems);
-  const database = databaseOf(environment, url, file, problems);
+  const url = readUrl('DATABASE_URL', environment, problems);
+  const listenUrl = readUrl('LISTEN_DATABASE_URL', environment, problems);
+  const database = resolveDatabase(environment, url, file, problems);
   if (listenUrl === undefined || database === undefined) {
     return { database, listenDatabase: undefined };
   }
-  return { database, listenDatabase: directTo(database, listenUrl) };
+  return { database, listenDatabase: resolveListenDatabase(database, listenUrl) };
 }
 
-function urlOf(
+function readUrl(
   name: 'DATABASE_URL' | 'LISTEN_DATABASE_URL',
   environment: Environment,
   problems: string[],
@@ -67,33 +67,33 @@ function urlOf(
   return undefined;
 }
 
-function databaseOf(
+function resolveDatabase(
   environment: Environment,
   url: DatabaseUrl | undefined,
-  file: DatabaseParts | undefined,
+  file: ConnectionParameters | undefined,
   problems: string[],
 ): ClientConfig | undefined {
-  const pg = pgParts(environment);
+  const pg = readPgVariables(environment);
   const pgNamesOne = Object.values(pg).some((value) => value !== undefined);
   if (url === undefined && file === undefined && !pgNamesOne) return undefined;
 
   const sources: Source[] = [
-    { parts: url ?? {}, variable: () => 'DATABASE_URL' },
-    { parts: file ?? {}, variable: () => 'LABLINK_CONFIG' },
-    { parts: pg, variable: (part) => PG_VARIABLES[part] },
+    { parameters: url ?? {}, variable: () => 'DATABASE_URL' },
+    { parameters: file ?? {}, variable: () => 'LABLINK_CONFIG' },
+    { parameters: pg, variable: (part) => PG_VARIABLES[part] },
   ];
   return {
-    host: agreed('host', sources, problems) ?? DATABASE_DEFAULTS.host,
-    port: agreed('port', sources, problems) ?? DATABASE_DEFAULTS.port,
-    user: agreed('user', sources, problems) ?? DATABASE_DEFAULTS.user,
-    password: agreed('password', sources, problems),
-    database: agreed('database', sources, problems) ?? DATABASE_DEFAULTS.database,
-    ssl: url?.ssl ?? sslOf(environment.PGSSLMODE),
+    host: resolveParameter('host', sources, problems) ?? DATABASE_DEFAULTS.host,
+    port: resolveParameter('port', sources, problems) ?? DATABASE_DEFAULTS.port,
+    user: resolveParameter('user', sources, problems) ?? DATABASE_DEFAULTS.user,
+    password: resolveParameter('password', sources, problems),
+    database: resolveParameter('database', sources, problems) ?? DATABASE_DEFAULTS.database,
+    ssl: url?.ssl ?? readSslMode(environment.PGSSLMODE),
     options: url?.options,
   };
 }
 
-function pgParts(environment: Environment): DatabaseParts {
+function readPgVariables(environment: Environment): ConnectionParameters {
   return {
     host: environment.PGHOST,
     port: environment.PGPORT,
@@ -104,34 +104,36 @@ function pgParts(environment: Environment): DatabaseParts {
 }
 
 /** What the sources say about one part; that they differ is a problem. */
-function agreed<P extends Part>(
+function resolveParameter<P extends Parameter>(
   part: P,
   sources: readonly Source[],
   problems: string[],
-): DatabaseParts[P] {
-  const [first, ...others] = sources.filter((source) => source.parts[part] !== undefined);
+): ConnectionParameters[P] {
+  const [first, ...others] = sources.filter((source) => source.parameters[part] !== undefined);
   if (first === undefined) return undefined;
   for (const other of others) {
-    if (other.parts[part] === first.parts[part]) continue;
+    if (other.parameters[part] === first.parameters[part]) continue;
     const names = `${first.variable(part)} and ${other.variable(part)}`;
-    const values = [first, other].map((source) => shown(source.parts[part] ?? '')).join(' and ');
+    const values = [first, other]
+      .map((source) => quoteValue(source.parameters[part] ?? ''))
+      .join(' and ');
     problems.push(
       part === 'password'
         ? `${names} give different passwords; expected one, or the same`
         : `${names} name different databases: ${part} ${values}; expected one, or the same`,
     );
   }
-  return first.parts[part];
+  return first.parameters[part];
 }
 
 /** PGSSLMODE as pg reads it: all that check are `verify-full`, and none falls back to plain text. */
-function sslOf(mode: Environment['PGSSLMODE']): NonNullable<ClientConfig['ssl']> {
+function readSslMode(mode: Environment['PGSSLMODE']): NonNullable<ClientConfig['ssl']> {
   if (mode === undefined || mode === 'disable') return false;
   return mode === 'no-verify' ? { rejectUnauthorized: false } : true;
 }
 
 /** The same database without the pooler: its port is not the pooler's. */
-function directTo(database: ClientConfig, url: DatabaseUrl): ClientConfig {
+function resolveListenDatabase(database: ClientConfig, url: DatabaseUrl): ClientConfig {
   return {
     host: url.host ?? database.host,
     port: url.port ?? DATABASE_DEFAULTS.port,

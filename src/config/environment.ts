@@ -2,7 +2,7 @@
 
 import { Type, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { shown } from './config-error.js';
+import { quoteValue } from './config-error.js';
 import { Environment, VARIABLES } from './variables.js';
 
 /** Whether `env` gives `name` a value; an empty one is none, as `NAME=` in a compose file means. */
@@ -20,21 +20,22 @@ export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Env
     if (!Type.IsOptional(schema)) read[name] = about.default;
     const text = env[name];
     if (text === undefined || text === '') continue;
-    const value = fromText(schema, text);
+    const value = convertText(schema, text);
     if (Value.Check(schema, value)) read[name] = value;
-    else problems.push(`${name} is ${given(text, about.secret)}; expected ${about.expected}`);
+    else
+      problems.push(`${name} is ${describeValue(text, about.secret)}; expected ${about.expected}`);
   }
   if (!Value.Check(Environment, read)) throw new Error('a default does not pass its own check');
   return read;
 }
 
 /** Numbers only from plain decimal digits: TypeBox's own conversion takes `0x10` and `12.5` too. */
-export function fromText(schema: TSchema, text: string): string | number {
+export function convertText(schema: TSchema, text: string): string | number {
   return Type.IsInteger(schema) && /^(0|[1-9]\d{0,9})$/.test(text) ? Number(text) : text;
 }
 
-function given(text: string, secret: boolean | undefined): string {
-  return secret ? `set (${Buffer.byteLength(text)} bytes, not shown)` : shown(text);
+function describeValue(text: string, secret: boolean | undefined): string {
+  return secret ? `set (${Buffer.byteLength(text)} bytes, not shown)` : quoteValue(text);
 }
 
 /**
@@ -42,7 +43,7 @@ function given(text: string, secret: boolean | undefined): string {
  * change would silently stay as it was.
  * @param referenced names that LABLINK_CONFIG refers to
  */
-export function refuseUnknown(
+export function rejectUnknown(
   env: NodeJS.ProcessEnv,
   referenced: ReadonlySet<string>,
   problems: string[],

@@ -5,10 +5,10 @@ import { readFileSync } from 'node:fs';
 import { Type, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { LineCounter, parseDocument } from 'yaml';
-import { shown } from './config-error.js';
-import type { DatabaseParts } from './database-url.js';
-import { fromText, isSet } from './environment.js';
-import { Environment, expectedOf } from './variables.js';
+import { quoteValue } from './config-error.js';
+import type { ConnectionParameters } from './database-url.js';
+import { convertText, isSet } from './environment.js';
+import { Environment, describeExpected } from './variables.js';
 
 const { PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGUSER } = Environment.properties;
 
@@ -19,8 +19,8 @@ const Db = Type.Object(
 );
 const schemas = new Map<string, TSchema>(Object.entries(Db.properties));
 
-export interface GuideFile {
-  readonly parts: DatabaseParts;
+export interface LablinkConfigFile {
+  readonly connection: ConnectionParameters;
   /** The names of the environment variables it refers to. */
   readonly references: ReadonlySet<string>;
 }
@@ -29,23 +29,27 @@ export interface GuideFile {
  * Reads the section `db` of the file at `path`. The file is the allocator's own; its other
  * sections are left alone. What is wrong is added to `problems`.
  */
-export function readGuideFile(path: string, env: NodeJS.ProcessEnv, problems: string[]): GuideFile {
+export function readLablinkConfigFile(
+  path: string,
+  env: NodeJS.ProcessEnv,
+  problems: string[],
+): LablinkConfigFile {
   const faults: string[] = [];
   const references = new Set<string>();
-  const entries = entriesOf(path, faults).flatMap(([key, value]): [string, unknown][] => {
-    const resolved = resolve(key, value, env, references, faults);
+  const entries = readEntries(path, faults).flatMap(([key, value]): [string, unknown][] => {
+    const resolved = substituteVariables(key, value, env, references, faults);
     return resolved === undefined ? [] : [[key, resolved]];
   });
-  faults.push(...entries.flatMap(([key, value]) => faultsOf(key, value)));
-  problems.push(...faults.map((fault) => `LABLINK_CONFIG ${shown(path)}: ${fault}`));
+  faults.push(...entries.flatMap(([key, value]) => validateEntry(key, value)));
+  problems.push(...faults.map((fault) => `LABLINK_CONFIG ${quoteValue(path)}: ${fault}`));
   const db: unknown = Object.fromEntries(entries);
-  if (faults.length > 0 || !Value.Check(Db, db)) return { parts: {}, references };
-  const { dbname, ...parts } = db;
-  return { parts: { ...parts, database: dbname }, references };
+  if (faults.length > 0 || !Value.Check(Db, db)) return { connection: {}, references };
+  const { dbname, ...rest } = db;
+  return { connection: { ...rest, database: dbname }, references };
 }
 
 /** The keys and values of the section `db`, values as YAML has them. */
-function entriesOf(path: string, faults: string[]): [string, unknown][] {
+function readEntries(path: string, faults: string[]): [string, unknown][] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -54,7 +58,7 @@ function entriesOf(path: string, faults: string[]): [string, unknown][] {
     faults.push(`it cannot be read (${code})`);
     return [];
   }
-  const file = parsed(text, faults);
+  const file = parseYaml(text, faults);
   if (faults.length > 0) return [];
   const db = isMapping(file) ? file.get('db') : undefined;
   if (isMapping(db)) return [...db].map(([key, value]) => [String(key), value]);
@@ -63,7 +67,7 @@ function entriesOf(path: string, faults: string[]): [string, unknown][] {
 }
 
 /** An error is told by line and code: its message quotes the text around it. The rest follow from the first. */
-function parsed(text: string, faults: string[]): unknown {
+function parseYaml(text: string, faults: string[]): unknown {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const [error] = document.errors;
@@ -88,7 +92,7 @@ function isMapping(value: unknown): value is Map<unknown, unknown> {
  * Puts variables in place of their `${NAME}`, once: what they hold is not looked into again.
  * Undefined when one cannot be had.
  */
-function resolve(
+function substituteVariables(
   key: string,
   value: unknown,
   env: NodeJS.ProcessEnv,
@@ -108,20 +112,20 @@ function resolve(
   });
   if (faults.length > before) return undefined;
   const schema = schemas.get(key);
-  return schema === undefined ? text : fromText(schema, text);
+  return schema === undefined ? text : convertText(schema, text);
 }
 
-function faultsOf(key: string, value: unknown): string[] {
+function validateEntry(key: string, value: unknown): string[] {
   const schema = schemas.get(key);
   if (schema === undefined) {
-    return [`db has an unknown key ${shown(key)}; expected ${[...schemas.keys()].join(', ')}`];
+    return [`db has an unknown key ${quoteValue(key)}; expected ${[...schemas.keys()].join(', ')}`];
   }
   if (Value.Check(schema, value)) return [];
-  return [`db.${key} is ${kindOf(value)} (not shown); expected ${expectedOf(schema)}`];
+  return [`db.${key} is ${describeKind(value)} (not shown); expected ${describeExpected(schema)}`];
 }
 
 /** `0123` and `true` are no text in YAML until they are quoted; a person is helped by hearing so. */
-function kindOf(value: unknown): string {
+function describeKind(value: unknown): string {
   if (value === null) return 'a key without a value';
   if (typeof value === 'string') return 'text';
   return typeof value === 'object' ? 'a list or mapping' : `a ${typeof value} without quotes`;

@@ -5,15 +5,15 @@ import { resolve } from 'node:path';
 import type { ClientConfig } from 'pg';
 import { isLoopback, parseTrustProxy, type TrustProxy } from './address.js';
 import { parseColumns } from './columns.js';
-import { ConfigError, shown } from './config-error.js';
-import { databasesOf, NAMES_A_DATABASE } from './databases.js';
-import { isSet, readEnvironment, refuseUnknown } from './environment.js';
-import { readGuideFile } from './lablink-config-file.js';
+import { ConfigError, quoteValue } from './config-error.js';
+import { resolveDatabases, DATABASE_VARIABLES } from './databases.js';
+import { isSet, readEnvironment, rejectUnknown } from './environment.js';
+import { readLablinkConfigFile } from './lablink-config-file.js';
 import { parseGrace } from './grace.js';
 import { parseOrigins } from './origins.js';
 import { parsePublicKey, type PublicKey } from './public-key.js';
-import { withSecretFiles } from './secret-files.js';
-import { toolEnvironmentOf } from './tool-environment.js';
+import { readSecretFiles } from './secret-files.js';
+import { removeOwnVariables } from './tool-environment.js';
 import { MIN_SECRET_BYTES } from './variable-kinds.js';
 import type { Environment } from './variables.js';
 
@@ -61,13 +61,13 @@ export interface Config {
  */
 export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
   const problems: string[] = [];
-  const env = withSecretFiles(given, problems);
+  const env = readSecretFiles(given, problems);
   const environment = readEnvironment(env, problems);
   const path = environment.LABLINK_CONFIG;
-  const file = path === undefined ? undefined : readGuideFile(path, env, problems);
-  refuseUnknown(env, file?.references ?? new Set(), problems);
-  const databases = databasesOf(environment, file?.parts, problems);
-  refuseIncomplete(env, environment.HOST, problems);
+  const file = path === undefined ? undefined : readLablinkConfigFile(path, env, problems);
+  rejectUnknown(env, file?.references ?? new Set(), problems);
+  const databases = resolveDatabases(environment, file?.connection, problems);
+  rejectIncomplete(env, environment.HOST, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     ...databases,
@@ -97,15 +97,15 @@ export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
 }
 
 /** The environment for programs of others: this process's without what is ours, see there. */
-export function toolEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  return toolEnvironmentOf(env);
+export function createToolEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return removeOwnVariables(env);
 }
 
 /** What is missing only because of what else is set. */
-function refuseIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string[]): void {
+function rejectIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string[]): void {
   if (!isLoopback(host) && !isSet(env, 'JWT_SECRET') && !isSet(env, 'JWT_PUBLIC_KEY')) {
     problems.push(
-      `JWT_SECRET is not set, nor JWT_PUBLIC_KEY, and HOST ${shown(host)} is open to others; expected a ` +
+      `JWT_SECRET is not set, nor JWT_PUBLIC_KEY, and HOST ${quoteValue(host)} is open to others; expected a ` +
         `secret of ${MIN_SECRET_BYTES} bytes or more, such as \`openssl rand -base64 48\` prints, or a public key`,
     );
   }
@@ -114,15 +114,15 @@ function refuseIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string
       problems.push(`${name}_PREVIOUS is set (not shown) without ${name}; expected both`);
     }
   }
-  if (isSet(env, 'LISTEN_DATABASE_URL') && !NAMES_A_DATABASE.some((name) => isSet(env, name))) {
+  if (isSet(env, 'LISTEN_DATABASE_URL') && !DATABASE_VARIABLES.some((name) => isSet(env, name))) {
     problems.push(
       'LISTEN_DATABASE_URL is set (not shown), but nothing names the database that it is ' +
-        `another way to; expected one of ${NAMES_A_DATABASE.join(', ')}`,
+        `another way to; expected one of ${DATABASE_VARIABLES.join(', ')}`,
     );
   }
 }
 
 /** What commands that are run here inherit: the whole environment, as it is. */
-export function inheritedEnvironment(): NodeJS.ProcessEnv {
+export function copyEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env };
 }

@@ -28,13 +28,13 @@ const PEM = /^-----BEGIN PUBLIC KEY-----[\w+/=\s]+-----END PUBLIC KEY-----$/;
 export function parsePublicKey(text: string): PublicKey | undefined {
   const pem = text.replaceAll('\\n', '\n').trim();
   if (!PEM.test(pem)) return undefined;
-  const key = keyOf(pem);
-  const algorithm = key && algorithmOf(key);
+  const key = parsePem(pem);
+  const algorithm = key && detectAlgorithm(key);
   if (algorithm === undefined) return undefined;
   return { algorithm, pem };
 }
 
-function keyOf(pem: string): KeyObject | undefined {
+function parsePem(pem: string): KeyObject | undefined {
   try {
     return createPublicKey(pem);
   } catch {
@@ -42,7 +42,7 @@ function keyOf(pem: string): KeyObject | undefined {
   }
 }
 
-function algorithmOf({
+function detectAlgorithm({
   asymmetricKeyType,
   asymmetricKeyDetails,
 }: KeyObject): PublicKeyAlgorithm | undefined {

@@ -2,7 +2,7 @@
 // of NAME. What is read is checked like any other value, and no more shown.
 
 import { readFileSync } from 'node:fs';
-import { shown } from './config-error.js';
+import { quoteValue } from './config-error.js';
 import { isSet } from './environment.js';
 import { VARIABLES } from './variables.js';
 
@@ -12,26 +12,26 @@ const SECRETS = VARIABLES.filter(({ about }) => about.secret).map(({ name }) => 
  * The environment with every secret whose NAME_FILE is set read from that file. What is wrong is
  * added to `problems`.
  */
-export function withSecretFiles(env: NodeJS.ProcessEnv, problems: string[]): NodeJS.ProcessEnv {
+export function readSecretFiles(env: NodeJS.ProcessEnv, problems: string[]): NodeJS.ProcessEnv {
   const read: NodeJS.ProcessEnv = {};
   for (const name of SECRETS) {
     const path = env[`${name}_FILE`];
     if (path === undefined || path === '') continue;
     if (isSet(env, name)) problems.push(`${name} and ${name}_FILE are both set; expected one`);
-    else read[name] = secretIn(path, `${name}_FILE`, problems);
+    else read[name] = readSecretFile(path, `${name}_FILE`, problems);
   }
   return { ...env, ...read };
 }
 
-function secretIn(path: string, variable: string, problems: string[]): string | undefined {
+function readSecretFile(path: string, variable: string, problems: string[]): string | undefined {
   try {
     // An editor, or `openssl rand`, ends the last line.
     const secret = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
     if (secret !== '') return secret;
-    problems.push(`${variable} ${shown(path)} is an empty file; expected a secret in it`);
+    problems.push(`${variable} ${quoteValue(path)} is an empty file; expected a secret in it`);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    problems.push(`${variable} ${shown(path)} cannot be read (${code})`);
+    problems.push(`${variable} ${quoteValue(path)} cannot be read (${code})`);
   }
   return undefined;
 }

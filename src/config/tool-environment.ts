@@ -9,7 +9,7 @@ const KEPT = /^(PGPASSFILE|PGSYSCONFDIR|PGLOCALEDIR|PG_COLOR)$/;
  * What is left of `env` without the variables of this program and without those by which libpq would choose a database
  * of its own: who starts a program says which one it is to use.
  */
-export function toolEnvironmentOf(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function removeOwnVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ours = new Set(VARIABLES.map(({ name }) => name));
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => {

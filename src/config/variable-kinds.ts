@@ -6,7 +6,7 @@ import { EXPECTED_PUBLIC_KEY, isPem, parsePublicKey } from './public-key.js';
 /** The smallest secret for HS256: as long as its hash (RFC 7518 §3.2). */
 export const MIN_SECRET_BYTES = 32;
 
-export const Secret = (description: string) =>
+export const defineSecret = (description: string) =>
   Type.Optional(
     Type.Refine(
       Type.String({
@@ -20,7 +20,7 @@ export const Secret = (description: string) =>
   );
 
 /** Not shown in messages: it may be a private key, by mistake. */
-export const PublicKeyPem = (description: string) =>
+export const definePublicKey = (description: string) =>
   Type.Optional(
     Type.Refine(
       Type.String({ description, expected: EXPECTED_PUBLIC_KEY, secret: true }),
@@ -28,7 +28,7 @@ export const PublicKeyPem = (description: string) =>
     ),
   );
 
-export const DatabaseUrl = (description: string) =>
+export const defineDatabaseUrl = (description: string) =>
   Type.Optional(
     Type.String({
       pattern: '^postgres(ql)?://',
@@ -38,7 +38,7 @@ export const DatabaseUrl = (description: string) =>
     }),
   );
 
-export const oneOf = <const T extends readonly string[]>(
+export const defineEnum = <const T extends readonly string[]>(
   values: T,
   fallback: T[number],
   description: string,
@@ -51,7 +51,7 @@ export const oneOf = <const T extends readonly string[]>(
     }),
   );
 
-export const Count = (fallback: number, description: string) =>
+export const defineCount = (fallback: number, description: string) =>
   Type.Integer({
     minimum: 1,
     maximum: 1_000_000,

@@ -6,7 +6,13 @@ import { isHost, parseTrustProxy } from './address.js';
 import { parseColumns } from './columns.js';
 import { parseGrace } from './grace.js';
 import { parseOrigins } from './origins.js';
-import { Count, DatabaseUrl, oneOf, PublicKeyPem, Secret } from './variable-kinds.js';
+import {
+  defineCount,
+  defineDatabaseUrl,
+  defineEnum,
+  definePublicKey,
+  defineSecret,
+} from './variable-kinds.js';
 
 /** Where a database is named and nothing says these of it. */
 export const DATABASE_DEFAULTS = {
@@ -31,7 +37,7 @@ export const SSL_MODES = [
  * optional ones (`PG*`) hold where a database is named and no source says that part of it.
  */
 export const Environment = Type.Object({
-  DATABASE_URL: DatabaseUrl(
+  DATABASE_URL: defineDatabaseUrl(
     'The database. Without it, PG* and LABLINK_CONFIG, an embedded one in DATA_DIR is used.',
   ),
   PGHOST: Type.Optional(
@@ -76,7 +82,7 @@ export const Environment = Type.Object({
     }),
   ),
   PGSSLMODE: Type.Optional(
-    oneOf(
+    defineEnum(
       SSL_MODES,
       'disable',
       'TLS to the database, where DATABASE_URL has no sslmode. All but disable and no-verify check ' +
@@ -91,7 +97,7 @@ export const Environment = Type.Object({
       expected: 'the path of a YAML file',
     }),
   ),
-  LISTEN_DATABASE_URL: DatabaseUrl(
+  LISTEN_DATABASE_URL: defineDatabaseUrl(
     'A direct way to the same database, where the other goes through a pooler: LISTEN and ' +
       'migrations use it. Parts it lacks are as in the other, the port 5432.',
   ),
@@ -117,15 +123,17 @@ export const Environment = Type.Object({
     description: 'Where the embedded database and a generated secret are kept.',
     expected: 'the path of a folder',
   }),
-  JWT_SECRET: Secret(
+  JWT_SECRET: defineSecret(
     'Signs and verifies tokens (HS256). On loopback, without JWT_PUBLIC_KEY, one is made and kept in DATA_DIR.',
   ),
-  JWT_SECRET_PREVIOUS: Secret('An older secret whose tokens are still accepted, for rotation.'),
-  JWT_PUBLIC_KEY: PublicKeyPem(
+  JWT_SECRET_PREVIOUS: defineSecret(
+    'An older secret whose tokens are still accepted, for rotation.',
+  ),
+  JWT_PUBLIC_KEY: definePublicKey(
     'Verifies tokens that others sign: PEM, in which \\n may stand for a line break, of an RSA (RS256), ' +
       'EC P-256 (ES256) or Ed25519 (EdDSA) key.',
   ),
-  JWT_PUBLIC_KEY_PREVIOUS: PublicKeyPem(
+  JWT_PUBLIC_KEY_PREVIOUS: definePublicKey(
     'An older public key whose tokens are still accepted, for rotation.',
   ),
   ALLOWED_ORIGINS: Type.Refine(
@@ -154,15 +162,18 @@ export const Environment = Type.Object({
       'How often one identity (role and `sub`) may ask over HTTP; upgrades are not counted.',
     expected: 'an integer from 1 to 1000000000',
   }),
-  MAX_SOCKETS: Count(
+  MAX_SOCKETS: defineCount(
     20_000,
     'Sockets and waits in all; fewer where the process may not open as many files.',
   ),
-  MAX_SOCKETS_PER_ADDRESS: Count(
+  MAX_SOCKETS_PER_ADDRESS: defineCount(
     2_000,
     'Sockets from one address (of IPv6, from one /64). Loopback is not counted.',
   ),
-  MAX_SOCKETS_PER_IDENTITY: Count(500, 'Sockets of one role and sub, whatever tokens they bring.'),
+  MAX_SOCKETS_PER_IDENTITY: defineCount(
+    500,
+    'Sockets of one role and sub, whatever tokens they bring.',
+  ),
   DRAIN_SECONDS: Type.Integer({
     minimum: 0,
     maximum: 3_600,
@@ -182,12 +193,12 @@ export const Environment = Type.Object({
     }),
     (text) => text === '' || parseGrace(text) !== undefined,
   ),
-  LOG_LEVEL: oneOf(
+  LOG_LEVEL: defineEnum(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     'info',
     'The least severe log line written to stderr.',
   ),
-  MIGRATE: oneOf(
+  MIGRATE: defineEnum(
     ['apply', 'check'],
     'apply',
     'Whether the start brings the schema up to date, or only checks that it is.',
@@ -217,17 +228,17 @@ export interface Variable {
   readonly about: Static<typeof About>;
 }
 
-function aboutOf(schema: TSchema): Variable['about'] {
+function readAbout(schema: TSchema): Variable['about'] {
   if (!Value.Check(About, schema)) throw new Error('a variable lacks its description');
   return schema;
 }
 
 /** What a value of this schema must be, in words. */
-export function expectedOf(schema: TSchema): string {
-  return aboutOf(schema).expected;
+export function describeExpected(schema: TSchema): string {
+  return readAbout(schema).expected;
 }
 
 /** Every variable, in the order of the schema. */
 export const VARIABLES: readonly Variable[] = Object.entries<TSchema>(Environment.properties).map(
-  ([name, schema]) => ({ name, schema, about: aboutOf(schema) }),
+  ([name, schema]) => ({ name, schema, about: readAbout(schema) }),
 );

@@ -24,7 +24,7 @@ import { Resync } from './feed/resync.js';
 import { Truth } from './feed/reconciler.js';
 import { Fleet } from './fleet/fleet.js';
 import { throttleFlushes } from './hub/flush-throttle.js';
-import { createSurface, type SurfaceLimits } from './http/api.js';
+import { createHttpApi, type HttpLimits } from './http/api.js';
 import { Hub } from './hub/hub.js';
 import { createColumnFilter, createRowProjector } from './hub/projection.js';
 import { LOG_SERIALIZERS } from '../log.js';
@@ -36,7 +36,7 @@ import { Sessions } from './session/sessions.js';
 import { TIMING, type Timing } from './timing.js';
 import { VERSION } from '../version.js';
 
-export interface AppOptions extends SurfaceLimits {
+export interface AppOptions extends HttpLimits {
   /** Where queries go; may be a pooler. */
   readonly database: pg.ClientConfig;
   /** Where LISTEN goes: directly to the server. */
@@ -221,7 +221,7 @@ export function createApp(options: AppOptions) {
     },
   );
 
-  const surface = createSurface({
+  const surface = createHttpApi({
     gateway,
     version: VERSION,
     pool: requestPool.pool,

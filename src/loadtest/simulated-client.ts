@@ -4,7 +4,7 @@
 
 import { WebSocket } from 'ws';
 import { reconnectDelayMs } from '../client/reconnect-policy.js';
-import { returnAfter } from '../protocol/close-codes.js';
+import { decideReturn } from '../protocol/close-codes.js';
 import { nowUs } from './clock.js';
 import type { Copy } from './replica.js';
 import type { Endpoint } from './endpoint.js';
@@ -152,7 +152,7 @@ export class SimulatedClient {
 
   /** Undefined where the gateway said not to come back. */
   #pauseMs(code: number): number | undefined {
-    const how = returnAfter(code);
+    const how = decideReturn(code);
     return how === 'no' ? undefined : reconnectDelayMs(how, this.#failures++, Math.random());
   }
 }

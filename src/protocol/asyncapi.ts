@@ -110,7 +110,7 @@ const SECURITY = {
 } as const;
 
 /** The document, ready to be written as JSON. */
-export function asyncApiDocument() {
+export function createAsyncApiDocument() {
   return {
     asyncapi: '3.0.0',
     info: {
@@ -119,20 +119,20 @@ export function asyncApiDocument() {
       description: 'JSON text frames over WebSocket; the URL is the subscription.',
     },
     defaultContentType: 'application/json',
-    servers: { plain: server('ws'), encrypted: server('wss') },
-    channels: mapValues(SUBSCRIPTIONS, channel),
+    servers: { plain: describeServer('ws'), encrypted: describeServer('wss') },
+    channels: mapValues(SUBSCRIPTIONS, describeChannel),
     operations: Object.fromEntries(
       Object.entries(SUBSCRIPTIONS).flatMap(([name, { sent, received }]) => [
-        [`${name}.send`, operation('send', name, sent)],
-        [`${name}.receive`, operation('receive', name, received)],
+        [`${name}.send`, describeOperation('send', name, sent)],
+        [`${name}.receive`, describeOperation('receive', name, received)],
       ]),
     ),
     components: {
-      schemas: { ...SHARED, ...mapValues(MESSAGES, ({ schema }) => withReferences(schema)) },
+      schemas: { ...SHARED, ...mapValues(MESSAGES, ({ schema }) => replaceShared(schema)) },
       messages: mapValues(MESSAGES, ({ summary }, name) => ({
         name,
         summary,
-        payload: reference('components', 'schemas', name),
+        payload: createReference('components', 'schemas', name),
       })),
       securitySchemes: SECURITY,
     },
@@ -140,43 +140,52 @@ export function asyncApiDocument() {
   };
 }
 
-function server(protocol: 'ws' | 'wss') {
+function describeServer(protocol: 'ws' | 'wss') {
   return {
     host: '{host}',
     protocol,
     variables: { host: { default: '127.0.0.1:8080' } },
-    security: Object.keys(SECURITY).map((name) => reference('components', 'securitySchemes', name)),
+    security: Object.keys(SECURITY).map((name) =>
+      createReference('components', 'securitySchemes', name),
+    ),
   };
 }
 
-function channel({ sent, received, query, ...described }: Subscription) {
+function describeChannel({ sent, received, query, ...described }: Subscription) {
   const messages = [...sent, ...received];
   return {
     ...described,
     messages: Object.fromEntries(
-      messages.map((name) => [name, reference('components', 'messages', name)]),
+      messages.map((name) => [name, createReference('components', 'messages', name)]),
     ),
     bindings: { ws: { method: 'GET', query, bindingVersion: '0.1.0' } },
   };
 }
 
 /** `send` and `receive` are what the gateway does (AsyncAPI 3.0, "Operation Object"). */
-function operation(action: 'send' | 'receive', name: string, messages: readonly MessageName[]) {
+function describeOperation(
+  action: 'send' | 'receive',
+  name: string,
+  messages: readonly MessageName[],
+) {
   return {
     action,
-    channel: reference('channels', name),
-    messages: messages.map((message) => reference('channels', name, 'messages', message)),
+    channel: createReference('channels', name),
+    messages: messages.map((message) => createReference('channels', name, 'messages', message)),
   };
 }
 
-function reference(...path: string[]) {
+function createReference(...path: string[]) {
   return { $ref: `#/${path.join('/')}` };
 }
 
 /** The schema with what is shared named instead of repeated. */
-function withReferences(schema: TSchema): unknown {
+function replaceShared(schema: TSchema): unknown {
   const shared = new Map<unknown, unknown>(
-    Object.entries(SHARED).map(([name, row]) => [row, reference('components', 'schemas', name)]),
+    Object.entries(SHARED).map(([name, row]) => [
+      row,
+      createReference('components', 'schemas', name),
+    ]),
   );
   return JSON.parse(JSON.stringify(schema, (_key, value: unknown) => shared.get(value) ?? value));
 }

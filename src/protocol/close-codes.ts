@@ -79,6 +79,6 @@ const returnByCode = new Map<number, Return>(
 );
 
 /** Whether to come back after `code`; a code nobody here sends (1006, a proxy's own) means soon. */
-export function returnAfter(code: number): Return {
+export function decideReturn(code: number): Return {
   return returnByCode.get(code) ?? 'soon';
 }

@@ -7,15 +7,15 @@ import { Ack, Auth, StatusReport, type ClientMessage, type ErrorCode } from './m
 /** A message, a refusal that leaves the socket open, or the code to close with. */
 export type ClientFrame =
   | { readonly kind: 'message'; readonly message: ClientMessage }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: 'rejected'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'close'; readonly close: CloseCode };
 
 const ack = Compile(Ack);
 const status = Compile(StatusReport);
 const auth = Compile(Auth);
 
-const refused = (code: ErrorCode, message: string): ClientFrame => ({
-  kind: 'refused',
+const reject = (code: ErrorCode, message: string): ClientFrame => ({
+  kind: 'rejected',
   code,
   message,
 });
@@ -29,27 +29,27 @@ export function parseClientFrame(text: string): ClientFrame {
     return { kind: 'close', close: CLOSE.badFrame };
   }
   if (typeof value !== 'object' || value === null || !('type' in value)) {
-    return refused('invalid_message', 'a message is a JSON object with a type');
+    return reject('invalid_message', 'a message is a JSON object with a type');
   }
   switch (value.type) {
     case 'ack':
       return ack.Check(value)
         ? { kind: 'message', message: value }
-        : refused('invalid_message', 'ack needs assignment_id, a UUID');
+        : reject('invalid_message', 'ack needs assignment_id, a UUID');
     case 'status':
       return status.Check(value)
         ? { kind: 'message', message: value }
-        : refused(
+        : reject(
             'invalid_message',
             'status needs status, failed or available, and may have assignment_id, a UUID',
           );
     case 'auth':
       return auth.Check(value)
         ? { kind: 'message', message: value }
-        : refused('invalid_message', 'auth needs token, a string');
+        : reject('invalid_message', 'auth needs token, a string');
     case 'ping':
       return { kind: 'message', message: { type: 'ping' } };
     default:
-      return refused('unknown_type', 'this gateway takes ack, status, auth and ping');
+      return reject('unknown_type', 'this gateway takes ack, status, auth and ping');
   }
 }

@@ -15,6 +15,6 @@ export function vmPath(hostname: string): string {
 }
 
 /** The hostname of a path's last segment, already percent-decoded. */
-export function hostnameOfSegment(segment: string): string {
+export function decodeHostnameSegment(segment: string): string {
   return /^~+\.\.?$/.test(segment) ? segment.slice(1) : segment;
 }

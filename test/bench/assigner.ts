@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import pg from 'pg';
 import { signToken } from '../../src/gateway/auth/token.js';
-import { assign } from '../../src/gateway/database/assignments.js';
+import { assignVm } from '../../src/gateway/database/assignments.js';
 import { nowUs } from '../../src/loadtest/clock.js';
 import { serve } from '../../src/loadtest/rpc.js';
 import { stampOf } from '../../src/loadtest/rows.js';
@@ -64,7 +64,7 @@ const handlers = {
   bare: async ({ database, ...asking }: Asking & { database: pg.ClientConfig }): Promise<Asked> => {
     const pool = new pg.Pool({ ...database, max: asking.atOnce });
     const asked = await loop(asking, async (email) => {
-      const { outcome } = await assign(pool, ACTOR, { email, crdCommand: 'start-host' });
+      const { outcome } = await assignVm(pool, ACTOR, { email, crdCommand: 'start-host' });
       return outcome === 'assigned';
     });
     await pool.end();

@@ -2,7 +2,7 @@
 
 import t, { type Test } from 'tap';
 import { createClient } from '../../src/client/index.js';
-import { CLOSE, returnAfter } from '../../src/protocol/close-codes.js';
+import { CLOSE, decideReturn } from '../../src/protocol/close-codes.js';
 import { FakeGateway, type Peer } from './fake-gateway.js';
 import { ManualRuntime } from './manual-runtime.js';
 import { phase, status } from './rows.js';
@@ -34,7 +34,7 @@ t.test('every close code, as the table says', async (t) => {
       let token = 0;
       const { gateway, clock, watch, peer } = await live(t, async () => `t${++token}`);
       peer.ws.close(code, reason);
-      const how = returnAfter(code);
+      const how = decideReturn(code);
       if (how === 'no') {
         const closed = { phase: 'closed', rejected: true, reason, code };
         t.same(await watch.closed, closed);

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import { WebSocketServer } from 'ws';
-import { hostnameOfSegment } from '../../src/protocol/paths.js';
+import { decodeHostnameSegment } from '../../src/protocol/paths.js';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
 
 /** `lose` tells each agent but the first of what comes; `late` tells each state after the one that follows it. */
@@ -31,7 +31,7 @@ export async function startLiar(t: Teardown, database: TestDatabase, lie: Lie): 
   const http = createServer((_request, response) => response.end('{}'));
   const server = new WebSocketServer({ server: http });
   server.on('connection', (ws, { url }) => {
-    const hostname = hostnameOfSegment(decodeURIComponent(url?.split('/').at(-1) ?? ''));
+    const hostname = decodeHostnameSegment(decodeURIComponent(url?.split('/').at(-1) ?? ''));
     const send = (row: string): void => ws.send(`{"type":"assignment","vm":${row}}`);
     const sql = 'SELECT row_to_json(vms)::text AS row FROM vms WHERE hostname = $1';
     void database.query<{ row: string }>(sql, [hostname]).then(([found]) => {

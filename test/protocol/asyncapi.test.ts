@@ -5,12 +5,12 @@ import { createRequire } from 'node:module';
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import t from 'tap';
-import { asyncApiDocument } from '../../src/protocol/asyncapi.js';
+import { createAsyncApiDocument } from '../../src/protocol/asyncapi.js';
 import { CLOSE } from '../../src/protocol/close-codes.js';
 import { ClientMessage, ServerMessage } from '../../src/protocol/messages.js';
 import { deref, messagesOf, type Document } from '../helpers/asyncapi.js';
 
-const document = JSON.parse(JSON.stringify(asyncApiDocument())) as Document;
+const document = JSON.parse(JSON.stringify(createAsyncApiDocument())) as Document;
 
 t.test('it is valid by the schema of AsyncAPI 3.0', async (t) => {
   const load = createRequire(import.meta.url);

@@ -1,14 +1,14 @@
 import t from 'tap';
-import { CLOSE, returnAfter } from '../../src/protocol/close-codes.js';
+import { CLOSE, decideReturn } from '../../src/protocol/close-codes.js';
 
 const codes = Object.values(CLOSE);
 
 t.test('every code says whether to come back', async (t) => {
-  for (const close of codes) t.equal(returnAfter(close.code), close.return, String(close.code));
+  for (const close of codes) t.equal(decideReturn(close.code), close.return, String(close.code));
 });
 
 t.test('a code nobody here sends means: come back soon', async (t) => {
-  for (const code of [1000, 1001, 1006, 3000, 4999]) t.equal(returnAfter(code), 'soon');
+  for (const code of [1000, 1001, 1006, 3000, 4999]) t.equal(decideReturn(code), 'soon');
 });
 
 t.test('every code is its own, allowed in a close frame, and its reason fits one', async (t) => {

@@ -26,13 +26,13 @@ t.test('what is not JSON closes', async (t) => {
 
 t.test('JSON that is no message is refused, and does not close', async (t) => {
   for (const value of [null, 1, 'ping', true, [], ['type'], {}, { typ: 'ping' }]) {
-    t.match(parseClientFrame(JSON.stringify(value)), { kind: 'refused', code: 'invalid_message' });
+    t.match(parseClientFrame(JSON.stringify(value)), { kind: 'rejected', code: 'invalid_message' });
   }
 });
 
 t.test('a type nobody knows is refused as such', async (t) => {
   for (const type of ['hello', '', 1, null, {}, 'constructor', '__proto__', 'Ping']) {
-    t.match(parseClientFrame(JSON.stringify({ type })), { kind: 'refused', code: 'unknown_type' });
+    t.match(parseClientFrame(JSON.stringify({ type })), { kind: 'rejected', code: 'unknown_type' });
   }
 });
 
@@ -49,7 +49,7 @@ t.test('a field that is missing or wrong is named', async (t) => {
   ];
   for (const [message, named] of wrong) {
     const frame = parseClientFrame(JSON.stringify(message));
-    t.match(frame, { kind: 'refused', code: 'invalid_message', message: named });
+    t.match(frame, { kind: 'rejected', code: 'invalid_message', message: named });
   }
 });
 
@@ -57,6 +57,6 @@ t.test('no text makes it throw, however deep', async (t) => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseClientFrame(text)));
   fc.assert(fc.property(fc.json(), (text) => void parseClientFrame(text)));
   const deep = '['.repeat(8_000) + ']'.repeat(8_000);
-  t.match(parseClientFrame(deep), { kind: 'refused' });
-  t.match(parseClientFrame(`{"type":"ack","assignment_id":${deep}}`), { kind: 'refused' });
+  t.match(parseClientFrame(deep), { kind: 'rejected' });
+  t.match(parseClientFrame(`{"type":"ack","assignment_id":${deep}}`), { kind: 'rejected' });
 });

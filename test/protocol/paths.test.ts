@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { hostnameOfSegment, vmPath } from '../../src/protocol/paths.js';
+import { decodeHostnameSegment, vmPath } from '../../src/protocol/paths.js';
 
 /** What a server sees of a path that a browser, or fetch, has normalised. */
 function segmentsOf(path: string): string[] {
@@ -23,7 +23,7 @@ t.test('every hostname has a path of its own that survives every URL parser', as
     fc.property(hostname, (hostname) => {
       const segments = segmentsOf(vmPath(hostname));
       if (segments.length !== 4) throw new Error(`the path of ${hostname} has other segments`);
-      const back = hostnameOfSegment(decodeURIComponent(segments[3] ?? ''));
+      const back = decodeHostnameSegment(decodeURIComponent(segments[3] ?? ''));
       if (back !== hostname) throw new Error(`${hostname} came back as ${back}`);
     }),
     { numRuns: 2_000 },
@@ -53,7 +53,7 @@ t.test('two hostnames never share a path', async (t) => {
   t.equal(new Set(alike.map(vmPath)).size, alike.length);
   for (const hostname of alike) {
     const last = segmentsOf(vmPath(hostname))[3] ?? '';
-    t.equal(hostnameOfSegment(decodeURIComponent(last)), hostname);
+    t.equal(decodeHostnameSegment(decodeURIComponent(last)), hostname);
   }
 });
 
@@ -79,6 +79,6 @@ t.test('only what looks like a step in the path is escaped', async (t) => {
 });
 
 t.test('a client that normalises nothing may send the dots as they are', async (t) => {
-  t.equal(hostnameOfSegment('.'), '.');
-  t.equal(hostnameOfSegment('..'), '..');
+  t.equal(decodeHostnameSegment('.'), '.');
+  t.equal(decodeHostnameSegment('..'), '..');
 });

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { toolEnvironment } from '../../config/load.js';
+import { createToolEnvironment } from '../../config/load.js';
 import { backUp, planBackup, type BackupReport } from '../../postgres/admin/backup.js';
 import { bytesText, counted, printJson, printLine } from './print.js';
 import {
@@ -48,7 +48,7 @@ export function backupCommand(): Command {
       const wanted = {
         ...{ gzip, verify, keepDays, folder: resolve(dir), uploadCommand: upload },
         connection: await namedDatabase(),
-        environment: toolEnvironment(),
+        environment: createToolEnvironment(),
         now: new Date(),
         signal: interruption(),
       };

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { readDatabaseUrl } from '../../config/database-url.js';
 import { DATABASE_DEFAULTS } from '../../config/variables.js';
-import { toolEnvironment } from '../../config/load.js';
+import { createToolEnvironment } from '../../config/load.js';
 import { move, type MoveReport } from '../../postgres/admin/move.js';
 import { ExitCode, UsageError } from '../exit.js';
 import { printJson, printLine, printTable } from './print.js';
@@ -32,7 +32,7 @@ export function moveCommand(): Command {
     .action(async ({ to, dryRun = false, json }: MoveCommandOptions) => {
       const report = await move({
         ...{ dryRun, target: targetOf(to), connection: await namedDatabase() },
-        environment: toolEnvironment(),
+        environment: createToolEnvironment(),
         signal: interruption(),
       });
       if (json) printJson({ ...report, dry_run: dryRun });

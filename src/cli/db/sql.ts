@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { toolEnvironment } from '../../config/load.js';
+import { createToolEnvironment } from '../../config/load.js';
 import { openPsql } from '../../postgres/admin/psql.js';
 import { withSession } from '../../postgres/admin/session.js';
 import { ExitCode } from '../exit.js';
@@ -20,7 +20,7 @@ export function sqlCommand(): Command {
         await withSession(connection, 'sql', async (session) => runOne(session, statement));
         return;
       }
-      const code = psql ? await openPsql(connection, toolEnvironment()) : undefined;
+      const code = psql ? await openPsql(connection, createToolEnvironment()) : undefined;
       if (code === undefined) await runPrompt(connection);
       else process.exitCode = codeOf(code);
     });

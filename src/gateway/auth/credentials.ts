@@ -8,12 +8,12 @@ import { BEARER_SUBPROTOCOL_PREFIX } from '../../protocol/messages.js';
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
 /** The token a request carries, not yet checked. The Authorization header goes before the subprotocol. */
-export function tokenOf(headers: IncomingHttpHeaders): string | undefined {
-  return BEARER.exec(headers.authorization ?? '')?.[1] ?? offeredToken(headers);
+export function readToken(headers: IncomingHttpHeaders): string | undefined {
+  return BEARER.exec(headers.authorization ?? '')?.[1] ?? readOfferedToken(headers);
 }
 
 /** From `Sec-WebSocket-Protocol: lablink.v1, bearer.<token>` (RFC 6455 §11.3.4: a list with commas). */
-function offeredToken(headers: IncomingHttpHeaders): string | undefined {
+function readOfferedToken(headers: IncomingHttpHeaders): string | undefined {
   const offers = headers['sec-websocket-protocol']?.split(',') ?? [];
   for (const offer of offers.map((text) => text.trim())) {
     if (!offer.startsWith(BEARER_SUBPROTOCOL_PREFIX)) continue;

@@ -11,7 +11,7 @@ export const Role = Type.Union([
 export type Role = Static<typeof Role>;
 
 /** How far a permission reaches: every VM, the one whose hostname is the token's `sub`, or none. */
-export type Reach = 'any' | 'own' | 'no';
+export type Scope = 'any' | 'own' | 'no';
 
 /**
  * What each role may do. `watch-fleet` is the state and changes of all VMs; `report-status` and
@@ -31,23 +31,23 @@ export const PERMISSIONS = {
   'change-vms': { agent: 'no', dashboard: 'no', admin: 'any', enrol: 'no' },
   'read-audit': { agent: 'no', dashboard: 'no', admin: 'any', enrol: 'no' },
   'read-metrics': { agent: 'no', dashboard: 'any', admin: 'any', enrol: 'no' },
-} as const satisfies Record<string, Record<Role, Reach>>;
-export type Action = keyof typeof PERMISSIONS;
+} as const satisfies Record<string, Record<Role, Scope>>;
+export type Permission = keyof typeof PERMISSIONS;
 
 /**
  * Whether this identity may do it to the VM of this hostname; without a hostname, to VMs at large.
  * Hostnames are compared as they are, character for character.
  */
-export function may(
+export function can(
   { role, sub }: { readonly role: Role; readonly sub: string },
-  action: Action,
+  action: Permission,
   hostname?: string,
 ): boolean {
-  const reach: Reach = PERMISSIONS[action][role];
+  const reach: Scope = PERMISSIONS[action][role];
   return reach === 'any' || (reach === 'own' && hostname === sub);
 }
 
 /** What of a row the role sees: all of it, or the columns on the allow-list of dashboards. */
-export function viewOf(role: Role): 'full' | 'dashboard' {
+export function selectProjection(role: Role): 'full' | 'dashboard' {
   return role === 'agent' || role === 'admin' ? 'full' : 'dashboard';
 }

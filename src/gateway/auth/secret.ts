@@ -24,7 +24,7 @@ export async function resolveSecrets(
   if (config.jwtSecrets.length > 0 || config.jwtPublicKeys.length > 0) return config.jwtSecrets;
   const path = join(config.dataDir, FILE_NAME);
   try {
-    return [(await readSecret(path)) ?? (await makeSecret(config.dataDir, path))];
+    return [(await readSecret(path)) ?? (await createSecret(config.dataDir, path))];
   } catch (cause) {
     if (cause instanceof ConfigError || !(cause instanceof Error)) throw cause;
     const code = 'code' in cause ? String(cause.code) : cause.message;
@@ -44,17 +44,22 @@ async function readSecret(path: string): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
     const { mode, uid } = await file.stat();
-    if ((mode & 0o077) !== 0) throw refused(path, `is open to others; run: chmod 600 ${path}`);
-    if (uid !== process.geteuid?.()) throw refused(path, `belongs to another user (${uid})`);
+    if ((mode & 0o077) !== 0)
+      throw createSecretError(path, `is open to others; run: chmod 600 ${path}`);
+    if (uid !== process.geteuid?.())
+      throw createSecretError(path, `belongs to another user (${uid})`);
     const secret = (await file.readFile('utf8')).trim();
     if (Buffer.byteLength(secret) >= MIN_SECRET_BYTES) return secret;
-    throw refused(path, `holds fewer than ${MIN_SECRET_BYTES} bytes; delete it to have one made`);
+    throw createSecretError(
+      path,
+      `holds fewer than ${MIN_SECRET_BYTES} bytes; delete it to have one made`,
+    );
   } finally {
     await file.close();
   }
 }
 
-function refused(path: string, fault: string): ConfigError {
+function createSecretError(path: string, fault: string): ConfigError {
   return new ConfigError([`JWT_SECRET is not set, and the secret in ${path} ${fault}`]);
 }
 
@@ -62,7 +67,7 @@ function refused(path: string, fault: string): ConfigError {
  * A link either gives the file its name, whole, or fails because another start was first: nobody
  * ever reads half a secret, and nobody's is replaced.
  */
-async function makeSecret(dataDir: string, path: string): Promise<string> {
+async function createSecret(dataDir: string, path: string): Promise<string> {
   await mkdir(dataDir, { recursive: true });
   const draft = `${path}.${randomBytes(8).toString('hex')}`;
   const file = await open(draft, 'wx', 0o600);
@@ -77,6 +82,6 @@ async function makeSecret(dataDir: string, path: string): Promise<string> {
     await unlink(draft);
   }
   const secret = await readSecret(path);
-  if (secret === undefined) throw refused(path, 'was deleted while it was made');
+  if (secret === undefined) throw createSecretError(path, 'was deleted while it was made');
   return secret;
 }

@@ -19,7 +19,7 @@ export interface Identity {
 /** Why a token is refused. Of its times nothing is told unless its signature is good. */
 export type TokenFault = 'expired' | 'not_yet_valid' | 'invalid';
 
-export type Verified =
+export type VerifyResult =
   | { readonly ok: true; readonly identity: Identity }
   | { readonly ok: false; readonly reason: TokenFault };
 
@@ -27,7 +27,7 @@ export type Verified =
  * Checks a token; never throws. At once and not in another thread: with a secret it takes 7 µs of CPU, and to hand it
  * over and wait for the answer took 40, when thousands came at once more.
  */
-export type Verifier = (token: string) => Verified;
+export type Verifier = (token: string) => VerifyResult;
 
 /** How far the clocks of whoever signs and of this machine may differ. */
 const CLOCK_TOLERANCE_S = 5;
@@ -45,13 +45,13 @@ const MAX_TIME_S = 8.64e12 - CLOCK_TOLERANCE_S;
 export const Subject = Type.String({ pattern: /^[^\0]{1,255}$/u });
 
 /** What a token must claim; other claims are ignored. */
-export const Claims = Type.Object({
+export const TokenClaims = Type.Object({
   sub: Subject,
   role: Role,
   exp: Type.Number({ maximum: MAX_TIME_S, description: 'Seconds since 1970 (RFC 7519 §4.1.4).' }),
   nbf: Type.Optional(Type.Number({ description: 'Seconds since 1970 (RFC 7519 §4.1.5).' })),
 });
-const claims = Compile(Claims);
+const claims = Compile(TokenClaims);
 
 const HS256 = 'HS256';
 
@@ -85,15 +85,15 @@ export function createVerifier(
   const signatures = tokenKeys.map(createSignatureCheck);
   return (token) => {
     if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) return INVALID;
-    for (const claimsOf of signatures) {
-      const signed = claimsOf(token);
-      if (claims.Check(signed)) return judge(signed, clock());
+    for (const verifySignature of signatures) {
+      const signed = verifySignature(token);
+      if (claims.Check(signed)) return validateTimes(signed, clock());
     }
     return INVALID;
   };
 }
 
-const INVALID: Verified = { ok: false, reason: 'invalid' };
+const INVALID: VerifyResult = { ok: false, reason: 'invalid' };
 
 /** Gives what a token claims whose signature is good; undefined for any other. */
 type SignatureCheck = (token: string) => unknown;
@@ -114,7 +114,10 @@ function createSignatureCheck(tokenKey: TokenKey): SignatureCheck {
   };
 }
 
-function judge({ sub, role, exp, nbf }: Type.Static<typeof Claims>, nowMs: number): Verified {
+function validateTimes(
+  { sub, role, exp, nbf }: Type.Static<typeof TokenClaims>,
+  nowMs: number,
+): VerifyResult {
   const expiresAtMs = (exp + CLOCK_TOLERANCE_S) * 1000;
   if (nowMs >= expiresAtMs) return { ok: false, reason: 'expired' };
   if (nbf !== undefined && nowMs < (nbf - CLOCK_TOLERANCE_S) * 1000)

@@ -1,7 +1,7 @@
 // VMs in use whose agents stay away: they are set `failed`, so that a person sees it.
 
 import type pg from 'pg';
-import { change } from './transaction.js';
+import { runWriteTransaction } from './transaction.js';
 
 /**
  * One conditional statement, so that of many gateways one does it, once. An agent counts as away when
@@ -50,7 +50,7 @@ export async function failAbsent(
   gateway: string,
   graceMs: number,
 ): Promise<string[]> {
-  const { rows } = await change(pool, { name: NAME, requestId: gateway }, (client) =>
+  const { rows } = await runWriteTransaction(pool, { name: NAME, requestId: gateway }, (client) =>
     client.query<{ hostname: string }>(FAIL_ABSENT, [graceMs]),
   );
   return rows.map(({ hostname }) => hostname);

@@ -2,23 +2,23 @@
 // here touches `vms`: what is said of the last person's assignment leaves the present one unharmed.
 
 import type pg from 'pg';
-import { change, read, type Actor } from './transaction.js';
+import { runWriteTransaction, runReadQuery, type Actor } from './transaction.js';
 
 /** How a command ended. */
-export interface End {
+export interface EndReport {
   readonly outcome: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
 }
 
 /** A time as RFC 3339 in UTC, whatever the session's settings. */
-const utc = (time: string): string =>
+const formatUtc = (time: string): string =>
   `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 const DELIVERY = `
   json_build_object('assignment_id', d.assignment_id, 'hostname', d.hostname,
-    'made_at', ${utc('d.made_at')}, 'pushed_at', ${utc('d.pushed_at')},
-    'acked_at', ${utc('d.acknowledged_at')}, 'ended_at', ${utc('d.ended_at')},
+    'made_at', ${formatUtc('d.made_at')}, 'pushed_at', ${formatUtc('d.pushed_at')},
+    'acked_at', ${formatUtc('d.acknowledged_at')}, 'ended_at', ${formatUtc('d.ended_at')},
     'outcome', d.outcome, 'exit_code', d.exit_code, 'signal', d.signal)::text AS delivery`;
 
 /** Of the agent that has the assignment, or had it; under its earlier name, too, when its VM was renamed. */
@@ -29,14 +29,14 @@ const OF_AGENT = `d.assignment_id = $1 AND (d.hostname = $2 OR EXISTS (
  * Records how the agent's command ended; the first report stands. Gives the delivery as JSON text, or undefined when
  * the assignment never was this agent's.
  */
-export function end(
+export function recordEnd(
   pool: pg.Pool,
   actor: Actor,
   hostname: string,
   assignmentId: string,
-  { outcome, exitCode, signal }: End,
+  { outcome, exitCode, signal }: EndReport,
 ): Promise<string | undefined> {
-  return change(pool, actor, async (client) => {
+  return runWriteTransaction(pool, actor, async (client) => {
     await client.query(
       `UPDATE public.vm_deliveries d
        SET ended_at = now(), outcome = $3, exit_code = $4, signal = $5
@@ -57,7 +57,7 @@ export async function listDeliveries(
   hostname: string,
   limit: number,
 ): Promise<string[]> {
-  const rows = await read<{ delivery: string }>(
+  const rows = await runReadQuery<{ delivery: string }>(
     pool,
     `SELECT ${DELIVERY} FROM public.vm_deliveries d
      WHERE d.hostname = $1

@@ -2,14 +2,14 @@
 
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { makeKnown } from './changes.js';
-import { change, type Actor } from './transaction.js';
+import { registerHostname } from './changes.js';
+import { runWriteTransaction, type Actor } from './transaction.js';
 
 /**
  * `already-enrolled` by whoever had another nonce, or none. `agent-online`: an agent of this hostname is there, whose
  * token came another way.
  */
-export type Enrolled = 'enrolled' | 'already-enrolled' | 'agent-online';
+export type EnrolResult = 'enrolled' | 'already-enrolled' | 'agent-online';
 
 /**
  * Enrols the hostname, and makes its VM known. With the nonce that it enrolled with it is done again, for one whose
@@ -20,10 +20,10 @@ export function enrol(
   actor: Actor,
   hostname: string,
   nonce: string | undefined,
-): Promise<Enrolled> {
+): Promise<EnrolResult> {
   const hash = nonce === undefined ? null : createHash('sha256').update(nonce).digest();
-  return change(pool, actor, async (client) => {
-    const known = await sameNonce(client, hostname, hash);
+  return runWriteTransaction(pool, actor, async (client) => {
+    const known = await compareNonce(client, hostname, hash);
     if (known !== undefined) return known ? 'enrolled' : 'already-enrolled';
     if (await isAgentOnline(client, hostname)) return 'agent-online';
     const { rowCount } = await client.query(
@@ -33,15 +33,17 @@ export function enrol(
     );
     // Another was first, and its transaction was waited for.
     if (rowCount === 0) {
-      return (await sameNonce(client, hostname, hash)) === true ? 'enrolled' : 'already-enrolled';
+      return (await compareNonce(client, hostname, hash)) === true
+        ? 'enrolled'
+        : 'already-enrolled';
     }
-    await makeKnown(client, hostname);
+    await registerHostname(client, hostname);
     return 'enrolled';
   });
 }
 
 /** Whether the hostname enrolled with this nonce; undefined when it did not enrol at all. */
-async function sameNonce(
+async function compareNonce(
   client: pg.ClientBase,
   hostname: string,
   hash: Buffer | null,
@@ -65,7 +67,7 @@ async function isAgentOnline(client: pg.ClientBase, hostname: string): Promise<b
 
 /** Lets the hostname enrol again; says whether it had. */
 export function allowEnrolment(pool: pg.Pool, actor: Actor, hostname: string): Promise<boolean> {
-  return change(pool, actor, async (client) => {
+  return runWriteTransaction(pool, actor, async (client) => {
     const { rowCount } = await client.query(
       'DELETE FROM public.vm_enrolments WHERE hostname = $1',
       [hostname],

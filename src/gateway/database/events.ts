@@ -1,7 +1,7 @@
 // Reads of the audit: what changed in `vms`, when, and who did it. Written by the database alone.
 
 import type pg from 'pg';
-import { read } from './transaction.js';
+import { runReadQuery } from './transaction.js';
 
 export interface EventQuery {
   /** Events of the VM of this hostname, also under its earlier or its later one when it was renamed then. */
@@ -34,7 +34,7 @@ const EVENT = `
  */
 export async function listEvents(pool: pg.Pool, query: EventQuery): Promise<EventPage> {
   const { hostname, email, limit, before } = query;
-  const rows = await read<{ id: string; event: string }>(
+  const rows = await runReadQuery<{ id: string; event: string }>(
     pool,
     `SELECT id, ${EVENT} AS event FROM public.vm_events
      WHERE ($1::text IS NULL OR hostname = $1 OR old_hostname = $1)

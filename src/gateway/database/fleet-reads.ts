@@ -1,10 +1,10 @@
 // What the feed asks of the database: rows, the cheap check, and the sending of a heartbeat.
 
 import type pg from 'pg';
-import { queryPatiently, type Patience } from './patient-query.js';
+import { queryWithIdleTimeout, type IdleTimeoutOptions } from './idle-timeout-query.js';
 
 /** Rows to read: all of them, or those of these hostnames. */
-type Request =
+type ReadRequest =
   { readonly kind: 'all' } | { readonly kind: 'rows'; readonly hostnames: readonly string[] };
 
 interface ReadRow {
@@ -19,13 +19,17 @@ interface ReadRow {
  * or below it. A sequence's value is outside of transactions, so the order is what counts (PostgreSQL, "Sequence
  * Manipulation Functions").
  */
-export async function readRows(pool: pg.Pool, request: Request, patience: Patience = {}) {
+export async function readRows(
+  pool: pg.Pool,
+  request: ReadRequest,
+  options: IdleTimeoutOptions = {},
+) {
   const hostnames = request.kind === 'all' ? null : request.hostnames;
-  const read = await queryPatiently<ReadRow>(
+  const read = await queryWithIdleTimeout<ReadRow>(
     pool,
     'SELECT * FROM public.read_vms($1)',
     [hostnames],
-    patience,
+    options,
   );
   const sequence = await pool.query<{ last_value: string }>(
     'SELECT last_value FROM public.vms_version_seq',
@@ -35,7 +39,7 @@ export async function readRows(pool: pg.Pool, request: Request, patience: Patien
       hostname,
       version: Number(version),
       status,
-      assignmentId: assignmentIdOf(row_text),
+      assignmentId: parseAssignmentId(row_text),
       row: row_text,
     })),
     sequence: Number(sequence.rows[0]?.last_value ?? 0),
@@ -43,7 +47,7 @@ export async function readRows(pool: pg.Pool, request: Request, patience: Patien
 }
 
 /** Not asked of PostgreSQL: its `->>` fails on a row that has `\u0000` in any column of JSON, and the read with it. */
-function assignmentIdOf(rowText: string): string | null {
+function parseAssignmentId(rowText: string): string | null {
   const { assignment_id: id } = JSON.parse(rowText) as { assignment_id?: unknown };
   return typeof id === 'string' ? id : null;
 }

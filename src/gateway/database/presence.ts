@@ -3,18 +3,18 @@
 import type pg from 'pg';
 
 /** All gateways whose lease lasts, and when the first of the others ends. */
-export interface Standing {
+export interface GatewayLeases {
   readonly gateways: readonly string[];
   readonly nextExpiryMs: number | undefined;
 }
 
-interface StandingRow {
+interface GatewayLeasesRow {
   gateways: string[];
   next_expiry_ms: number | null;
 }
 
 /** Of a gateway that has just been given a lease, which the rest of its statement does not see yet. */
-const STANDING = `
+const GATEWAY_LEASES = `
   SELECT array_agg(instance) || $1::text AS gateways,
     extract(epoch FROM min(lease_until) - statement_timestamp())::float8 * 1000 AS next_expiry_ms
   FROM public.gateways WHERE lease_until > statement_timestamp() AND instance <> $1`;
@@ -22,45 +22,49 @@ const STANDING = `
 const LEASE = `statement_timestamp() + $2 * interval '1 millisecond'`;
 
 /** Takes a lease under a name that nobody has had. */
-export async function enter(pool: pg.Pool, instance: string, leaseMs: number): Promise<Standing> {
-  const { rows } = await pool.query<StandingRow>(
+export async function acquireLease(
+  pool: pg.Pool,
+  instance: string,
+  leaseMs: number,
+): Promise<GatewayLeases> {
+  const { rows } = await pool.query<GatewayLeasesRow>(
     `WITH entered AS (
        INSERT INTO public.gateways (instance, ready_since, renewed_at, lease_until, complete_until)
        VALUES ($1, statement_timestamp(), statement_timestamp(), ${LEASE}, statement_timestamp())
-     ) ${STANDING}`,
+     ) ${GATEWAY_LEASES}`,
     [instance, leaseMs],
   );
-  return standingOf(rows);
+  return parseGatewayLeases(rows);
 }
 
 /**
  * Renews a lease that has not ended; undefined when it has. Where it is `complete`, everything that the gateway saw
  * before its last renewal is in the table: the old `renewed_at` is read before the new one is set.
  */
-export async function renew(
+export async function renewLease(
   pool: pg.Pool,
   instance: string,
   leaseMs: number,
   complete: boolean,
-): Promise<Standing | undefined> {
-  const { rows } = await pool.query<StandingRow & { renewed: boolean }>(
+): Promise<GatewayLeases | undefined> {
+  const { rows } = await pool.query<GatewayLeasesRow & { renewed: boolean }>(
     `WITH renewed AS (
        UPDATE public.gateways SET renewed_at = statement_timestamp(), lease_until = ${LEASE},
          complete_until = CASE WHEN $3 THEN renewed_at ELSE complete_until END
        WHERE instance = $1 AND lease_until > statement_timestamp() RETURNING 1
-     ) SELECT *, EXISTS (SELECT FROM renewed) AS renewed FROM (${STANDING}) AS standing`,
+     ) SELECT *, EXISTS (SELECT FROM renewed) AS renewed FROM (${GATEWAY_LEASES}) AS standing`,
     [instance, leaseMs, complete],
   );
-  return rows[0]?.renewed === true ? standingOf(rows) : undefined;
+  return rows[0]?.renewed === true ? parseGatewayLeases(rows) : undefined;
 }
 
-function standingOf([row]: readonly StandingRow[]): Standing {
+function parseGatewayLeases([row]: readonly GatewayLeasesRow[]): GatewayLeases {
   if (row === undefined) throw new Error('the gateways gave no row');
   return { gateways: row.gateways, nextExpiryMs: row.next_expiry_ms ?? undefined };
 }
 
 /** Gives the lease up: the gateway's agents are away. */
-export async function leave(pool: pg.Pool, instance: string): Promise<void> {
+export async function releaseLease(pool: pg.Pool, instance: string): Promise<void> {
   await pool.query(
     `UPDATE public.gateways SET lease_until = statement_timestamp()
      WHERE instance = $1 AND lease_until > statement_timestamp()`,
@@ -101,7 +105,7 @@ const WRITE = `
     (SELECT count(pg_notify('vm_presence', payload)) FROM live, unnest($7::text[]) AS payload)`;
 
 /** @returns false when the lease has ended. */
-export async function write(
+export async function writePresence(
   pool: pg.Pool,
   instance: string,
   { agents, pushes, payloads }: PresenceWrite,
@@ -144,6 +148,6 @@ export async function readPresence(
 const KEPT = "'90 days'";
 
 /** Removes what is old, in a small step. */
-export async function prune(pool: pg.Pool): Promise<void> {
+export async function prunePresence(pool: pg.Pool): Promise<void> {
   await pool.query(`SELECT public.prune_vm_presence(${KEPT}), public.prune_vm_deliveries(${KEPT})`);
 }

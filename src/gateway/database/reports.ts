@@ -1,7 +1,7 @@
 // What agents report: the status of their own VM, and which assignments they have got.
 
 import type pg from 'pg';
-import { change, type Actor } from './transaction.js';
+import { runWriteTransaction, type Actor } from './transaction.js';
 
 /** What became of a report. `stale`: about an assignment that is no longer the VM's. */
 export type ReportOutcome = 'done' | 'stale' | 'not-failed' | 'no-vm';
@@ -14,18 +14,18 @@ interface Report {
 
 /** The row is locked before it is judged, so that what it is judged by is what is changed. */
 const REPORT = `
-  WITH held AS (
+  WITH locked AS (
     SELECT id, status, assignment_id IS DISTINCT FROM coalesce($3::uuid, assignment_id) AS stale
     FROM public.vms WHERE hostname = $1 FOR UPDATE
   ), changed AS (
     UPDATE public.vms SET status = $2::text,
       email = CASE WHEN $2::text = 'available' THEN NULL ELSE email END,
       crd_command = CASE WHEN $2::text = 'available' THEN NULL ELSE crd_command END
-    FROM held
-    WHERE vms.id = held.id AND NOT held.stale
-      AND ($2::text = 'failed' OR held.status IN ('failed', 'available'))
+    FROM locked
+    WHERE vms.id = locked.id AND NOT locked.stale
+      AND ($2::text = 'failed' OR locked.status IN ('failed', 'available'))
   )
-  SELECT stale, status FROM held`;
+  SELECT stale, status FROM locked`;
 
 /**
  * Sets the status of the agent's own VM: `failed` at any time, `available` (which lets go of the person) only from
@@ -37,17 +37,18 @@ export async function reportStatus(
   report: Report,
 ): Promise<ReportOutcome> {
   const { hostname, status, assignmentId } = report;
-  const { rows } = await change(pool, actor, (client) =>
+  const { rows } = await runWriteTransaction(pool, actor, (client) =>
     client.query<{ stale: boolean; status: string }>(REPORT, [
       hostname,
       status,
       assignmentId ?? null,
     ]),
   );
-  const [held] = rows;
-  if (held === undefined) return 'no-vm';
-  if (held.stale) return 'stale';
-  const allowed = status === 'failed' || held.status === 'failed' || held.status === 'available';
+  const [locked] = rows;
+  if (locked === undefined) return 'no-vm';
+  if (locked.stale) return 'stale';
+  const allowed =
+    status === 'failed' || locked.status === 'failed' || locked.status === 'available';
   return allowed ? 'done' : 'not-failed';
 }
 
@@ -73,7 +74,7 @@ export async function acknowledge(
   actor: Actor,
   { hostname, assignmentId, pushedAgoMs }: Acknowledgement,
 ): Promise<Acknowledged | undefined> {
-  const { rows } = await change(pool, actor, (client) =>
+  const { rows } = await runWriteTransaction(pool, actor, (client) =>
     client.query<{ took: number | null }>(
       `WITH current AS (
        SELECT assignment_id, hostname FROM public.vms WHERE hostname = $1 AND assignment_id = $2

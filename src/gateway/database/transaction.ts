@@ -19,12 +19,12 @@ const DEADLINES = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 
  * Does `work` in a transaction: committed when it resolves, undone when it rejects. Each of its statements sees what was
  * committed before it began, whatever the database's default: who waited for a lock must see what its holder did.
  */
-export function change<T>(
+export function runWriteTransaction<T>(
   pool: pg.Pool,
   { name, requestId }: Actor,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
-  return transact(pool, 'BEGIN ISOLATION LEVEL READ COMMITTED', async (client) => {
+  return runTransaction(pool, 'BEGIN ISOLATION LEVEL READ COMMITTED', async (client) => {
     await client.query(
       `SELECT set_config('lablink.actor', $1, true), set_config('lablink.request_id', $2, true)`,
       [name, requestId],
@@ -34,19 +34,19 @@ export function change<T>(
 }
 
 /** Does one query with a deadline that the server holds, so that nothing goes on there after its asker gave up. */
-export function read<R extends pg.QueryResultRow>(
+export function runReadQuery<R extends pg.QueryResultRow>(
   pool: pg.Pool,
   sql: string,
   values: readonly unknown[],
 ): Promise<R[]> {
-  return transact(
+  return runTransaction(
     pool,
     'BEGIN READ ONLY',
     async (client) => (await client.query<R>(sql, [...values])).rows,
   );
 }
 
-async function transact<T>(
+async function runTransaction<T>(
   pool: pg.Pool,
   begin: string,
   work: (client: pg.ClientBase) => Promise<T>,
@@ -64,7 +64,7 @@ async function transact<T>(
     return result;
   } catch (error) {
     // Only a server that answered is asked again: one that is silent would have another deadline to keep.
-    broken = !(error instanceof pg.DatabaseError && (await rolledBack(client)));
+    broken = !(error instanceof pg.DatabaseError && (await rollBack(client)));
     throw error;
   } finally {
     client.off('error', ignore);
@@ -72,7 +72,7 @@ async function transact<T>(
   }
 }
 
-async function rolledBack(client: pg.ClientBase): Promise<boolean> {
+async function rollBack(client: pg.ClientBase): Promise<boolean> {
   try {
     await client.query('ROLLBACK');
     return true;

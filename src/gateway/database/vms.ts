@@ -2,7 +2,7 @@
 // notifications.
 
 import type pg from 'pg';
-import { read } from './transaction.js';
+import { runReadQuery } from './transaction.js';
 
 export interface FoundVm {
   readonly version: number;
@@ -11,22 +11,22 @@ export interface FoundVm {
 }
 
 /** What a statement that changes rows gives back of each, see `found`. */
-export const FOUND = 'coalesce(vms.version, 0) AS version, public.vm_text(vms) AS row';
+export const FOUND_VM_COLUMNS = 'coalesce(vms.version, 0) AS version, public.vm_text(vms) AS row';
 
 export interface FoundRow {
   readonly version: string;
   readonly row: string;
 }
 
-export function found({ version, row }: FoundRow): FoundVm {
+export function parseFoundVm({ version, row }: FoundRow): FoundVm {
   return { version: Number(version), row };
 }
 
 /** The VM of this hostname, or undefined. */
 export async function findVm(pool: pg.Pool, hostname: string): Promise<FoundVm | undefined> {
-  const sql = `SELECT ${FOUND} FROM public.vms WHERE hostname = $1`;
-  const [row] = await read<FoundRow>(pool, sql, [hostname]);
-  return row && found(row);
+  const sql = `SELECT ${FOUND_VM_COLUMNS} FROM public.vms WHERE hostname = $1`;
+  const [row] = await runReadQuery<FoundRow>(pool, sql, [hostname]);
+  return row && parseFoundVm(row);
 }
 
 /** The orders in which VMs are listed; those with a `-` begin with the latest. */
@@ -40,7 +40,7 @@ export interface Position {
   readonly id: number;
 }
 
-export interface VmQuery {
+export interface VmPageQuery {
   readonly status: string | undefined;
   readonly email: string | undefined;
   readonly sort: Sort;
@@ -49,12 +49,12 @@ export interface VmQuery {
 }
 
 export interface VmPage {
-  readonly rows: readonly ListedVm[];
+  readonly rows: readonly VmPageRow[];
   /** To continue after; undefined at the end. */
   readonly next: Position | undefined;
 }
 
-export interface ListedVm {
+export interface VmPageRow {
   readonly hostname: string;
   /** JSON text. */
   readonly row: string;
@@ -65,11 +65,11 @@ export interface ListedVm {
  * shifts nothing.
  * @throws a `pg` error of class 22 for a time that there is not, such as the 30th of February.
  */
-export async function listVms(pool: pg.Pool, query: VmQuery): Promise<VmPage> {
+export async function readVmPage(pool: pg.Pool, query: VmPageQuery): Promise<VmPage> {
   const { status, email, sort, limit, after } = query;
   const values = [status, email, limit + 1, after?.id];
   if (sort !== 'id') values.push(after?.time);
-  const rows = await read<ListedRow>(pool, listSql(sort), values);
+  const rows = await runReadQuery<VmPageDatabaseRow>(pool, buildPageSql(sort), values);
   const last = rows.length > limit ? rows[limit - 1] : undefined;
   return {
     rows: rows.slice(0, limit),
@@ -77,13 +77,13 @@ export async function listVms(pool: pg.Pool, query: VmQuery): Promise<VmPage> {
   };
 }
 
-interface ListedRow extends ListedVm {
+interface VmPageDatabaseRow extends VmPageRow {
   readonly id: number;
   readonly time: string | null;
 }
 
 /** to_json writes a time as ISO 8601, whatever the session's DateStyle. */
-function listSql(sort: Sort): string {
+function buildPageSql(sort: Sort): string {
   const [above, direction] = sort.startsWith('-') ? ['<', 'DESC'] : ['>', 'ASC'];
   const time = sort === 'id' ? undefined : `coalesce(${sort.replace('-', '')}, '-infinity')`;
   const beyond = time === undefined ? 'id > $4' : `(${time}, id) ${above} ($5::timestamp, $4::int)`;

@@ -4,18 +4,19 @@ import { setMaxListeners } from 'node:events';
 import websocket from '@fastify/websocket';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { TrustProxy } from '../../config/address.js';
 import type { Verifier } from '../auth/token.js';
 import type { Hub } from '../hub/hub.js';
 import { ConnectionSlots, type SocketLimits } from '../session/connection-slots.js';
 import { findRejectionReason, type OnRejection } from '../session/limits.js';
 import type { Session } from '../session/session.js';
 import type { Sessions } from '../session/sessions.js';
-import { createAllow } from './request/access.js';
-import { createTakePlace } from './limits/admission.js';
-import type { OnAnswer } from './problems/answered.js';
+import { createAuthorize } from './request/access.js';
+import { createAcquireSlot } from './limits/admission.js';
+import type { OnResponse } from './problems/response-log.js';
 import { registerAssignments } from './routes/assignments.js';
 import { registerBrowserHeaders } from './plugins/browsers.js';
-import { capacityOf, openFilesLimit } from './limits/capacity.js';
+import { computeCapacity, readOpenFilesLimit } from './limits/capacity.js';
 import { registerChanges } from './routes/changes.js';
 import { Connections } from './limits/connections.js';
 import { registerDashboard } from './plugins/dashboard.js';
@@ -27,16 +28,16 @@ import { registerEvents } from './routes/events.js';
 import { registerHealth, type NotReady } from './routes/health.js';
 import { collectMethods } from './plugins/methods.js';
 import { registerMetrics, type ReadMetrics } from './routes/metrics.js';
-import { limitRates } from './plugins/rate-limit.js';
-import { tellUpgradeId } from './request/request-id.js';
+import { createRateLimit } from './plugins/rate-limit.js';
+import { sendUpgradeRequestId } from './request/request-id.js';
 import { createRequests } from './websocket/requests.js';
-import { createServer, type TrustProxy } from './server.js';
+import { createServer } from './server.js';
 import { guardUpgrades } from './plugins/upgrades.js';
 import { registerVms } from './routes/vms.js';
 import { corkUpgrade, WEBSOCKET_OPTIONS } from './websocket/websocket.js';
 
 /** What an operator decides of the surface. */
-export interface SurfaceLimits {
+export interface HttpLimits {
   /** Whose pages may use the gateway from a browser, besides its own. */
   readonly allowedOrigins: readonly string[];
   readonly trustProxy: TrustProxy;
@@ -49,9 +50,9 @@ export interface SurfaceLimits {
 }
 
 /** Who is told of what happens here, and what is read of it. */
-export interface SurfaceMetrics {
+export interface HttpMetrics {
   readonly read: ReadMetrics;
-  readonly answered: OnAnswer;
+  readonly answered: OnResponse;
   readonly refused: OnRejection;
   readonly opened: (session: Session) => void;
   /** @param code what the socket ended with. */
@@ -61,7 +62,7 @@ export interface SurfaceMetrics {
 }
 
 /** Who is told of what agents are sent, and of what they report. Must not throw. */
-export interface AgentEvents {
+export interface DeliveryTracker {
   /** An assignment was written to a socket of its agent. */
   readonly pushed: (hostname: string, assignmentId: string) => void;
   /** How long ago it was, where that is to be written with its acknowledgement. */
@@ -72,7 +73,7 @@ export interface AgentEvents {
   readonly reported: (hostname: string) => void;
 }
 
-export interface SurfaceParts {
+export interface HttpApiDependencies {
   /** Names the process in `welcome`. */
   readonly gateway: string;
   readonly version: string;
@@ -82,9 +83,9 @@ export interface SurfaceParts {
   readonly verify: Verifier;
   /** What agents' tokens are signed with when VMs enrol; undefined: they cannot. */
   readonly signingSecret: string | undefined;
-  readonly limits: SurfaceLimits;
-  readonly metrics: SurfaceMetrics;
-  readonly tracker: AgentEvents;
+  readonly limits: HttpLimits;
+  readonly metrics: HttpMetrics;
+  readonly tracker: DeliveryTracker;
   readonly heartbeatMs: number;
   /** How long a closing gateway waits for the close handshakes of its sockets, in ms. */
   readonly closeHandshakeMs: number;
@@ -102,18 +103,18 @@ export interface SurfaceParts {
  */
 const BACKLOG = 4_096;
 
-export function createSurface(parts: SurfaceParts) {
-  const { log, limits, metrics, sessions } = parts;
+export function createHttpApi(dependencies: HttpApiDependencies) {
+  const { log, limits, metrics, sessions } = dependencies;
   const onRejection: OnRejection = (reason) => {
     log.debug({ reason }, 'refused');
     metrics.refused(reason);
   };
-  const onAnswer: OnAnswer = (answer) => {
+  const onAnswer: OnResponse = (answer) => {
     metrics.answered(answer);
     const reason = findRejectionReason(answer.problem);
     if (reason !== undefined) onRejection(reason);
   };
-  const capacity = capacityOf(openFilesLimit(), limits.socketLimits.total);
+  const capacity = computeCapacity(readOpenFilesLimit(), limits.socketLimits.total);
   if (capacity.sockets < limits.socketLimits.total)
     log.info(capacity, 'the limit of open files allows fewer sockets than configured');
   const places = new ConnectionSlots({ ...limits.socketLimits, total: capacity.sockets });
@@ -136,40 +137,43 @@ export function createSurface(parts: SurfaceParts) {
   guardUpgrades(server, limits.allowedOrigins);
   registerBrowserHeaders(server, limits.allowedOrigins);
   server.register(async (routes) => {
-    const { pool, hub, verify, tracker } = parts;
+    const { pool, hub, verify, tracker } = dependencies;
     const reports = { ...tracker, acknowledged: metrics.acknowledged };
-    const allow = createAllow(verify, await limitRates(routes, limits.requestsPerMinute));
+    const authorize = createAuthorize(
+      verify,
+      await createRateLimit(routes, limits.requestsPerMinute),
+    );
     routes.addHook('onRequest', draining.refuse);
     const answerOtherMethods = collectMethods(routes);
-    document = await describeRoutes(routes, parts.version);
-    routes.websocketServer.on('headers', tellUpgradeId).on('headers', corkUpgrade);
-    registerHealth(routes, parts.notReady);
-    registerMetrics(routes, allow, metrics.read);
+    document = await describeRoutes(routes, dependencies.version);
+    routes.websocketServer.on('headers', sendUpgradeRequestId).on('headers', corkUpgrade);
+    registerHealth(routes, dependencies.notReady);
+    registerMetrics(routes, authorize, metrics.read);
     registerVms(routes, {
       pool,
       hub,
       sessions,
-      allow,
-      takePlace: createTakePlace(places),
+      authorize,
+      acquireSlot: createAcquireSlot(places),
       onPush: tracker.pushed,
-      project: parts.project,
-      isLoaded: parts.isLoaded,
+      project: dependencies.project,
+      isLoaded: dependencies.isLoaded,
       ending: ending.signal,
       onOpen: metrics.opened,
       onClose: metrics.closed,
       settings: {
-        gateway: parts.gateway,
-        heartbeatMs: parts.heartbeatMs,
+        gateway: dependencies.gateway,
+        heartbeatMs: dependencies.heartbeatMs,
         requests: createRequests(pool, verify, reports, log),
         onRejection,
         onBug: (err, { id }) => log.error({ err, session: id }, 'a request of a session failed'),
       },
     });
-    registerChanges(routes, pool, allow);
-    registerAssignments(routes, pool, allow);
-    registerEnrolments(routes, pool, allow, parts.signingSecret);
-    registerDeliveries(routes, pool, allow, tracker.reported);
-    registerEvents(routes, pool, allow);
+    registerChanges(routes, pool, authorize);
+    registerAssignments(routes, pool, authorize);
+    registerEnrolments(routes, pool, authorize, dependencies.signingSecret);
+    registerDeliveries(routes, pool, authorize, tracker.reported);
+    registerEvents(routes, pool, authorize);
     if (!(await registerDashboard(routes)))
       log.warn('the dashboard is not served: `npm run build` makes it');
     answerOtherMethods();
@@ -188,7 +192,7 @@ export function createSurface(parts: SurfaceParts) {
     /** Lets nobody new in, tells the sockets to come back elsewhere, and ends what is left. */
     async end(): Promise<void> {
       ending.abort();
-      await draining.x(limits.drainMs, parts.closeHandshakeMs);
+      await draining.run(limits.drainMs, dependencies.closeHandshakeMs);
       await server.close();
     },
   };

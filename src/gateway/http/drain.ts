@@ -36,7 +36,7 @@ export class Draining {
    * @param limitMs for telling the sockets.
    * @param closeHandshakeMs for the close handshakes of the last sockets and for responses under way.
    */
-  async x(limitMs: number, closeHandshakeMs: number): Promise<void> {
+  async run(limitMs: number, closeHandshakeMs: number): Promise<void> {
     const drain = new Drain(this.sessions, limitMs, performance.now());
     this.#drain = drain;
     while (!drain.tick(performance.now())) await sleep(TICK_MS);

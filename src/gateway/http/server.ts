@@ -9,11 +9,12 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { answerOf, type OnAnswer } from './problems/answered.js';
-import { answerClientError } from './problems/client-error.js';
-import { answerError, answerErrorBeforeRouting } from './problems/failures.js';
+import type { TrustProxy } from '../../config/address.js';
+import { describeResponse, type OnResponse } from './problems/response-log.js';
+import { sendClientError } from './problems/client-error.js';
+import { handleError, handleErrorBeforeRouting } from './problems/error-handler.js';
 import { sendProblem } from './problems/problem.js';
-import { requestIdOf, tellRequestId } from './request/request-id.js';
+import { assignRequestId, sendRequestId } from './request/request-id.js';
 import { compileValidator } from './request/validator.js';
 
 /** A hostname of 255 characters, each percent-encoded from up to 4 bytes, and an escape. */
@@ -31,39 +32,36 @@ const CHECK_INTERVAL_MS = 1_000;
 /** How long a connection may rest while it is answered; an answer may be waited for by request for up to 60 s. */
 const IDLE_TIMEOUT_MS = 90_000;
 
-/** Whose forwarding headers to believe, as Fastify takes it. */
-export type TrustProxy = boolean | string | string[] | ((address: string, hop: number) => boolean);
-
 export type HttpServer = ReturnType<typeof createServer>;
 
 /** @param onAnswer told of every answer, once it is sent. */
 export function createServer(
   log: FastifyBaseLogger,
   trustProxy: TrustProxy,
-  onAnswer: OnAnswer = () => undefined,
+  onAnswer: OnResponse = () => undefined,
 ) {
-  const tell = (request: FastifyRequest, reply: FastifyReply): void => {
-    const answer = answerOf(request, reply);
+  const logResponse = (request: FastifyRequest, reply: FastifyReply): void => {
+    const answer = describeResponse(request, reply);
     request.log.debug(answer, 'answered');
     onAnswer(answer);
   };
-  const refuseConnection = (error: Error, socket: Socket): void => {
+  const handleClientError = (error: Error, socket: Socket): void => {
     const reqId = randomUUID();
-    const answer = answerClientError(error, socket, reqId);
+    const answer = sendClientError(error, socket, reqId);
     if (answer === undefined) return;
     log.debug({ reqId, ...answer }, 'answered');
     onAnswer(answer);
   };
   const server = Fastify({
     loggerInstance: log,
-    genReqId: requestIdOf,
+    genReqId: assignRequestId,
     trustProxy,
     // Who asked for what is the business of a proxy's log; here it would drown what matters.
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: (error, request, reply) => {
-      reply.raw.once('finish', () => tell(request, reply));
-      tellRequestId(request, reply);
-      answerErrorBeforeRouting(error, request, reply);
+      reply.raw.once('finish', () => logResponse(request, reply));
+      sendRequestId(request, reply);
+      handleErrorBeforeRouting(error, request, reply);
     },
     forceCloseConnections: true,
     return503OnClosing: false, // What it would say is no problem: see drain.ts.
@@ -71,7 +69,7 @@ export function createServer(
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: IDLE_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_INTERVAL_MS },
-    clientErrorHandler: refuseConnection,
+    clientErrorHandler: handleClientError,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
     .setValidatorCompiler(compileValidator)
@@ -80,9 +78,9 @@ export function createServer(
     .withTypeProvider<TypeBoxTypeProvider>();
   server.removeContentTypeParser('text/plain');
   server.decorateReply('problem', null);
-  server.addHook('onRequest', async (request, reply) => tellRequestId(request, reply));
-  server.addHook('onResponse', async (request, reply) => tell(request, reply));
-  server.setErrorHandler(answerError);
+  server.addHook('onRequest', async (request, reply) => sendRequestId(request, reply));
+  server.addHook('onResponse', async (request, reply) => logResponse(request, reply));
+  server.setErrorHandler(handleError);
   server.server.on('error', (err) => {
     // One that comes before it listens is told to whoever called `listen`.
     if (server.server.listening) log.error({ err }, 'a connection could not be accepted');

@@ -5,7 +5,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createCounters, createHistograms } from './events.js';
 import { observeStates, type Observed, type ObservedSession, type StreamKind } from './states.js';
 
-/** An answer as it is counted: see http/answered.ts. */
+/** An answer as it is counted: see http/problems/response-log.ts. */
 export interface ObservedAnswer {
   readonly at: string;
   readonly route: string;

@@ -42,7 +42,7 @@ export function createPresenceTracker(options: PresenceTrackerOptions) {
   const removeOldRows = async (): Promise<void> => {
     if (performance.now() < pruneAtMs) return;
     pruneAtMs = performance.now() + PRUNE_INTERVAL_MS;
-    await presence.prune(pool);
+    await presence.prunePresence(pool);
   };
   const failed = (err: unknown): void =>
     log.warn({ err }, 'presence could not be kept; trying again');
@@ -51,21 +51,22 @@ export function createPresenceTracker(options: PresenceTrackerOptions) {
     gateway,
     roster,
     {
-      enter: (instance, leaseMs) => presence.enter(pool, instance, leaseMs),
-      renew: (instance, leaseMs, complete) => presence.renew(pool, instance, leaseMs, complete),
+      enter: (instance, leaseMs) => presence.acquireLease(pool, instance, leaseMs),
+      renew: (instance, leaseMs, complete) =>
+        presence.renewLease(pool, instance, leaseMs, complete),
       write: (instance, { agents, pushes, reported }, nowMs) => {
         const ago = <T extends { readonly atMs: number }>(event: T) => ({
           ...event,
           agoMs: nowMs - event.atMs,
         });
         const hostnames = new Set([...agents.map(({ hostname }) => hostname), ...reported]);
-        return presence.write(pool, instance, {
+        return presence.writePresence(pool, instance, {
           agents: agents.map(ago),
           pushes: pushes.map(ago),
           payloads: payloadsOf(hostnames),
         });
       },
-      leave: (instance) => presence.leave(pool, instance),
+      leave: (instance) => presence.releaseLease(pool, instance),
     },
     {
       gatewaysChanged: options.onGatewaysChanged,

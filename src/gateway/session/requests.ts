@@ -1,7 +1,7 @@
 // The requests that a session passes on for its client. Outcomes are values: a rejection is sent to
 // the client as an `error` message, and the socket stays open.
 
-import type { Identity, Verified } from '../auth/token.js';
+import type { Identity, VerifyResult } from '../auth/token.js';
 import type { ErrorCode, StatusReport } from '../../protocol/messages.js';
 
 /** The content of the `error` message for a request that was not carried out. */
@@ -28,5 +28,5 @@ export interface RequestHandlers {
     session: string,
   ): Promise<RequestRejection | undefined>;
   /** Verifies a renewed token. */
-  verify(token: string): Verified;
+  verify(token: string): VerifyResult;
 }

@@ -1,8 +1,8 @@
 // The lifecycle of one socket: its identity, heartbeat, requests and stream, until it is closed.
 // Uses no WebSocket library, clock or database directly: the caller provides them.
 
-import { may } from '../auth/roles.js';
-import type { Identity, Verified } from '../auth/token.js';
+import { can } from '../auth/roles.js';
+import type { Identity, VerifyResult } from '../auth/token.js';
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.js';
 import { errorFrame, PONG_FRAME, welcomeFrame } from '../../protocol/frames.js';
 import type { ClientMessage } from '../../protocol/messages.js';
@@ -93,7 +93,7 @@ export class Session {
     }
     const frame = parseClientFrame(text);
     if (frame.kind === 'close') this.close(frame.close);
-    else if (frame.kind === 'refused') this.#reply(errorFrame(frame.code, frame.message));
+    else if (frame.kind === 'rejected') this.#reply(errorFrame(frame.code, frame.message));
     else this.#handle(frame.message);
   }
 
@@ -200,7 +200,7 @@ export class Session {
     action: 'acknowledge' | 'report-status',
     request: () => Promise<RequestRejection | undefined>,
   ): void {
-    if (may(this.#identity, action, this.#identity.sub)) this.#run(() => this.#runInOrder(request));
+    if (can(this.#identity, action, this.#identity.sub)) this.#run(() => this.#runInOrder(request));
     else this.#reply(errorFrame('not_allowed', `a ${this.#identity.role} may not send this`));
   }
 
@@ -237,7 +237,7 @@ export class Session {
   /**
    * Renews the session's token; a token that is invalid or of another identity closes the session.
    */
-  #renew(verified: Verified): undefined {
+  #renew(verified: VerifyResult): undefined {
     if (!verified.ok) {
       this.close(CLOSE.tokenExpired);
       return;

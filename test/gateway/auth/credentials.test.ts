@@ -1,17 +1,17 @@
 // Where a request's token is found, and where it is not.
 
 import t from 'tap';
-import { tokenOf } from '../../../src/gateway/auth/credentials.js';
+import { readToken } from '../../../src/gateway/auth/credentials.js';
 
 t.test('the Authorization header carries it, its scheme in any case', async (t) => {
   for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
-    t.equal(tokenOf({ authorization: `${scheme} a.b-c_d.e` }), 'a.b-c_d.e');
+    t.equal(readToken({ authorization: `${scheme} a.b-c_d.e` }), 'a.b-c_d.e');
   }
-  t.equal(tokenOf({ authorization: 'Bearer   a.b.c' }), 'a.b.c');
+  t.equal(readToken({ authorization: 'Bearer   a.b.c' }), 'a.b.c');
 });
 
 t.test('browsers offer it as a subprotocol, wherever in the list', async (t) => {
-  const offered = (offers: string) => tokenOf({ 'sec-websocket-protocol': offers });
+  const offered = (offers: string) => readToken({ 'sec-websocket-protocol': offers });
   t.equal(offered('lablink.v1, bearer.a.b.c'), 'a.b.c');
   t.equal(offered('bearer.a.b.c,lablink.v1'), 'a.b.c');
   t.equal(offered('bearer.,bearer.a.b.c'), 'a.b.c');
@@ -25,13 +25,13 @@ t.test(
   'the header goes before the subprotocol; one of another scheme does not stand in its way',
   async (t) => {
     const offer = { 'sec-websocket-protocol': 'bearer.offered' };
-    t.equal(tokenOf({ ...offer, authorization: 'Bearer header' }), 'header');
-    t.equal(tokenOf({ ...offer, authorization: 'Basic dXNlcjpwYXNz' }), 'offered');
+    t.equal(readToken({ ...offer, authorization: 'Bearer header' }), 'header');
+    t.equal(readToken({ ...offer, authorization: 'Basic dXNlcjpwYXNz' }), 'offered');
   },
 );
 
 t.test('what is no token is none', async (t) => {
-  t.equal(tokenOf({}), undefined);
+  t.equal(readToken({}), undefined);
   for (const authorization of [
     '',
     'Bearer',
@@ -45,12 +45,12 @@ t.test('what is no token is none', async (t) => {
     'Bearer a\0b',
     'Bearer ä',
   ]) {
-    t.equal(tokenOf({ authorization }), undefined, JSON.stringify(authorization));
+    t.equal(readToken({ authorization }), undefined, JSON.stringify(authorization));
   }
 });
 
 t.test('a huge header is read in no time', async (t) => {
-  t.equal(tokenOf({ authorization: `Bearer ${' '.repeat(100_000)}` }), undefined);
-  t.equal(tokenOf({ authorization: `Bearer ${'='.repeat(100_000)}x` }), undefined);
-  t.equal(tokenOf({ 'sec-websocket-protocol': ','.repeat(100_000) }), undefined);
+  t.equal(readToken({ authorization: `Bearer ${' '.repeat(100_000)}` }), undefined);
+  t.equal(readToken({ authorization: `Bearer ${'='.repeat(100_000)}x` }), undefined);
+  t.equal(readToken({ 'sec-websocket-protocol': ','.repeat(100_000) }), undefined);
 });

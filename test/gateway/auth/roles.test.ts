@@ -3,10 +3,10 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import {
-  may,
+  can,
   PERMISSIONS,
-  viewOf,
-  type Action,
+  selectProjection,
+  type Permission,
   type Role,
 } from '../../../src/gateway/auth/roles.js';
 
@@ -15,7 +15,7 @@ const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
 /** For each action, who may do it to `vm-1`, to `vm-2`, and to VMs at large, being `vm-1` themselves. */
 const EXPECTED: Record<
-  Action,
+  Permission,
   Record<Role, readonly [own: boolean, other: boolean, all: boolean]>
 > = {
   'watch-vm': {
@@ -88,27 +88,27 @@ const EXPECTED: Record<
 
 t.test('every role may do what it is for, and nothing else', async (t) => {
   t.strictSame(Object.keys(EXPECTED).sort(), Object.keys(PERMISSIONS).sort());
-  for (const action of Object.keys(EXPECTED) as Action[]) {
+  for (const action of Object.keys(EXPECTED) as Permission[]) {
     for (const role of ROLES) {
       const identity = who(role, 'vm-1');
       const [own, other, all] = EXPECTED[action][role];
-      t.equal(may(identity, action, 'vm-1'), own, `${role} ${action} own`);
-      t.equal(may(identity, action, 'vm-2'), other, `${role} ${action} another's`);
-      t.equal(may(identity, action), all, `${role} ${action} at large`);
+      t.equal(can(identity, action, 'vm-1'), own, `${role} ${action} own`);
+      t.equal(can(identity, action, 'vm-2'), other, `${role} ${action} another's`);
+      t.equal(can(identity, action), all, `${role} ${action} at large`);
     }
   }
 });
 
 t.test("an agent's own hostname is compared character for character", async (t) => {
   const agent = who('agent', 'vm-é');
-  t.equal(may(agent, 'watch-vm', 'vm-é'), true);
+  t.equal(can(agent, 'watch-vm', 'vm-é'), true);
   for (const hostname of ['VM-é', 'vm-é ', 'vm-e\u0301', 'vm-', '', 'vm-é/x']) {
-    t.equal(may(agent, 'watch-vm', hostname), false, hostname);
+    t.equal(can(agent, 'watch-vm', hostname), false, hostname);
   }
 });
 
 t.test('only agents and admins see the whole row', async (t) => {
-  t.strictSame(ROLES.map(viewOf), ['full', 'dashboard', 'full', 'dashboard']);
+  t.strictSame(ROLES.map(selectProjection), ['full', 'dashboard', 'full', 'dashboard']);
 });
 
 t.test("the document's table is the program's", async (t) => {

@@ -3,7 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import pg from 'pg';
-import { assign, release, type Assigned } from '../../../src/gateway/database/assignments.js';
+import {
+  assignVm,
+  releaseAssignment,
+  type AssignResult,
+} from '../../../src/gateway/database/assignments.js';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
 import { until } from '../../helpers/until.js';
 
@@ -28,8 +32,8 @@ async function withFree(t: Test, count: number, connections = 24) {
      SELECT 'vm-' || n, 'available', now() - make_interval(mins => $1 - n) FROM generate_series(1, $1) n`,
     [count],
   );
-  const ask = (email: string, crdCommand?: string): Promise<Assigned> =>
-    assign(pool, ACTOR, { email, crdCommand });
+  const ask = (email: string, crdCommand?: string): Promise<AssignResult> =>
+    assignVm(pool, ACTOR, { email, crdCommand });
   const rows = () =>
     database.query<Row>(
       'SELECT hostname, email, status, crd_command, assignment_id FROM vms ORDER BY id',
@@ -37,7 +41,7 @@ async function withFree(t: Test, count: number, connections = 24) {
   return { database, pool, ask, rows };
 }
 
-const rowOf = (assigned: Assigned): Row => {
+const rowOf = (assigned: AssignResult): Row => {
   if (assigned.outcome === 'none-free') throw new Error('none was free');
   return JSON.parse(assigned.vm.row) as Row;
 };
@@ -138,7 +142,7 @@ t.test('the longest available comes first', async (t) => {
     return seats;
   };
   t.same(await hostnames(['a', 'b']), ['vm-1', 'vm-2']);
-  await release(database.pool, ACTOR, rowOf(await ask('a')).assignment_id ?? '');
+  await releaseAssignment(database.pool, ACTOR, rowOf(await ask('a')).assignment_id ?? '');
   t.same(await hostnames(['c', 'd', 'e']), ['vm-3', 'vm-4', 'vm-1'], 'one given back is last');
 });
 
@@ -177,22 +181,26 @@ t.test('a VM that comes free loses what it ran before', async (t) => {
 t.test('a release frees exactly the assignment it names, once', async (t) => {
   const { database, ask, rows } = await withFree(t, 1);
   const mine = rowOf(await ask('ada@x.y', 'run')).assignment_id ?? '';
-  const freed = await release(database.pool, ACTOR, mine);
+  const freed = await releaseAssignment(database.pool, ACTOR, mine);
   t.match(JSON.parse(freed?.row ?? '{}'), {
     ...{ status: 'available', email: null, crd_command: null, assignment_id: null },
   });
-  t.equal(await release(database.pool, ACTOR, mine), undefined);
+  t.equal(await releaseAssignment(database.pool, ACTOR, mine), undefined);
   const bobs = rowOf(await ask('bob@x.y', 'run bob'));
-  t.equal(await release(database.pool, ACTOR, mine), undefined, 'the next person keeps hers');
+  t.equal(
+    await releaseAssignment(database.pool, ACTOR, mine),
+    undefined,
+    'the next person keeps hers',
+  );
   t.match(await rows(), [{ email: 'bob@x.y', assignment_id: bobs.assignment_id }]);
-  t.equal(await release(database.pool, ACTOR, randomUUID()), undefined);
+  t.equal(await releaseAssignment(database.pool, ACTOR, randomUUID()), undefined);
 });
 
 t.test('a failed VM that is released stays failed, without its person', async (t) => {
   const { database, ask } = await withFree(t, 1);
   const { assignment_id } = rowOf(await ask('ada@x.y', 'run'));
   await database.query(`UPDATE vms SET status = 'failed'`);
-  const released = await release(database.pool, ACTOR, assignment_id ?? '');
+  const released = await releaseAssignment(database.pool, ACTOR, assignment_id ?? '');
   t.match(JSON.parse(released?.row ?? '{}'), {
     ...{ status: 'failed', email: null, crd_command: null },
   });
@@ -203,7 +211,9 @@ t.test('of many releases of one assignment, while others ask, one frees it', asy
   await ask('cy@x.y');
   for (let round = 0; round < 15; round++) {
     const { assignment_id } = rowOf(await ask('ada@x.y'));
-    const releases = Array.from({ length: 8 }, () => release(pool, ACTOR, assignment_id ?? ''));
+    const releases = Array.from({ length: 8 }, () =>
+      releaseAssignment(pool, ACTOR, assignment_id ?? ''),
+    );
     const others = Array.from({ length: 8 }, (_, n) => ask(`p${n}@x.y`));
     const freed = (await Promise.all(releases)).filter((vm) => vm !== undefined);
     const given = (await Promise.all(others)).filter(({ outcome }) => outcome !== 'none-free');
@@ -214,7 +224,7 @@ t.test('of many releases of one assignment, while others ask, one frees it', asy
         (await rows()).some((row) => row.assignment_id === next.assignment_id),
         'and kept it',
       );
-      await release(pool, ACTOR, next.assignment_id ?? '');
+      await releaseAssignment(pool, ACTOR, next.assignment_id ?? '');
     }
   }
 });

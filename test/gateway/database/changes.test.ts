@@ -10,7 +10,7 @@ import {
   registerVm,
   type Precondition,
 } from '../../../src/gateway/database/changes.js';
-import type { Change } from '../../../src/gateway/database/judgement.js';
+import type { VmChange } from '../../../src/gateway/database/decide-change.js';
 import { startServer } from '../../helpers/database.js';
 import { until } from '../../helpers/until.js';
 
@@ -26,7 +26,7 @@ async function withVms(t: Test, ...hostnames: string[]) {
   const pool = new pg.Pool({ ...database.config, max: AT_ONCE });
   t.teardown(() => pool.end());
   for (const hostname of hostnames) await registerVm(pool, ACTOR, hostname);
-  const change = (wanted: Partial<Change>, precondition = ANY, hostname = 'vm-1') => {
+  const change = (wanted: Partial<VmChange>, precondition = ANY, hostname = 'vm-1') => {
     const nothing = { status: undefined, email: undefined, crdCommand: undefined, reassign: false };
     return changeVm(pool, ACTOR, hostname, { ...nothing, ...wanted }, precondition);
   };
@@ -51,11 +51,11 @@ t.test('of many who change the same version, one does', async (t) => {
     const answers = await together((n) =>
       change({ crdCommand: `run ${round} ${n}` }, (version) => version === seen),
     );
-    const movedOn = Array<string>(AT_ONCE - 1).fill('moved-on');
-    t.same(outcomes(answers), ['changed', ...movedOn]);
+    const conflicts = Array<string>(AT_ONCE - 1).fill('version-conflict');
+    t.same(outcomes(answers), ['changed', ...conflicts]);
     const now = await versionOf();
     for (const answer of answers) {
-      if (answer.outcome === 'moved-on') t.equal(answer.version, now);
+      if (answer.outcome === 'version-conflict') t.equal(answer.version, now);
       else t.equal(answer.outcome === 'changed' && answer.vm.version, now);
     }
   }
@@ -65,7 +65,7 @@ t.test('of many persons who take the same VM, one gets it', async (t) => {
   const { change } = await withVms(t, 'vm-1');
   for (let round = 0; round < 10; round++) {
     const answers = await together((n) => change({ status: 'in-use', email: `p${n}@x.y` }));
-    t.same(outcomes(answers), ['changed', ...Array<string>(AT_ONCE - 1).fill('refused')]);
+    t.same(outcomes(answers), ['changed', ...Array<string>(AT_ONCE - 1).fill('rejected')]);
     await change({ status: 'available' });
   }
 });
@@ -108,7 +108,7 @@ t.test(
     const { pool, versionOf } = await withVms(t, 'vm-1');
     const seen = await versionOf();
     const stale = await deleteVm(pool, ACTOR, 'vm-1', (version) => version === seen - 1);
-    t.same(stale, { movedOnTo: seen });
+    t.same(stale, { currentVersion: seen });
     const answers = await together(() => deleteVm(pool, ACTOR, 'vm-1', ANY));
     t.same(answers.sort(), ['deleted', ...Array<string>(AT_ONCE - 1).fill('no-vm')]);
   },

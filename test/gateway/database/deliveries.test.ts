@@ -1,14 +1,18 @@
 // How commands ended: the first report of the agent that has the assignment, or had it, and nothing of the row.
 
 import t from 'tap';
-import { end, listDeliveries, type End } from '../../../src/gateway/database/deliveries.js';
+import {
+  recordEnd,
+  listDeliveries,
+  type EndReport,
+} from '../../../src/gateway/database/deliveries.js';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
 
 const { createDatabase } = await startServer(t);
 const ACTOR = { name: 'agent:vm-1', requestId: 'req-1' };
 const NOBODYS = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
-const FAILED: End = { outcome: 'failed', exitCode: 3, signal: null };
-const STOPPED: End = { outcome: 'stopped', exitCode: null, signal: 'SIGTERM' };
+const FAILED: EndReport = { outcome: 'failed', exitCode: 3, signal: null };
+const STOPPED: EndReport = { outcome: 'stopped', exitCode: null, signal: 'SIGTERM' };
 
 async function setUp() {
   const database = await createDatabase();
@@ -25,7 +29,8 @@ async function setUp() {
     );
     return row?.id ?? '';
   };
-  const report = (id: string, how: End, hostname = 'vm-1') => end(pool, ACTOR, hostname, id, how);
+  const report = (id: string, how: EndReport, hostname = 'vm-1') =>
+    recordEnd(pool, ACTOR, hostname, id, how);
   const list = async (hostname = 'vm-1', limit = 10): Promise<unknown[]> =>
     (await listDeliveries(pool, hostname, limit)).map((text) => JSON.parse(text) as unknown);
   const rows = () => query('SELECT * FROM vms ORDER BY id');

@@ -2,12 +2,12 @@
 
 import t from 'tap';
 import {
-  enter,
-  leave,
-  prune,
+  acquireLease,
+  releaseLease,
+  prunePresence,
   readPresence,
-  renew,
-  write,
+  renewLease,
+  writePresence,
   type PresenceWrite,
 } from '../../../src/gateway/database/presence.js';
 import type { Presence } from '../../../src/protocol/presence.js';
@@ -48,21 +48,24 @@ const endLease = (database: TestDatabase, instance: string, ago = '1 second') =>
 t.test('an agent is online while one living gateway says so', async (t) => {
   const { database, pool, known } = await setUp();
   t.equal(await known(), undefined, 'nobody has seen it');
-  t.match(await enter(pool, 'g-1', LEASE_MS), { gateways: ['g-1'], nextExpiryMs: undefined });
-  const standing = await enter(pool, 'g-2', LEASE_MS);
+  t.match(await acquireLease(pool, 'g-1', LEASE_MS), {
+    gateways: ['g-1'],
+    nextExpiryMs: undefined,
+  });
+  const standing = await acquireLease(pool, 'g-2', LEASE_MS);
   t.same(standing.gateways.toSorted(), ['g-1', 'g-2']);
   t.ok((standing.nextExpiryMs ?? 0) > LEASE_MS / 2);
 
-  t.ok(await write(pool, 'g-1', agent('a')));
+  t.ok(await writePresence(pool, 'g-1', agent('a')));
   const first = await known();
   t.match(first, { online: true, duplicate: false });
-  t.ok(await write(pool, 'g-2', agent('a')));
+  t.ok(await writePresence(pool, 'g-2', agent('a')));
   const both = await known();
   t.match(both, { online: true, duplicate: true });
   t.ok(String(both?.since) > String(first?.since), 'since it came last');
   await endLease(database, 'g-1');
   t.match(await known(), { online: true, duplicate: false, since: both?.since });
-  await write(pool, 'g-2', agent('a', false));
+  await writePresence(pool, 'g-2', agent('a', false));
   const away = await known();
   t.match(away, { online: false, duplicate: false });
   t.ok(String(away?.since) > String(both?.since), 'away since it left');
@@ -70,8 +73,8 @@ t.test('an agent is online while one living gateway says so', async (t) => {
 
 t.test('a gateway that is no more takes its agents with it, at the end of its lease', async (t) => {
   const { database, pool, known } = await setUp();
-  await enter(pool, 'g-1', LEASE_MS);
-  await write(pool, 'g-1', agent('a', true, 3_600_000));
+  await acquireLease(pool, 'g-1', LEASE_MS);
+  await writePresence(pool, 'g-1', agent('a', true, 3_600_000));
   await endLease(database, 'g-1');
   const [row] = await database.query<{ at: string }>(
     `SELECT to_char(lease_until, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at FROM gateways`,
@@ -81,34 +84,38 @@ t.test('a gateway that is no more takes its agents with it, at the end of its le
 
 t.test('what comes late, under a lease that has ended, counts for nothing', async (t) => {
   const { database, pool, known } = await setUp();
-  await enter(pool, 'old-1', LEASE_MS);
-  await write(pool, 'old-1', agent('a'));
+  await acquireLease(pool, 'old-1', LEASE_MS);
+  await writePresence(pool, 'old-1', agent('a'));
   await endLease(database, 'old-1');
-  await enter(pool, 'new-1', LEASE_MS);
-  await write(pool, 'new-1', agent('a'));
+  await acquireLease(pool, 'new-1', LEASE_MS);
+  await writePresence(pool, 'new-1', agent('a'));
   const here = await known();
   const rows = () => database.query('SELECT * FROM vm_presence ORDER BY gateway');
   const before = await rows();
-  t.notOk(await write(pool, 'old-1', agent('a', false)), 'the old one is told');
-  t.notOk(await write(pool, 'old-1', agent('b')));
-  t.equal(await renew(pool, 'old-1', LEASE_MS, true), undefined, 'its lease does not come back');
-  await leave(pool, 'old-1');
+  t.notOk(await writePresence(pool, 'old-1', agent('a', false)), 'the old one is told');
+  t.notOk(await writePresence(pool, 'old-1', agent('b')));
+  t.equal(
+    await renewLease(pool, 'old-1', LEASE_MS, true),
+    undefined,
+    'its lease does not come back',
+  );
+  await releaseLease(pool, 'old-1');
   t.same(await rows(), before);
   t.same(await known(), here);
-  t.notOk(await write(pool, 'never-1', agent('a')), 'nor does one that never was');
+  t.notOk(await writePresence(pool, 'never-1', agent('a')), 'nor does one that never was');
 });
 
 t.test('a lease that is given up ends at once', async (t) => {
   const { pool, known } = await setUp();
-  await enter(pool, 'g-1', LEASE_MS);
-  await write(pool, 'g-1', agent('a'));
-  await leave(pool, 'g-1');
+  await acquireLease(pool, 'g-1', LEASE_MS);
+  await writePresence(pool, 'g-1', agent('a'));
+  await releaseLease(pool, 'g-1');
   t.match(await known(), { online: false });
 });
 
 t.test('a renewal says until when everything was seen: the last one, not this one', async (t) => {
   const { database, pool } = await setUp();
-  await enter(pool, 'g-1', LEASE_MS);
+  await acquireLease(pool, 'g-1', LEASE_MS);
   const times = async () => {
     const [row] = await database.query<{ renewed: string; complete: string }>(
       'SELECT renewed_at::text AS renewed, complete_until::text AS complete FROM gateways',
@@ -116,18 +123,18 @@ t.test('a renewal says until when everything was seen: the last one, not this on
     return row;
   };
   const entered = await times();
-  await renew(pool, 'g-1', LEASE_MS, false);
+  await renewLease(pool, 'g-1', LEASE_MS, false);
   const incomplete = await times();
   t.equal(incomplete?.complete, entered?.complete);
   t.not(incomplete?.renewed, entered?.renewed);
-  await renew(pool, 'g-1', LEASE_MS, true);
+  await renewLease(pool, 'g-1', LEASE_MS, true);
   t.equal((await times())?.complete, incomplete?.renewed);
 });
 
 t.test('a renamed, removed or new row has the agent of its hostname', async (t) => {
   const { database, pool, known } = await setUp();
-  await enter(pool, 'g-1', LEASE_MS);
-  await write(pool, 'g-1', agent('a'));
+  await acquireLease(pool, 'g-1', LEASE_MS);
+  await writePresence(pool, 'g-1', agent('a'));
   await database.query(`UPDATE vms SET status = 'in-use', email = 'x', hostname = 'b'`);
   t.match(await known('a'), { online: true, delivery: null }, 'an agent without a row');
   const renamed = await known('b');
@@ -137,7 +144,7 @@ t.test('a renamed, removed or new row has the agent of its hostname', async (t) 
   t.equal(await known('b'), undefined);
   await database.query('DELETE FROM vms');
   t.match(await known('a'), { online: true, delivery: null });
-  await write(pool, 'g-1', agent('a', false));
+  await writePresence(pool, 'g-1', agent('a', false));
   t.equal(await known('a'), undefined, 'neither row nor agent');
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('a', 'available')`);
   t.match(await known('a'), { online: false, since: /Z$/ }, 'it is known again');
@@ -145,7 +152,7 @@ t.test('a renamed, removed or new row has the agent of its hostname', async (t) 
 
 t.test('an assignment keeps the time it was first pushed at', async (t) => {
   const { database, pool, known } = await setUp();
-  await enter(pool, 'g-1', LEASE_MS);
+  await acquireLease(pool, 'g-1', LEASE_MS);
   await database.query(`UPDATE vms SET status = 'in-use'`);
   const id = (await known())?.delivery?.assignment_id ?? '';
   const push = (agoMs: number): PresenceWrite => ({
@@ -153,10 +160,10 @@ t.test('an assignment keeps the time it was first pushed at', async (t) => {
     pushes: [{ assignmentId: id, agoMs }],
     payloads: [],
   });
-  await write(pool, 'g-1', push(0));
+  await writePresence(pool, 'g-1', push(0));
   const first = await known();
   t.match(first?.delivery, { pushed_at: /Z$/ });
-  await write(pool, 'g-1', push(60_000));
+  await writePresence(pool, 'g-1', push(60_000));
   t.same(await known(), first);
 });
 
@@ -166,10 +173,10 @@ t.test('one statement tells those who listen, and nobody when the lease has ende
   const heard: (string | undefined)[] = [];
   client.on('notification', ({ payload }) => heard.push(payload));
   await client.query('LISTEN vm_presence');
-  await enter(pool, 'g-1', LEASE_MS);
-  await write(pool, 'g-1', { ...agent('a'), payloads: ['one', 'two'] });
+  await acquireLease(pool, 'g-1', LEASE_MS);
+  await writePresence(pool, 'g-1', { ...agent('a'), payloads: ['one', 'two'] });
   await endLease(database, 'g-1');
-  await write(pool, 'g-1', { ...agent('a'), payloads: ['late'] });
+  await writePresence(pool, 'g-1', { ...agent('a'), payloads: ['late'] });
   await client.query('SELECT pg_notify($1, $2)', ['vm_presence', 'last']);
   await client.query('UNLISTEN *');
   client.release();
@@ -179,19 +186,19 @@ t.test('one statement tells those who listen, and nobody when the lease has ende
 t.test('what tells nothing any more is removed, and nothing else', async (t) => {
   const { database, pool, known } = await setUp();
   for (const instance of ['dead-1', 'dead-2', 'empty-1', 'g-1']) {
-    await enter(pool, instance, LEASE_MS);
+    await acquireLease(pool, instance, LEASE_MS);
   }
-  await write(pool, 'dead-1', agent('a', true, 10_000_000));
-  await write(pool, 'dead-1', agent('superseded', true, 10_000_000));
-  await write(pool, 'dead-2', agent('superseded', false, 10_000_000));
-  await write(pool, 'g-1', agent('superseded', true));
-  await write(pool, 'g-1', agent('left', false, 100 * 24 * 3_600_000));
-  await write(pool, 'g-1', agent('here', true, 100 * 24 * 3_600_000));
+  await writePresence(pool, 'dead-1', agent('a', true, 10_000_000));
+  await writePresence(pool, 'dead-1', agent('superseded', true, 10_000_000));
+  await writePresence(pool, 'dead-2', agent('superseded', false, 10_000_000));
+  await writePresence(pool, 'g-1', agent('superseded', true));
+  await writePresence(pool, 'g-1', agent('left', false, 100 * 24 * 3_600_000));
+  await writePresence(pool, 'g-1', agent('here', true, 100 * 24 * 3_600_000));
   for (const instance of ['dead-1', 'dead-2', 'empty-1'])
     await endLease(database, instance, '2 hours');
   const before = await known('a');
-  await prune(pool);
-  await prune(pool);
+  await prunePresence(pool);
+  await prunePresence(pool);
   t.same(
     await database.query('SELECT hostname, gateway FROM vm_presence ORDER BY hostname, gateway'),
     [

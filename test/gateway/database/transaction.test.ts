@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import pg from 'pg';
-import { change, read } from '../../../src/gateway/database/transaction.js';
+import { runWriteTransaction, runReadQuery } from '../../../src/gateway/database/transaction.js';
 import { startDatabase } from '../../helpers/database.js';
 
 const database = await startDatabase(t, { migrate: false });
@@ -10,9 +10,10 @@ const database = await startDatabase(t, { migrate: false });
 t.test('a statement that fails leaves a connection that can be used', async (t) => {
   const pool = new pg.Pool({ ...database.config, max: 1 });
   t.teardown(() => pool.end());
-  const pid = async () => (await read<{ pid: number }>(pool, 'SELECT pg_backend_pid() pid', []))[0];
+  const pid = async () =>
+    (await runReadQuery<{ pid: number }>(pool, 'SELECT pg_backend_pid() pid', []))[0];
   const before = await pid();
-  await t.rejects(read(pool, 'SELECT 1 / 0', []), { code: '22012' });
+  await t.rejects(runReadQuery(pool, 'SELECT 1 / 0', []), { code: '22012' });
   t.same(await pid(), before);
 });
 
@@ -29,7 +30,7 @@ t.test('a server that no longer answers is not asked for a rollback', async (t) 
     release: (broken: unknown) => released.push(broken),
   };
   const pool = { connect: () => Promise.resolve(silent) } as unknown as pg.Pool;
-  await t.rejects(read(pool, 'SELECT 1', []), /timeout/);
+  await t.rejects(runReadQuery(pool, 'SELECT 1', []), /timeout/);
   t.equal(asked.length, 1, 'only the BEGIN');
   t.same(released, [true], 'the connection is given up');
 });
@@ -45,12 +46,12 @@ t.test(
       (await client.query<Record<string, string | null>>(SETTINGS)).rows[0];
     const none = { lock: '0', statement: '0' };
     t.match(await settings(pool), none);
-    t.same(await change(pool, { name: 'admin:ada', requestId: '1' }, settings), {
+    t.same(await runWriteTransaction(pool, { name: 'admin:ada', requestId: '1' }, settings), {
       lock: '5s',
       statement: '10s',
       actor: 'admin:ada',
     });
-    t.match((await read(pool, SETTINGS, []))[0], { lock: '5s', statement: '10s' });
+    t.match((await runReadQuery(pool, SETTINGS, []))[0], { lock: '5s', statement: '10s' });
     t.match(await settings(pool), { ...none, actor: '' });
   },
 );

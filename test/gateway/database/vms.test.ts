@@ -3,10 +3,10 @@
 import t from 'tap';
 import {
   findVm,
-  listVms,
+  readVmPage,
   SORTS,
   type Position,
-  type VmQuery,
+  type VmPageQuery,
 } from '../../../src/gateway/database/vms.js';
 import { startDatabase } from '../../helpers/database.js';
 
@@ -21,15 +21,15 @@ await database.query(`
   FROM generate_series(1, 12) n`);
 
 /** The hostnames of a page, and where the next one begins. */
-async function page(query: Partial<VmQuery>): Promise<[string[], Position | undefined]> {
-  const all: VmQuery = {
+async function page(query: Partial<VmPageQuery>): Promise<[string[], Position | undefined]> {
+  const all: VmPageQuery = {
     status: undefined,
     email: undefined,
     sort: 'id',
     limit: 100,
     after: undefined,
   };
-  const { rows, next } = await listVms(database.pool, { ...all, ...query });
+  const { rows, next } = await readVmPage(database.pool, { ...all, ...query });
   return [rows.map(({ row }) => (JSON.parse(row) as { hostname: string }).hostname), next];
 }
 

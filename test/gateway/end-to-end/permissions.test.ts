@@ -4,8 +4,8 @@
 import t from 'tap';
 import {
   PERMISSIONS,
-  type Action,
-  type Reach,
+  type Permission,
+  type Scope,
   type Role,
 } from '../../../src/gateway/auth/roles.js';
 import { signToken } from '../../../src/gateway/auth/token.js';
@@ -41,7 +41,7 @@ interface Ways {
   readonly toFleet?: Readonly<Record<string, Way>>;
 }
 
-const WAYS: Readonly<Record<Action, Ways>> = {
+const WAYS: Readonly<Record<Permission, Ways>> = {
   'watch-vm': { toVm: { HTTP: request('GET', vmPath), upgrade: upgrade(vmPath) } },
   'watch-fleet': {
     toFleet: {
@@ -134,8 +134,8 @@ function outcomeOf(status: number, body: string, challenge: string | null): Outc
 const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
 /** What the table says of a bearer whose `sub` is `OWN`; without a hostname, of VMs at large. */
-function expectedOf(action: Action, role: Role, hostname?: string): Outcome {
-  const reach: Reach = PERMISSIONS[action][role];
+function expectedOf(action: Permission, role: Role, hostname?: string): Outcome {
+  const reach: Scope = PERMISSIONS[action][role];
   return reach === 'any' || (reach === 'own' && hostname === OWN) ? 'allowed' : 'refused';
 }
 
@@ -146,7 +146,7 @@ t.test('every action has a way to do it', async (t) => {
   }
 });
 
-for (const [action, { toVm = {}, toFleet = {} }] of Object.entries(WAYS) as [Action, Ways][]) {
+for (const [action, { toVm = {}, toFleet = {} }] of Object.entries(WAYS) as [Permission, Ways][]) {
   for (const role of ROLES) {
     t.test(`${role}: ${action}`, async (t) => {
       const token = signToken({ role, sub: OWN, ttlSeconds: 600 }, SECRET);

@@ -1,7 +1,7 @@
 // What a session of a test stands on: requests that settle when the test says so, a stream that counts what it is
 // asked, and clocks that stand still.
 
-import type { Identity, Verified } from '../../../src/gateway/auth/token.js';
+import type { Identity, VerifyResult } from '../../../src/gateway/auth/token.js';
 import type { Role } from '../../../src/gateway/auth/roles.js';
 import type { StatusReport } from '../../../src/protocol/messages.js';
 import type { RejectionReason } from '../../../src/gateway/session/limits.js';
@@ -51,7 +51,7 @@ export class RecordedRequests implements RequestHandlers {
   /** What was asked of the database and waits for an answer. */
   readonly pending: Pending[] = [];
   /** What `verify` answers. */
-  verified: Verified = { ok: false, reason: 'invalid' };
+  verified: VerifyResult = { ok: false, reason: 'invalid' };
 
   acknowledge(agent: Identity, assignmentId: string): Promise<RequestRejection | undefined> {
     return this.#ask('acknowledge', agent.sub, assignmentId);
@@ -61,7 +61,7 @@ export class RecordedRequests implements RequestHandlers {
     return this.#ask('reportStatus', agent.sub, report);
   }
 
-  verify(token: string): Verified {
+  verify(token: string): VerifyResult {
     this.asked.push(['verify', token]);
     return this.verified;
   }

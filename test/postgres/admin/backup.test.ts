@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t from 'tap';
-import { toolEnvironment } from '../../../src/config/load.js';
+import { createToolEnvironment } from '../../../src/config/load.js';
 import { backUp, type BackupOptions } from '../../../src/postgres/admin/backup.js';
 import { differences, imageOf } from '../../../src/postgres/admin/checksum.js';
 import { withSession } from '../../../src/postgres/admin/session.js';
@@ -32,7 +32,7 @@ t.test('backups', { skip }, async (t) => {
 
   const optionsFor = ({ config }: TestDatabase, more: Partial<BackupOptions>): BackupOptions => ({
     connection: config,
-    environment: toolEnvironment(),
+    environment: createToolEnvironment(),
     folder: join(folder, String(config.database)),
     keepDays: 7,
     gzip: false,
@@ -219,7 +219,7 @@ t.test('backups', { skip }, async (t) => {
     const options = {
       connection: source.config,
       target: target.config,
-      environment: toolEnvironment(),
+      environment: createToolEnvironment(),
       signal: new AbortController().signal,
     };
     const admin = await openSession(t, source.adminConfig);
@@ -320,7 +320,7 @@ t.test('backups', { skip }, async (t) => {
     await withLibpq({ ...connection, ssl: { rejectUnauthorized: false } }, base, async (env) => {
       t.equal(env.PGSSLMODE, 'require');
     });
-    const env = toolEnvironment({
+    const env = createToolEnvironment({
       PATH: 'p',
       JWT_SECRET: 's',
       DATABASE_URL: 'd',
@@ -343,7 +343,13 @@ t.test('a server that is newer than the programs', { skip }, async (t) => {
   const folder = await scratchFolder();
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const backup = backUp({
-    ...{ connection: config, environment: toolEnvironment(), folder, keepDays: 7, gzip: false },
+    ...{
+      connection: config,
+      environment: createToolEnvironment(),
+      folder,
+      keepDays: 7,
+      gzip: false,
+    },
     ...{ verify: false, uploadCommand: undefined, now: NOW, signal: new AbortController().signal },
   });
   await t.rejects(backup, { code: 'tools', message: /older ones cannot be used.*Install/ });

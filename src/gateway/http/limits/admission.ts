@@ -3,8 +3,8 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ConnectionSlots } from '../../session/connection-slots.js';
-import { identityOf } from '../request/access.js';
-import { clientOf } from './client-address.js';
+import { requireIdentity } from '../request/access.js';
+import { deriveClientKey } from './client-address.js';
 import { PROBLEMS, sendProblem } from '../problems/problem.js';
 
 /** A hook for after the access check; it looks at upgrades alone. */
@@ -14,25 +14,28 @@ export type Admit = (request: FastifyRequest, reply: FastifyReply) => Promise<vo
  * Takes a place for whoever asks.
  * @returns what gives it back, to be called once; undefined where there was none, which has been answered.
  */
-export type TakePlace = (request: FastifyRequest, reply: FastifyReply) => (() => void) | undefined;
+export type AcquireSlot = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => (() => void) | undefined;
 
-export function createTakePlace(places: ConnectionSlots): TakePlace {
+export function createAcquireSlot(places: ConnectionSlots): AcquireSlot {
   return (request, reply) => {
-    const visitor = { address: clientOf(request.ip), identity: identityOf(request) };
-    const reason = places.findRejection(visitor);
-    if (reason === undefined) return places.acquire(visitor);
+    const client = { address: deriveClientKey(request.ip), identity: requireIdentity(request) };
+    const reason = places.findRejection(client);
+    if (reason === undefined) return places.acquire(client);
     sendProblem(reply, reason, PROBLEMS[reason].when);
     return undefined;
   };
 }
 
-export function createAdmit(takePlace: TakePlace): Admit {
+export function createAdmit(acquireSlot: AcquireSlot): Admit {
   return async (request, reply) => {
     const { socket } = request.raw;
     // One that is gone already would never give its place back.
     if (!request.ws || socket.destroyed) return;
-    const giveBack = takePlace(request, reply);
-    if (giveBack === undefined) await reply;
-    else socket.once('close', giveBack);
+    const releaseSlot = acquireSlot(request, reply);
+    if (releaseSlot === undefined) await reply;
+    else socket.once('close', releaseSlot);
   };
 }

@@ -16,7 +16,7 @@ export interface Capacity {
 }
 
 /** @param openFiles the limit (RLIMIT_NOFILE); Infinity where there is none. */
-export function capacityOf(openFiles: number, maxSockets: number): Capacity {
+export function computeCapacity(openFiles: number, maxSockets: number): Capacity {
   const connections = openFiles - Math.min(OTHER_FILES, Math.floor(openFiles / 2));
   const share = Math.ceil(connections * HTTP_SHARE);
   const forHttp = Math.min(Math.max(share, MIN_HTTP_CONNECTIONS), MAX_HTTP_CONNECTIONS);
@@ -24,14 +24,14 @@ export function capacityOf(openFiles: number, maxSockets: number): Capacity {
 }
 
 /** How many files the process may open; Infinity where the system has no such limit, or does not say. */
-export function openFilesLimit(): number {
+export function readOpenFilesLimit(): number {
   // Of the network it would look up the names of all peers; Node before 22 does not know the setting.
   Reflect.set(process.report, 'excludeNetwork', true);
   const report: unknown = process.report.getReport();
-  const soft = field(field(field(report, 'userLimits'), 'open_files'), 'soft');
+  const soft = readField(readField(readField(report, 'userLimits'), 'open_files'), 'soft');
   return typeof soft === 'number' ? soft : Infinity;
 }
 
-function field(of: unknown, name: string): unknown {
+function readField(of: unknown, name: string): unknown {
   return typeof of === 'object' && of !== null ? Reflect.get(of, name) : undefined;
 }

@@ -8,14 +8,14 @@ import { isLoopback } from '../../../config/address.js';
  * given all addresses that share them (RFC 4291 §2.5.4). Undefined for loopback: from there come a proxy that
  * TRUST_PROXY does not name, and load tests.
  */
-export function clientOf(address: string): string | undefined {
+export function deriveClientKey(address: string): string | undefined {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
   if (isLoopback(plain)) return undefined;
-  return isIPv6(plain) ? `${groupsOf(plain).slice(0, 4).join(':')}::/64` : plain;
+  return isIPv6(plain) ? `${expandGroups(plain).slice(0, 4).join(':')}::/64` : plain;
 }
 
 /** The eight groups, `::` written out (RFC 4291 §2.2). An IPv4 address at the end counts as one: it is never looked at. */
-function groupsOf(address: string): string[] {
+function expandGroups(address: string): string[] {
   const [before = [], after = []] = address
     .split('::')
     .map((part) => (part === '' ? [] : part.split(':')));

@@ -2,10 +2,10 @@
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { problemOf, PROBLEM_CODES } from '../problems/problem.js';
+import { createProblemSchema, PROBLEM_CODES } from '../problems/problem.js';
 import type { HttpServer } from '../server.js';
 
-const ABOUT = {
+const INFO = {
   title: 'lablink-gateway',
   description:
     'VMs, who has them, and what happened. Every change goes to the database and comes back to sockets through the ' +
@@ -35,7 +35,7 @@ export async function describeRoutes(server: HttpServer, version: string): Promi
   await server.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { ...ABOUT, version },
+      info: { ...INFO, version },
       tags: [
         { name: 'vms', description: 'The fleet.' },
         { name: 'assignments', description: 'Who gets which VM.' },
@@ -43,7 +43,7 @@ export async function describeRoutes(server: HttpServer, version: string): Promi
         { name: 'operation', description: 'Whether it works.' },
       ],
       components: {
-        schemas: { Problem: { ...problemOf(PROBLEM_CODES), description: PROBLEM } },
+        schemas: { Problem: { ...createProblemSchema(PROBLEM_CODES), description: PROBLEM } },
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
       },
       security: [{ bearer: [] }],

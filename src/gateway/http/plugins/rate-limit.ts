@@ -2,17 +2,20 @@
 // their own.
 
 import rateLimit from '@fastify/rate-limit';
-import { identityOf, type CountRequest } from '../request/access.js';
+import { requireIdentity, type CountRequest } from '../request/access.js';
 import type { HttpServer } from '../server.js';
 
 /** Makes what counts. To be called when the token has been checked: strangers use up nobody's share. */
-export async function limitRates(server: HttpServer, perMinute: number): Promise<CountRequest> {
+export async function createRateLimit(
+  server: HttpServer,
+  perMinute: number,
+): Promise<CountRequest> {
   await server.register(rateLimit, {
     global: false,
     max: perMinute,
     timeWindow: 60_000,
     keyGenerator: (request) => {
-      const { role, sub } = identityOf(request);
+      const { role, sub } = requireIdentity(request);
       return `${role}:${sub}`;
     },
     errorResponseBuilder: (_request, { after }) =>

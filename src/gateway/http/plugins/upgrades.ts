@@ -23,7 +23,7 @@ export function guardUpgrades(server: HttpServer, allowedOrigins: readonly strin
   // @fastify/websocket upgrades at any route, without its hooks having known, and logs the URL, with all that is in it.
   server.addHook('onRoute', (route) => {
     if (route.wsHandler !== undefined) return;
-    route.preValidation = [refuseUpgrade, ...[route.preValidation ?? []].flat()];
+    route.preValidation = [rejectUpgrade, ...[route.preValidation ?? []].flat()];
   });
 }
 
@@ -38,7 +38,7 @@ function isOwn(request: FastifyRequest, origin: string): boolean {
   return host !== '' && URL.canParse(asked) && new URL(asked).host === host;
 }
 
-async function refuseUpgrade(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+async function rejectUpgrade(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (!request.ws) return;
   sendProblem(reply, 'not_found', 'There is no WebSocket at this URL.');
   await reply;

@@ -2,8 +2,8 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Answer } from './answered.js';
-import { PROBLEM_TYPE, PROBLEMS, problemText, type ProblemCode } from './problem.js';
+import type { LoggedResponse } from './response-log.js';
+import { PROBLEM_TYPE, PROBLEMS, formatProblem, type ProblemCode } from './problem.js';
 
 /** By Node's code of the error. */
 const CODES: Readonly<Record<string, ProblemCode>> = {
@@ -16,23 +16,23 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
  * @param id of the request that there might have been.
  * @returns what was answered; undefined when there is nobody to answer.
  */
-export function answerClientError(
+export function sendClientError(
   error: Error & { readonly code?: string },
   socket: Socket,
   id: string,
-): Answer | undefined {
+): LoggedResponse | undefined {
   const isThere = socket.writable && error.code !== 'ECONNRESET';
   const problem = CODES[error.code ?? ''] ?? 'invalid_request';
   const { status } = PROBLEMS[problem];
-  if (isThere) socket.write(answerText(problem, id));
+  if (isThere) socket.write(formatResponse(problem, id));
   // No error is handed over: a peer that breaks off is nobody's news.
   socket.destroy();
   return isThere ? { at: 'http', route: 'none', status, problem } : undefined;
 }
 
-function answerText(code: ProblemCode, id: string): string {
+function formatResponse(code: ProblemCode, id: string): string {
   const { status, when } = PROBLEMS[code];
-  const body = problemText(code, when);
+  const body = formatProblem(code, when);
   return (
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
     `X-Request-Id: ${id}\r\n` +

@@ -116,7 +116,7 @@ export type ProblemCode = keyof typeof PROBLEMS;
 export const PROBLEM_CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
 /** The body of an answer with one of these codes. Some codes add members, as the table says. */
-export function problemOf(codes: readonly ProblemCode[]) {
+export function createProblemSchema(codes: readonly ProblemCode[]) {
   return Type.Object(
     {
       type: Type.Literal('about:blank'),
@@ -125,17 +125,17 @@ export function problemOf(codes: readonly ProblemCode[]) {
       code: Type.Enum([...codes], { description: 'Stable; programs compare it.' }),
       detail: Type.String({ description: 'For people.' }),
     },
-    { additionalProperties: true, examples: codes.map(exampleOf) },
+    { additionalProperties: true, examples: codes.map(createExample) },
   );
 }
 
-const exampleOf = (code: ProblemCode): unknown => {
+const createExample = (code: ProblemCode): unknown => {
   const { when, members }: About = PROBLEMS[code];
-  return JSON.parse(problemText(code, when, members));
+  return JSON.parse(formatProblem(code, when, members));
 };
 
 /** The body of a problem, as text. */
-export function problemText(code: ProblemCode, detail: string, members?: object): string {
+export function formatProblem(code: ProblemCode, detail: string, members?: object): string {
   const { status } = PROBLEMS[code];
   const title = STATUS_CODES[status] ?? 'Error';
   return JSON.stringify({ type: 'about:blank', title, status, code, detail, ...members });
@@ -159,9 +159,9 @@ export function sendProblem(
   return reply
     .code(about.status)
     .type(PROBLEM_TYPE)
-    .send(problemText(code, detail, members));
+    .send(formatProblem(code, detail, members));
 }
 
-export function sendNoVm(reply: FastifyReply): FastifyReply {
+export function sendVmNotFound(reply: FastifyReply): FastifyReply {
   return sendProblem(reply, 'vm_not_found', 'There is no VM of this hostname.');
 }

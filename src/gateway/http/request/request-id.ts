@@ -6,22 +6,22 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 const HEADER = 'x-request-id';
-const FIT = /^[A-Za-z0-9._-]{1,64}$/;
+const LOG_SAFE = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** The id of a request. Afterwards its header says the same, for whoever sees only the raw request. */
-export function requestIdOf(raw: Pick<IncomingMessage, 'headers'>): string {
+export function assignRequestId(raw: Pick<IncomingMessage, 'headers'>): string {
   const given = raw.headers[HEADER];
-  const id = typeof given === 'string' && FIT.test(given) ? given : randomUUID();
+  const id = typeof given === 'string' && LOG_SAFE.test(given) ? given : randomUUID();
   raw.headers[HEADER] = id;
   return id;
 }
 
 /** Puts the id of the request into its answer. */
-export function tellRequestId({ id }: FastifyRequest, reply: FastifyReply): void {
+export function sendRequestId({ id }: FastifyRequest, reply: FastifyReply): void {
   reply.header(HEADER, id);
 }
 
 /** The same for the answer to an upgrade, which ws writes: a listener of its `headers` event. */
-export function tellUpgradeId(lines: string[], { headers }: IncomingMessage): void {
+export function sendUpgradeRequestId(lines: string[], { headers }: IncomingMessage): void {
   lines.push(`X-Request-Id: ${String(headers[HEADER])}`);
 }

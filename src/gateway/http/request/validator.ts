@@ -18,11 +18,11 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = (route) => {
     .map(([name]) => name);
   return (query: Record<string, unknown>) => {
     const read = { ...query };
-    for (const name of integers) read[name] = fromDigits(read[name]);
+    for (const name of integers) read[name] = convertDigits(read[name]);
     return check(read);
   };
 };
 
-function fromDigits(value: unknown): unknown {
+function convertDigits(value: unknown): unknown {
   return typeof value === 'string' && DIGITS.test(value) ? Number(value) : value;
 }

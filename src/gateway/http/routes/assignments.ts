@@ -1,19 +1,19 @@
 // Assignments: a person gets a VM, and gives it back.
 
 import type pg from 'pg';
-import { assign, release } from '../../database/assignments.js';
-import { actorOf, type Allow } from '../request/access.js';
-import { sendVm } from '../problems/answers.js';
-import { BODY_PROBLEMS, problems } from '../problems/problem-answers.js';
+import { assignVm, releaseAssignment } from '../../database/assignments.js';
+import { readActor, type Authorize } from '../request/access.js';
+import { sendVm } from '../problems/responses.js';
+import { BODY_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
-import { AssignedAnswer, AssignmentBody } from '../schemas/assignments.js';
+import { AssignResponse, AssignmentBody } from '../schemas/assignments.js';
 import { AssignmentParams } from '../schemas/shared.js';
-import { VmAnswer } from '../schemas/vms.js';
+import { VmResponse } from '../schemas/vms.js';
 import type { HttpServer } from '../server.js';
 
 const PATH = '/v1/assignments';
 
-export function registerAssignments(server: HttpServer, pool: pg.Pool, allow: Allow): void {
+export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
   server.post(PATH, {
     schema: {
       operationId: 'assign',
@@ -23,15 +23,15 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, allow: Al
       tags: ['assignments'],
       body: AssignmentBody,
       response: {
-        200: { ...AssignedAnswer, description: 'The VM that the person has.' },
-        201: { ...AssignedAnswer, description: 'A VM that was free.' },
-        ...problems('no_vm_available', ...BODY_PROBLEMS),
+        200: { ...AssignResponse, description: 'The VM that the person has.' },
+        201: { ...AssignResponse, description: 'A VM that was free.' },
+        ...describeProblems('no_vm_available', ...BODY_PROBLEMS),
       },
     },
-    preValidation: allow('change-vms'),
+    preValidation: authorize('change-vms'),
     handler: async (request, reply) => {
       const { email, crd_command: crdCommand } = request.body;
-      const assigned = await assign(pool, actorOf(request), { email, crdCommand });
+      const assigned = await assignVm(pool, readActor(request), { email, crdCommand });
       if (assigned.outcome === 'none-free') {
         const detail = 'No VM is available.';
         return sendProblem(reply, 'no_vm_available', detail, { counts: assigned.counts });
@@ -47,11 +47,15 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, allow: Al
       summary: 'End exactly this assignment; to repeat it never frees the next person',
       tags: ['assignments'],
       params: AssignmentParams,
-      response: { 200: VmAnswer, ...problems('assignment_not_found', ...BODY_PROBLEMS) },
+      response: { 200: VmResponse, ...describeProblems('assignment_not_found', ...BODY_PROBLEMS) },
     },
-    preValidation: allow('change-vms'),
+    preValidation: authorize('change-vms'),
     handler: async (request, reply) => {
-      const released = await release(pool, actorOf(request), request.params.assignment_id);
+      const released = await releaseAssignment(
+        pool,
+        readActor(request),
+        request.params.assignment_id,
+      );
       if (released !== undefined) return sendVm(reply, released);
       return sendProblem(reply, 'assignment_not_found', 'No VM has this assignment now.');
     },

@@ -6,20 +6,24 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type pg from 'pg';
 import { Type } from 'typebox';
 import { changeVm, clearVms, deleteVm, registerVm } from '../../database/changes.js';
-import { STATUSES, type RefusedChange, type Status } from '../../database/judgement.js';
+import {
+  SETTABLE_STATUSES,
+  type RejectedChange,
+  type SettableStatus,
+} from '../../database/decide-change.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
-import { actorOf, checkHostname, hostnameOf, type Allow } from '../request/access.js';
-import { sendJson, sendVm } from '../problems/answers.js';
-import { preconditionOf } from '../request/precondition.js';
-import { BODY_PROBLEMS, problems } from '../problems/problem-answers.js';
-import { sendNoVm, sendProblem } from '../problems/problem.js';
+import { readActor, checkHostname, readHostname, type Authorize } from '../request/access.js';
+import { sendJson, sendVm } from '../problems/responses.js';
+import { parsePrecondition } from '../request/precondition.js';
+import { BODY_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
+import { sendVmNotFound, sendProblem } from '../problems/problem.js';
 import { HostnameParams } from '../schemas/shared.js';
-import { ChangeBody, ClearedAnswer, ClearQuery, IfMatch, VmAnswer } from '../schemas/vms.js';
+import { ChangeBody, ClearVmsResponse, ClearQuery, IfMatch, VmResponse } from '../schemas/vms.js';
 import type { HttpServer } from '../server.js';
 
 const VM_PATH = `${FLEET_PATH}/:hostname`;
 
-export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow): void {
+export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
   server.put(VM_PATH, {
     schema: {
       operationId: 'registerVm',
@@ -27,12 +31,16 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow)
       description: 'Takes no body, or `{}`: what a VM is to be is said with PATCH.',
       tags: ['vms'],
       params: HostnameParams,
-      response: { 200: VmAnswer, 201: VmAnswer, ...problems('invalid_hostname', ...BODY_PROBLEMS) },
+      response: {
+        200: VmResponse,
+        201: VmResponse,
+        ...describeProblems('invalid_hostname', ...BODY_PROBLEMS),
+      },
     },
-    preValidation: allow('register-vm'),
+    preValidation: authorize('register-vm'),
     preHandler: [checkNewHostname, checkNoBody],
     handler: async (request, reply) => {
-      const { isNew, vm } = await registerVm(pool, actorOf(request), hostnameOf(request));
+      const { isNew, vm } = await registerVm(pool, readActor(request), readHostname(request));
       return sendVm(reply.code(isNew ? 201 : 200), vm);
     },
   });
@@ -45,32 +53,32 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow)
       params: HostnameParams,
       headers: IfMatch,
       body: ChangeBody,
-      response: { 200: VmAnswer, ...problems(...CHANGE_PROBLEMS) },
+      response: { 200: VmResponse, ...describeProblems(...CHANGE_PROBLEMS) },
     },
-    preValidation: allow('change-vms'),
+    preValidation: authorize('change-vms'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const { status, email, crd_command: crdCommand, reassign = false } = request.body;
       if (status !== undefined && !isStatus(status)) {
-        const detail = `A status is one of ${STATUSES.join(', ')}.`;
-        return sendProblem(reply, 'unknown_status', detail, { allowed: STATUSES });
+        const detail = `A status is one of ${SETTABLE_STATUSES.join(', ')}.`;
+        return sendProblem(reply, 'unknown_status', detail, { allowed: SETTABLE_STATUSES });
       }
       const changed = await changeVm(
         pool,
-        actorOf(request),
-        hostnameOf(request),
+        readActor(request),
+        readHostname(request),
         { status, email, crdCommand, reassign },
-        preconditionOf(request.headers),
+        parsePrecondition(request.headers),
       );
       switch (changed.outcome) {
         case 'changed':
           return sendVm(reply, changed.vm);
         case 'no-vm':
-          return sendNoVm(reply);
-        case 'moved-on':
-          return sendMovedOn(reply, changed.version);
-        case 'refused':
-          return sendRefused(reply, changed.why);
+          return sendVmNotFound(reply);
+        case 'version-conflict':
+          return sendVersionMismatch(reply, changed.version);
+        case 'rejected':
+          return sendRejectedChange(reply, changed.why);
       }
     },
   });
@@ -84,17 +92,22 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow)
       headers: IfMatch,
       response: {
         204: Type.Null({ description: 'It is gone.' }),
-        ...problems('invalid_hostname', 'vm_not_found', 'version_mismatch', ...BODY_PROBLEMS),
+        ...describeProblems(
+          'invalid_hostname',
+          'vm_not_found',
+          'version_mismatch',
+          ...BODY_PROBLEMS,
+        ),
       },
     },
-    preValidation: allow('change-vms'),
+    preValidation: authorize('change-vms'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
-      const precondition = preconditionOf(request.headers);
-      const outcome = await deleteVm(pool, actorOf(request), hostnameOf(request), precondition);
+      const precondition = parsePrecondition(request.headers);
+      const outcome = await deleteVm(pool, readActor(request), readHostname(request), precondition);
       if (outcome === 'deleted') return reply.code(204).send(null);
-      if (outcome === 'no-vm') return sendNoVm(reply);
-      return sendMovedOn(reply, outcome.movedOnTo);
+      if (outcome === 'no-vm') return sendVmNotFound(reply);
+      return sendVersionMismatch(reply, outcome.currentVersion);
     },
   });
 
@@ -104,12 +117,12 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, allow: Allow)
       summary: 'Remove all VMs, if there are exactly so many',
       tags: ['vms'],
       querystring: ClearQuery,
-      response: { 200: ClearedAnswer, ...problems('wrong_count', ...BODY_PROBLEMS) },
+      response: { 200: ClearVmsResponse, ...describeProblems('wrong_count', ...BODY_PROBLEMS) },
     },
-    preValidation: allow('change-vms'),
+    preValidation: authorize('change-vms'),
     handler: async (request, reply) => {
       const { confirm } = request.query;
-      const count = await clearVms(pool, actorOf(request), confirm);
+      const count = await clearVms(pool, readActor(request), confirm);
       if (count === confirm) return sendJson(reply, JSON.stringify({ deleted: count }));
       const detail = `There are ${count} VMs, not ${confirm}; nothing was removed.`;
       return sendProblem(reply, 'wrong_count', detail, { count });
@@ -128,13 +141,13 @@ const CHANGE_PROBLEMS = [
   ...BODY_PROBLEMS,
 ] as const;
 
-function isStatus(status: string): status is Status {
-  return STATUSES.some((known) => known === status);
+function isStatus(status: string): status is SettableStatus {
+  return SETTABLE_STATUSES.some((known) => known === status);
 }
 
 /** A hook: a VM that is to be made needs a hostname that the column can hold. */
 async function checkNewHostname(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  if (/^[^\0]{1,255}$/u.test(hostnameOf(request))) return;
+  if (/^[^\0]{1,255}$/u.test(readHostname(request))) return;
   await sendProblem(reply, 'invalid_hostname', 'A hostname has 1 to 255 characters, none a NUL.');
 }
 
@@ -148,13 +161,13 @@ async function checkNoBody({ body }: FastifyRequest, reply: FastifyReply): Promi
   );
 }
 
-function sendMovedOn(reply: FastifyReply, version: number): FastifyReply {
+function sendVersionMismatch(reply: FastifyReply, version: number): FastifyReply {
   const detail = 'The row is no longer the one in If-Match.';
   return sendProblem(reply.header('ETag', `"${version}"`), 'version_mismatch', detail, { version });
 }
 
-function sendRefused(reply: FastifyReply, why: RefusedChange): FastifyReply {
-  switch (why.refused) {
+function sendRejectedChange(reply: FastifyReply, why: RejectedChange): FastifyReply {
+  switch (why.rejected) {
     case 'contradiction':
       return sendProblem(reply, 'contradictory_change', `${why.why}.`);
     case 'not-in-use':

@@ -1,16 +1,22 @@
 // What became of assignments: agents report how their commands ended, and whoever watches VMs reads it.
 
 import type pg from 'pg';
-import { end, listDeliveries } from '../../database/deliveries.js';
+import { recordEnd, listDeliveries } from '../../database/deliveries.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
-import { actorOf, checkHostname, hostnameOf, identityOf, type Allow } from '../request/access.js';
-import { sendJson } from '../problems/answers.js';
-import { BODY_PROBLEMS, problems } from '../problems/problem-answers.js';
+import {
+  readActor,
+  checkHostname,
+  readHostname,
+  requireIdentity,
+  type Authorize,
+} from '../request/access.js';
+import { sendJson } from '../problems/responses.js';
+import { BODY_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
 import {
-  DeliveriesAnswer,
+  DeliveriesResponse,
   DeliveriesQuery,
-  DeliveryAnswer,
+  DeliveryResponse,
   EndBody,
 } from '../schemas/deliveries.js';
 import { AssignmentParams, HostnameParams, PAGE_LIMIT } from '../schemas/shared.js';
@@ -20,7 +26,7 @@ import type { HttpServer } from '../server.js';
 export function registerDeliveries(
   server: HttpServer,
   pool: pg.Pool,
-  allow: Allow,
+  authorize: Authorize,
   onReport: (hostname: string) => void,
 ): void {
   server.put('/v1/assignments/:assignment_id/end', {
@@ -31,15 +37,18 @@ export function registerDeliveries(
       tags: ['assignments'],
       params: AssignmentParams,
       body: EndBody,
-      response: { 200: DeliveryAnswer, ...problems('assignment_not_found', ...BODY_PROBLEMS) },
+      response: {
+        200: DeliveryResponse,
+        ...describeProblems('assignment_not_found', ...BODY_PROBLEMS),
+      },
     },
-    preValidation: allow('report-end'),
+    preValidation: authorize('report-end'),
     handler: async (request, reply) => {
       const { outcome, exit_code: exitCode = null, signal = null } = request.body;
-      const { sub } = identityOf(request);
+      const { sub } = requireIdentity(request);
       const { assignment_id: assignmentId } = request.params;
       const report = { outcome, exitCode, signal };
-      const delivery = await end(pool, actorOf(request), sub, assignmentId, report);
+      const delivery = await recordEnd(pool, readActor(request), sub, assignmentId, report);
       if (delivery === undefined) {
         return sendProblem(reply, 'assignment_not_found', 'This agent never had this assignment.');
       }
@@ -55,13 +64,13 @@ export function registerDeliveries(
       tags: ['assignments'],
       params: HostnameParams,
       querystring: DeliveriesQuery,
-      response: { 200: DeliveriesAnswer, ...problems('invalid_hostname') },
+      response: { 200: DeliveriesResponse, ...describeProblems('invalid_hostname') },
     },
-    preValidation: allow('watch-vm'),
+    preValidation: authorize('watch-vm'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const { limit = PAGE_LIMIT } = request.query;
-      const deliveries = await listDeliveries(pool, hostnameOf(request), limit);
+      const deliveries = await listDeliveries(pool, readHostname(request), limit);
       return sendJson(reply, `{"deliveries":[${deliveries.join(',')}]}`);
     },
   });

@@ -4,11 +4,11 @@ import type pg from 'pg';
 import { Type } from 'typebox';
 import { AGENT_TTL_SECONDS, signToken } from '../../auth/token.js';
 import { allowEnrolment, enrol } from '../../database/enrolments.js';
-import { actorOf, checkHostname, hostnameOf, type Allow } from '../request/access.js';
-import { sendJson } from '../problems/answers.js';
-import { BODY_PROBLEMS, problems } from '../problems/problem-answers.js';
+import { readActor, checkHostname, readHostname, type Authorize } from '../request/access.js';
+import { sendJson } from '../problems/responses.js';
+import { BODY_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
-import { EnrolmentAnswer, EnrolmentBody } from '../schemas/enrolments.js';
+import { EnrolmentResponse, EnrolmentBody } from '../schemas/enrolments.js';
 import { HostnameParams } from '../schemas/shared.js';
 import type { HttpServer } from '../server.js';
 
@@ -18,7 +18,7 @@ const PATH = '/v1/enrolments';
 export function registerEnrolments(
   server: HttpServer,
   pool: pg.Pool,
-  allow: Allow,
+  authorize: Authorize,
   secret: string | undefined,
 ): void {
   server.post(PATH, {
@@ -30,11 +30,11 @@ export function registerEnrolments(
       tags: ['vms'],
       body: EnrolmentBody,
       response: {
-        201: EnrolmentAnswer,
-        ...problems('already_enrolled', 'agent_online', 'cannot_sign', ...BODY_PROBLEMS),
+        201: EnrolmentResponse,
+        ...describeProblems('already_enrolled', 'agent_online', 'cannot_sign', ...BODY_PROBLEMS),
       },
     },
-    preValidation: allow('enrol-vm'),
+    preValidation: authorize('enrol-vm'),
     handler: async (request, reply) => {
       if (secret === undefined) {
         return sendProblem(
@@ -44,7 +44,7 @@ export function registerEnrolments(
         );
       }
       const { hostname, nonce } = request.body;
-      const outcome = await enrol(pool, actorOf(request), hostname, nonce);
+      const outcome = await enrol(pool, readActor(request), hostname, nonce);
       if (outcome === 'already-enrolled') {
         const detail = 'This hostname has enrolled; an admin may allow it again.';
         return sendProblem(reply, 'already_enrolled', detail);
@@ -69,13 +69,13 @@ export function registerEnrolments(
       params: HostnameParams,
       response: {
         204: Type.Null({ description: 'It may enrol again.' }),
-        ...problems('invalid_hostname', 'not_enrolled', ...BODY_PROBLEMS),
+        ...describeProblems('invalid_hostname', 'not_enrolled', ...BODY_PROBLEMS),
       },
     },
-    preValidation: allow('allow-enrolment'),
+    preValidation: authorize('allow-enrolment'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
-      if (await allowEnrolment(pool, actorOf(request), hostnameOf(request))) {
+      if (await allowEnrolment(pool, readActor(request), readHostname(request))) {
         return reply.code(204).send(null);
       }
       return sendProblem(reply, 'not_enrolled', 'This hostname has not enrolled.');

@@ -2,18 +2,18 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type pg from 'pg';
-import { fleetStats } from '../../database/counts.js';
+import { readFleetStats } from '../../database/counts.js';
 import { listEvents, type EventQuery } from '../../database/events.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
-import { checkHostname, hostnameOf, type Allow } from '../request/access.js';
-import { sendJson, sendPage } from '../problems/answers.js';
-import { problems } from '../problems/problem-answers.js';
-import { AllEventsQuery, EventPageAnswer, EventsQuery } from '../schemas/events.js';
+import { checkHostname, readHostname, type Authorize } from '../request/access.js';
+import { sendJson, sendPage } from '../problems/responses.js';
+import { describeProblems } from '../problems/problem-responses.js';
+import { AllEventsQuery, EventPageResponse, EventsQuery } from '../schemas/events.js';
 import { HostnameParams, PAGE_LIMIT } from '../schemas/shared.js';
-import { StatsAnswer } from '../schemas/vms.js';
+import { StatsResponse } from '../schemas/vms.js';
 import type { HttpServer } from '../server.js';
 
-export function registerEvents(server: HttpServer, pool: pg.Pool, allow: Allow): void {
+export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
   const answer = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -29,9 +29,9 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, allow: Allow):
       summary: 'Every change of every VM, the latest first',
       tags: ['audit'],
       querystring: AllEventsQuery,
-      response: { 200: EventPageAnswer, ...problems() },
+      response: { 200: EventPageResponse, ...describeProblems() },
     },
-    preValidation: allow('read-audit'),
+    preValidation: authorize('read-audit'),
     handler: async (request, reply) => {
       const { email, limit = PAGE_LIMIT, after } = request.query;
       return answer(request, reply, { hostname: undefined, email, limit, before: after });
@@ -45,13 +45,13 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, allow: Allow):
       tags: ['audit'],
       params: HostnameParams,
       querystring: EventsQuery,
-      response: { 200: EventPageAnswer, ...problems('invalid_hostname') },
+      response: { 200: EventPageResponse, ...describeProblems('invalid_hostname') },
     },
-    preValidation: allow('read-audit'),
+    preValidation: authorize('read-audit'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const { limit = PAGE_LIMIT, after } = request.query;
-      const hostname = hostnameOf(request);
+      const hostname = readHostname(request);
       return answer(request, reply, { hostname, email: undefined, limit, before: after });
     },
   });
@@ -61,11 +61,11 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, allow: Allow):
       operationId: 'stats',
       summary: 'How many VMs there are, by status',
       tags: ['vms'],
-      response: { 200: StatsAnswer, ...problems() },
+      response: { 200: StatsResponse, ...describeProblems() },
     },
-    preValidation: allow('watch-fleet'),
+    preValidation: authorize('watch-fleet'),
     handler: async (_request, reply) => {
-      const { total, assigned, byStatus } = await fleetStats(pool);
+      const { total, assigned, byStatus } = await readFleetStats(pool);
       return sendJson(reply, JSON.stringify({ total, assigned, by_status: byStatus }));
     },
   });

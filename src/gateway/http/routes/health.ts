@@ -2,14 +2,14 @@
 // is no reason to restart the gateway.
 
 import { Type } from 'typebox';
-import { problemAnswer } from '../problems/problem-answers.js';
+import { describeProblem } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
 import type { HttpServer } from '../server.js';
 
 /** Why the gateway is not ready, in words for the person who looks, or undefined when it is. */
 export type NotReady = () => string | undefined;
 
-const healthOf = (status: string) =>
+const createHealthSchema = (status: string) =>
   Type.Object({ status: Type.String() }, { description: 'It is so.', examples: [{ status }] });
 
 export function registerHealth(server: HttpServer, notReady: NotReady): void {
@@ -19,7 +19,7 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
       summary: 'Whether the process lives',
       tags: ['operation'],
       security: [],
-      response: { 200: healthOf('live') },
+      response: { 200: createHealthSchema('live') },
     },
     handler: () => ({ status: 'live' }),
   });
@@ -30,7 +30,10 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
       summary: 'Whether the gateway serves what the table says',
       tags: ['operation'],
       security: [],
-      response: { 200: healthOf('ready'), 503: problemAnswer(503, ['not_ready', 'draining']) },
+      response: {
+        200: createHealthSchema('ready'),
+        503: describeProblem(503, ['not_ready', 'draining']),
+      },
     },
     handler: async (_request, reply) => {
       const reason = notReady();

@@ -4,15 +4,15 @@
 import type { IncomingMessage } from 'node:http';
 import { Type } from 'typebox';
 import { isLoopback } from '../../../config/address.js';
-import type { Allow } from '../request/access.js';
-import { problemsOfTokens } from '../problems/problem-answers.js';
+import type { Authorize } from '../request/access.js';
+import { describeTokenProblems } from '../problems/problem-responses.js';
 import type { HttpServer } from '../server.js';
 
 /** The metrics as text, and its media type. */
 export type ReadMetrics = () => Promise<{ readonly contentType: string; readonly text: string }>;
 
-export function registerMetrics(server: HttpServer, allow: Allow, read: ReadMetrics): void {
-  const check = allow('read-metrics');
+export function registerMetrics(server: HttpServer, authorize: Authorize, read: ReadMetrics): void {
+  const check = authorize('read-metrics');
   server.route({
     method: 'GET',
     url: '/metrics',
@@ -28,7 +28,7 @@ export function registerMetrics(server: HttpServer, allow: Allow, read: ReadMetr
             'text/plain': { schema: Type.String({ examples: ['lablink_feed_live 1\n'] }) },
           },
         },
-        ...problemsOfTokens(),
+        ...describeTokenProblems(),
       },
     },
     preValidation: async (request, reply) => {

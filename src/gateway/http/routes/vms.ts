@@ -4,38 +4,38 @@
 import type pg from 'pg';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { viewOf } from '../../auth/roles.js';
+import { selectProjection } from '../../auth/roles.js';
 import { readPresence } from '../../database/presence.js';
-import { findVm, listVms } from '../../database/vms.js';
+import { findVm, readVmPage } from '../../database/vms.js';
 import { parseCursor } from '../../fleet/cursor.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
 import { FleetStream } from '../../session/fleet-stream.js';
 import { VmStream } from '../../session/vm-stream.js';
-import { checkHostname, hostnameOf, identityOf, type Allow } from '../request/access.js';
-import { createAdmit, type TakePlace } from '../limits/admission.js';
-import { sendPage, sendVm } from '../problems/answers.js';
+import { checkHostname, readHostname, requireIdentity, type Authorize } from '../request/access.js';
+import { createAdmit, type AcquireSlot } from '../limits/admission.js';
+import { sendPage, sendVm } from '../problems/responses.js';
 import { formatPosition, parsePosition } from '../request/position.js';
-import { problems, UPGRADE_PROBLEMS } from '../problems/problem-answers.js';
-import { sendNoVm, sendProblem } from '../problems/problem.js';
+import { describeProblems, UPGRADE_PROBLEMS } from '../problems/problem-responses.js';
+import { sendVmNotFound, sendProblem } from '../problems/problem.js';
 import { HostnameParams, PAGE_LIMIT } from '../schemas/shared.js';
-import { FleetQuery, VmAnswer, VmPageAnswer, VmQuery } from '../schemas/vms.js';
+import { ListVmsQuery, VmResponse, VmPageResponse, GetVmQuery } from '../schemas/vms.js';
 import type { HttpServer } from '../server.js';
 import {
-  letGoOfAnswer,
+  detachResponse,
   openSession,
   sendNotReady,
-  upgradeOnlyWhenLoaded,
-  type SocketParts,
+  createLoadedCheck,
+  type SocketDependencies,
 } from '../websocket/sockets.js';
 import { waitForVersion } from '../websocket/wait.js';
 import { WsSocket } from '../websocket/websocket.js';
 
-export interface VmRoutes extends SocketParts {
+export interface VmRoutes extends SocketDependencies {
   readonly pool: pg.Pool;
   /** What a dashboard sees of a row. */
   readonly project: (row: string) => string;
-  readonly allow: Allow;
-  readonly takePlace: TakePlace;
+  readonly authorize: Authorize;
+  readonly acquireSlot: AcquireSlot;
   /** Told of each assignment as it is written to a socket of its agent. */
   readonly onPush: (hostname: string, assignmentId: string) => void;
   /** Aborted when the gateway begins to end. */
@@ -48,7 +48,7 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
 }
 
 function registerFleet(server: HttpServer, routes: VmRoutes): void {
-  const { pool, hub, allow, takePlace } = routes;
+  const { pool, hub, authorize, acquireSlot } = routes;
   server.route({
     method: 'GET',
     url: FLEET_PATH,
@@ -56,19 +56,19 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
       operationId: 'listVms',
       summary: 'All VMs, in pages; by upgrade, all VMs and their changes',
       tags: ['vms'],
-      querystring: FleetQuery,
-      response: { 200: VmPageAnswer, ...problems('invalid_cursor', ...UPGRADE_PROBLEMS) },
+      querystring: ListVmsQuery,
+      response: { 200: VmPageResponse, ...describeProblems('invalid_cursor', ...UPGRADE_PROBLEMS) },
     },
-    preValidation: allow('watch-fleet'),
-    preHandler: [checkCursor, upgradeOnlyWhenLoaded(routes), createAdmit(takePlace), letGoOfAnswer],
+    preValidation: authorize('watch-fleet'),
+    preHandler: [checkCursor, createLoadedCheck(routes), createAdmit(acquireSlot), detachResponse],
     handler: async (request, reply) => {
       const { status, email, sort = 'id', limit = PAGE_LIMIT, after: text } = request.query;
       const after = text === undefined ? undefined : parsePosition(text, sort);
       if (after === null) {
         return sendProblem(reply, 'invalid_cursor', 'after must be the `next` of such a page.');
       }
-      const page = await listVms(pool, { status, email, sort, limit, after });
-      const rows = page.rows.map(({ row }) => shown(routes, request, row));
+      const page = await readVmPage(pool, { status, email, sort, limit, after });
+      const rows = page.rows.map(({ row }) => projectRow(routes, request, row));
       const hostnames = page.rows.map(({ hostname }) => hostname);
       const presence = (await readPresence(pool, hostnames)).map((known) => known.presence);
       const next = page.next && formatPosition(page.next);
@@ -78,14 +78,14 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
       const { cursor } = request.query as { cursor?: string };
       const from = cursor === undefined ? undefined : parseCursor(cursor);
       const socket = new WsSocket(ws, request.raw.socket);
-      const view = viewOf(identityOf(request).role);
+      const view = selectProjection(requireIdentity(request).role);
       openSession(routes, ws, request, socket, new FleetStream(hub, socket, view, from));
     },
   });
 }
 
 function registerVm(server: HttpServer, routes: VmRoutes): void {
-  const { pool, hub, allow, takePlace } = routes;
+  const { pool, hub, authorize, acquireSlot } = routes;
   server.route({
     method: 'GET',
     url: `${FLEET_PATH}/:hostname`,
@@ -94,62 +94,68 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       summary: 'One VM, at once or when it changes; by upgrade, the VM and its changes',
       tags: ['vms'],
       params: HostnameParams,
-      querystring: VmQuery,
+      querystring: GetVmQuery,
       response: {
-        200: VmAnswer,
+        200: VmResponse,
         204: Type.Null({ description: 'The time to wait is up, and nothing changed.' }),
-        ...problems('invalid_hostname', 'vm_not_found', ...UPGRADE_PROBLEMS),
+        ...describeProblems('invalid_hostname', 'vm_not_found', ...UPGRADE_PROBLEMS),
       },
     },
-    preValidation: allow('watch-vm'),
+    preValidation: authorize('watch-vm'),
     preHandler: [
       checkHostname,
-      upgradeOnlyWhenLoaded(routes),
-      createAdmit(takePlace),
-      letGoOfAnswer,
+      createLoadedCheck(routes),
+      createAdmit(acquireSlot),
+      detachResponse,
     ],
     handler: async (request, reply) => {
       const { wait, version = 0 } = request.query;
-      if (wait !== undefined) return answerWhenChanged(routes, request, reply, { wait, version });
-      const found = await findVm(pool, hostnameOf(request));
-      if (found === undefined) return sendNoVm(reply);
-      return sendVm(reply, { ...found, row: shown(routes, request, found.row) });
+      if (wait !== undefined) return respondWhenChanged(routes, request, reply, { wait, version });
+      const found = await findVm(pool, readHostname(request));
+      if (found === undefined) return sendVmNotFound(reply);
+      return sendVm(reply, { ...found, row: projectRow(routes, request, found.row) });
     },
     wsHandler: (ws, request) => {
       const socket = new WsSocket(ws, request.raw.socket);
-      const { role } = identityOf(request);
+      const { role } = requireIdentity(request);
       const onAssignment = role === 'agent' ? routes.onPush : undefined;
-      const stream = new VmStream(hub, socket, hostnameOf(request), viewOf(role), onAssignment);
+      const stream = new VmStream(
+        hub,
+        socket,
+        readHostname(request),
+        selectProjection(role),
+        onAssignment,
+      );
       openSession(routes, ws, request, socket, stream);
     },
   });
 }
 
 /** Answers from the fleet, as soon as the VM's version is another one. Until then it has a place, like a socket. */
-async function answerWhenChanged(
+async function respondWhenChanged(
   routes: VmRoutes,
   request: FastifyRequest,
   reply: FastifyReply,
   { wait, version }: { readonly wait: number; readonly version: number },
 ): Promise<FastifyReply> {
   if (!routes.isLoaded()) return sendNotReady(reply);
-  const giveBack = routes.takePlace(request, reply);
-  if (giveBack === undefined) return reply;
-  const wish = { hostname: hostnameOf(request), version, forMs: wait * 1000 };
+  const releaseSlot = routes.acquireSlot(request, reply);
+  if (releaseSlot === undefined) return reply;
+  const condition = { hostname: readHostname(request), version, forMs: wait * 1000 };
   const ended = [routes.ending, request.signal];
-  const waited = await waitForVersion(routes.hub, wish, ended).finally(giveBack);
+  const waited = await waitForVersion(routes.hub, condition, ended).finally(releaseSlot);
   if (waited.outcome === 'ended') {
     return sendProblem(reply, 'draining', 'The gateway is about to end; ask again.');
   }
   if (waited.outcome === 'up') return reply.code(204).send(null);
   const { entry } = waited;
-  if (entry === undefined) return sendNoVm(reply);
-  return sendVm(reply, { version: entry.version, row: shown(routes, request, entry.row) });
+  if (entry === undefined) return sendVmNotFound(reply);
+  return sendVm(reply, { version: entry.version, row: projectRow(routes, request, entry.row) });
 }
 
 /** A row's JSON text as whoever asks may see it. */
-function shown({ project }: VmRoutes, request: FastifyRequest, row: string): string {
-  return viewOf(identityOf(request).role) === 'full' ? row : project(row);
+function projectRow({ project }: VmRoutes, request: FastifyRequest, row: string): string {
+  return selectProjection(requireIdentity(request).role) === 'full' ? row : project(row);
 }
 
 /** A hook: a cursor that cannot be read is refused before the upgrade. */

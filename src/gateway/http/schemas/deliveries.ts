@@ -3,7 +3,7 @@
 import { Type } from 'typebox';
 import { Delivery, Outcome } from '../../../protocol/presence.js';
 import { exampleDelivery, exampleVm } from './examples.js';
-import { Limit, nullable, text } from './shared.js';
+import { Limit, nullable, boundedText } from './shared.js';
 
 export const EndBody = Type.Object(
   {
@@ -13,7 +13,10 @@ export const EndBody = Type.Object(
     ),
     signal: Type.Optional(
       Type.Union([
-        text(32, { description: 'What ended the command: `SIGTERM`.', examples: ['SIGTERM'] }),
+        boundedText(32, {
+          description: 'What ended the command: `SIGTERM`.',
+          examples: ['SIGTERM'],
+        }),
         Type.Null(),
       ]),
     ),
@@ -30,14 +33,14 @@ const AnyDelivery = Type.Object({
 
 const exampleAnyDelivery = { ...exampleDelivery, hostname: exampleVm.hostname, signal: null };
 
-export const DeliveryAnswer = Type.Object(AnyDelivery.properties, {
+export const DeliveryResponse = Type.Object(AnyDelivery.properties, {
   description: 'What became of the assignment; its end as it was first reported.',
   examples: [exampleAnyDelivery],
 });
 
 export const DeliveriesQuery = Type.Object({ limit: Limit }, { additionalProperties: false });
 
-export const DeliveriesAnswer = Type.Object(
+export const DeliveriesResponse = Type.Object(
   { deliveries: Type.Array(AnyDelivery) },
   {
     description: 'The latest assignments of this VM, the newest first.',

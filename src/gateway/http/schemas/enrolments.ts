@@ -1,11 +1,11 @@
 // What the routes of enrolments take and answer.
 
 import { Type } from 'typebox';
-import { text } from './shared.js';
+import { boundedText } from './shared.js';
 
 export const EnrolmentBody = Type.Object(
   {
-    hostname: text(255, {
+    hostname: boundedText(255, {
       description: 'Of the VM; its agent will be called so.',
       examples: ['vm-1'],
     }),
@@ -24,7 +24,7 @@ export const EnrolmentBody = Type.Object(
   },
 );
 
-export const EnrolmentAnswer = Type.Object(
+export const EnrolmentResponse = Type.Object(
   {
     hostname: Type.String(),
     token: Type.String({ description: "Of the hostname's agent." }),

@@ -1,7 +1,7 @@
 // What the routes of the audit take and answer.
 
 import { Type } from 'typebox';
-import { Email, Limit, Link, Next, nullable } from './shared.js';
+import { Email, Limit, LinkHeader, Next, nullable } from './shared.js';
 
 export const EventsQuery = Type.Object(
   {
@@ -19,7 +19,7 @@ export const AllEventsQuery = Type.Object(
 );
 
 /** A row of `vm_events`. */
-export const Event = Type.Object(
+export const VmEvent = Type.Object(
   {
     id: Type.Integer(),
     at: Type.String({ description: 'The time of the transaction, in UTC.' }),
@@ -58,11 +58,11 @@ const exampleEvent = {
   request_id: '7d1c0b9a4e5f4c6d',
 };
 
-export const EventPageAnswer = Type.Object(
-  { events: Type.Array(Event), next: Next },
+export const EventPageResponse = Type.Object(
+  { events: Type.Array(VmEvent), next: Next },
   {
     description: 'A page of events.',
     examples: [{ events: [exampleEvent], next: null }],
-    headers: { Link },
+    headers: { LinkHeader },
   },
 );

@@ -4,15 +4,15 @@ import { Type, type TSchema } from 'typebox';
 import { AssignmentId } from '../../../protocol/messages.js';
 
 /** A text that PostgreSQL can hold: no NUL, no half of a character; its length counted as PostgreSQL does. */
-export const text = (maxLength: number, options: object) =>
+export const boundedText = (maxLength: number, options: object) =>
   Type.String({ pattern: `^[^\\u0000\\uD800-\\uDFFF]{1,${maxLength}}$`, ...options });
 
-export const Email = text(255, {
+export const Email = boundedText(255, {
   description: 'Names the person. Compared character by character: another case is another person.',
   examples: ['ada@example.com'],
 });
 
-export const Command = Type.String({
+export const CrdCommand = Type.String({
   pattern: '^[^\\u0000\\uD800-\\uDFFF]*$',
   description: 'What the VM runs.',
   examples: ['start-host --code=4/0AX4XfWh'],
@@ -40,12 +40,12 @@ export const Next = Type.Union([Type.String(), Type.Null()], {
 });
 
 /** A header as the document describes it. */
-export const header = (description: string, example: string) =>
+export const describeHeader = (description: string, example: string) =>
   Type.String({ description, examples: [example] });
 
-export const Version = header("The row's version, as `If-Match` takes it.", '"17"');
+export const EtagHeader = describeHeader("The row's version, as `If-Match` takes it.", '"17"');
 
-export const Link = header(
+export const LinkHeader = describeHeader(
   'With `rel="next"` the URL of the next page; not at the end.',
   '</v1/vms?limit=1&after=1>; rel="next"',
 );

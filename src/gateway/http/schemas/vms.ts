@@ -1,14 +1,14 @@
 // What the routes of VMs take and answer.
 
 import { Type } from 'typebox';
-import { STATUSES } from '../../database/judgement.js';
+import { SETTABLE_STATUSES } from '../../database/decide-change.js';
 import { SORTS } from '../../database/vms.js';
 import { Presence } from '../../../protocol/presence.js';
 import { DashboardVm, Vm } from '../../../protocol/row.js';
 import { examplePresence, exampleVm } from './examples.js';
-import { Command, Email, Limit, Link, Next, Version } from './shared.js';
+import { CrdCommand, Email, Limit, LinkHeader, Next, EtagHeader } from './shared.js';
 
-export const FleetQuery = Type.Object(
+export const ListVmsQuery = Type.Object(
   {
     status: Type.Optional(Type.String({ maxLength: 50, examples: ['available'] })),
     email: Type.Optional(Email),
@@ -24,7 +24,7 @@ export const FleetQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export const VmQuery = Type.Object(
+export const GetVmQuery = Type.Object(
   {
     wait: Type.Optional(
       Type.Integer({
@@ -49,13 +49,13 @@ export const ChangeBody = Type.Object(
   {
     status: Type.Optional(
       Type.String({
-        description: `One of ${STATUSES.join(', ')}. \`available\` lets go of person and command, \`in-use\` needs an email, \`failed\` keeps who had it.`,
-        examples: [...STATUSES],
+        description: `One of ${SETTABLE_STATUSES.join(', ')}. \`available\` lets go of person and command, \`in-use\` needs an email, \`failed\` keeps who had it.`,
+        examples: [...SETTABLE_STATUSES],
       }),
     ),
     email: Type.Optional(Email),
     crd_command: Type.Optional(
-      Type.Union([Command, Type.Null()], {
+      Type.Union([CrdCommand, Type.Null()], {
         description: 'Without it, a VM that gets a person has none: never the last person’s.',
       }),
     ),
@@ -92,27 +92,27 @@ export const ClearQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export const VmAnswer = Type.Union([Vm, DashboardVm], {
+export const VmResponse = Type.Union([Vm, DashboardVm], {
   description: 'The row. A dashboard sees no `crd_command`.',
   examples: [exampleVm],
-  headers: { ETag: Version },
+  headers: { ETag: EtagHeader },
 });
 
-export const VmPageAnswer = Type.Object(
-  { vms: Type.Array(VmAnswer), presence: Type.Array(Presence), next: Next },
+export const VmPageResponse = Type.Object(
+  { vms: Type.Array(VmResponse), presence: Type.Array(Presence), next: Next },
   {
     description: 'A page of rows, and what is known of the agents of their hostnames.',
     examples: [{ vms: [exampleVm], presence: [examplePresence], next: '1' }],
-    headers: { Link },
+    headers: { LinkHeader },
   },
 );
 
-export const ClearedAnswer = Type.Object(
+export const ClearVmsResponse = Type.Object(
   { deleted: Type.Integer() },
   { description: 'There is no VM any more.', examples: [{ deleted: 12 }] },
 );
 
-export const StatsAnswer = Type.Object(
+export const StatsResponse = Type.Object(
   {
     total: Type.Integer(),
     assigned: Type.Integer({ description: 'How many VMs have a person.' }),

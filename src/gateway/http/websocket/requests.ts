@@ -56,7 +56,11 @@ export function createRequests(
         const hostname = agent.sub;
         const pushedAgoMs = reports.pushedAgoMs(hostname, assignmentId);
         const acknowledgement = { hostname, assignmentId, pushedAgoMs };
-        const acknowledged = await acknowledge(pool, actorOf(agent, session), acknowledgement);
+        const acknowledged = await acknowledge(
+          pool,
+          createSessionActor(agent, session),
+          acknowledgement,
+        );
         if (acknowledged === undefined) return STALE;
         const { tookSeconds } = acknowledged;
         // One that was acknowledged before is left as it is: its push, told anew, is written like any other.
@@ -70,12 +74,12 @@ export function createRequests(
     reportStatus: (agent, { status, assignment_id }, session) =>
       attempt(session, async () => {
         const report = { hostname: agent.sub, status, assignmentId: assignment_id };
-        return REJECTIONS[await reportStatus(pool, actorOf(agent, session), report)];
+        return REJECTIONS[await reportStatus(pool, createSessionActor(agent, session), report)];
       }),
   };
 }
 
 /** What an agent says of itself over its socket is in the audit with the session, as a request of HTTP with its id. */
-function actorOf({ role, sub }: Identity, session: string): Actor {
+function createSessionActor({ role, sub }: Identity, session: string): Actor {
   return { name: `${role}:${sub}`, requestId: `session-${session}` };
 }

@@ -6,11 +6,11 @@ import type { Hub } from '../../hub/hub.js';
 import { Session, type SessionSettings } from '../../session/session.js';
 import type { Sessions } from '../../session/sessions.js';
 import type { Stream } from '../../session/stream.js';
-import { identityOf } from '../request/access.js';
+import { requireIdentity } from '../request/access.js';
 import { sendProblem } from '../problems/problem.js';
-import { attach, isTooLarge, type WsSocket } from './websocket.js';
+import { attachSession, isTooLarge, type WsSocket } from './websocket.js';
 
-export interface SocketParts {
+export interface SocketDependencies {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly settings: SessionSettings;
@@ -22,13 +22,19 @@ export interface SocketParts {
 }
 
 export function openSession(
-  { sessions, settings, hub, onOpen, onClose }: SocketParts,
+  { sessions, settings, hub, onOpen, onClose }: SocketDependencies,
   ws: WebSocket,
   request: FastifyRequest,
   socket: WsSocket,
   stream: Stream,
 ): void {
-  const session = new Session(socket, stream, settings, identityOf(request), performance.now());
+  const session = new Session(
+    socket,
+    stream,
+    settings,
+    requireIdentity(request),
+    performance.now(),
+  );
   const { role, sub } = session.identity;
   // Not the request's own log: nothing of the request is kept as long as the socket but its id.
   const { log } = request.server;
@@ -36,12 +42,12 @@ export function openSession(
   log.debug({ ...ids, kind: stream.kind, role, sub }, 'a session opened');
   onOpen(session);
   sessions.add(session);
-  attach(ws, request.raw.socket, session, {
-    failed: (err) => {
+  attachSession(ws, request.raw.socket, session, {
+    onError: (err) => {
       if (isTooLarge(err)) settings.onRejection('message_too_large');
       log.debug({ ...ids, err }, 'a socket failed');
     },
-    closed: (code) => {
+    onClose: (code) => {
       log.debug({ ...ids, role, sub, code: session.closedWith?.code ?? code }, 'a session closed');
       sessions.remove(session);
       onClose(session, code);
@@ -51,7 +57,7 @@ export function openSession(
 }
 
 /** A hook: no upgrade before there is something to tell. */
-export function upgradeOnlyWhenLoaded({ isLoaded }: SocketParts) {
+export function createLoadedCheck({ isLoaded }: SocketDependencies) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (!request.ws || isLoaded()) return;
     await sendNotReady(reply);
@@ -62,7 +68,7 @@ export function upgradeOnlyWhenLoaded({ isLoaded }: SocketParts) {
  * A hook, the last before an upgrade: lets go of the answer that is not given over HTTP. The connection would keep it,
  * and so the request, as long as the socket: with the log 3.5 kB.
  */
-export function letGoOfAnswer(
+export function detachResponse(
   request: FastifyRequest,
   reply: FastifyReply,
   done: HookHandlerDoneFunction,

@@ -12,7 +12,7 @@ const MAX_LENGTH_OF_2_BYTES = 0xffff;
 const shared = new WeakMap<Uint8Array, Buffer>();
 
 /** @param message text, or its UTF-8 that is sent to many and never changes */
-export function textFrame(message: string | Uint8Array): Buffer {
+export function encodeTextFrame(message: string | Uint8Array): Buffer {
   if (typeof message === 'string') return encode(message);
   const made = shared.get(message) ?? encode(message);
   shared.set(message, made);
@@ -21,7 +21,7 @@ export function textFrame(message: string | Uint8Array): Buffer {
 
 function encode(message: string | Uint8Array): Buffer {
   const length = Buffer.byteLength(message);
-  const header = headerOf(length);
+  const header = encodeHeader(length);
   const frame = Buffer.allocUnsafe(header.length + length);
   frame.set(header);
   if (typeof message === 'string') frame.write(message, header.length);
@@ -30,7 +30,7 @@ function encode(message: string | Uint8Array): Buffer {
 }
 
 /** The length in as few bytes as it needs, the first of the two or eight the highest. */
-function headerOf(length: number): readonly number[] {
+function encodeHeader(length: number): readonly number[] {
   if (length <= MAX_SHORT_LENGTH) return [FINAL_TEXT, length];
   if (length <= MAX_LENGTH_OF_2_BYTES) return [FINAL_TEXT, LENGTH_OF_2_BYTES, length >>> 8, length];
   const bytes = [24, 16, 8, 0].map((bits) => length >>> bits);

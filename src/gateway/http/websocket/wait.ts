@@ -4,7 +4,7 @@ import type { VmEntry } from '../../fleet/entry.js';
 import type { Hub, VmSubscriber } from '../../hub/hub.js';
 
 /** `changed` to this, or to nothing; the time was `up`; or nobody waits any more. */
-export type Waited =
+export type WaitResult =
   | { readonly outcome: 'changed'; readonly entry: VmEntry | undefined }
   | { readonly outcome: 'up' }
   | { readonly outcome: 'ended' };
@@ -17,10 +17,10 @@ export function waitForVersion(
   hub: Hub,
   { hostname, version, forMs }: { hostname: string; version: number; forMs: number },
   ended: readonly AbortSignal[],
-): Promise<Waited> {
-  const { promise, resolve } = withResolver<Waited>();
+): Promise<WaitResult> {
+  const { promise, resolve } = withResolver<WaitResult>();
   const look = (): void => {
-    const entry = vmOf(hub, hostname);
+    const entry = findEntry(hub, hostname);
     if ((entry?.version ?? 0) !== version) resolve({ outcome: 'changed', entry });
   };
   const end = (): void => resolve({ outcome: 'ended' });
@@ -42,7 +42,7 @@ export function waitForVersion(
   });
 }
 
-function vmOf(hub: Hub, hostname: string): VmEntry | undefined {
+function findEntry(hub: Hub, hostname: string): VmEntry | undefined {
   const entry = hub.fleet.get(hostname);
   return entry?.kind === 'vm' ? entry : undefined;
 }

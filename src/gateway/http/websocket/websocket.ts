@@ -8,7 +8,7 @@ import { CLOSE, type CloseCode } from '../../../protocol/close-codes.js';
 import { SUBPROTOCOL } from '../../../protocol/messages.js';
 import type { Session } from '../../session/session.js';
 import type { Socket } from '../../session/socket.js';
-import { textFrame } from './text-frame.js';
+import { encodeTextFrame } from './text-frame.js';
 
 /** Client messages are small; a token renewal is the largest. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
@@ -43,7 +43,7 @@ export class WsSocket implements Socket {
   }
 
   send(frame: Frame): void {
-    if (this.ws.readyState === this.ws.OPEN) this.tcp.write(textFrame(frame));
+    if (this.ws.readyState === this.ws.OPEN) this.tcp.write(encodeTextFrame(frame));
   }
 
   ping(): void {
@@ -70,7 +70,7 @@ const CLOSED_BY_WS: Readonly<Record<string, number>> = {
 const PROTOCOL_ERROR = 1002;
 
 /** What ws has closed a socket with because of this error; undefined when it was an error of the network. */
-function codeOfFault(error: Error): number | undefined {
+function mapErrorToCloseCode(error: Error): number | undefined {
   if (!('code' in error) || !String(error.code).startsWith('WS_ERR_')) return undefined;
   return CLOSED_BY_WS[String(error.code)] ?? PROTOCOL_ERROR;
 }
@@ -81,15 +81,20 @@ export function isTooLarge(error: Error): boolean {
 }
 
 /** Who is told how a socket ends, beside its session. */
-export interface SocketEnd {
+export interface SocketEndHandlers {
   /** An error of the network's or of the client's making; the end follows. */
-  readonly failed: (error: Error) => void;
+  readonly onError: (error: Error) => void;
   /** Called once. @param code what the socket ended with. */
-  readonly closed: (code: number) => void;
+  readonly onClose: (code: number) => void;
 }
 
 /** Hands the events of an upgraded socket to its session. To be called before anything is awaited. */
-export function attach(ws: WebSocket, tcp: Duplex, session: Session, end: SocketEnd): void {
+export function attachSession(
+  ws: WebSocket,
+  tcp: Duplex,
+  session: Session,
+  end: SocketEndHandlers,
+): void {
   ws.on('message', (data: Buffer, isBinary: boolean) => {
     session.receive(isBinary ? undefined : data.toString(), performance.now());
   });
@@ -100,13 +105,13 @@ export function attach(ws: WebSocket, tcp: Duplex, session: Session, end: Socket
   ws.on('pong', () => session.recordActivity(performance.now()));
   // The listener of @fastify/websocket would keep the request, with its headers and token, as long as the socket.
   ws.removeAllListeners('error').on('error', (error) => {
-    const code = codeOfFault(error);
+    const code = mapErrorToCloseCode(error);
     if (code !== undefined) session.handleProtocolError(code);
-    end.failed(error);
+    end.onError(error);
   });
   ws.on('close', (code) => {
     session.handleDisconnect();
-    end.closed(code);
+    end.onClose(code);
   });
   tcp.on('drain', () => session.handleDrain(performance.now()));
 }

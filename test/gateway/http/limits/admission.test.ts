@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import {
   createAdmit,
-  createTakePlace,
+  createAcquireSlot,
   type Admit,
 } from '../../../../src/gateway/http/limits/admission.js';
 import { createServer } from '../../../../src/gateway/http/server.js';
@@ -22,7 +22,7 @@ async function admitting(before: (connection: Socket) => Promise<unknown>) {
   });
   let handled = 0;
   let checked = 0;
-  const admit = createAdmit(createTakePlace(places));
+  const admit = createAdmit(createAcquireSlot(places));
   const preHandler: Admit = async (request, reply) => {
     await admit(request, reply);
     checked++;

@@ -1,20 +1,23 @@
 import t from 'tap';
-import { capacityOf, openFilesLimit } from '../../../../src/gateway/http/limits/capacity.js';
+import {
+  computeCapacity,
+  readOpenFilesLimit,
+} from '../../../../src/gateway/http/limits/capacity.js';
 
 t.test('sockets stay under the limit of open files, with room for all else', async (t) => {
-  t.same(capacityOf(20_000, 20_000), { connections: 19_900, sockets: 18_905 });
-  t.same(capacityOf(1_024, 20_000), { connections: 924, sockets: 877 });
-  t.same(capacityOf(200, 20_000), { connections: 100, sockets: 84 });
-  t.same(capacityOf(64, 20_000), { connections: 32, sockets: 16 });
+  t.same(computeCapacity(20_000, 20_000), { connections: 19_900, sockets: 18_905 });
+  t.same(computeCapacity(1_024, 20_000), { connections: 924, sockets: 877 });
+  t.same(computeCapacity(200, 20_000), { connections: 100, sockets: 84 });
+  t.same(computeCapacity(64, 20_000), { connections: 32, sockets: 16 });
 });
 
 t.test('what is configured is the most there are', async (t) => {
-  t.same(capacityOf(1_048_576, 20_000), { connections: 1_048_476, sockets: 20_000 });
-  t.same(capacityOf(Infinity, 20_000), { connections: Infinity, sockets: 20_000 });
+  t.same(computeCapacity(1_048_576, 20_000), { connections: 1_048_476, sockets: 20_000 });
+  t.same(computeCapacity(Infinity, 20_000), { connections: Infinity, sockets: 20_000 });
 });
 
 t.test('the limit of this process is known', async (t) => {
-  t.ok(openFilesLimit() > 20);
+  t.ok(readOpenFilesLimit() > 20);
 });
 
 t.test('a system that does not say has none', async (t) => {
@@ -22,6 +25,6 @@ t.test('a system that does not say has none', async (t) => {
   t.teardown(() => (process.report.getReport = original));
   for (const report of ['', {}, { userLimits: { open_files: { soft: 'unlimited' } } }]) {
     process.report.getReport = () => report as object;
-    t.equal(openFilesLimit(), Infinity);
+    t.equal(readOpenFilesLimit(), Infinity);
   }
 });

@@ -1,10 +1,10 @@
 import t from 'tap';
-import { clientOf } from '../../../../src/gateway/http/limits/client-address.js';
+import { deriveClientKey } from '../../../../src/gateway/http/limits/client-address.js';
 
 t.test('an IPv4 address is one client, however it is written', async (t) => {
-  t.equal(clientOf('192.0.2.1'), '192.0.2.1');
-  t.equal(clientOf('::ffff:192.0.2.1'), '192.0.2.1');
-  t.equal(clientOf('::FFFF:192.0.2.1'), '192.0.2.1');
+  t.equal(deriveClientKey('192.0.2.1'), '192.0.2.1');
+  t.equal(deriveClientKey('::ffff:192.0.2.1'), '192.0.2.1');
+  t.equal(deriveClientKey('::FFFF:192.0.2.1'), '192.0.2.1');
 });
 
 t.test('all IPv6 addresses of one /64 are one client', async (t) => {
@@ -14,21 +14,21 @@ t.test('all IPv6 addresses of one /64 are one client', async (t) => {
     '2001:0db8:0000:0007:ffff::',
     '2001:db8:0:7:1:2:3:4',
   ]) {
-    t.equal(clientOf(address), '2001:db8:0:7::/64', address);
+    t.equal(deriveClientKey(address), '2001:db8:0:7::/64', address);
   }
-  t.equal(clientOf('2001:db8:0:8::1'), '2001:db8:0:8::/64');
-  t.equal(clientOf('2001:db8::1'), '2001:db8:0:0::/64');
-  t.equal(clientOf('fe80::1%eth0'), 'fe80:0:0:0::/64');
-  t.equal(clientOf('::2'), '0:0:0:0::/64');
+  t.equal(deriveClientKey('2001:db8:0:8::1'), '2001:db8:0:8::/64');
+  t.equal(deriveClientKey('2001:db8::1'), '2001:db8:0:0::/64');
+  t.equal(deriveClientKey('fe80::1%eth0'), 'fe80:0:0:0::/64');
+  t.equal(deriveClientKey('::2'), '0:0:0:0::/64');
 });
 
 t.test('loopback says nothing of who it is', async (t) => {
   for (const address of ['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1']) {
-    t.equal(clientOf(address), undefined, address);
+    t.equal(deriveClientKey(address), undefined, address);
   }
 });
 
 t.test('what a proxy forwards that is no address stands for itself', async (t) => {
-  t.equal(clientOf('unknown'), 'unknown');
-  t.equal(clientOf(''), '');
+  t.equal(deriveClientKey('unknown'), 'unknown');
+  t.equal(deriveClientKey(''), '');
 });

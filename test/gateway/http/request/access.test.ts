@@ -4,9 +4,9 @@ import t from 'tap';
 import { pino } from 'pino';
 import type { Verifier } from '../../../../src/gateway/auth/token.js';
 import {
-  createAllow,
-  hostnameOf,
-  identityOf,
+  createAuthorize,
+  readHostname,
+  requireIdentity,
 } from '../../../../src/gateway/http/request/access.js';
 import { createServer } from '../../../../src/gateway/http/server.js';
 
@@ -17,13 +17,13 @@ const verify: Verifier = (token) =>
 
 function guarded() {
   const server = createServer(pino({ level: 'silent' }), false);
-  const allow = createAllow(verify, async () => undefined);
+  const allow = createAuthorize(verify, async () => undefined);
   let handled = 0;
   server.get('/vms/:hostname', { preValidation: allow('watch-vm') }, async (request) => {
     handled++;
-    return { sub: identityOf(request).sub, hostname: hostnameOf(request) };
+    return { sub: requireIdentity(request).sub, hostname: readHostname(request) };
   });
-  server.get('/open', async (request) => [hostnameOf(request), identityOf(request).sub]);
+  server.get('/open', async (request) => [readHostname(request), requireIdentity(request).sub]);
   return { server, handled: () => handled };
 }
 

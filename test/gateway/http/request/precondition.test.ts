@@ -1,7 +1,7 @@
 // `If-Match` holds for the version that is named, for any with `*`, and for none by a tag that is not ours.
 
 import t from 'tap';
-import { preconditionOf } from '../../../../src/gateway/http/request/precondition.js';
+import { parsePrecondition } from '../../../../src/gateway/http/request/precondition.js';
 
 for (const [header, matches] of [
   [undefined, true],
@@ -21,6 +21,6 @@ for (const [header, matches] of [
   ['"*"', false],
 ] as const) {
   t.test(`${header ?? 'no header'}: ${matches ? 'holds' : 'does not hold'} for 17`, async (t) => {
-    t.equal(preconditionOf({ 'if-match': header })(17), matches);
+    t.equal(parsePrecondition({ 'if-match': header })(17), matches);
   });
 }

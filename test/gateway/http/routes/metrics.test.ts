@@ -4,7 +4,7 @@ import t from 'tap';
 import { pino } from 'pino';
 import type { Role } from '../../../../src/gateway/auth/roles.js';
 import type { Verifier } from '../../../../src/gateway/auth/token.js';
-import { createAllow } from '../../../../src/gateway/http/request/access.js';
+import { createAuthorize } from '../../../../src/gateway/http/request/access.js';
 import { registerMetrics } from '../../../../src/gateway/http/routes/metrics.js';
 import { createServer } from '../../../../src/gateway/http/server.js';
 
@@ -15,7 +15,7 @@ const verify: Verifier = (token) =>
     : { ok: false, reason: 'invalid' };
 
 const server = createServer(pino({ level: 'silent' }), true);
-const allow = createAllow(verify, async () => undefined);
+const allow = createAuthorize(verify, async () => undefined);
 registerMetrics(server, allow, async () => ({
   contentType: 'text/x',
   text: 'up 1\n',

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
-import { textFrame } from '../../../../src/gateway/http/websocket/text-frame.js';
+import { encodeTextFrame } from '../../../../src/gateway/http/websocket/text-frame.js';
 
 const LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000];
 
@@ -14,8 +14,8 @@ t.test('messages of every kind of length are read as they were sent', async (t) 
   const sockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request, tcp, head) =>
     sockets.handleUpgrade(request, tcp, head, (ws) => {
-      for (const length of LENGTHS) tcp.write(textFrame('x'.repeat(length)));
-      tcp.write(textFrame(Buffer.from('é😀')));
+      for (const length of LENGTHS) tcp.write(encodeTextFrame('x'.repeat(length)));
+      tcp.write(encodeTextFrame(Buffer.from('é😀')));
       ws.close();
     }),
   );
@@ -38,6 +38,6 @@ t.test('messages of every kind of length are read as they were sent', async (t) 
 
 t.test('what is sent to many is made once', async (t) => {
   const message = Buffer.from('{}');
-  t.equal(textFrame(message), textFrame(message));
-  t.strictSame(textFrame(message), textFrame('{}'));
+  t.equal(encodeTextFrame(message), encodeTextFrame(message));
+  t.strictSame(encodeTextFrame(message), encodeTextFrame('{}'));
 });

@@ -3,7 +3,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-export interface Answer {
+export interface LoggedResponse {
   readonly at: 'http' | 'upgrade';
   /** A method and a pattern, as in `GET /v1/vms/:hostname`; `none` where there is no such route. */
   readonly route: string;
@@ -12,10 +12,10 @@ export interface Answer {
   readonly problem: string | undefined;
 }
 
-export type OnAnswer = (answer: Answer) => void;
+export type OnResponse = (answer: LoggedResponse) => void;
 
 /** The answer to a request, once it has been sent. */
-export function answerOf(request: FastifyRequest, reply: FastifyReply): Answer {
+export function describeResponse(request: FastifyRequest, reply: FastifyReply): LoggedResponse {
   const { url } = request.routeOptions;
   return {
     at: request.raw.headers.upgrade === undefined ? 'http' : 'upgrade',

@@ -3,22 +3,22 @@
 
 import pg from 'pg';
 
-export interface Patience {
+export interface IdleTimeoutOptions {
   /** Ends the query, and the connection with it: nobody waits for its answer any more. */
   readonly signal?: AbortSignal;
   /** How long nothing may arrive. */
-  readonly silenceMs?: number;
+  readonly idleTimeoutMs?: number;
 }
 
-const SILENCE_MS = 15_000;
+const IDLE_TIMEOUT_MS = 15_000;
 /** More than any answer takes; a longer `setTimeout` fires at once. */
-const WHOLE_ANSWER_MS = 2 ** 31 - 1;
+const MAX_TOTAL_MS = 2 ** 31 - 1;
 
-export async function queryPatiently<R extends pg.QueryResultRow>(
+export async function queryWithIdleTimeout<R extends pg.QueryResultRow>(
   pool: pg.Pool,
   text: string,
   values: unknown[],
-  patience: Patience,
+  options: IdleTimeoutOptions,
 ): Promise<R[]> {
   const client = await pool.connect();
   // The query under way fails too when the connection breaks; without a listener the process would end.
@@ -26,8 +26,8 @@ export async function queryPatiently<R extends pg.QueryResultRow>(
   client.on('error', ignore);
   let broken = true;
   try {
-    patience.signal?.throwIfAborted();
-    const rows = await rowsOf<R>(client, text, values, patience);
+    options.signal?.throwIfAborted();
+    const rows = await runQuery<R>(client, text, values, options);
     broken = false;
     return rows;
   } catch (error) {
@@ -40,15 +40,15 @@ export async function queryPatiently<R extends pg.QueryResultRow>(
   }
 }
 
-async function rowsOf<R extends pg.QueryResultRow>(
+async function runQuery<R extends pg.QueryResultRow>(
   client: pg.ClientBase,
   text: string,
   values: unknown[],
-  { signal, silenceMs = SILENCE_MS }: Patience,
+  { signal, idleTimeoutMs = IDLE_TIMEOUT_MS }: IdleTimeoutOptions,
 ): Promise<R[]> {
   let giveUp: (reason: Error) => void = () => undefined;
   const abort = (): void => giveUp(new Error('nobody wants the answer any more'));
-  const silence = setTimeout(() => giveUp(new Error('Query read timeout')), silenceMs);
+  const silence = setTimeout(() => giveUp(new Error('Query read timeout')), idleTimeoutMs);
   signal?.addEventListener('abort', abort);
   try {
     return await new Promise<R[]>((resolve, reject) => {
@@ -59,7 +59,7 @@ async function rowsOf<R extends pg.QueryResultRow>(
       });
       query.on('row', () => silence.refresh());
       // Its own deadline, instead of the pool's for a whole answer: pg looks for one on whatever it is handed.
-      client.query(Object.assign(query, { query_timeout: WHOLE_ANSWER_MS }));
+      client.query(Object.assign(query, { query_timeout: MAX_TOTAL_MS }));
     });
   } finally {
     clearTimeout(silence);

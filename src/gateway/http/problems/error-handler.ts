@@ -7,7 +7,7 @@ import { isQueueFull } from '../../database/notification-queue.js';
 import { sendProblem, type ProblemCode } from './problem.js';
 
 /** What Fastify, its plugins and Node refuse by themselves, by status. */
-const REFUSED: Readonly<Record<number, ProblemCode>> = {
+const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   404: 'not_found',
   408: 'request_timeout',
   413: 'body_too_large',
@@ -21,13 +21,13 @@ const DATABASE_BUSY = /^(55P03|40P01|40001|57014)$/;
 /** "Data exception": a value that PostgreSQL cannot take, though a schema let it pass. */
 const BAD_VALUE = /^22[0-9A-Z]{3}$/;
 
-export function answerError(
+export function handleError(
   error: FastifyError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
   if (error.statusCode !== undefined && error.statusCode < 500) {
-    sendProblem(reply, REFUSED[error.statusCode] ?? 'invalid_request', error.message);
+    sendProblem(reply, CODE_BY_STATUS[error.statusCode] ?? 'invalid_request', error.message);
   } else if (isDatabaseAway(error)) {
     request.log.warn({ err: error }, 'the database did not answer');
     sendProblem(reply, 'database_unavailable', 'The database does not answer; try again.');
@@ -49,7 +49,7 @@ export function answerError(
  * A URL that is too long, or cannot be decoded, is refused before there is a route, and so without hooks: the socket
  * of an upgrade is nobody's then, and would stay open for ever.
  */
-export function answerErrorBeforeRouting(
+export function handleErrorBeforeRouting(
   error: FastifyError,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -57,5 +57,5 @@ export function answerErrorBeforeRouting(
   const { socket } = request.raw;
   if (request.raw.headers.upgrade !== undefined)
     reply.raw.once('finish', () => socket.destroySoon());
-  answerError(error, request, reply);
+  handleError(error, request, reply);
 }

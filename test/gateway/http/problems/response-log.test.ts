@@ -2,14 +2,14 @@
 
 import t from 'tap';
 import { pino } from 'pino';
-import type { Answer } from '../../../../src/gateway/http/problems/answered.js';
+import type { LoggedResponse } from '../../../../src/gateway/http/problems/response-log.js';
 import { sendProblem } from '../../../../src/gateway/http/problems/problem.js';
 import { createServer } from '../../../../src/gateway/http/server.js';
 
 t.test(
   'every answer is told once, with the pattern of its route and the code of its problem',
   async (t) => {
-    const answers: Answer[] = [];
+    const answers: LoggedResponse[] = [];
     const server = createServer(pino({ level: 'silent' }), false, (answer) => answers.push(answer));
     server.get('/vms/:hostname', async () => 'ok');
     server.post('/vms', async (_request, reply) => sendProblem(reply, 'no_vm_available', 'None.'));

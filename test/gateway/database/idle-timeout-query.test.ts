@@ -2,7 +2,7 @@
 
 import t, { type Test } from 'tap';
 import pg from 'pg';
-import { queryPatiently } from '../../../src/gateway/database/patient-query.js';
+import { queryWithIdleTimeout } from '../../../src/gateway/database/idle-timeout-query.js';
 import { startProxy } from '../../faults/proxy.js';
 import { startDatabase } from '../../helpers/database.js';
 import { until } from '../../helpers/until.js';
@@ -26,28 +26,31 @@ t.test('what takes longer than another query may, and never stops, arrives', asy
   const { proxy, pool } = await behindProxy(t);
   proxy.throttle(200_000);
   await t.rejects(pool.query(ROWS, [200]), /timeout/, 'another query gives up');
-  const rows = await queryPatiently(pool, ROWS, [200], { silenceMs: 5_000 });
+  const rows = await queryWithIdleTimeout(pool, ROWS, [200], { idleTimeoutMs: 5_000 });
   t.equal(rows.length, 200);
 });
 
 t.test('silence ends it, and the connection is not used again', async (t) => {
   const { proxy, pool } = await behindProxy(t);
   proxy.hang();
-  await t.rejects(queryPatiently(pool, ROWS, [1], { silenceMs: 100 }), /Query read timeout/);
+  await t.rejects(
+    queryWithIdleTimeout(pool, ROWS, [1], { idleTimeoutMs: 100 }),
+    /Query read timeout/,
+  );
   t.equal(pool.totalCount, 0);
-  t.equal((await queryPatiently(pool, ROWS, [2], {})).length, 2, 'the next has another');
+  t.equal((await queryWithIdleTimeout(pool, ROWS, [2], {})).length, 2, 'the next has another');
 });
 
 t.test('nobody wants it any more: it ends, and frees the pool', async (t) => {
   const { pool } = await behindProxy(t);
   const given = new AbortController();
-  const asked = queryPatiently(pool, 'SELECT pg_sleep(3600)', [], { signal: given.signal });
+  const asked = queryWithIdleTimeout(pool, 'SELECT pg_sleep(3600)', [], { signal: given.signal });
   const asleep = () => database.query(`SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'`);
   await until('it is under way', async () => (await asleep()).length === 1);
   given.abort();
   await t.rejects(asked, /nobody wants/);
   t.equal(pool.totalCount, 0, 'its connection is free for nobody');
-  await t.rejects(queryPatiently(pool, ROWS, [1], { signal: given.signal }), /aborted/);
+  await t.rejects(queryWithIdleTimeout(pool, ROWS, [1], { signal: given.signal }), /aborted/);
   await database.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'`,
   );
@@ -55,6 +58,6 @@ t.test('nobody wants it any more: it ends, and frees the pool', async (t) => {
 
 t.test('an error of the server’s leaves the connection in use', async (t) => {
   const { pool } = await behindProxy(t);
-  await t.rejects(queryPatiently(pool, 'SELECT 1/0', [], {}), { code: '22012' });
+  await t.rejects(queryWithIdleTimeout(pool, 'SELECT 1/0', [], {}), { code: '22012' });
   t.equal(pool.totalCount, 1);
 });

@@ -1,36 +1,36 @@
 // The problems that a route may answer, for its schema and so for the document.
 
 import { Type } from 'typebox';
-import { problemOf, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
-import { Version } from '../schemas/shared.js';
+import { createProblemSchema, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
+import { EtagHeader } from '../schemas/shared.js';
 
 /** The answers of problems for a route's schema: those of every route, and these. */
-export function problems(...codes: ProblemCode[]): Record<number, object> {
-  return answersOf([...EVERYWHERE, ...codes]);
+export function describeProblems(...codes: ProblemCode[]): Record<number, object> {
+  return describeByStatus([...EVERYWHERE, ...codes]);
 }
 
 /** The same for a route that is answered to the end, and asks no database. */
-export function problemsOfTokens(): Record<number, object> {
-  return answersOf(WITH_A_TOKEN);
+export function describeTokenProblems(): Record<number, object> {
+  return describeByStatus(WITH_A_TOKEN);
 }
 
-function answersOf(codes: readonly ProblemCode[]): Record<number, object> {
+function describeByStatus(codes: readonly ProblemCode[]): Record<number, object> {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of codes) {
     const { status } = PROBLEMS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return Object.fromEntries(
-    [...byStatus].map(([status, some]) => [status, problemAnswer(status, some)]),
+    [...byStatus].map(([status, some]) => [status, describeProblem(status, some)]),
   );
 }
 
 /** One answer for the problems of one status. */
-export function problemAnswer(status: number, codes: readonly ProblemCode[]): object {
+export function describeProblem(status: number, codes: readonly ProblemCode[]): object {
   const headers = HEADERS[status];
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join(' '),
-    content: { [PROBLEM_TYPE]: { schema: problemOf(codes) } },
+    content: { [PROBLEM_TYPE]: { schema: createProblemSchema(codes) } },
     ...(headers === undefined ? {} : { headers }),
   };
 }
@@ -41,7 +41,7 @@ const Challenge = Type.String({ description: 'For a bearer token (RFC 6750 §3).
 /** The headers that every problem of a status brings. */
 const HEADERS: Readonly<Record<number, object>> = {
   401: { 'WWW-Authenticate': Challenge },
-  412: { ETag: Version },
+  412: { ETag: EtagHeader },
   429: { 'Retry-After': RetryAfter },
   503: { 'Retry-After': RetryAfter },
 };
