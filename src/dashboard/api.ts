@@ -5,7 +5,7 @@ import type { AuditEvent } from './model/history.js';
 import type { Delivery } from '../client/index.js';
 import type { Problem } from './model/problem-labels.js';
 
-export type Answer<T> =
+export type ApiResult<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
 
 export interface Page<T> {
@@ -14,7 +14,7 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
-interface Asked {
+interface RequestOptions {
   readonly body?: object;
   /** The change is wanted only of this version of the row. */
   readonly ifMatch?: number;
@@ -32,17 +32,17 @@ export class Api {
   ) {}
 
   /** The time by the gateway's clock, as an HTTP date; null where it is not told. */
-  async gatewayDate(): Promise<string | null> {
+  async readGatewayDate(): Promise<string | null> {
     const response = await fetch(`${this.base}/health/live`).catch(() => undefined);
     return response?.headers.get('date') ?? null;
   }
 
-  history(hostname: string, after: string | undefined): Promise<Answer<Page<AuditEvent>>> {
+  readHistory(hostname: string, after: string | undefined): Promise<ApiResult<Page<AuditEvent>>> {
     return this.#events(`${vmPath(hostname)}/events`, HISTORY_LIMIT, after);
   }
 
   /** The latest events of all VMs. */
-  latestEvents(): Promise<Answer<Page<AuditEvent>>> {
+  readLatestEvents(): Promise<ApiResult<Page<AuditEvent>>> {
     return this.#events('/v1/events', FEED_LIMIT, undefined);
   }
 
@@ -50,7 +50,7 @@ export class Api {
     path: string,
     limit: number,
     after: string | undefined,
-  ): Promise<Answer<Page<AuditEvent>>> {
+  ): Promise<ApiResult<Page<AuditEvent>>> {
     const query = `?limit=${limit}${after === undefined ? '' : `&after=${after}`}`;
     const answer = await this.#ask('GET', path + query);
     if (!answer.ok) return answer;
@@ -58,30 +58,30 @@ export class Api {
     return { ok: true, value: { items: events, next } };
   }
 
-  async deliveries(hostname: string): Promise<Answer<readonly Delivery[]>> {
+  async readDeliveries(hostname: string): Promise<ApiResult<readonly Delivery[]>> {
     const answer = await this.#ask('GET', `${vmPath(hostname)}/deliveries`);
     if (!answer.ok) return answer;
     return { ok: true, value: (answer.value as { deliveries: Delivery[] }).deliveries };
   }
 
-  change(hostname: string, body: object, version: number): Promise<Answer<unknown>> {
+  changeVm(hostname: string, body: object, version: number): Promise<ApiResult<unknown>> {
     return this.#ask('PATCH', vmPath(hostname), { body, ifMatch: version });
   }
 
-  delete(hostname: string, version: number): Promise<Answer<unknown>> {
+  deleteVm(hostname: string, version: number): Promise<ApiResult<unknown>> {
     return this.#ask('DELETE', vmPath(hostname), { ifMatch: version });
   }
 
   /** Names exactly this assignment, and so needs no version. */
-  release(assignmentId: string): Promise<Answer<unknown>> {
+  releaseAssignment(assignmentId: string): Promise<ApiResult<unknown>> {
     return this.#ask('DELETE', `/v1/assignments/${assignmentId}`);
   }
 
   async #ask(
     method: string,
     path: string,
-    { body, ifMatch }: Asked = {},
-  ): Promise<Answer<unknown>> {
+    { body, ifMatch }: RequestOptions = {},
+  ): Promise<ApiResult<unknown>> {
     const headers: Record<string, string> = { Authorization: `Bearer ${this.token}` };
     if (body !== undefined) headers['Content-Type'] = 'application/json';
     if (ifMatch !== undefined) headers['If-Match'] = `"${ifMatch}"`;

@@ -4,12 +4,12 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Closed } from '../client/index.js';
 import { Console } from './console.js';
-import { Ended } from './components/ended.js';
+import { SessionEnded } from './components/session-ended.js';
 import { SignIn } from './components/sign-in.js';
-import { currentToken, forgetToken, keepToken } from './session.js';
+import { readToken, forgetToken, storeToken } from './session.js';
 
-export function App(): JSX.Element {
-  const [token, setToken] = useState(currentToken);
+export function Dashboard(): JSX.Element {
+  const [token, setToken] = useState(readToken);
   const [ended, setEnded] = useState<Closed | undefined>(undefined);
   const enter = (fresh: string | undefined): void => {
     setEnded(undefined);
@@ -19,7 +19,7 @@ export function App(): JSX.Element {
   // A link with a token may be opened in a tab that shows the page already.
   useEffect(() => {
     const look = (): void => {
-      if (location.hash.includes('token=')) enter(currentToken());
+      if (location.hash.includes('token=')) enter(readToken());
     };
     addEventListener('hashchange', look);
     return () => removeEventListener('hashchange', look);
@@ -30,12 +30,14 @@ export function App(): JSX.Element {
     enter(undefined);
   };
   const signIn = (pasted: string): void => {
-    keepToken(pasted);
+    storeToken(pasted);
     enter(pasted);
   };
   if (token === undefined) return <SignIn onToken={signIn} />;
   if (ended !== undefined) {
-    return <Ended ended={ended} token={token} onRetry={() => enter(token)} onSignOut={signOut} />;
+    return (
+      <SessionEnded ended={ended} token={token} onRetry={() => enter(token)} onSignOut={signOut} />
+    );
   }
   return <Console key={token} token={token} onEnded={setEnded} onSignOut={signOut} />;
 }

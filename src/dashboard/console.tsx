@@ -7,8 +7,8 @@ import { Api } from './api.js';
 import { setClockSkew, useFleet, useMedia } from './hooks.js';
 import { LiveFleet } from './live-fleet.js';
 import type { Query } from './model/query.js';
-import { clockSkewMs } from './model/time.js';
-import { claimsOf } from './model/token.js';
+import { computeClockSkewMs } from './model/time.js';
+import { decodeClaims } from './model/token.js';
 import { ActivityFeed } from './components/activity-feed.js';
 import { Drawer } from './components/drawer.js';
 import { EmptyFleet } from './components/empty.js';
@@ -16,7 +16,7 @@ import { FleetTable } from './components/fleet-table.js';
 import { Glance } from './components/glance.js';
 import { Header } from './components/header.js';
 import { Toolbar } from './components/toolbar.js';
-import { gatewayUrl } from './session.js';
+import { readGatewayUrl } from './session.js';
 import { useUrlState } from './use-url-state.js';
 
 interface Props {
@@ -32,8 +32,8 @@ const NARROW = '(max-width: 45rem)';
 
 export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
   const { url, setQuery, select } = useUrlState();
-  const api = useMemo(() => new Api(gatewayUrl(), token), [token]);
-  const claims = useMemo(() => claimsOf(token), [token]);
+  const api = useMemo(() => new Api(readGatewayUrl(), token), [token]);
+  const claims = useMemo(() => decodeClaims(token), [token]);
   const fleet = useLiveFleet(token, url.query, onEnded);
   const [showsActivity, setShowsActivity] = useState(false);
   const isWide = useMedia(WIDE);
@@ -42,16 +42,16 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
 
   useEffect(() => fleet.setQuery(url.query), [fleet, url.query]);
   useEffect(() => {
-    void api.gatewayDate().then((date) => setClockSkew(clockSkewMs(date, Date.now())));
+    void api.readGatewayDate().then((date) => setClockSkew(computeClockSkewMs(date, Date.now())));
   }, [api]);
   useEffect(() => {
     if (!isAdmin) return;
-    void api.latestEvents().then((answer) => {
-      if (answer.ok) fleet.addEarlier(answer.value.items);
+    void api.readLatestEvents().then((answer) => {
+      if (answer.ok) fleet.addHistory(answer.value.items);
     });
   }, [api, fleet, isAdmin]);
   const close = useCallback(() => select(undefined), [select]);
-  const hasVms = useFleet(fleet, ({ loaded, store }) => !loaded || store.tally.total > 0);
+  const hasVms = useFleet(fleet, ({ loaded, store }) => !loaded || store.counters.total > 0);
 
   const drawer = url.selected !== undefined && (
     <Drawer
@@ -109,7 +109,7 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
 /** Watches for as long as it is shown. */
 function useLiveFleet(token: string, query: Query, onEnded: (ended: Closed) => void): LiveFleet {
   const fleet = useMemo(() => {
-    const client = createClient({ url: gatewayUrl(), token });
+    const client = createClient({ url: readGatewayUrl(), token });
     return new LiveFleet(client.watchFleet(), query);
   }, [token]);
   useEffect(() => {

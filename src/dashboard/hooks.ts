@@ -31,13 +31,13 @@ export function setClockSkew(ms: number): void {
 }
 
 /** The time by the gateway's clock. */
-export const gatewayNow = (): number => Date.now() + skewMs;
+export const readGatewayTime = (): number => Date.now() + skewMs;
 
 /** The time by the gateway's clock, told every second; one timer serves all who ask. */
 export function useNow(): number {
-  const [nowMs, setNow] = useState(gatewayNow);
+  const [nowMs, setNow] = useState(readGatewayTime);
   useEffect(() => {
-    const tick = (): void => setNow(gatewayNow());
+    const tick = (): void => setNow(readGatewayTime());
     tickers.add(tick);
     timer ??= setInterval(() => tickers.forEach((each) => each()), TICK_MS);
     return () => {

@@ -2,23 +2,23 @@
 // once a frame what was touched moves in the view and those who draw are told.
 
 import type { ConnectionState, Delivery, FleetWatch, Presence } from '../client/index.js';
-import { Activity, describeChange, describePresence } from './model/activity.js';
-import { acknowledgedAfterMs } from './model/delivery-labels.js';
+import { ActivityLog, describeChange, describePresence } from './model/activity.js';
+import { computeAckLatencyMs } from './model/delivery-labels.js';
 import { FleetStore } from './model/fleet-store.js';
 import type { Query } from './model/query.js';
-import { happeningOf, type AuditEvent } from './model/history.js';
-import { Rates } from './model/rates.js';
+import { describePastEvent, type AuditEvent } from './model/history.js';
+import { RateHistory } from './model/rate-history.js';
 import { parseTime } from './model/time.js';
-import { View } from './model/view.js';
+import { TableView } from './model/table-view.js';
 
 export class LiveFleet {
   readonly store: FleetStore;
-  readonly view: View;
-  readonly activity = new Activity();
+  readonly view: TableView;
+  readonly activity = new ActivityLog();
   /** Changes, by second. */
-  readonly changes = new Rates();
+  readonly changes = new RateHistory();
   /** How long assignments took to be acknowledged, by second. */
-  readonly deliveries = new Rates();
+  readonly deliveries = new RateHistory();
   /** Whether the fleet was ever told. */
   loaded = false;
   /** Another one after every frame with changes. */
@@ -34,15 +34,15 @@ export class LiveFleet {
       vm: (hostname, before, after) => {
         if (!this.loaded) return;
         this.changes.add(Date.now());
-        const happening = describeChange(before, after);
-        if (happening !== undefined) this.activity.add(hostname, happening, Date.now());
+        const event = describeChange(before, after);
+        if (event !== undefined) this.activity.add(hostname, event, Date.now());
       },
       presence: (hostname, before, after) => {
         if (this.loaded) this.#presenceChanged(hostname, before, after);
         else this.#deliveryKnown(after?.delivery ?? undefined);
       },
     });
-    this.view = new View(this.store.records, query);
+    this.view = new TableView(this.store.records, query);
     watch.on('update', (update) => {
       const nowMs = Date.now();
       for (const [hostname, { vm, presence }] of update) {
@@ -70,14 +70,14 @@ export class LiveFleet {
   }
 
   /** What happened before the page was opened, the latest first. */
-  addEarlier(events: readonly AuditEvent[]): void {
+  addHistory(events: readonly AuditEvent[]): void {
     const earlier = events.flatMap((event) => {
-      const happening = happeningOf(event);
+      const activity = describePastEvent(event);
       const atMs = parseTime(event.at);
-      if (happening === undefined || event.hostname === null || atMs === undefined) return [];
-      return [{ ...happening, hostname: event.hostname, atMs }];
+      if (activity === undefined || event.hostname === null || atMs === undefined) return [];
+      return [{ ...activity, hostname: event.hostname, atMs }];
     });
-    this.activity.addEarlier(earlier);
+    this.activity.addHistory(earlier);
     this.#requestFrame();
   }
 
@@ -98,9 +98,8 @@ export class LiveFleet {
   ): void {
     const nowMs = Date.now();
     this.changes.add(nowMs);
-    for (const happening of describePresence(before, after))
-      this.activity.add(hostname, happening, nowMs);
-    const tookMs = acknowledgedAfterMs(after?.delivery ?? undefined);
+    for (const event of describePresence(before, after)) this.activity.add(hostname, event, nowMs);
+    const tookMs = computeAckLatencyMs(after?.delivery ?? undefined);
     const isNews = after?.delivery?.acked_at !== before?.delivery?.acked_at;
     if (tookMs !== undefined && isNews) this.deliveries.add(nowMs, tookMs);
   }
@@ -108,7 +107,7 @@ export class LiveFleet {
   /** What was acknowledged before the page was opened belongs into the plot too. */
   #deliveryKnown(delivery: Delivery | undefined): void {
     const ackedMs = parseTime(delivery?.acked_at);
-    const tookMs = acknowledgedAfterMs(delivery);
+    const tookMs = computeAckLatencyMs(delivery);
     if (ackedMs !== undefined && tookMs !== undefined) this.deliveries.add(ackedMs, tookMs);
   }
 
@@ -117,7 +116,7 @@ export class LiveFleet {
     this.#framed = true;
     requestAnimationFrame(() => {
       this.#framed = false;
-      this.view.apply(this.store.takeTouched());
+      this.view.apply(this.store.takeChanged());
       this.revision++;
       for (const listener of this.#listeners) listener();
     });

@@ -1,22 +1,22 @@
 // Who is signed in: a token for this tab alone, forgotten when it is closed. It comes pasted, or in the URL's fragment,
 // out of which it is taken before anything else looks at it.
 
-import { takeToken } from './model/url-state.js';
+import { extractToken } from './model/url-state.js';
 
 const KEY = 'lablink-token';
 
 /** The token of this tab; one that the URL brings goes before one that is kept. */
-export function currentToken(): string | undefined {
-  const brought = takeToken(location.hash);
+export function readToken(): string | undefined {
+  const brought = extractToken(location.hash);
   if (brought !== undefined) {
     history.replaceState(null, '', location.pathname + location.search + brought.rest);
-    keepToken(brought.token);
+    storeToken(brought.token);
   }
   const kept = sessionStorage.getItem(KEY);
   return kept === null || kept === '' ? undefined : kept;
 }
 
-export function keepToken(token: string): void {
+export function storeToken(token: string): void {
   sessionStorage.setItem(KEY, token);
 }
 
@@ -25,6 +25,6 @@ export function forgetToken(): void {
 }
 
 /** The gateway's URL: where the page came from, with the path it has behind a proxy, if any. */
-export function gatewayUrl(): string {
+export function readGatewayUrl(): string {
   return new URL('.', location.origin + location.pathname).href.replace(/\/$/, '');
 }

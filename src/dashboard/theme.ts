@@ -5,7 +5,7 @@ export type Theme = (typeof THEMES)[number];
 
 const KEY = 'lablink-theme';
 
-export function currentTheme(): Theme {
+export function readTheme(): Theme {
   return THEMES.find((theme) => theme === localStorage.getItem(KEY)) ?? 'system';
 }
 
@@ -17,12 +17,12 @@ export function setTheme(theme: Theme): void {
 
 /** The styles read the attribute; without it the system's choice holds. */
 export function applyTheme(): void {
-  const theme = currentTheme();
+  const theme = readTheme();
   if (theme === 'system') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
 }
 
 /** The colour of an element's text as it is now, for what is drawn on a canvas. */
-export function inkOf(element: Element): string {
+export function readTextColor(element: Element): string {
   return getComputedStyle(element).color;
 }

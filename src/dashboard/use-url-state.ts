@@ -18,17 +18,17 @@ export function useUrlState(): UrlStateHook {
     return () => removeEventListener('popstate', read);
   }, []);
   const setQuery = useCallback((query: Query) => {
-    setUrl((before) => written({ ...before, query }, 'replace'));
+    setUrl((before) => writeUrl({ ...before, query }, 'replace'));
   }, []);
   const select = useCallback((selected: string | undefined) => {
     setUrl((before) =>
-      written({ ...before, selected }, before.selected === undefined ? 'push' : 'replace'),
+      writeUrl({ ...before, selected }, before.selected === undefined ? 'push' : 'replace'),
     );
   }, []);
   return { url, setQuery, select };
 }
 
-function written(state: UrlState, how: 'push' | 'replace'): UrlState {
+function writeUrl(state: UrlState, how: 'push' | 'replace'): UrlState {
   const address = location.pathname + location.search + formatUrlState(state);
   if (how === 'push') history.pushState(null, '', address);
   else history.replaceState(null, '', address);

@@ -67,7 +67,7 @@ t.test('accessibility', { skip: NO_BROWSER }, async (t) => {
       const drawer = fleet.getByRole('dialog', { name: 'vm-2' });
       await drawer.getByRole('button', { name: 'Delete' }).click();
       await database.query(`UPDATE vms SET email = md5(random()::text) WHERE hostname = 'vm-2'`);
-      await drawer.locator('.meanwhile').waitFor();
+      await drawer.locator('.change-notice').waitFor();
       t.same(await violations(fleet), [], 'a drawer');
     });
   }

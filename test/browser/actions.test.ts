@@ -125,7 +125,7 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
       if (loser === undefined) throw new Error('nobody was refused');
       await said(loser, 'Nothing was changed: somebody changed this VM while you looked at it.');
       await said(loser, 'This VM has changed since you opened this:');
-      await loser.locator('.meanwhile ins').filter({ hasText: winner }).waitFor();
+      await loser.locator('.change-notice ins').filter({ hasText: winner }).waitFor();
       await press(loser, 'Go on from here');
       await said(loser, `This takes the VM from ${winner}.`);
       await press(loser, 'Cancel');
@@ -137,13 +137,17 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     const { drawer } = await enter('ada');
     await press(drawer, 'Release');
     await database.query(`UPDATE vms SET email = 'eve@example.com', crd_command = 'another'`);
-    await drawer.locator('.meanwhile').getByText('eve@example.com').waitFor();
-    t.notMatch(await drawer.locator('.meanwhile').textContent(), 'another', 'commands are secret');
+    await drawer.locator('.change-notice').getByText('eve@example.com').waitFor();
+    t.notMatch(
+      await drawer.locator('.change-notice').textContent(),
+      'another',
+      'commands are secret',
+    );
     await press(drawer, 'Release');
     await said(drawer, 'Nothing was changed: this assignment had ended already.');
     t.match(await vmOf(database), { status: 'in-use', email: 'eve@example.com' });
     await database.query('DELETE FROM vms');
-    await drawer.locator('.meanwhile').getByText('deleted').waitFor();
+    await drawer.locator('.change-notice').getByText('deleted').waitFor();
   });
 
   await t.test(

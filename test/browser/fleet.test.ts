@@ -175,7 +175,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     t.equal(await items.count(), 1);
     await page.getByRole('button', { name: /Resume/ }).click();
     await items.filter({ hasText: 'vm-4 was deleted' }).waitFor();
-    t.same(await items.locator('.happening-words').allTextContents(), [
+    t.same(await items.locator('.activity-text').allTextContents(), [
       'vm-4 was deleted',
       'vm-2 is available again',
       'vm-2 failed',

@@ -55,9 +55,9 @@ t.test('what is away', { skip: NO_BROWSER }, async (t) => {
         const isRight = rows.get('vm-1')?.includes('Failed') === true && rows.has('new');
         return isRight && !rows.has('vm-2') && !rows.has('brief') && rows.size === 30;
       });
-      const told = page.locator('.activity-list .happening-words');
-      for (const happening of ['vm-1 failed', 'vm-2 was deleted', 'new was registered, available'])
-        await told.filter({ hasText: happening }).waitFor();
+      const told = page.locator('.activity-list .activity-text');
+      for (const event of ['vm-1 failed', 'vm-2 was deleted', 'new was registered, available'])
+        await told.filter({ hasText: event }).waitFor();
     },
   );
 

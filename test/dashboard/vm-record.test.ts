@@ -1,7 +1,7 @@
 // What a record derives from its row and its agent's presence.
 
 import t from 'tap';
-import { deliveryWords } from '../../src/dashboard/model/delivery-labels.js';
+import { formatDelivery } from '../../src/dashboard/model/delivery-labels.js';
 import { delivery, presence, record, vm } from './records.js';
 
 const NOW = Date.parse('2026-03-02T09:30:10Z');
@@ -35,9 +35,9 @@ t.test('how far an assignment has come, and how that is said', async (t) => {
     ],
   ] as const) {
     const one = record('vm-1', assigned, known);
-    t.same([one.stage, one.waiting, deliveryWords(one, NOW)], [stage, waiting, words]);
+    t.same([one.stage, one.waiting, formatDelivery(one, NOW)], [stage, waiting, words]);
   }
-  t.same([record('vm-1').stage, deliveryWords(record('vm-1'), NOW)], ['none', '']);
+  t.same([record('vm-1').stage, formatDelivery(record('vm-1'), NOW)], ['none', '']);
   t.notOk(
     record('vm-1', { ...assigned, status: 'failed' }).waiting,
     'nobody waits for a failed one',
@@ -50,7 +50,7 @@ t.test('a cell glows for what it shows, and for nothing else', async (t) => {
     vm('vm-1', { email: 'ada@example.com', version: 2, updated_at: '2026-03-02T10:00:00' }),
     5,
   );
-  t.same(one.cells.email.times + one.cells.status.times, 0);
+  t.same(one.cells.email.count + one.cells.status.count, 0);
   t.equal(one.changedAtMs, Date.parse('2026-03-02T10:00:00Z'));
   one.setVm(vm('vm-1', { status: 'in-use', assignment_id: 'one' }), 7);
   t.match(one.cells, {
@@ -58,7 +58,7 @@ t.test('a cell glows for what it shows, and for nothing else', async (t) => {
     email: { times: 1 },
     delivery: { times: 1 },
   });
-  t.equal(one.cells.agent.times, 0);
+  t.equal(one.cells.agent.count, 0);
   one.setPresence(presence('vm-1'), 9);
   one.setPresence(presence('vm-1', { since: '2026-03-02T09:00:01Z' }), 11);
   t.match(one.cells.agent, { times: 1, atMs: 9 });

@@ -1,7 +1,7 @@
 // The actions on a VM, once: when each is offered, what it is called, what it asks of the gateway, and what it says.
 
 import type { WatchedVm } from '../../client/index.js';
-import type { Answer, Api } from '../api.js';
+import type { ApiResult, Api } from '../api.js';
 
 export type ActionKind = 'assign' | 'release' | 'available' | 'failed' | 'delete';
 
@@ -16,7 +16,7 @@ interface Action {
   readonly name: (vm: WatchedVm) => string;
   /** What will happen, before it does. */
   readonly warning: (vm: WatchedVm) => string;
-  readonly run: (api: Api, vm: WatchedVm, values: ActionValues) => Promise<Answer<unknown>>;
+  readonly run: (api: Api, vm: WatchedVm, values: ActionValues) => Promise<ApiResult<unknown>>;
   readonly done: (vm: WatchedVm, values: ActionValues) => string;
 }
 
@@ -34,7 +34,7 @@ export const ACTIONS: Readonly<Record<ActionKind, Action>> = {
         ...(command === '' ? {} : { crd_command: command }),
         ...(reassign ? { reassign } : {}),
       };
-      return api.change(vm.hostname, body, versionOf(vm));
+      return api.changeVm(vm.hostname, body, readVersion(vm));
     },
     done: ({ hostname }, { email }) => `${hostname} is assigned to ${email}.`,
   },
@@ -43,7 +43,7 @@ export const ACTIONS: Readonly<Record<ActionKind, Action>> = {
     name: () => 'Release',
     warning: ({ email, status }) =>
       `${email ?? ''} loses the VM${status === 'failed' ? '; it stays failed' : ''}.`,
-    run: (api, vm) => api.release(vm.assignment_id ?? ''),
+    run: (api, vm) => api.releaseAssignment(vm.assignment_id ?? ''),
     done: ({ hostname, email }) => `${hostname} is released by ${email ?? ''}.`,
   },
   available: {
@@ -51,14 +51,14 @@ export const ACTIONS: Readonly<Record<ActionKind, Action>> = {
     name: () => 'Mark available',
     warning: ({ email }) =>
       email === null ? 'The VM may be given to anyone.' : `${email} loses the VM.`,
-    run: (api, vm) => api.change(vm.hostname, { status: 'available' }, versionOf(vm)),
+    run: (api, vm) => api.changeVm(vm.hostname, { status: 'available' }, readVersion(vm)),
     done: ({ hostname }) => `${hostname} is available.`,
   },
   failed: {
     isOffered: ({ status }) => status !== 'failed',
     name: () => 'Mark failed',
     warning: () => 'Nobody is given this VM until it is available again.',
-    run: (api, vm) => api.change(vm.hostname, { status: 'failed' }, versionOf(vm)),
+    run: (api, vm) => api.changeVm(vm.hostname, { status: 'failed' }, readVersion(vm)),
     done: ({ hostname }) => `${hostname} is marked failed.`,
   },
   delete: {
@@ -66,10 +66,10 @@ export const ACTIONS: Readonly<Record<ActionKind, Action>> = {
     name: () => 'Delete',
     warning: ({ email }) =>
       `The row is removed; the history stays.${email === null ? '' : ` ${email} loses the VM.`}`,
-    run: (api, vm) => api.delete(vm.hostname, versionOf(vm)),
+    run: (api, vm) => api.deleteVm(vm.hostname, readVersion(vm)),
     done: ({ hostname }) => `${hostname} is deleted.`,
   },
 };
 
 /** A row from before there were versions counts as 0, as the gateway's ETag has it. */
-const versionOf = ({ version }: WatchedVm): number => version ?? 0;
+const readVersion = ({ version }: WatchedVm): number => version ?? 0;

@@ -4,9 +4,9 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { WatchedVm } from '../../client/index.js';
-import type { Answer, Api } from '../api.js';
-import { differences } from '../model/differences.js';
-import { isConflict, problemWords, type Problem } from '../model/problem-labels.js';
+import type { ApiResult, Api } from '../api.js';
+import { listDifferences } from '../model/differences.js';
+import { isConflict, describeProblem, type Problem } from '../model/problem-labels.js';
 import { ActionForm } from './action-form.js';
 import { ACTIONS, type ActionKind, type ActionValues } from './action-kinds.js';
 
@@ -40,7 +40,7 @@ export function Actions({ api, vm }: Props): JSX.Element | null {
   };
   const act = async ({ kind, base }: Open, values: ActionValues): Promise<void> => {
     setBusy(true);
-    const answer: Answer<unknown> = await ACTIONS[kind].run(api, base, values);
+    const answer: ApiResult<unknown> = await ACTIONS[kind].run(api, base, values);
     setBusy(false);
     setProblem(answer.ok ? undefined : answer.problem);
     if (!answer.ok) return;
@@ -66,10 +66,10 @@ export function Actions({ api, vm }: Props): JSX.Element | null {
       )}
       {open !== undefined && (
         <div class="action-panel" ref={panel}>
-          <Meanwhile base={open.base} vm={vm} onAccept={() => vm && begin(open.kind, vm)} />
+          <ChangeNotice base={open.base} vm={vm} onAccept={() => vm && begin(open.kind, vm)} />
           {problem !== undefined && (
             <p class={`note ${isConflict(problem) ? 'conflict' : 'wrong'}`} role="alert">
-              {problemWords(problem)}
+              {describeProblem(problem)}
             </p>
           )}
           <ActionForm
@@ -96,20 +96,20 @@ function Done({ text }: { readonly text: string }): JSX.Element {
   );
 }
 
-interface MeanwhileProps {
+interface ChangeNoticeProps {
   readonly base: WatchedVm;
   readonly vm: WatchedVm | undefined;
   readonly onAccept: () => void;
 }
 
 /** What changed since the panel was opened. */
-function Meanwhile({ base, vm, onAccept }: MeanwhileProps): JSX.Element | null {
+function ChangeNotice({ base, vm, onAccept }: ChangeNoticeProps): JSX.Element | null {
   if (vm?.version === base.version) return null;
   return (
-    <div class="meanwhile" role="alert">
+    <div class="change-notice" role="alert">
       <p>This VM has changed since you opened this:</p>
       <dl>
-        {differences(base, vm).map(({ field, before, after }) => (
+        {listDifferences(base, vm).map(({ field, before, after }) => (
           <div key={field}>
             <dt>{field}</dt>
             <dd>

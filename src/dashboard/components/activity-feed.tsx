@@ -4,8 +4,8 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LiveFleet } from '../live-fleet.js';
-import type { Entry } from '../model/activity.js';
-import { timeOfDay } from '../model/time.js';
+import type { ActivityEntry } from '../model/activity.js';
+import { formatTimeOfDay } from '../model/time.js';
 import { ACTIVITY_ICONS, Icon } from './icons.js';
 
 interface Props {
@@ -48,21 +48,21 @@ export function ActivityFeed({ fleet, onSelect, hidden }: Props): JSX.Element {
 }
 
 interface ItemProps {
-  readonly entry: Entry;
+  readonly entry: ActivityEntry;
   readonly onSelect: (hostname: string) => void;
 }
 
-function Item({ entry: { hostname, kind, words, atMs }, onSelect }: ItemProps): JSX.Element {
+function Item({ entry: { hostname, kind, text, atMs }, onSelect }: ItemProps): JSX.Element {
   return (
-    <li class={`happening kind-${kind}`}>
+    <li class={`activity-item kind-${kind}`}>
       <Icon name={ACTIVITY_ICONS[kind]} />
-      <span class="happening-words">
+      <span class="activity-text">
         <button class="link" type="button" onClick={() => onSelect(hostname)}>
           {hostname}
         </button>{' '}
-        {words}
+        {text}
       </span>
-      <time dateTime={new Date(atMs).toISOString()}>{timeOfDay(atMs)}</time>
+      <time dateTime={new Date(atMs).toISOString()}>{formatTimeOfDay(atMs)}</time>
     </li>
   );
 }
@@ -71,15 +71,15 @@ function Item({ entry: { hostname, kind, words, atMs }, onSelect }: ItemProps): 
 function useEntries(
   fleet: LiveFleet,
   paused: boolean,
-): { readonly entries: readonly Entry[]; readonly unseen: number } {
-  const [shown, setShown] = useState(() => snapshotOf(fleet));
+): { readonly entries: readonly ActivityEntry[]; readonly unseen: number } {
+  const [shown, setShown] = useState(() => takeSnapshot(fleet));
   const [count, setCount] = useState(fleet.activity.count);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => {
     const draw = (): void => {
       timer.current = undefined;
       setCount(fleet.activity.count);
-      if (!paused) setShown(snapshotOf(fleet));
+      if (!paused) setShown(takeSnapshot(fleet));
     };
     draw();
     const stop = fleet.subscribe(() => {
@@ -94,6 +94,6 @@ function useEntries(
   return { entries: shown.entries, unseen: count - shown.count };
 }
 
-function snapshotOf({ activity }: LiveFleet) {
+function takeSnapshot({ activity }: LiveFleet) {
   return { entries: activity.entries.slice(0, SHOWN), count: activity.count };
 }

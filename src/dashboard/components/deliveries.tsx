@@ -3,11 +3,11 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Api } from '../api.js';
-import { outcomeWords } from '../model/activity.js';
-import { acknowledgedAfterMs } from '../model/delivery-labels.js';
+import { formatOutcome } from '../model/activity.js';
+import { computeAckLatencyMs } from '../model/delivery-labels.js';
 import type { Delivery } from '../../client/index.js';
-import { duration } from '../model/time.js';
-import { Moment } from './fields.js';
+import { formatDuration } from '../model/time.js';
+import { Timestamp } from './fields.js';
 
 interface Props {
   readonly api: Api;
@@ -24,7 +24,7 @@ export function Deliveries({ api, hostname, revision, nowMs }: Props): JSX.Eleme
   const [deliveries, setDeliveries] = useState<readonly Delivery[]>([]);
   useEffect(() => {
     const load = async (): Promise<void> => {
-      const answer = await api.deliveries(hostname);
+      const answer = await api.readDeliveries(hostname);
       if (answer.ok) setDeliveries(answer.value.slice(0, SHOWN));
     };
     const timer = setTimeout(() => void load(), REST_MS);
@@ -37,9 +37,9 @@ export function Deliveries({ api, hostname, revision, nowMs }: Props): JSX.Eleme
       <ol class="history-list">
         {deliveries.map((delivery) => (
           <li key={delivery.assignment_id}>
-            <span class="history-what">{wordsOf(delivery)}</span>
+            <span class="history-what">{describeDelivery(delivery)}</span>
             <span class="history-who">{delivery.assignment_id.slice(0, 8)}</span>
-            <Moment text={delivery.made_at} nowMs={nowMs} />
+            <Timestamp text={delivery.made_at} nowMs={nowMs} />
           </li>
         ))}
       </ol>
@@ -47,13 +47,13 @@ export function Deliveries({ api, hostname, revision, nowMs }: Props): JSX.Eleme
   );
 }
 
-function wordsOf(delivery: Delivery): string {
-  const tookMs = acknowledgedAfterMs(delivery);
+function describeDelivery(delivery: Delivery): string {
+  const tookMs = computeAckLatencyMs(delivery);
   const arrived =
     delivery.acked_at === null
       ? delivery.pushed_at === null
         ? 'Not pushed'
         : 'Pushed, not acknowledged'
-      : `Acknowledged${tookMs === undefined ? '' : ` in ${duration(tookMs)}`}`;
-  return delivery.ended_at === null ? arrived : `${arrived}, then ${outcomeWords(delivery)}`;
+      : `Acknowledged${tookMs === undefined ? '' : ` in ${formatDuration(tookMs)}`}`;
+  return delivery.ended_at === null ? arrived : `${arrived}, then ${formatOutcome(delivery)}`;
 }

@@ -1,11 +1,11 @@
 // No VM yet: what there will be, and the command that starts it.
 
 import type { JSX } from 'preact';
-import { gatewayUrl } from '../session.js';
-import { Command } from './command.js';
+import { readGatewayUrl } from '../session.js';
+import { CopyableCommand } from './copyable-command.js';
 
 export function EmptyFleet({ isAdmin }: { readonly isAdmin: boolean }): JSX.Element {
-  const agent = `lablink-gateway agent --url ${gatewayUrl()} --hostname vm-1 --token-file vm-1.token --state-file vm-1.state`;
+  const agent = `lablink-gateway agent --url ${readGatewayUrl()} --hostname vm-1 --token-file vm-1.token --state-file vm-1.state`;
   return (
     <div class="empty" id="fleet" tabIndex={-1}>
       <svg class="empty-mark" viewBox="0 0 120 72" aria-hidden="true" focusable="false">
@@ -23,12 +23,12 @@ export function EmptyFleet({ isAdmin }: { readonly isAdmin: boolean }): JSX.Elem
       </p>
       {isAdmin && (
         <>
-          <Command text="lablink-gateway token --role agent --hostname vm-1 > vm-1.token" />
-          <Command text={agent} />
+          <CopyableCommand text="lablink-gateway token --role agent --hostname vm-1 > vm-1.token" />
+          <CopyableCommand text={agent} />
         </>
       )}
       <p>To see a whole workshop live, on a machine of your own:</p>
-      <Command text="lablink-gateway demo" />
+      <CopyableCommand text="lablink-gateway demo" />
     </div>
   );
 }

@@ -2,8 +2,8 @@
 
 import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { columnsOf } from '../model/columns.js';
-import { ago, moment, parseTime } from '../model/time.js';
+import { readColumns } from '../model/columns.js';
+import { formatAge, formatDateTime, parseTime } from '../model/time.js';
 import type { VmRecord } from '../model/vm-record.js';
 import { DeliveryMark } from './fleet-row.js';
 
@@ -27,7 +27,7 @@ const KNOWN = [
 
 export function Fields({ record, nowMs }: Props): JSX.Element {
   const { vm, presence, stage } = record;
-  const more = [...columnsOf(vm)].filter(([name]) => !KNOWN.includes(name));
+  const more = [...readColumns(vm)].filter(([name]) => !KNOWN.includes(name));
   return (
     <dl class="fields">
       <Field name="Person">{vm.email ?? <span class="faint">nobody</span>}</Field>
@@ -45,10 +45,10 @@ export function Fields({ record, nowMs }: Props): JSX.Element {
         <Field name="Warning">Agents of this hostname are online on more than one gateway.</Field>
       )}
       <Field name="Changed">
-        <Moment text={vm.updated_at} nowMs={nowMs} />
+        <Timestamp text={vm.updated_at} nowMs={nowMs} />
       </Field>
       <Field name="Created">
-        <Moment text={vm.created_at} nowMs={nowMs} />
+        <Timestamp text={vm.created_at} nowMs={nowMs} />
       </Field>
       <Field name="Assignment">
         {vm.assignment_id === null ? (
@@ -99,13 +99,14 @@ interface MomentProps {
   readonly nowMs: number;
 }
 
-export function Moment({ text, nowMs }: MomentProps): JSX.Element {
+export function Timestamp({ text, nowMs }: MomentProps): JSX.Element {
   const timeMs = parseTime(text);
   if (timeMs === undefined) return <span class="faint">{text ?? 'not known'}</span>;
-  const since = ago(timeMs, nowMs);
+  const since = formatAge(timeMs, nowMs);
   return (
     <time dateTime={new Date(timeMs).toISOString()}>
-      {moment(timeMs)} <span class="faint">· {since === 'now' ? since : `${since} ago`}</span>
+      {formatDateTime(timeMs)}{' '}
+      <span class="faint">· {since === 'now' ? since : `${since} ago`}</span>
     </time>
   );
 }

@@ -2,11 +2,11 @@
 // changed a moment ago glows.
 
 import { Component, type ComponentChildren, type JSX } from 'preact';
-import { deliveryWords } from '../model/delivery-labels.js';
-import { STATUS_WORDS } from '../model/status-labels.js';
-import { statusOf } from '../model/tally.js';
-import { ago, moment } from '../model/time.js';
-import type { Cell, DeliveryStage, VmRecord } from '../model/vm-record.js';
+import { formatDelivery } from '../model/delivery-labels.js';
+import { STATUS_LABELS } from '../model/status-labels.js';
+import { groupStatus } from '../model/fleet-counters.js';
+import { formatAge, formatDateTime } from '../model/time.js';
+import type { RowCell, DeliveryStage, VmRecord } from '../model/vm-record.js';
 import { Icon } from './icons.js';
 
 interface Props {
@@ -20,7 +20,7 @@ interface Props {
   readonly isSelected: boolean;
 }
 
-export const rowId = (hostname: string): string => `vm-row-${encodeURIComponent(hostname)}`;
+export const formatRowId = (hostname: string): string => `vm-row-${encodeURIComponent(hostname)}`;
 
 export class FleetRow extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
@@ -32,7 +32,7 @@ export class FleetRow extends Component<Props> {
     return (
       <div
         class={`row ${isActive ? 'active' : ''} ${isSelected ? 'selected' : ''}`}
-        id={rowId(hostname)}
+        id={formatRowId(hostname)}
         role="row"
         aria-rowindex={index + 2}
         aria-selected={isSelected}
@@ -56,8 +56,11 @@ export class FleetRow extends Component<Props> {
         </Glowing>
         <div class="cell cell-changed" role="gridcell">
           {changedAtMs !== undefined && (
-            <time title={moment(changedAtMs)} dateTime={new Date(changedAtMs).toISOString()}>
-              {ago(changedAtMs, nowMs)}
+            <time
+              title={formatDateTime(changedAtMs)}
+              dateTime={new Date(changedAtMs).toISOString()}
+            >
+              {formatAge(changedAtMs, nowMs)}
             </time>
           )}
         </div>
@@ -71,14 +74,14 @@ const GLOW_MS = 1_600;
 
 interface GlowingProps {
   readonly record: VmRecord;
-  readonly cell: Cell;
+  readonly cell: RowCell;
   readonly children: ComponentChildren;
 }
 
 function Glowing({ record, cell, children }: GlowingProps): JSX.Element {
-  const { times, atMs } = record.cells[cell];
+  const { count, atMs } = record.cells[cell];
   // Two names for one animation: another name begins it anew.
-  const glow = Date.now() - atMs < GLOW_MS ? (times % 2 === 0 ? 'glow-even' : 'glow-odd') : '';
+  const glow = Date.now() - atMs < GLOW_MS ? (count % 2 === 0 ? 'glow-even' : 'glow-odd') : '';
   return (
     <div class={`cell cell-${cell} ${glow}`} role="gridcell">
       {children}
@@ -87,11 +90,11 @@ function Glowing({ record, cell, children }: GlowingProps): JSX.Element {
 }
 
 export function StatusMark({ record }: { readonly record: VmRecord }): JSX.Element {
-  const status = statusOf(record);
+  const status = groupStatus(record);
   return (
     <span class={`status tone-${status}`}>
       <Icon name={status} />
-      {status === 'other' ? record.vm.status : STATUS_WORDS[status]}
+      {status === 'other' ? record.vm.status : STATUS_LABELS[status]}
     </span>
   );
 }
@@ -104,11 +107,11 @@ interface MarkProps {
 export function AgentMark({ record, nowMs }: MarkProps): JSX.Element {
   const { presence, online, sinceMs } = record;
   if (sinceMs === undefined && !online) return <span class="faint">never seen</span>;
-  const since = sinceMs === undefined ? '' : ` ${ago(sinceMs, nowMs)}`;
+  const since = sinceMs === undefined ? '' : ` ${formatAge(sinceMs, nowMs)}`;
   return (
     <span
       class={`agent ${online ? 'tone-online' : 'faint'}`}
-      title={sinceMs === undefined ? undefined : `since ${moment(sinceMs)}`}
+      title={sinceMs === undefined ? undefined : `since ${formatDateTime(sinceMs)}`}
     >
       <Icon name={online ? 'online' : 'away'} />
       <span class="text">
@@ -133,7 +136,7 @@ export function DeliveryMark({ record, nowMs }: MarkProps): JSX.Element | null {
           <i key={step} class={index <= reached ? 'reached' : ''} />
         ))}
       </span>
-      <span class="text">{deliveryWords(record, nowMs)}</span>
+      <span class="text">{formatDelivery(record, nowMs)}</span>
     </span>
   );
 }

@@ -5,10 +5,10 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useFleet, useMedia, useNow } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
-import { COLUMNS, EVERYTHING, isFiltered, sortBy, type Query } from '../model/query.js';
+import { COLUMNS, DEFAULT_QUERY, isFiltered, sortBy, type Query } from '../model/query.js';
 import { useVirtualRows } from '../use-virtual-rows.js';
-import { COLUMN_NAMES } from './columns.js';
-import { FleetRow, rowId } from './fleet-row.js';
+import { COLUMN_LABELS } from './column-labels.js';
+import { FleetRow, formatRowId } from './fleet-row.js';
 import { Icon } from './icons.js';
 
 interface Props {
@@ -44,14 +44,14 @@ export function FleetTable({ fleet, query, selected, onQuery, onSelect }: Props)
     virtual.reveal(rows.indexOf(row));
   };
   const press = (event: KeyboardEvent): void => {
-    const to = targetOf(event.key, activeIndex, rows.length, virtual.pageSize);
+    const to = findTargetIndex(event.key, activeIndex, rows.length, virtual.pageSize);
     if (to !== undefined) move(to);
     else if (event.key === 'Enter' && active !== undefined) onSelect(active);
     else return;
     event.preventDefault();
   };
   const choose = (event: Event): void => {
-    const hostname = hostnameAt(event.target);
+    const hostname = findHostname(event.target);
     if (hostname === undefined) return;
     setActive(hostname);
     onSelect(hostname);
@@ -69,7 +69,9 @@ export function FleetTable({ fleet, query, selected, onQuery, onSelect }: Props)
       aria-label="VMs"
       aria-rowcount={rows.length + 1}
       aria-colcount={COLUMNS.length}
-      aria-activedescendant={isActiveDrawn && active !== undefined ? rowId(active) : undefined}
+      aria-activedescendant={
+        isActiveDrawn && active !== undefined ? formatRowId(active) : undefined
+      }
       aria-busy={!fleet.loaded}
       tabIndex={0}
       ref={grid}
@@ -157,7 +159,7 @@ function Head({ query, onQuery, isHidden }: HeadProps): JSX.Element {
               aria-sort={isSorted ? order : 'none'}
             >
               <button type="button" onClick={() => onQuery(sortBy(query, column))}>
-                {COLUMN_NAMES[column]}
+                {COLUMN_LABELS[column]}
                 <span class={isSorted ? 'sorted' : 'unsorted'}>
                   <Icon name={isSorted && query.descending ? 'down' : 'up'} />
                 </span>
@@ -176,7 +178,7 @@ function NoMatch({ query, onQuery }: Omit<HeadProps, 'isHidden'>): JSX.Element {
       <div role="gridcell">
         <p>No VM is like this now. One that becomes so appears by itself.</p>
         {isFiltered(query) && (
-          <button class="button" type="button" onClick={() => onQuery(EVERYTHING)}>
+          <button class="button" type="button" onClick={() => onQuery(DEFAULT_QUERY)}>
             Show all VMs
           </button>
         )}
@@ -186,7 +188,12 @@ function NoMatch({ query, onQuery }: Omit<HeadProps, 'isHidden'>): JSX.Element {
 }
 
 /** The index that a key leads to; undefined for a key that leads nowhere. */
-function targetOf(key: string, index: number, count: number, page: number): number | undefined {
+function findTargetIndex(
+  key: string,
+  index: number,
+  count: number,
+  page: number,
+): number | undefined {
   switch (key) {
     case 'ArrowDown':
       return index + 1;
@@ -205,7 +212,7 @@ function targetOf(key: string, index: number, count: number, page: number): numb
   }
 }
 
-function hostnameAt(target: EventTarget | null): string | undefined {
+function findHostname(target: EventTarget | null): string | undefined {
   const row = target instanceof Element ? target.closest('[data-hostname]') : null;
   return row instanceof HTMLElement ? row.dataset.hostname : undefined;
 }

@@ -4,11 +4,11 @@ import type { JSX } from 'preact';
 import { useFleet, useNow } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
 import { toggleStatus, type Query } from '../model/query.js';
-import { STATUSES, type Status } from '../model/tally.js';
-import { duration } from '../model/time.js';
-import { STATUS_WORDS } from '../model/status-labels.js';
+import { STATUS_GROUPS, type StatusGroup } from '../model/fleet-counters.js';
+import { formatDuration } from '../model/time.js';
+import { STATUS_LABELS } from '../model/status-labels.js';
 import { Icon, type IconName } from './icons.js';
-import { Plot } from './plot.js';
+import { Sparkline } from './sparkline.js';
 
 interface Props {
   readonly fleet: LiveFleet;
@@ -28,15 +28,15 @@ export function Glance({ fleet, query, onQuery }: Props): JSX.Element {
 
 function Counts({ fleet, query, onQuery }: Props): JSX.Element {
   useFleet(fleet, ({ revision }) => revision);
-  const { byStatus, online, waiting, total } = fleet.store.tally;
-  const shown = STATUSES.filter((status) => status !== 'other' || byStatus.other > 0);
+  const { byStatus, online, waiting, total } = fleet.store.counters;
+  const shown = STATUS_GROUPS.filter((status) => status !== 'other' || byStatus.other > 0);
   return (
     <>
       <div class="counts" role="group" aria-label="Filter by status">
         {shown.map((status) => (
           <Count
             key={status}
-            name={STATUS_WORDS[status]}
+            name={STATUS_LABELS[status]}
             icon={status}
             tone={status}
             value={byStatus[status]}
@@ -98,7 +98,7 @@ function Count({ name, icon, tone, value, of, pressed, onPress }: CountProps): J
 }
 
 interface SharesProps {
-  readonly byStatus: Readonly<Record<Status, number>>;
+  readonly byStatus: Readonly<Record<StatusGroup, number>>;
   readonly total: number;
 }
 
@@ -106,7 +106,7 @@ interface SharesProps {
 function Shares({ byStatus, total }: SharesProps): JSX.Element {
   return (
     <div class="shares" aria-hidden="true">
-      {STATUSES.filter((status) => byStatus[status] > 0).map((status) => (
+      {STATUS_GROUPS.filter((status) => byStatus[status] > 0).map((status) => (
         <span
           key={status}
           class={`share tone-${status}`}
@@ -120,21 +120,21 @@ function Shares({ byStatus, total }: SharesProps): JSX.Element {
 function Plots({ fleet }: { readonly fleet: LiveFleet }): JSX.Element {
   useNow();
   const nowMs = Date.now();
-  const [seconds, changes] = fleet.changes.series(nowMs);
-  const [, , deliveries] = fleet.deliveries.series(nowMs);
+  const [seconds, changes] = fleet.changes.readSeries(nowMs);
+  const [, , deliveries] = fleet.deliveries.readSeries(nowMs);
   const latest = deliveries.findLast((value) => value !== null);
   return (
     <div class="plots">
-      <Plot
+      <Sparkline
         name="Changes per second"
         value={String(changes.at(-1) ?? 0)}
         kind="bars"
         tone="in-use"
         data={[seconds, changes]}
       />
-      <Plot
+      <Sparkline
         name="Acknowledged after"
-        value={latest === undefined ? 'none yet' : duration(latest)}
+        value={latest === undefined ? 'none yet' : formatDuration(latest)}
         kind="points"
         tone="online"
         data={[seconds, deliveries]}

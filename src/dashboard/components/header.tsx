@@ -4,16 +4,16 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { useFleet, useNow } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
-import { connectionWords, type ConnectionTone } from '../model/connection-labels.js';
-import { remaining } from '../model/time.js';
-import type { Claims } from '../model/token.js';
-import { currentTheme, setTheme, THEMES, type Theme } from '../theme.js';
+import { describeConnection, type ConnectionTone } from '../model/connection-labels.js';
+import { formatRemaining } from '../model/time.js';
+import type { TokenClaims } from '../model/token.js';
+import { readTheme, setTheme, THEMES, type Theme } from '../theme.js';
 import { Brand } from './brand.js';
 import { Icon, type IconName } from './icons.js';
 
 interface Props {
   readonly fleet: LiveFleet;
-  readonly claims: Claims | undefined;
+  readonly claims: TokenClaims | undefined;
   readonly onSignOut: () => void;
 }
 
@@ -47,7 +47,7 @@ const TONE_ICONS: Readonly<Record<ConnectionTone, IconName>> = {
 function ConnectionPill({ fleet }: { readonly fleet: LiveFleet }): JSX.Element {
   const state = useFleet(fleet, ({ connection }) => connection);
   useNow();
-  const { tone, title, detail } = connectionWords(state, fleet.loaded, Date.now());
+  const { tone, title, detail } = describeConnection(state, fleet.loaded, Date.now());
   return (
     <div class={`connection ${tone}`} title={detail}>
       <Icon name={TONE_ICONS[tone]} />
@@ -64,20 +64,22 @@ function ConnectionPill({ fleet }: { readonly fleet: LiveFleet }): JSX.Element {
 function Identity({
   claims: { role, sub, expiresAtMs },
 }: {
-  readonly claims: Claims;
+  readonly claims: TokenClaims;
 }): JSX.Element {
   const leftMs = (expiresAtMs ?? Infinity) - useNow();
   return (
     <span class="identity">
       <span class="identity-name">{sub}</span>
       <span class="identity-role">{role}</span>
-      {leftMs < EXPIRES_SOON_MS && <span class="identity-left">{remaining(leftMs)} left</span>}
+      {leftMs < EXPIRES_SOON_MS && (
+        <span class="identity-left">{formatRemaining(leftMs)} left</span>
+      )}
     </span>
   );
 }
 
 function ThemeButton(): JSX.Element {
-  const [theme, show] = useState<Theme>(currentTheme);
+  const [theme, show] = useState<Theme>(readTheme);
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system';
   const choose = (): void => {
     setTheme(next);

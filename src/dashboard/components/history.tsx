@@ -4,9 +4,9 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Api, Page } from '../api.js';
 import { useNow } from '../hooks.js';
-import { actorOf, describeEvent, type AuditEvent } from '../model/history.js';
-import { problemWords } from '../model/problem-labels.js';
-import { Moment } from './fields.js';
+import { formatActor, describeEvent, type AuditEvent } from '../model/history.js';
+import { describeProblem } from '../model/problem-labels.js';
+import { Timestamp } from './fields.js';
 
 interface Props {
   readonly api: Api;
@@ -23,8 +23,8 @@ export function History({ api, hostname, version }: Props): JSX.Element {
   const [trouble, setTrouble] = useState('');
   const nowMs = useNow();
   const load = async (shown: readonly AuditEvent[], after: string | undefined): Promise<void> => {
-    const answer = await api.history(hostname, after);
-    setTrouble(answer.ok ? '' : problemWords(answer.problem));
+    const answer = await api.readHistory(hostname, after);
+    setTrouble(answer.ok ? '' : describeProblem(answer.problem));
     if (answer.ok) setPage({ items: [...shown, ...answer.value.items], next: answer.value.next });
   };
   useEffect(() => {
@@ -40,8 +40,8 @@ export function History({ api, hostname, version }: Props): JSX.Element {
         {page?.items.map((event) => (
           <li key={event.id}>
             <span class="history-what">{describeEvent(event)}</span>
-            <span class="history-who">{actorOf(event)}</span>
-            <Moment text={event.at} nowMs={nowMs} />
+            <span class="history-who">{formatActor(event)}</span>
+            <Timestamp text={event.at} nowMs={nowMs} />
           </li>
         ))}
       </ol>

@@ -2,7 +2,6 @@
 
 import type { JSX } from 'preact';
 import type { ActivityKind } from '../model/activity.js';
-import type { Status } from '../model/tally.js';
 
 const SHAPES = {
   available: <circle cx="8" cy="8" r="5.25" fill="none" stroke="currentColor" stroke-width="2" />,
@@ -133,8 +132,6 @@ export function Icon({ name }: { readonly name: IconName }): JSX.Element {
     </svg>
   );
 }
-
-export const statusIcon = (status: Status): IconName => status;
 
 export const ACTIVITY_ICONS: Readonly<Record<ActivityKind, IconName>> = {
   registered: 'plus',

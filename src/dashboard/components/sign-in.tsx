@@ -2,11 +2,11 @@
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { gatewayNow } from '../hooks.js';
-import { remaining } from '../model/time.js';
-import { claimsOf } from '../model/token.js';
+import { readGatewayTime } from '../hooks.js';
+import { formatRemaining } from '../model/time.js';
+import { decodeClaims } from '../model/token.js';
 import { Brand } from './brand.js';
-import { Command } from './command.js';
+import { CopyableCommand } from './copyable-command.js';
 
 export function SignIn({ onToken }: { readonly onToken: (token: string) => void }): JSX.Element {
   const [text, setText] = useState('');
@@ -14,7 +14,7 @@ export function SignIn({ onToken }: { readonly onToken: (token: string) => void 
   const token = text.trim();
   const submit = (event: Event): void => {
     event.preventDefault();
-    if (claimsOf(token) === undefined) setRefused(true);
+    if (decodeClaims(token) === undefined) setRefused(true);
     else onToken(token);
   };
   return (
@@ -43,23 +43,25 @@ export function SignIn({ onToken }: { readonly onToken: (token: string) => void 
           />
         </label>
         <p class="hint" id="token-says" role="status">
-          {refused ? 'This is no token: it has three parts with dots between.' : saysOf(token)}
+          {refused
+            ? 'This is no token: it has three parts with dots between.'
+            : describeToken(token)}
         </p>
         <button class="button primary" type="submit" disabled={token === ''}>
           Sign in
         </button>
         <p class="hint">No token yet? Where the gateway runs:</p>
-        <Command text="lablink-gateway token --role dashboard" />
+        <CopyableCommand text="lablink-gateway token --role dashboard" />
       </form>
     </main>
   );
 }
 
-function saysOf(token: string): string {
-  const claims = claimsOf(token);
+function describeToken(token: string): string {
+  const claims = decodeClaims(token);
   if (claims === undefined) return '';
   const { role, sub, expiresAtMs } = claims;
-  const leftMs = (expiresAtMs ?? Infinity) - gatewayNow();
-  const good = leftMs > 0 ? `good for ${remaining(leftMs)}` : 'expired';
+  const leftMs = (expiresAtMs ?? Infinity) - readGatewayTime();
+  const good = leftMs > 0 ? `good for ${formatRemaining(leftMs)}` : 'expired';
   return `${role}, ${sub}${expiresAtMs === undefined ? '' : `, ${good}`}`;
 }

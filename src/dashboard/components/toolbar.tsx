@@ -4,8 +4,8 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useFleet } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
-import { COLUMNS, EVERYTHING, isFiltered, type Column, type Query } from '../model/query.js';
-import { COLUMN_NAMES } from './columns.js';
+import { COLUMNS, DEFAULT_QUERY, isFiltered, type Column, type Query } from '../model/query.js';
+import { COLUMN_LABELS } from './column-labels.js';
 import { Icon } from './icons.js';
 
 interface Props {
@@ -16,9 +16,9 @@ interface Props {
 
 export function Toolbar({ fleet, query, onQuery }: Props): JSX.Element {
   const shown = useFleet(fleet, ({ view }) => view.rows.length);
-  const total = useFleet(fleet, ({ store }) => store.tally.total);
+  const total = useFleet(fleet, ({ store }) => store.counters.total);
   const { sort, statuses, agent, waiting } = query;
-  const reset = (): void => onQuery({ ...EVERYTHING, sort, descending: query.descending });
+  const reset = (): void => onQuery({ ...DEFAULT_QUERY, sort, descending: query.descending });
   return (
     <div class="toolbar">
       <Search query={query} onQuery={onQuery} />
@@ -94,10 +94,10 @@ function Search({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
 function SortSelect({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
   const value = `${query.descending ? '-' : ''}${query.sort}`;
   const choose = (chosen: string): void => {
-    const sort = COLUMNS.find((column) => column === chosen.replace('-', '')) ?? EVERYTHING.sort;
+    const sort = COLUMNS.find((column) => column === chosen.replace('-', '')) ?? DEFAULT_QUERY.sort;
     onQuery({ ...query, sort, descending: chosen.startsWith('-') });
   };
-  const names = (column: Column): string => COLUMN_NAMES[column];
+  const names = (column: Column): string => COLUMN_LABELS[column];
   return (
     <div class="select sort-select">
       <select

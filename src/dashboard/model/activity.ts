@@ -17,13 +17,13 @@ export type ActivityKind =
   | 'acknowledged'
   | 'ended';
 
-export interface Happening {
+export interface ActivityEvent {
   readonly kind: ActivityKind;
   /** Goes on after the hostname: `was assigned to ada@example.com`. */
-  readonly words: string;
+  readonly text: string;
 }
 
-export interface Entry extends Happening {
+export interface ActivityEntry extends ActivityEvent {
   /** Counts up. */
   readonly id: number;
   readonly hostname: string;
@@ -31,23 +31,23 @@ export interface Entry extends Happening {
 }
 
 /** More than a person reads back, and nothing to a browser. */
-const KEPT = 200;
+const MAX_ENTRIES = 200;
 
-export class Activity {
+export class ActivityLog {
   /** The latest first. */
-  #entries: readonly Entry[] = [];
-  #waiting: Entry[] = [];
+  #entries: readonly ActivityEntry[] = [];
+  #waiting: ActivityEntry[] = [];
   #count = 0;
 
-  add(hostname: string, { kind, words }: Happening, atMs: number): void {
-    this.#waiting.push({ id: ++this.#count, hostname, kind, words, atMs });
-    if (this.#waiting.length > 2 * KEPT) this.#waiting = this.#waiting.slice(-KEPT);
+  add(hostname: string, { kind, text }: ActivityEvent, atMs: number): void {
+    this.#waiting.push({ id: ++this.#count, hostname, kind, text, atMs });
+    if (this.#waiting.length > 2 * MAX_ENTRIES) this.#waiting = this.#waiting.slice(-MAX_ENTRIES);
   }
 
   /** Puts what happened before everything else at the end. @param earlier the latest first */
-  addEarlier(earlier: readonly Omit<Entry, 'id'>[]): void {
+  addHistory(earlier: readonly Omit<ActivityEntry, 'id'>[]): void {
     const below = earlier.map((entry, index) => ({ ...entry, id: -1 - index }));
-    this.#entries = [...this.entries, ...below].slice(0, KEPT);
+    this.#entries = [...this.entries, ...below].slice(0, MAX_ENTRIES);
   }
 
   /** How many there ever were, but for the earlier ones. */
@@ -56,9 +56,9 @@ export class Activity {
   }
 
   /** Another array after something was added. */
-  get entries(): readonly Entry[] {
+  get entries(): readonly ActivityEntry[] {
     if (this.#waiting.length > 0) {
-      this.#entries = [...this.#waiting.reverse(), ...this.#entries].slice(0, KEPT);
+      this.#entries = [...this.#waiting.reverse(), ...this.#entries].slice(0, MAX_ENTRIES);
       this.#waiting = [];
     }
     return this.#entries;
@@ -69,56 +69,56 @@ export class Activity {
 export function describeChange(
   before: WatchedVm | undefined,
   after: WatchedVm | undefined,
-): Happening | undefined {
-  if (after === undefined) return before && { kind: 'deleted', words: 'was deleted' };
-  if (before === undefined) return { kind: 'registered', words: `was registered, ${after.status}` };
+): ActivityEvent | undefined {
+  if (after === undefined) return before && { kind: 'deleted', text: 'was deleted' };
+  if (before === undefined) return { kind: 'registered', text: `was registered, ${after.status}` };
   const person = after.email ?? 'nobody';
   if (after.assignment_id !== null && after.assignment_id !== before.assignment_id) {
     return before.status === 'in-use' && before.email === after.email
-      ? { kind: 'assigned', words: `has a new command for ${person}` }
-      : { kind: 'assigned', words: `was assigned to ${person}` };
+      ? { kind: 'assigned', text: `has a new command for ${person}` }
+      : { kind: 'assigned', text: `was assigned to ${person}` };
   }
   if (before.status !== after.status) return describeStatus(before, after);
   if (before.email !== null && after.email === null) {
-    return { kind: 'released', words: `was released by ${before.email}` };
+    return { kind: 'released', text: `was released by ${before.email}` };
   }
-  const shown = changedColumns(before, after).filter((name) => !UNTOLD.includes(name));
-  return shown.length === 0 ? undefined : { kind: 'changed', words: `changed ${shown.join(', ')}` };
+  const shown = changedColumns(before, after).filter((name) => !HIDDEN_COLUMNS.includes(name));
+  return shown.length === 0 ? undefined : { kind: 'changed', text: `changed ${shown.join(', ')}` };
 }
 
 /** Columns whose change means nothing to people, or is told otherwise. */
-const UNTOLD = ['updated_at', 'version', 'crd_command'];
+const HIDDEN_COLUMNS = ['updated_at', 'version', 'crd_command'];
 
-function describeStatus(before: WatchedVm, after: WatchedVm): Happening {
-  if (after.status === 'failed') return { kind: 'failed', words: 'failed' };
-  if (after.status !== 'available') return { kind: 'changed', words: `is ${after.status}` };
+function describeStatus(before: WatchedVm, after: WatchedVm): ActivityEvent {
+  if (after.status === 'failed') return { kind: 'failed', text: 'failed' };
+  if (after.status !== 'available') return { kind: 'changed', text: `is ${after.status}` };
   return before.email === null
-    ? { kind: 'recovered', words: 'is available again' }
-    : { kind: 'released', words: `was released by ${before.email}` };
+    ? { kind: 'recovered', text: 'is available again' }
+    : { kind: 'released', text: `was released by ${before.email}` };
 }
 
 /** What news of an agent means to people: everything that happened, in the order in which it does. */
 export function describePresence(
   before: Presence | undefined,
   after: Presence | undefined,
-): Happening[] {
-  const happenings: Happening[] = [];
+): ActivityEvent[] {
+  const events: ActivityEvent[] = [];
   const wasOnline = before?.online ?? false;
   const isOnline = after?.online ?? false;
-  if (isOnline && !wasOnline) happenings.push({ kind: 'online', words: 'came online' });
+  if (isOnline && !wasOnline) events.push({ kind: 'online', text: 'came online' });
   const [delivered, known] = [after?.delivery, before?.delivery];
   if (delivered) {
     const told = known?.assignment_id === delivered.assignment_id ? known : undefined;
     if (delivered.acked_at !== null && (told?.acked_at ?? null) === null)
-      happenings.push({ kind: 'acknowledged', words: 'acknowledged its assignment' });
+      events.push({ kind: 'acknowledged', text: 'acknowledged its assignment' });
     if (delivered.ended_at !== null && (told?.ended_at ?? null) === null)
-      happenings.push({ kind: 'ended', words: `ended its command: ${outcomeWords(delivered)}` });
+      events.push({ kind: 'ended', text: `ended its command: ${formatOutcome(delivered)}` });
   }
-  if (wasOnline && !isOnline) happenings.push({ kind: 'away', words: 'went away' });
-  return happenings;
+  if (wasOnline && !isOnline) events.push({ kind: 'away', text: 'went away' });
+  return events;
 }
 
-export function outcomeWords({
+export function formatOutcome({
   outcome,
   exit_code: code,
 }: {

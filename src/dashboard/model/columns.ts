@@ -2,11 +2,11 @@
 
 export type Columns = ReadonlyMap<string, unknown>;
 
-export const columnsOf = (row: object): Columns => new Map<string, unknown>(Object.entries(row));
+export const readColumns = (row: object): Columns => new Map<string, unknown>(Object.entries(row));
 
 /** The names of the columns that differ, those of the later one first. */
 export function changedColumns(before: object, after: object): string[] {
-  const [earlier, later] = [columnsOf(before), columnsOf(after)];
+  const [earlier, later] = [readColumns(before), readColumns(after)];
   const names = new Set([...later.keys(), ...earlier.keys()]);
   return [...names].filter((name) => !isSameValue(earlier.get(name), later.get(name)));
 }

@@ -4,18 +4,18 @@ import type { ConnectionState } from '../../client/index.js';
 
 export type ConnectionTone = 'live' | 'busy' | 'trouble';
 
-export interface ConnectionWords {
+export interface ConnectionLabel {
   readonly tone: ConnectionTone;
   readonly title: string;
   readonly detail: string;
 }
 
 /** @param loaded whether the fleet was ever told. */
-export function connectionWords(
+export function describeConnection(
   state: ConnectionState,
   loaded: boolean,
   nowMs: number,
-): ConnectionWords {
+): ConnectionLabel {
   switch (state.phase) {
     case 'live':
       return { tone: 'live', title: 'Live', detail: 'Every change is shown as it happens.' };
@@ -32,14 +32,18 @@ export function connectionWords(
     case 'reconnecting': {
       const seconds = Math.max(0, Math.ceil((state.nextTryMs - nowMs) / 1_000));
       const when = seconds === 0 ? 'Reconnecting' : `Reconnecting in ${seconds} s`;
-      return { tone: 'trouble', title: when, detail: `${sentence(state.reason)} Nothing is lost.` };
+      return {
+        tone: 'trouble',
+        title: when,
+        detail: `${formatSentence(state.reason)} Nothing is lost.`,
+      };
     }
     case 'closed':
-      return { tone: 'trouble', title: 'Ended', detail: sentence(state.reason) };
+      return { tone: 'trouble', title: 'Ended', detail: formatSentence(state.reason) };
   }
 }
 
-function sentence(text: string): string {
+function formatSentence(text: string): string {
   const first = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }

@@ -3,7 +3,7 @@
 
 import type { Presence, WatchedVm } from '../../client/index.js';
 import { changedColumns } from './columns.js';
-import { Tally } from './tally.js';
+import { FleetCounters } from './fleet-counters.js';
 import { VmRecord } from './vm-record.js';
 
 /** Told of each change that is one; never of a row that is told again as it was. */
@@ -21,7 +21,7 @@ export interface StoreEvents {
 }
 
 export class FleetStore {
-  readonly tally = new Tally();
+  readonly counters = new FleetCounters();
   readonly #records = new Map<string, VmRecord>();
   /** Of agents also before their VM has a row. */
   readonly #presences = new Map<string, Presence>();
@@ -54,7 +54,7 @@ export class FleetStore {
   }
 
   /** The records that came, changed or went since the last time. */
-  takeTouched(): ReadonlySet<VmRecord> {
+  takeChanged(): ReadonlySet<VmRecord> {
     const touched = this.#touched;
     if (touched.size > 0) this.#touched = new Set();
     return touched;
@@ -63,14 +63,14 @@ export class FleetStore {
   #add(vm: WatchedVm): void {
     const record = new VmRecord(vm, this.#presences.get(vm.hostname));
     this.#records.set(vm.hostname, record);
-    this.tally.add(record);
+    this.counters.add(record);
     this.#touched.add(record);
   }
 
   #change(record: VmRecord, change: () => void): void {
-    this.tally.remove(record);
+    this.counters.remove(record);
     change();
-    this.tally.add(record);
+    this.counters.add(record);
     this.#touched.add(record);
   }
 
@@ -78,7 +78,7 @@ export class FleetStore {
     const record = this.#records.get(hostname);
     if (record === undefined) return;
     this.#records.delete(hostname);
-    this.tally.remove(record);
+    this.counters.remove(record);
     this.#touched.add(record);
   }
 }

@@ -1,6 +1,6 @@
 // The audit, in words: a VM's history, and what happened across the fleet before the page was opened.
 
-import { describeChange, type Happening } from './activity.js';
+import { describeChange, type ActivityEvent } from './activity.js';
 
 /** A row of the audit, as far as it is shown. */
 export interface AuditEvent {
@@ -22,9 +22,9 @@ export interface AuditEvent {
 export function describeEvent(event: AuditEvent): string {
   switch (event.op) {
     case 'insert':
-      return `Registered, ${event.new_status ?? ''}${of(event.new_email)}`;
+      return `Registered, ${event.new_status ?? ''}${formatPerson(event.new_email)}`;
     case 'delete':
-      return `Deleted; it was ${event.old_status ?? ''}${of(event.old_email)}`;
+      return `Deleted; it was ${event.old_status ?? ''}${formatPerson(event.old_email)}`;
     case 'truncate':
       return 'The whole table was emptied';
     case 'update':
@@ -33,7 +33,7 @@ export function describeEvent(event: AuditEvent): string {
 }
 
 /** Who made the change: of the gateway its bearer, else the database's role. */
-export function actorOf({ actor, database_user: user }: AuditEvent): string {
+export function formatActor({ actor, database_user: user }: AuditEvent): string {
   return actor ?? `${user}, in the database`;
 }
 
@@ -50,7 +50,7 @@ function describeUpdate(event: AuditEvent): string {
 }
 
 /** The same as the feed would have told it; undefined for what it would not have. */
-export function happeningOf(event: AuditEvent): Happening | undefined {
+export function describePastEvent(event: AuditEvent): ActivityEvent | undefined {
   const { op, old_status: was, new_status: is, old_email: had, new_email: has } = event;
   if (event.hostname === null) return undefined;
   const row = { ...UNKNOWN, hostname: event.hostname };
@@ -68,6 +68,6 @@ export function happeningOf(event: AuditEvent): Happening | undefined {
 /** What the audit does not say of a row. */
 const UNKNOWN = { id: 0, created_at: null, updated_at: null, version: null };
 
-function of(email: string | null): string {
+function formatPerson(email: string | null): string {
   return email === null ? '' : `, ${email}`;
 }

@@ -6,7 +6,7 @@ export interface Problem {
   readonly detail: string;
 }
 
-const WORDS: Readonly<Record<string, string>> = {
+const EXPLANATIONS: Readonly<Record<string, string>> = {
   version_mismatch:
     'Nothing was changed: somebody changed this VM while you looked at it. See what is different, and decide again.',
   vm_not_found: 'Nothing was changed: this VM has been deleted meanwhile.',
@@ -27,9 +27,9 @@ const WORDS: Readonly<Record<string, string>> = {
 const UNREACHABLE =
   'The gateway cannot be reached. Whether the change was made is not known: look again when it is back.';
 
-export function problemWords({ code, detail }: Problem): string {
+export function describeProblem({ code, detail }: Problem): string {
   if (code === undefined) return detail === '' ? UNREACHABLE : detail;
-  return WORDS[code] ?? detail;
+  return EXPLANATIONS[code] ?? detail;
 }
 
 /** Whether what is shown was no longer so. */

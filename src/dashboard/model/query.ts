@@ -1,6 +1,6 @@
 // Which VMs are shown, and in what order.
 
-import { statusOf, STATUSES, type Status } from './tally.js';
+import { groupStatus, STATUS_GROUPS, type StatusGroup } from './fleet-counters.js';
 import type { VmRecord } from './vm-record.js';
 
 export const COLUMNS = ['hostname', 'status', 'email', 'agent', 'delivery', 'changed'] as const;
@@ -8,7 +8,7 @@ export type Column = (typeof COLUMNS)[number];
 
 export interface Query {
   /** Empty: whatever the status. */
-  readonly statuses: readonly Status[];
+  readonly statuses: readonly StatusGroup[];
   readonly agent: 'online' | 'away' | undefined;
   /** Only assignments that wait for an acknowledgement. */
   readonly waiting: boolean;
@@ -18,7 +18,7 @@ export interface Query {
   readonly descending: boolean;
 }
 
-export const EVERYTHING: Query = {
+export const DEFAULT_QUERY: Query = {
   statuses: [],
   agent: undefined,
   waiting: false,
@@ -32,7 +32,7 @@ export function isFiltered({ statuses, agent, waiting, search }: Query): boolean
 }
 
 /** The query with this status asked for too, or no longer. */
-export function toggleStatus(query: Query, status: Status): Query {
+export function toggleStatus(query: Query, status: StatusGroup): Query {
   const statuses = query.statuses.includes(status)
     ? query.statuses.filter((other) => other !== status)
     : [...query.statuses, status];
@@ -45,26 +45,26 @@ export function sortBy(query: Query, sort: Column): Query {
   return { ...query, sort, descending };
 }
 
-export type Matches = (record: VmRecord) => boolean;
+export type Matcher = (record: VmRecord) => boolean;
 
-export function matcherOf({ statuses, agent, waiting, search }: Query): Matches {
+export function createMatcher({ statuses, agent, waiting, search }: Query): Matcher {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return (record) =>
-    (statuses.length === 0 || statuses.includes(statusOf(record))) &&
+    (statuses.length === 0 || statuses.includes(groupStatus(record))) &&
     (agent === undefined || record.online === (agent === 'online')) &&
     (!waiting || record.waiting) &&
-    words.every((word) => record.searched.includes(word));
+    words.every((word) => record.searchText.includes(word));
 }
 
-export type Compare = (one: VmRecord, other: VmRecord) => number;
+export type Comparator = (one: VmRecord, other: VmRecord) => number;
 
 /** A whole order: the hostname decides where the column does not. */
-export function comparerOf({ sort, descending }: Query): Compare {
+export function createComparator({ sort, descending }: Query): Comparator {
   const key = KEYS[sort];
   const direction = descending ? -1 : 1;
   return (one, other) =>
     compareKeys(key(one), key(other), direction) ||
-    compareKeys(one.order, other.order, sort === 'hostname' ? direction : 1) ||
+    compareKeys(one.sortKey, other.sortKey, sort === 'hostname' ? direction : 1) ||
     compareKeys(one.hostname, other.hostname, 1);
 }
 
@@ -74,16 +74,16 @@ const STAGES = ['made', 'pushed', 'acknowledged', 'ended', 'none'];
 
 /** What each column sorts by; undefined comes last either way. */
 const KEYS: Readonly<Record<Column, (record: VmRecord) => Key>> = {
-  hostname: (record) => record.order,
-  status: (record) => `${STATUSES.indexOf(statusOf(record))} ${record.vm.status}`,
+  hostname: (record) => record.sortKey,
+  status: (record) => `${STATUS_GROUPS.indexOf(groupStatus(record))} ${record.vm.status}`,
   email: (record) => record.vm.email?.toLowerCase(),
-  agent: (record) => (record.presence === undefined ? undefined : agentKey(record)),
+  agent: (record) => (record.presence === undefined ? undefined : computeAgentKey(record)),
   delivery: (record) => (record.stage === 'none' ? undefined : STAGES.indexOf(record.stage)),
   changed: (record) => record.changedAtMs,
 };
 
 /** Those online first, the longest first; then those away. */
-function agentKey({ online, sinceMs }: VmRecord): number {
+function computeAgentKey({ online, sinceMs }: VmRecord): number {
   const since = sinceMs ?? Number.MAX_SAFE_INTEGER / 2;
   return online ? since - Number.MAX_SAFE_INTEGER / 2 : since;
 }

@@ -1,8 +1,8 @@
 // Statuses as people read them. One that nobody here knows is shown as it is.
 
-import type { Status } from './tally.js';
+import type { StatusGroup } from './fleet-counters.js';
 
-export const STATUS_WORDS: Readonly<Record<Status, string>> = {
+export const STATUS_LABELS: Readonly<Record<StatusGroup, string>> = {
   available: 'Available',
   'in-use': 'In use',
   failed: 'Failed',

@@ -17,13 +17,13 @@ export function parseTime(text: string | null | undefined): number | undefined {
 }
 
 /** How far the gateway's clock is ahead of this machine's; 0 where it cannot be told apart. */
-export function clockSkewMs(dateHeader: string | null, nowMs: number): number {
+export function computeClockSkewMs(dateHeader: string | null, nowMs: number): number {
   const skewMs = Date.parse(dateHeader ?? '') - nowMs;
   return Math.abs(skewMs) > TOLERANCE_MS ? skewMs : 0;
 }
 
 /** How long ago, in one unit: `now`, `12 s`, `5 min`, `3 h`, `2 d`. What lies ahead is now: clocks differ a little. */
-export function ago(timeMs: number, nowMs: number): string {
+export function formatAge(timeMs: number, nowMs: number): string {
   const ms = nowMs - timeMs;
   if (ms < SECOND_MS) return 'now';
   if (ms < MINUTE_MS) return `${Math.floor(ms / SECOND_MS)} s`;
@@ -33,14 +33,14 @@ export function ago(timeMs: number, nowMs: number): string {
 }
 
 /** How long something took: `8 ms`, `1.4 s`, `3 min`. */
-export function duration(ms: number): string {
+export function formatDuration(ms: number): string {
   if (ms < SECOND_MS) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 10 * SECOND_MS) return `${(ms / SECOND_MS).toFixed(1)} s`;
-  return ago(0, ms);
+  return formatAge(0, ms);
 }
 
 /** How long is left, in two units: `11 h 40 min`, `4 min 05 s`. */
-export function remaining(ms: number): string {
+export function formatRemaining(ms: number): string {
   if (ms <= 0) return '0 s';
   if (ms < MINUTE_MS) return `${Math.ceil(ms / SECOND_MS)} s`;
   const pad = (count: number): string => String(Math.floor(count)).padStart(2, '0');
@@ -55,7 +55,7 @@ const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeSty
 const TIME_OF_DAY = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 
 /** The moment in words of this machine's zone, to the second. */
-export const moment = (timeMs: number): string => MOMENT.format(timeMs);
+export const formatDateTime = (timeMs: number): string => MOMENT.format(timeMs);
 
 /** The time of day alone. */
-export const timeOfDay = (timeMs: number): string => TIME_OF_DAY.format(timeMs);
+export const formatTimeOfDay = (timeMs: number): string => TIME_OF_DAY.format(timeMs);

@@ -1,6 +1,6 @@
 // What a token says of itself. Unverified: it decides what the page offers, and the gateway what is done.
 
-export interface Claims {
+export interface TokenClaims {
   readonly role: string;
   readonly sub: string;
   /** Milliseconds since the epoch; undefined for one that does not say. */
@@ -8,7 +8,7 @@ export interface Claims {
 }
 
 /** The claims of a JWT (RFC 7519); undefined for what is none. */
-export function claimsOf(token: string): Claims | undefined {
+export function decodeClaims(token: string): TokenClaims | undefined {
   const [, payload, signature] = token.split('.');
   if (payload === undefined || signature === undefined) return undefined;
   try {

@@ -1,8 +1,8 @@
 // What is looked at, as the URL's fragment: it survives a reload, can be sent to a colleague, and is never told to a
 // server. A token may come in it too, and is taken out at once.
 
-import { COLUMNS, EVERYTHING, type Query } from './query.js';
-import { STATUSES } from './tally.js';
+import { COLUMNS, DEFAULT_QUERY, type Query } from './query.js';
+import { STATUS_GROUPS } from './fleet-counters.js';
 
 export interface UrlState {
   readonly query: Query;
@@ -14,15 +14,15 @@ export interface UrlState {
 export function parseUrlState(fragment: string): UrlState {
   const parameters = new URLSearchParams(fragment.replace(/^#/, ''));
   const asked = parameters.get('status')?.split(',') ?? [];
-  const sort = parameters.get('sort') ?? EVERYTHING.sort;
+  const sort = parameters.get('sort') ?? DEFAULT_QUERY.sort;
   const agent = parameters.get('agent');
   return {
     query: {
-      statuses: STATUSES.filter((status) => asked.includes(status)),
+      statuses: STATUS_GROUPS.filter((status) => asked.includes(status)),
       agent: agent === 'online' || agent === 'away' ? agent : undefined,
       waiting: parameters.has('waiting'),
       search: parameters.get('q') ?? '',
-      sort: COLUMNS.find((column) => column === sort.replace('-', '')) ?? EVERYTHING.sort,
+      sort: COLUMNS.find((column) => column === sort.replace('-', '')) ?? DEFAULT_QUERY.sort,
       descending: sort.startsWith('-'),
     },
     selected: parameters.get('vm') ?? undefined,
@@ -37,7 +37,7 @@ export function formatUrlState({ query, selected }: UrlState): string {
   if (agent !== undefined) parameters.set('agent', agent);
   if (waiting) parameters.set('waiting', '');
   if (search !== '') parameters.set('q', search);
-  if (sort !== EVERYTHING.sort || descending)
+  if (sort !== DEFAULT_QUERY.sort || descending)
     parameters.set('sort', (descending ? '-' : '') + sort);
   if (selected !== undefined) parameters.set('vm', selected);
   const text = parameters.toString();
@@ -45,7 +45,7 @@ export function formatUrlState({ query, selected }: UrlState): string {
 }
 
 /** The token in a fragment, and the fragment without it. */
-export function takeToken(
+export function extractToken(
   fragment: string,
 ): { readonly token: string; readonly rest: string } | undefined {
   const parameters = new URLSearchParams(fragment.replace(/^#/, ''));

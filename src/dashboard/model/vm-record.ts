@@ -5,29 +5,29 @@ import type { Delivery, Presence, WatchedVm } from '../../client/index.js';
 import { parseTime } from './time.js';
 
 /** The cells that glow when what they show changes. */
-export const CELLS = ['status', 'email', 'agent', 'delivery'] as const;
-export type Cell = (typeof CELLS)[number];
+export const ROW_CELLS = ['status', 'email', 'agent', 'delivery'] as const;
+export type RowCell = (typeof ROW_CELLS)[number];
 
 /** How often a cell changed, and when it last did; before that -Infinity. */
 export interface CellChange {
-  readonly times: number;
+  readonly count: number;
   readonly atMs: number;
 }
-const NEVER: CellChange = { times: 0, atMs: -Infinity };
+const NEVER: CellChange = { count: 0, atMs: -Infinity };
 
 export type DeliveryStage = 'none' | 'made' | 'pushed' | 'acknowledged' | 'ended';
 
 export class VmRecord {
   /** Compares as people count: vm-9 comes before vm-10. */
-  readonly order: string;
+  readonly sortKey: string;
   /** What a search looks in. */
-  searched = '';
+  searchText = '';
   changedAtMs: number | undefined;
   /** Since when the agent is online, or away. */
   sinceMs: number | undefined;
   /** Another one after every change. */
   revision = 0;
-  readonly cells: Record<Cell, CellChange> = {
+  readonly cells: Record<RowCell, CellChange> = {
     status: NEVER,
     email: NEVER,
     agent: NEVER,
@@ -39,7 +39,7 @@ export class VmRecord {
   constructor(vm: WatchedVm, presence: Presence | undefined) {
     this.#vm = vm;
     this.#presence = presence;
-    this.order = orderOf(vm.hostname);
+    this.sortKey = formatSortKey(vm.hostname);
     this.#derive();
   }
 
@@ -95,15 +95,15 @@ export class VmRecord {
     const before = this.#shown();
     change();
     const after = this.#shown();
-    for (const cell of CELLS) {
+    for (const cell of ROW_CELLS) {
       if (before[cell] !== after[cell])
-        this.cells[cell] = { times: this.cells[cell].times + 1, atMs: nowMs };
+        this.cells[cell] = { count: this.cells[cell].count + 1, atMs: nowMs };
     }
     this.revision++;
     this.#derive();
   }
 
-  #shown(): Record<Cell, unknown> {
+  #shown(): Record<RowCell, unknown> {
     const { status, email, assignment_id } = this.#vm;
     const { online, stage } = this;
     return { status, email, agent: online, delivery: `${stage} ${assignment_id ?? ''}` };
@@ -111,7 +111,7 @@ export class VmRecord {
 
   #derive(): void {
     const { hostname, email, status, updated_at } = this.#vm;
-    this.searched = `${hostname}\n${email ?? ''}\n${status}`.toLowerCase();
+    this.searchText = `${hostname}\n${email ?? ''}\n${status}`.toLowerCase();
     this.changedAtMs = parseTime(updated_at);
     this.sinceMs = parseTime(this.#presence?.since);
   }
@@ -120,6 +120,6 @@ export class VmRecord {
 /** Wide enough for a timestamp in a hostname. */
 const DIGITS = 20;
 
-function orderOf(hostname: string): string {
+function formatSortKey(hostname: string): string {
   return hostname.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(DIGITS, '0'));
 }

@@ -14,7 +14,7 @@ import {
 } from '../../protocol/frames.js';
 
 /** Consecutive entries of the log that are sent in one frame. */
-export interface Batch {
+export interface EntryBatch {
   readonly epoch: string;
   readonly entries: readonly FleetEntry[];
   /** The offset that a client is complete up to after this batch, and where the next one begins. */
@@ -34,7 +34,7 @@ const CHANGE_OVERHEAD = 32;
  * Reads the next batch after offset `from`. Called for each frame of a flush or a catch-up.
  * @param limit the offset at which the batch ends at the latest.
  */
-export function readBatch(fleet: Fleet, from: number, limit: number): Batch {
+export function readBatch(fleet: Fleet, from: number, limit: number): EntryBatch {
   const entries: FleetEntry[] = [];
   let length = 0;
   for (const entry of fleet.entriesAfter(from)) {
@@ -59,7 +59,7 @@ function measureEntry(entry: FleetEntry): number {
  * Formats the batch as a `changes` message.
  * @param text returns the JSON text of a row as the client may see it.
  */
-export function formatChanges(batch: Batch, text: (entry: VmEntry) => string): string {
+export function formatChanges(batch: EntryBatch, text: (entry: VmEntry) => string): string {
   const changes = batch.entries.map((entry) => {
     switch (entry.kind) {
       case 'vm':
@@ -84,7 +84,7 @@ function formatPresenceChange({ hostname, presence }: PresenceEntry): string {
  * @param text returns the JSON text of a row as the client may see it.
  */
 export function formatSnapshot(
-  batch: Batch,
+  batch: EntryBatch,
   last: boolean,
   text: (entry: VmEntry) => string,
 ): string {

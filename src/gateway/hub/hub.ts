@@ -4,7 +4,7 @@
 import type { FleetEntry, RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { absentFrame, vmFrame } from '../../protocol/frames.js';
-import { formatChanges, readBatch, type Batch } from './batches.js';
+import { formatChanges, readBatch, type EntryBatch } from './batches.js';
 import type { Projection, RowProjector } from './projection.js';
 
 /** A frame's payload, as text or as its UTF-8, which may be written to many sockets. */
@@ -160,7 +160,7 @@ export class Hub {
   }
 
   /** Pushes one frame to all subscribers at `from`; the frame is made only if there is one. */
-  #flushBatch(batch: Batch, from: number, projection: Projection): number {
+  #flushBatch(batch: EntryBatch, from: number, projection: Projection): number {
     let frame: Frame | undefined;
     let pushes = 0;
     for (const subscriber of this.#fleetSubscribers) {

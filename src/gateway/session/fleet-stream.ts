@@ -5,7 +5,7 @@
 import { formatCursor, type Cursor } from '../fleet/cursor.js';
 import { isTombstone, type VmEntry } from '../fleet/entry.js';
 import type { Frame, FleetSubscriber, Hub } from '../hub/hub.js';
-import { formatChanges, formatSnapshot, readBatch, type Batch } from '../hub/batches.js';
+import { formatChanges, formatSnapshot, readBatch, type EntryBatch } from '../hub/batches.js';
 import type { Projection } from '../hub/projection.js';
 import { feedFrame, snapshotFrame } from '../../protocol/frames.js';
 import { isWritable, type Socket } from './socket.js';
@@ -137,7 +137,7 @@ export class FleetStream implements FleetSubscriber, Stream {
  * Ends a batch of a snapshot before the first tombstone that was made since the snapshot began. A
  * snapshot can only add VMs, so the deletion and what follows are sent as changes.
  */
-function cutAtTombstone(batch: Batch, snapshotHead: number): Batch {
+function cutAtTombstone(batch: EntryBatch, snapshotHead: number): EntryBatch {
   const at = batch.entries.findIndex((entry) => entry.offset > snapshotHead && isTombstone(entry));
   const tombstone = batch.entries[at];
   if (tombstone === undefined) return batch;

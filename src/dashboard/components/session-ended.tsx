@@ -3,10 +3,10 @@
 
 import type { JSX } from 'preact';
 import type { Closed } from '../../client/index.js';
-import { moment } from '../model/time.js';
-import { claimsOf, type Claims } from '../model/token.js';
+import { formatDateTime } from '../model/time.js';
+import { decodeClaims, type TokenClaims } from '../model/token.js';
 import { Brand } from './brand.js';
-import { Command } from './command.js';
+import { CopyableCommand } from './copyable-command.js';
 
 interface Props {
   readonly ended: Closed;
@@ -15,15 +15,15 @@ interface Props {
   readonly onSignOut: () => void;
 }
 
-export function Ended({ ended, token, onRetry, onSignOut }: Props): JSX.Element {
-  const { title, text, command, canRetry } = explain(ended, claimsOf(token));
+export function SessionEnded({ ended, token, onRetry, onSignOut }: Props): JSX.Element {
+  const { title, text, command, canRetry } = explainClose(ended, decodeClaims(token));
   return (
     <main class="gate">
       <div class="gate-card" role="alert">
         <Brand />
         <h1>{title}</h1>
         <p>{text}</p>
-        {command !== undefined && <Command text={command} />}
+        {command !== undefined && <CopyableCommand text={command} />}
         <p class="hint">The gateway said: {ended.reason}</p>
         <div class="gate-buttons">
           <button class="button primary" type="button" onClick={onSignOut}>
@@ -47,7 +47,7 @@ interface Explanation {
   readonly canRetry: boolean;
 }
 
-function explain({ code, reason }: Closed, claims: Claims | undefined): Explanation {
+function explainClose({ code, reason }: Closed, claims: TokenClaims | undefined): Explanation {
   const role = claims?.role === 'admin' ? 'admin' : 'dashboard';
   const command = `lablink-gateway token --role ${role}`;
   if (code === 403 || code === 4403) {
@@ -75,6 +75,7 @@ function explain({ code, reason }: Closed, claims: Claims | undefined): Explanat
       canRetry: true,
     };
   }
-  const when = expiresAtMs === undefined ? '' : ` It was good until ${moment(expiresAtMs)}.`;
+  const when =
+    expiresAtMs === undefined ? '' : ` It was good until ${formatDateTime(expiresAtMs)}.`;
   return { title: 'Expired', text: `Your token has expired.${when}`, command, canRetry: false };
 }

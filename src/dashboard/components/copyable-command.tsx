@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
-export function Command({ text }: { readonly text: string }): JSX.Element {
+export function CopyableCommand({ text }: { readonly text: string }): JSX.Element {
   const [copied, setCopied] = useState(false);
   const copy = (): void => {
     void navigator.clipboard.writeText(text).then(() => setCopied(true));

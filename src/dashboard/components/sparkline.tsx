@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { inkOf } from '../theme.js';
+import { readTextColor } from '../theme.js';
 
 interface Props {
   readonly name: string;
@@ -16,13 +16,13 @@ interface Props {
 
 const HEIGHT_PX = 44;
 
-export function Plot({ name, value, kind, tone, data }: Props): JSX.Element {
+export function Sparkline({ name, value, kind, tone, data }: Props): JSX.Element {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | undefined>(undefined);
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
-    const drawn = new UPlot(optionsOf(kind, element), data, element);
+    const drawn = new UPlot(createPlotOptions(kind, element), data, element);
     plot.current = drawn;
     const resized = new ResizeObserver(() =>
       drawn.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
@@ -50,8 +50,8 @@ export function Plot({ name, value, kind, tone, data }: Props): JSX.Element {
 }
 
 /** Colours are read whenever it is drawn: the theme may have changed. */
-function optionsOf(kind: Props['kind'], element: HTMLElement): UPlot.Options {
-  const ink = (): string => inkOf(element);
+function createPlotOptions(kind: Props['kind'], element: HTMLElement): UPlot.Options {
+  const ink = (): string => readTextColor(element);
   const series: UPlot.Series =
     kind === 'bars'
       ? { fill: ink, width: 0, paths: barPaths, points: { show: false } }

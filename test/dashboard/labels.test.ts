@@ -1,24 +1,28 @@
 // What is said to people: of changes, presences, the audit, problems, differences, the connection and times.
 
 import t from 'tap';
-import { Activity, describeChange, describePresence } from '../../src/dashboard/model/activity.js';
-import { connectionWords } from '../../src/dashboard/model/connection-labels.js';
-import { differences } from '../../src/dashboard/model/differences.js';
 import {
-  actorOf,
+  ActivityLog,
+  describeChange,
+  describePresence,
+} from '../../src/dashboard/model/activity.js';
+import { describeConnection } from '../../src/dashboard/model/connection-labels.js';
+import { listDifferences } from '../../src/dashboard/model/differences.js';
+import {
+  formatActor,
   describeEvent,
-  happeningOf,
+  describePastEvent,
   type AuditEvent,
 } from '../../src/dashboard/model/history.js';
-import { isConflict, problemWords } from '../../src/dashboard/model/problem-labels.js';
+import { isConflict, describeProblem } from '../../src/dashboard/model/problem-labels.js';
 import {
-  ago,
-  clockSkewMs,
-  duration,
-  moment,
+  formatAge,
+  computeClockSkewMs,
+  formatDuration,
+  formatDateTime,
   parseTime,
-  remaining,
-  timeOfDay,
+  formatRemaining,
+  formatTimeOfDay,
 } from '../../src/dashboard/model/time.js';
 import { delivery, presence, vm } from './records.js';
 
@@ -44,13 +48,13 @@ t.test('a change of a row', async (t) => {
     [free, Object.assign(vm('vm-1'), { note: 'x' }), 'changed note'],
     [free, vm('vm-1', { version: 2, updated_at: 'later' }), undefined],
   ] as const) {
-    t.equal(describeChange(before, after)?.words, words);
+    t.equal(describeChange(before, after)?.text, words);
   }
 });
 
 t.test('news of an agent', async (t) => {
   const words = (...pair: Parameters<typeof describePresence>): string[] =>
-    describePresence(...pair).map((happening) => happening.words);
+    describePresence(...pair).map((event) => event.text);
   const away = presence('vm-1', { online: false });
   const made = presence('vm-1', { delivery: delivery('one') });
   const at = '2026-03-02T09:30:01Z';
@@ -73,17 +77,17 @@ t.test('news of an agent', async (t) => {
 });
 
 t.test('the feed keeps the latest, and no more', async (t) => {
-  const activity = new Activity();
+  const activity = new ActivityLog();
   const empty = activity.entries;
-  for (let n = 1; n <= 1_000; n++) activity.add(`vm-${n}`, { kind: 'failed', words: 'failed' }, n);
+  for (let n = 1; n <= 1_000; n++) activity.add(`vm-${n}`, { kind: 'failed', text: 'failed' }, n);
   t.equal(activity.entries.length, 200);
   t.equal(activity.entries[0]?.hostname, 'vm-1000');
   t.equal(activity.count, 1_000);
   t.not(activity.entries, empty);
   t.equal(activity.entries, activity.entries, 'the same while nothing is added');
-  const young = new Activity();
-  young.add('vm-2', { kind: 'failed', words: 'failed' }, 2);
-  young.addEarlier([{ hostname: 'vm-1', kind: 'failed', words: 'failed', atMs: 1 }]);
+  const young = new ActivityLog();
+  young.add('vm-2', { kind: 'failed', text: 'failed' }, 2);
+  young.addHistory([{ hostname: 'vm-1', kind: 'failed', text: 'failed', atMs: 1 }]);
   t.same(
     young.entries.map(({ hostname }) => hostname),
     ['vm-2', 'vm-1'],
@@ -132,20 +136,20 @@ t.test('the audit', async (t) => {
     ['was released by ada@x', { old_status: 'in-use', old_email: 'ada@x' }],
     ['failed', { new_status: 'failed', assignment_id: 'one' }],
   ] as const) {
-    t.equal(happeningOf(event(parts))?.words, words);
+    t.equal(describePastEvent(event(parts))?.text, words);
   }
-  t.equal(actorOf(event({})), 'lablink, in the database');
-  t.equal(actorOf(event({ actor: 'admin:ada' })), 'admin:ada');
+  t.equal(formatActor(event({})), 'lablink, in the database');
+  t.equal(formatActor(event({ actor: 'admin:ada' })), 'admin:ada');
 });
 
 t.test(
   'problems: what is known of the change, and the gateway’s word where nothing better is',
   async (t) => {
-    t.match(problemWords({ code: 'version_mismatch', detail: '' }), 'somebody changed this VM');
-    t.match(problemWords({ code: 'database_unavailable', detail: '' }), 'is not known');
-    t.match(problemWords({ code: undefined, detail: '' }), 'cannot be reached');
-    t.equal(problemWords({ code: undefined, detail: 'HTTP 502' }), 'HTTP 502');
-    t.equal(problemWords({ code: 'of tomorrow', detail: 'A detail.' }), 'A detail.');
+    t.match(describeProblem({ code: 'version_mismatch', detail: '' }), 'somebody changed this VM');
+    t.match(describeProblem({ code: 'database_unavailable', detail: '' }), 'is not known');
+    t.match(describeProblem({ code: undefined, detail: '' }), 'cannot be reached');
+    t.equal(describeProblem({ code: undefined, detail: 'HTTP 502' }), 'HTTP 502');
+    t.equal(describeProblem({ code: 'of tomorrow', detail: 'A detail.' }), 'A detail.');
     t.ok(isConflict({ code: 'version_mismatch', detail: '' }));
     t.notOk(isConflict({ code: 'database_busy', detail: '' }));
   },
@@ -154,7 +158,7 @@ t.test(
 t.test('what differs, without telling a command', async (t) => {
   const before = vm('vm-1', { ...ADA, crd_command: 'secret one' });
   const after = { ...vm('vm-1', { status: 'failed', crd_command: 'secret two' }), note: { a: 1 } };
-  const told = differences(before, after);
+  const told = listDifferences(before, after);
   t.notMatch(JSON.stringify(told), 'secret');
   t.same(
     told.find(({ field }) => field === 'Status'),
@@ -168,12 +172,12 @@ t.test('what differs, without telling a command', async (t) => {
     told.find(({ field }) => field === 'note'),
     { after: '{"a":1}' },
   );
-  t.same(differences(before, undefined), [{ field: 'VM', before: 'there', after: 'deleted' }]);
+  t.same(listDifferences(before, undefined), [{ field: 'VM', before: 'there', after: 'deleted' }]);
 });
 
 t.test('the connection', async (t) => {
-  const titleOf = (...state: Parameters<typeof connectionWords>): string =>
-    connectionWords(...state).title;
+  const titleOf = (...state: Parameters<typeof describeConnection>): string =>
+    describeConnection(...state).title;
   t.equal(titleOf({ phase: 'live' }, true, 0), 'Live');
   t.equal(titleOf({ phase: 'stale' }, true, 0), 'Database away');
   t.equal(titleOf({ phase: 'connecting' }, false, 0), 'Connecting');
@@ -184,14 +188,14 @@ t.test('the connection', async (t) => {
     reason: 'it broke',
     code: 1006,
   } as const;
-  t.same(connectionWords(reconnecting, true, 0), {
+  t.same(describeConnection(reconnecting, true, 0), {
     tone: 'trouble',
     title: 'Reconnecting in 5 s',
     detail: 'It broke. Nothing is lost.',
   });
   t.equal(titleOf(reconnecting, true, 9_000), 'Reconnecting');
   const closed = { phase: 'closed', rejected: true, reason: 'no.', code: 4403 } as const;
-  t.match(connectionWords(closed, true, 0), { title: 'Ended', detail: 'No.' });
+  t.match(describeConnection(closed, true, 0), { title: 'Ended', detail: 'No.' });
 });
 
 t.test('times', async (t) => {
@@ -207,18 +211,18 @@ t.test('times', async (t) => {
     [7_200_000, '2 h'],
     [3 * 86_400_000, '3 d'],
   ] as const)
-    t.equal(ago(0, ms), words);
-  t.same([8, 1_440, 42_000].map(duration), ['8 ms', '1.4 s', '42 s']);
-  t.same([0, 900, 245_000, 42_000_000, 3 * 86_400_000].map(remaining), [
+    t.equal(formatAge(0, ms), words);
+  t.same([8, 1_440, 42_000].map(formatDuration), ['8 ms', '1.4 s', '42 s']);
+  t.same([0, 900, 245_000, 42_000_000, 3 * 86_400_000].map(formatRemaining), [
     '0 s',
     '1 s',
     '4 min 05 s',
     '11 h 40 min',
     '3 d',
   ]);
-  t.equal(clockSkewMs('Mon, 02 Mar 2026 09:30:30 GMT', at), 30_000);
-  t.equal(clockSkewMs('Mon, 02 Mar 2026 09:30:01 GMT', at), 0);
-  t.equal(clockSkewMs(null, at), 0);
-  t.match(moment(at), '2026');
-  t.match(timeOfDay(at), /\d/);
+  t.equal(computeClockSkewMs('Mon, 02 Mar 2026 09:30:30 GMT', at), 30_000);
+  t.equal(computeClockSkewMs('Mon, 02 Mar 2026 09:30:01 GMT', at), 0);
+  t.equal(computeClockSkewMs(null, at), 0);
+  t.match(formatDateTime(at), '2026');
+  t.match(formatTimeOfDay(at), /\d/);
 });

@@ -1,22 +1,28 @@
 // The rows that are shown, in order. A change moves its rows and leaves the others as they are: 10,000 rows cost one walk
 // a frame and no sorting.
 
-import { comparerOf, matcherOf, type Compare, type Matches, type Query } from './query.js';
+import {
+  createComparator,
+  createMatcher,
+  type Comparator,
+  type Matcher,
+  type Query,
+} from './query.js';
 import type { VmRecord } from './vm-record.js';
 
-export class View {
+export class TableView {
   #rows: readonly VmRecord[] = [];
   #query: Query;
-  #matches: Matches;
-  #compare: Compare;
+  #matches: Matcher;
+  #compare: Comparator;
 
   constructor(
     private readonly records: ReadonlyMap<string, VmRecord>,
     query: Query,
   ) {
     this.#query = query;
-    this.#matches = matcherOf(query);
-    this.#compare = comparerOf(query);
+    this.#matches = createMatcher(query);
+    this.#compare = createComparator(query);
     this.#rebuild();
   }
 
@@ -31,8 +37,8 @@ export class View {
 
   set query(query: Query) {
     this.#query = query;
-    this.#matches = matcherOf(query);
-    this.#compare = comparerOf(query);
+    this.#matches = createMatcher(query);
+    this.#compare = createComparator(query);
     this.#rebuild();
   }
 
@@ -40,7 +46,7 @@ export class View {
   apply(touched: ReadonlySet<VmRecord>): void {
     if (touched.size === 0) return;
     const coming = [...touched].filter((record) => this.#isShown(record)).sort(this.#compare);
-    this.#rows = merge(
+    this.#rows = mergeSorted(
       this.#rows.filter((record) => !touched.has(record)),
       coming,
       this.#compare,
@@ -57,16 +63,16 @@ export class View {
 }
 
 /** One sorted list of two, of which few come: each finds its place by halving. */
-function merge(
+function mergeSorted(
   staying: readonly VmRecord[],
   coming: readonly VmRecord[],
-  compare: Compare,
+  compare: Comparator,
 ): readonly VmRecord[] {
   if (coming.length === 0) return staying;
   const merged: VmRecord[] = [];
   let from = 0;
   for (const record of coming) {
-    const to = placeOf(record, staying, from, compare);
+    const to = findInsertIndex(record, staying, from, compare);
     for (const before of staying.slice(from, to)) merged.push(before);
     merged.push(record);
     from = to;
@@ -75,11 +81,11 @@ function merge(
 }
 
 /** The index, at or after `from`, of the first that comes after the record. */
-function placeOf(
+function findInsertIndex(
   record: VmRecord,
   sorted: readonly VmRecord[],
   from: number,
-  compare: Compare,
+  compare: Comparator,
 ): number {
   let low = from;
   let high = sorted.length;

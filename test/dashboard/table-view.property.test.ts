@@ -4,9 +4,18 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { FleetStore } from '../../src/dashboard/model/fleet-store.js';
-import { COLUMNS, comparerOf, matcherOf, type Query } from '../../src/dashboard/model/query.js';
-import { statusOf, STATUSES, Tally } from '../../src/dashboard/model/tally.js';
-import { View } from '../../src/dashboard/model/view.js';
+import {
+  COLUMNS,
+  createComparator,
+  createMatcher,
+  type Query,
+} from '../../src/dashboard/model/query.js';
+import {
+  groupStatus,
+  STATUS_GROUPS,
+  FleetCounters,
+} from '../../src/dashboard/model/fleet-counters.js';
+import { TableView } from '../../src/dashboard/model/table-view.js';
 import { delivery, presence, vm } from './records.js';
 
 const hostname = fc.constantFrom('vm-1', 'vm-2', 'vm-10', 'VM-2', 'b', 'a7', 'a10');
@@ -28,7 +37,7 @@ const agent = fc.record({
   ),
 });
 const query: fc.Arbitrary<Query> = fc.record({
-  statuses: fc.subarray([...STATUSES]),
+  statuses: fc.subarray([...STATUS_GROUPS]),
   agent: fc.constantFrom(undefined, 'online', 'away'),
   waiting: fc.boolean(),
   search: fc.constantFrom('', 'vm', 'ADA', 'vm 2', '  '),
@@ -47,9 +56,9 @@ t.test('the view and the tally agree with everything counted anew', async (t) =>
   fc.assert(
     fc.property(query, fc.array(step, { maxLength: 60 }), (first, steps) => {
       const store = new FleetStore({ vm: () => undefined, presence: () => undefined });
-      const view = new View(store.records, first);
+      const view = new TableView(store.records, first);
       for (const [nowMs, taken] of [...steps, 'frame' as const].entries()) {
-        if (taken === 'frame') view.apply(store.takeTouched());
+        if (taken === 'frame') view.apply(store.takeChanged());
         else if ('query' in taken) view.query = taken.query;
         else if ('set' in taken) {
           store.setVm(taken.hostname, taken.set && vm(taken.hostname, taken.set), nowMs);
@@ -59,14 +68,14 @@ t.test('the view and the tally agree with everything counted anew', async (t) =>
         }
         if (taken !== 'frame') continue;
         const all = [...store.records.values()];
-        const wanted = all.filter(matcherOf(view.query)).sort(comparerOf(view.query));
+        const wanted = all.filter(createMatcher(view.query)).sort(createComparator(view.query));
         t.same(
           view.rows.map((record) => record.hostname),
           wanted.map((record) => record.hostname),
         );
-        const counted = new Tally();
+        const counted = new FleetCounters();
         for (const record of all) counted.add(record);
-        t.same(store.tally, counted);
+        t.same(store.counters, counted);
       }
     }),
     { numRuns: 300 },
@@ -76,10 +85,10 @@ t.test('the view and the tally agree with everything counted anew', async (t) =>
 t.test('a view that is asked otherwise between two frames holds no row twice', async (t) => {
   const store = new FleetStore({ vm: () => undefined, presence: () => undefined });
   const everything = { statuses: [], agent: undefined, waiting: false, search: '' };
-  const view = new View(store.records, { ...everything, sort: 'hostname', descending: false });
+  const view = new TableView(store.records, { ...everything, sort: 'hostname', descending: false });
   store.setVm('vm-1', vm('vm-1'), 0);
   view.query = { ...everything, sort: 'changed', descending: true };
-  view.apply(store.takeTouched());
+  view.apply(store.takeChanged());
   t.equal(view.rows.length, 1);
-  t.equal(statusOf({ vm: vm('x', { status: 'rebooting' }) }), 'other');
+  t.equal(groupStatus({ vm: vm('x', { status: 'rebooting' }) }), 'other');
 });

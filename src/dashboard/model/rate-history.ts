@@ -3,7 +3,7 @@
 /** How far back the plots reach. */
 export const HISTORY_S = 180;
 
-interface Slot {
+interface Sample {
   second: number;
   count: number;
   /** The longest of the second. */
@@ -11,8 +11,8 @@ interface Slot {
 }
 
 /** What was counted or measured, second by second. */
-export class Rates {
-  readonly #slots: Slot[] = Array.from({ length: HISTORY_S + 1 }, () => ({
+export class RateHistory {
+  readonly #slots: Sample[] = Array.from({ length: HISTORY_S + 1 }, () => ({
     second: -1,
     count: 0,
     highest: 0,
@@ -29,7 +29,7 @@ export class Rates {
   }
 
   /** The seconds that are over, the earliest first, as columns: when, how many, the highest (null where none). */
-  series(nowMs: number): [seconds: number[], counts: number[], highest: (number | null)[]] {
+  readSeries(nowMs: number): [seconds: number[], counts: number[], highest: (number | null)[]] {
     const last = Math.floor(nowMs / 1_000) - 1;
     const seconds = Array.from({ length: HISTORY_S }, (_, index) => last - HISTORY_S + 1 + index);
     const slots = seconds.map((second) => {

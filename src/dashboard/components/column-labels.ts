@@ -2,7 +2,7 @@
 
 import type { Column } from '../model/query.js';
 
-export const COLUMN_NAMES: Readonly<Record<Column, string>> = {
+export const COLUMN_LABELS: Readonly<Record<Column, string>> = {
   hostname: 'Hostname',
   status: 'Status',
   email: 'Person',
