@@ -54,14 +54,14 @@ t.test('a cell glows for what it shows, and for nothing else', async (t) => {
   t.equal(one.changedAtMs, Date.parse('2026-03-02T10:00:00Z'));
   one.setVm(vm('vm-1', { status: 'in-use', assignment_id: 'one' }), 7);
   t.match(one.cells, {
-    status: { times: 1, atMs: 7 },
-    email: { times: 1 },
-    delivery: { times: 1 },
+    status: { count: 1, atMs: 7 },
+    email: { count: 1 },
+    delivery: { count: 1 },
   });
   t.equal(one.cells.agent.count, 0);
   one.setPresence(presence('vm-1'), 9);
   one.setPresence(presence('vm-1', { since: '2026-03-02T09:00:01Z' }), 11);
-  t.match(one.cells.agent, { times: 1, atMs: 9 });
+  t.match(one.cells.agent, { count: 1, atMs: 9 });
   t.ok(one.online);
   t.equal(one.revision, 4);
   one.setPresence(undefined, 13);
