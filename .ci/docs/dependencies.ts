@@ -52,6 +52,10 @@ const REASONS: Readonly<Record<Use, readonly (readonly [packages: string, reason
       'check the AsyncAPI and OpenAPI documents',
     ],
     ['dclint, dockerfilelint, @cdktn/hcl2json, kubernetes-models', 'check the files in `deploy/`'],
+    [
+      'unified, remark-*, retext-*, nlcst-to-string, unist-util-visit, vfile',
+      'lint the prose of comments and documents',
+    ],
     ['eslint, eslint-config-prettier, typescript-eslint, prettier', 'lint and format'],
   ],
 };

@@ -82,9 +82,9 @@ t.test('rules and dashboard ask for what a gateway says, and for nothing else', 
     return reads?.has('lablink_resyncs_total{reason="routine"}') === true && found;
   });
 
-  /** Of a counter that has not counted yet nobody can see the labels but who wrote the README, which a test holds. */
+  /** A counter that has not counted yet shows no labels; the generated table of metrics has them. */
   const written = new Map(
-    (await readFile('README.md', 'utf8'))
+    (await readFile('src/gateway/metrics/README.md', 'utf8'))
       .split('\n')
       .filter((line) => line.startsWith('| `lablink_'))
       .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')))

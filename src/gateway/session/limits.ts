@@ -1,5 +1,5 @@
 // The reasons for which the gateway rejects a client that exceeds a limit, under the names they are
-// counted by. The table of limits in the README describes each limit and the client's response.
+// counted by. The table in ../http/README.md has each limit and the client's response.
 
 /** Every reason, once. A reason that is sent over HTTP is also the `code` of its problem. */
 export const REJECTION_REASONS = [

@@ -116,7 +116,8 @@ t.test("the document's table is the program's", async (t) => {
     new URL('../../../src/gateway/auth/README.md', import.meta.url),
     'utf8',
   );
-  const section = readme.split('\n## Roles\n')[1]?.split('\n## ')[0] ?? '';
+  const section =
+    readme.split('<!-- generated: permissions -->')[1]?.split('<!-- end -->')[0] ?? '';
   const rows = section.split('\n').filter((line) => line.startsWith('| `'));
   const expected = Object.entries(PERMISSIONS).map(
     ([action, { agent, dashboard, admin, enrol }]) => [

@@ -1,4 +1,4 @@
-// The metrics by themselves: what they are called, that the README names them all, and that their labels are bounded.
+// The metrics by themselves: what they are called, that their document names them all, and that their labels are bounded.
 
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -54,12 +54,12 @@ const ours = (text: string): string =>
     .join('\n')}\n`;
 
 t.test(
-  'the README names every metric with its type, labels and meaning, and no other',
+  'the document names every metric with its type, labels and meaning, and no other',
   async (t) => {
     const metrics = metricsOf();
     tellAll(metrics);
     const families = [...(await metrics.read()).values()];
-    const readme = await readFile('README.md', 'utf8');
+    const readme = await readFile('src/gateway/metrics/README.md', 'utf8');
     const written = readme
       .split('\n')
       .filter((line) => line.startsWith('| `lablink_'))
