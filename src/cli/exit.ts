@@ -5,7 +5,7 @@ import { CommanderError } from 'commander';
 import { AgentError, AgentFileError } from '../agent/errors.js';
 import { ConfigError } from '../config/load.js';
 import { EmbeddedError } from '../postgres/embedded/errors.js';
-import { isDatabaseAway } from '../postgres/errors.js';
+import { isConnectionError } from '../postgres/errors.js';
 import { MaintenanceError } from '../postgres/admin/maintenance-error.js';
 import { SchemaError } from '../postgres/migrations/migrate.js';
 
@@ -59,7 +59,7 @@ function expectedCodeOf(error: unknown): ExitCode | undefined {
   // A port that is taken, or not this user's to take.
   if ('syscall' in error && error.syscall === 'listen') return ExitCode.usage;
   if ('syscall' in error && error.syscall === 'connect') return ExitCode.unreachable;
-  if (isDatabaseAway(error)) return ExitCode.unreachable;
+  if (isConnectionError(error)) return ExitCode.unreachable;
   const misconfigured = MISCONFIGURED.test(codeOf(error)) || error.message === NO_TLS;
   return misconfigured ? ExitCode.usage : undefined;
 }

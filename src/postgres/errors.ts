@@ -12,7 +12,7 @@ const SERVER = /^(08...|53...|57P..|25006)$/;
 const CODELESS =
   /^(Connection terminated|timeout expired|timeout exceeded when|Query read timeout|Client .* not queryable)/;
 
-export function isDatabaseAway(error: unknown): boolean {
+export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? String(error.code) : '';
   if (NETWORK.test(code) || SERVER.test(code) || CODELESS.test(error.message)) return true;

@@ -1,7 +1,7 @@
 // `db clear`: removes all VMs, only for whoever says how many there are.
 
 import type { Command } from 'commander';
-import { clear } from '../../postgres/admin/clear.js';
+import { clearVms } from '../../postgres/admin/clear.js';
 import { UsageError } from '../exit.js';
 import { counted, printLine } from './print.js';
 import { DRY_RUN_OPTION, integer, onDatabase, subcommand } from './subcommand.js';
@@ -17,7 +17,7 @@ export function clearCommand(): Command {
     .option(...DRY_RUN_OPTION)
     .action(async ({ confirm, dryRun }: ClearOptions) => {
       const expected = dryRun === true ? undefined : confirm;
-      const count = await onDatabase('clear', (session) => clear(session, expected));
+      const count = await onDatabase('clear', (session) => clearVms(session, expected));
       if (dryRun) printLine(`Would remove ${counted(count, 'VM')}.`);
       else if (count === expected) printLine(`Removed ${counted(count, 'VM')}.`);
       else throw refusal(count, confirm);

@@ -1,7 +1,7 @@
 // `db connections`: who is connected, and what each is doing.
 
 import type { Command } from 'commander';
-import { connections, type Connection } from '../../postgres/admin/connections.js';
+import { listConnections, type DatabaseConnection } from '../../postgres/admin/connections.js';
 import { printJson, printTable, secondsText } from './print.js';
 import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
 
@@ -11,13 +11,13 @@ export function connectionsCommand(): Command {
   return subcommand('connections', 'show who is connected to the database')
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
-      const found = await onDatabase('connections', connections);
+      const found = await onDatabase('connections', listConnections);
       if (json) printJson(found);
       else printConnections(found);
     });
 }
 
-export function printConnections(found: readonly Connection[]): void {
+export function printConnections(found: readonly DatabaseConnection[]): void {
   printTable(
     ['pid', 'user', 'application', 'address', 'state', 'for', 'last query'],
     found.map(({ pid, user, application, address, state, seconds, listens, query }) => [

@@ -1,7 +1,7 @@
 // `db count`: how many VMs there are of each status.
 
 import type { Command } from 'commander';
-import { countVms } from '../../postgres/admin/fleet-lists.js';
+import { countVms } from '../../postgres/admin/vm-lists.js';
 import { printJson, printTable } from './print.js';
 import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
 

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { isLoopback } from '../../config/address.js';
 import { loadConfig } from '../../config/load.js';
-import { examine, type Diagnosis } from '../../postgres/admin/doctor/doctor.js';
+import { diagnose, type Diagnosis } from '../../postgres/admin/doctor/doctor.js';
 import { findDatabase } from '../database.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine } from './print.js';
@@ -19,7 +19,7 @@ export function doctorCommand(): Command {
       const config = loadConfig();
       const connection = await findDatabase(config);
       const { host = 'localhost' } = connection;
-      const diagnosis = await examine({
+      const diagnosis = await diagnose({
         connection,
         queries: config.database ?? connection,
         isRemote: !host.startsWith('/') && !isLoopback(host),

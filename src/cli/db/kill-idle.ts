@@ -2,10 +2,10 @@
 
 import type { Command } from 'commander';
 import {
-  endIdle,
-  idleConnections,
-  type Connection,
-  type Ended,
+  endIdleConnection,
+  listIdleConnections,
+  type DatabaseConnection,
+  type EndResult,
 } from '../../postgres/admin/connections.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printTable, secondsText } from './print.js';
@@ -24,9 +24,14 @@ export function killIdleCommand(): Command {
     .option(...JSON_OPTION)
     .action(async ({ minutes, dryRun, json }: KillIdleOptions) => {
       const done = await onDatabase('kill-idle', async (session) => {
-        const outcomes: { connection: Connection; outcome: Ended | 'would be ended' }[] = [];
-        for (const connection of await idleConnections(session, minutes)) {
-          const outcome = dryRun ? 'would be ended' : await endIdle(session, connection, minutes);
+        const outcomes: {
+          connection: DatabaseConnection;
+          outcome: EndResult | 'would be ended';
+        }[] = [];
+        for (const connection of await listIdleConnections(session, minutes)) {
+          const outcome = dryRun
+            ? 'would be ended'
+            : await endIdleConnection(session, connection, minutes);
           outcomes.push({ connection, outcome });
         }
         return outcomes;

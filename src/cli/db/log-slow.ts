@@ -1,7 +1,7 @@
 // `db log-slow`: has the server log queries that take long, or no longer.
 
 import type { Command } from 'commander';
-import { slowLog } from '../../postgres/admin/slow-queries.js';
+import { planSlowLog } from '../../postgres/admin/slow-queries.js';
 import { printLine } from './print.js';
 import { DRY_RUN_OPTION, integer, onDatabase, subcommand } from './subcommand.js';
 
@@ -18,7 +18,7 @@ export function logSlowCommand(): Command {
     .option(...DRY_RUN_OPTION)
     .action(async ({ ms, off, dryRun }: LogSlowOptions) => {
       await onDatabase('log-slow', async (session) => {
-        const { statement, before } = await slowLog(session, off ? undefined : ms);
+        const { statement, before } = await planSlowLog(session, off ? undefined : ms);
         if (!dryRun) await session.query(statement);
         printLine(`${statement} (before: ${before}); for sessions that begin from now on`);
       });

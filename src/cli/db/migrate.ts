@@ -1,7 +1,7 @@
 // `db migrate`: brings the schema up to date, and says what that took.
 
 import type { Command } from 'commander';
-import { migrate, schemaStatus } from '../../postgres/migrations/migrate.js';
+import { migrate, readSchemaStatus } from '../../postgres/migrations/migrate.js';
 import { printJson } from './print.js';
 import { DRY_RUN_OPTION, namedDatabase, subcommand } from './subcommand.js';
 
@@ -14,7 +14,7 @@ export function migrateCommand(): Command {
         printJson(await migrate(connection, { mode: 'apply' }));
         return;
       }
-      const { pending, problem } = await schemaStatus(connection);
+      const { pending, problem } = await readSchemaStatus(connection);
       if (problem !== undefined) throw problem;
       printJson({ pending });
     });

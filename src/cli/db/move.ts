@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { readDatabaseUrl } from '../../config/database-url.js';
 import { DATABASE_DEFAULTS } from '../../config/variables.js';
 import { createToolEnvironment } from '../../config/load.js';
-import { move, type MoveReport } from '../../postgres/admin/move.js';
+import { moveDatabase, type MoveReport } from '../../postgres/admin/move.js';
 import { ExitCode, UsageError } from '../exit.js';
 import { printJson, printLine, printTable } from './print.js';
 import {
@@ -30,7 +30,7 @@ export function moveCommand(): Command {
     .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(async ({ to, dryRun = false, json }: MoveCommandOptions) => {
-      const report = await move({
+      const report = await moveDatabase({
         ...{ dryRun, target: targetOf(to), connection: await namedDatabase() },
         environment: createToolEnvironment(),
         signal: interruption(),

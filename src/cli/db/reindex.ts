@@ -1,7 +1,7 @@
 // `db reindex`: builds the indexes anew, while everybody goes on.
 
 import type { Command } from 'commander';
-import { reindexStatements, runEach } from '../../postgres/admin/tables.js';
+import { buildReindexStatements, runStatements } from '../../postgres/admin/tables.js';
 import { printLine } from './print.js';
 import { DRY_RUN_OPTION, onDatabase, subcommand } from './subcommand.js';
 
@@ -10,8 +10,8 @@ export function reindexCommand(): Command {
     .option(...DRY_RUN_OPTION)
     .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
       await onDatabase('reindex', async (session) => {
-        const statements = await reindexStatements(session);
-        if (!dryRun) await runEach(session, statements, 'whenever');
+        const statements = await buildReindexStatements(session);
+        if (!dryRun) await runStatements(session, statements, 'whenever');
         for (const statement of statements) printLine(statement);
       });
     });

@@ -1,7 +1,7 @@
 // `db size`: how large the database and its tables are.
 
 import type { Command } from 'commander';
-import { sizes } from '../../postgres/admin/tables.js';
+import { readSizes } from '../../postgres/admin/tables.js';
 import { bytesText, printJson, printTable } from './print.js';
 import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
 
@@ -9,7 +9,7 @@ export function sizeCommand(): Command {
   return subcommand('size', 'show the size of the database and of its tables')
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
-      const { database, bytes, tables } = await onDatabase('size', sizes);
+      const { database, bytes, tables } = await onDatabase('size', readSizes);
       if (json) {
         printJson({
           database,

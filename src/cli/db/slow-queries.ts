@@ -1,7 +1,7 @@
 // `db slow-queries`: what has been under way for long.
 
 import type { Command } from 'commander';
-import { slowQueries } from '../../postgres/admin/slow-queries.js';
+import { listSlowQueries } from '../../postgres/admin/slow-queries.js';
 import { printJson, printTable, secondsText } from './print.js';
 import { integer, JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
 
@@ -15,7 +15,9 @@ export function slowQueriesCommand(): Command {
     .option('--seconds <seconds>', 'for so long', integer(0, 1_000_000), 5)
     .option(...JSON_OPTION)
     .action(async ({ seconds, json }: SlowQueriesOptions) => {
-      const found = await onDatabase('slow-queries', (session) => slowQueries(session, seconds));
+      const found = await onDatabase('slow-queries', (session) =>
+        listSlowQueries(session, seconds),
+      );
       if (json) printJson(found);
       else {
         printTable(

@@ -1,7 +1,7 @@
 // `db status`: what of the schema is there, and whether it is as the migrations made it.
 
 import type { Command } from 'commander';
-import { schemaStatus, type SchemaStatus } from '../../postgres/migrations/migrate.js';
+import { readSchemaStatus, type SchemaStatus } from '../../postgres/migrations/migrate.js';
 import { withSession } from '../../postgres/admin/session.js';
 import { findSchemaDrift, type SchemaDrift } from '../../postgres/admin/schema-drift.js';
 import { ExitCode } from '../exit.js';
@@ -13,7 +13,7 @@ export function statusCommand(): Command {
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
       const connection = await namedDatabase();
-      const status = await schemaStatus(connection);
+      const status = await readSchemaStatus(connection);
       const isCurrent = status.problem === undefined && status.pending.length === 0;
       // One that is not current has other triggers, and rightly so.
       const drift = isCurrent

@@ -1,7 +1,7 @@
 // `db vacuum`: removes dead rows and renews the planner's statistics.
 
 import type { Command } from 'commander';
-import { runEach, vacuumStatements } from '../../postgres/admin/tables.js';
+import { runStatements, buildVacuumStatements } from '../../postgres/admin/tables.js';
 import { printLine, remark } from './print.js';
 import { DRY_RUN_OPTION, onDatabase, subcommand } from './subcommand.js';
 
@@ -21,9 +21,9 @@ export function vacuumCommand(): Command {
         );
       }
       await onDatabase('vacuum', async (session) => {
-        const statements = await vacuumStatements(session, full);
+        const statements = await buildVacuumStatements(session, full);
         // The plain one disturbs nobody by waiting; the full one has everybody wait behind it.
-        if (!dryRun) await runEach(session, statements, full ? 'soon' : 'whenever');
+        if (!dryRun) await runStatements(session, statements, full ? 'soon' : 'whenever');
         for (const statement of statements) printLine(statement);
       });
     });

@@ -1,6 +1,6 @@
 // A list of VMs, as `vms` and `find` print it.
 
-import { listVms, type ListedVm, type VmFilter } from '../../postgres/admin/fleet-lists.js';
+import { findVms, type FoundVm, type VmFilter } from '../../postgres/admin/vm-lists.js';
 import { printJson, printTable } from './print.js';
 import { onDatabase } from './subcommand.js';
 
@@ -11,7 +11,7 @@ export const COMMANDS_OPTION = [
 
 /** Prints the VMs that pass; says how many. */
 export async function printVms(filter: VmFilter, json: boolean): Promise<number> {
-  const vms = await onDatabase('vms', (session) => listVms(session, filter));
+  const vms = await onDatabase('vms', (session) => findVms(session, filter));
   if (json) printJson(vms);
   else printTable([...HEADERS, ...(filter.commands ? ['crd_command'] : [])], vms.map(cellsOf));
   return vms.length;
@@ -19,7 +19,7 @@ export async function printVms(filter: VmFilter, json: boolean): Promise<number>
 
 const HEADERS = ['hostname', 'status', 'email', 'created', 'updated (UTC)', 'version'];
 
-function cellsOf(vm: ListedVm) {
+function cellsOf(vm: FoundVm) {
   const { hostname, status, email, created_at, updated_at, version, crd_command } = vm;
   const cells = [hostname, status, email, toSeconds(created_at), toSeconds(updated_at), version];
   return crd_command === undefined ? cells : [...cells, crd_command];

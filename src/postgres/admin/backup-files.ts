@@ -8,17 +8,17 @@ import { MaintenanceError } from './maintenance-error.js';
 const DAY_MS = 86_400_000;
 
 /** `lablink_db_20261124T020000Z.sql`, of the moment in UTC. */
-export function backupName(database: string, now: Date, gzip: boolean): string {
+export function formatBackupName(database: string, now: Date, gzip: boolean): string {
   const stamp = now.toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  return `${prefixOf(database)}${stamp}.sql${gzip ? '.gz' : ''}`;
+  return `${formatPrefix(database)}${stamp}.sql${gzip ? '.gz' : ''}`;
 }
 
 /** A database may be called anything, a path among it. */
-const prefixOf = (database: string): string => `${encodeURIComponent(database)}_`;
+const formatPrefix = (database: string): string => `${encodeURIComponent(database)}_`;
 
 /** When the backup of this name was made; undefined when it is none of this database. */
-function madeAtMs(name: string, database: string): number | undefined {
-  const prefix = prefixOf(database);
+function parseBackupTimeMs(name: string, database: string): number | undefined {
+  const prefix = formatPrefix(database);
   if (!name.startsWith(prefix)) return undefined;
   const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.sql(\.gz)?$/.exec(
     name.slice(prefix.length),
@@ -34,7 +34,7 @@ function madeAtMs(name: string, database: string): number | undefined {
  * has passed. Nothing is left of one that fails.
  * @returns its size in bytes.
  */
-export async function makeFile(
+export async function writeFileAtomically(
   path: string,
   write: (handle: FileHandle) => Promise<void>,
   check: (path: string) => Promise<void>,
@@ -58,7 +58,7 @@ export async function makeFile(
       await handle.close().catch(() => undefined);
     }
   } catch (error) {
-    throw fileFailure(path, error);
+    throw toFileError(path, error);
   }
 }
 
@@ -77,7 +77,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function fileFailure(path: string, error: unknown): unknown {
+function toFileError(path: string, error: unknown): unknown {
   const code = readSystemCode(error);
   if (code === undefined || !(error instanceof Error)) return error;
   if (code === 'EEXIST' && 'syscall' in error && error.syscall === 'open') {
@@ -98,7 +98,7 @@ function fileFailure(path: string, error: unknown): unknown {
  * that was just made, and no file of another name. What a killed backup left behind goes after a day.
  * @returns the names of the backups it removed.
  */
-export async function removeOld(
+export async function removeOldBackups(
   folder: string,
   database: string,
   keepDays: number,
@@ -108,7 +108,7 @@ export async function removeOld(
   const names = await readdir(folder);
   const backups = names
     .flatMap((name) => {
-      const ms = madeAtMs(name, database);
+      const ms = parseBackupTimeMs(name, database);
       return ms === undefined ? [] : [{ name, ms }];
     })
     .sort((one, other) => other.ms - one.ms);
@@ -122,7 +122,7 @@ export async function removeOld(
     removed.push(name);
   }
   for (const name of names.filter((name) => name.endsWith('.partial'))) {
-    const made = madeAtMs(name.slice(0, -'.partial'.length), database);
+    const made = parseBackupTimeMs(name.slice(0, -'.partial'.length), database);
     if (made !== undefined && made < now.getTime() - DAY_MS) await rm(join(folder, name));
   }
   return removed;

@@ -4,14 +4,24 @@
 import { basename, join } from 'node:path';
 import { createGzip } from 'node:zlib';
 import type pg from 'pg';
-import { backupName, makeFile, removeOld, writeAll } from './backup-files.js';
-import { completeDump, dump, load, openDump, through } from './dump.js';
-import { differences, imageOf, sequencesOf, type Image } from './checksum.js';
+import {
+  formatBackupName,
+  writeFileAtomically,
+  removeOldBackups,
+  writeAll,
+} from './backup-files.js';
+import { requireDumpEnd, dumpDatabase, loadDump, openDump, pipeThrough } from './dump.js';
+import {
+  compareChecksums,
+  computeChecksum,
+  readSequences,
+  type DatabaseChecksum,
+} from './checksum.js';
 import { MaintenanceError } from './maintenance-error.js';
 import { withScratchDatabase } from './scratch-database.js';
-import { inTransaction, only, withSession } from './session.js';
-import { findTools, toolFolders, type Tools } from './tools.js';
-import { checkUpload, upload } from './upload.js';
+import { inTransaction, takeOnlyRow, withSession } from './session.js';
+import { findTools, listToolFolders, type Tools } from './tools.js';
+import { checkUploadCommand, upload } from './upload.js';
 
 export interface BackupOptions {
   readonly connection: pg.ClientConfig;
@@ -40,15 +50,15 @@ export interface BackupReport {
 /** @throws MaintenanceError; then no older backup was touched, and none is left half done. */
 export async function backUp(options: BackupOptions): Promise<BackupReport> {
   const { connection, environment, folder, keepDays, uploadCommand, now, signal } = options;
-  if (uploadCommand !== undefined) checkUpload(uploadCommand);
+  if (uploadCommand !== undefined) checkUploadCommand(uploadCommand);
   const made = await withSession(connection, 'backup', async (session) => {
-    const tools = await toolsFor(session, options);
+    const tools = await findBackupTools(session, options);
     return inTransaction(session, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () =>
-      make(session, tools, options),
+      writeBackup(session, tools, options),
     );
   });
   if (uploadCommand !== undefined) await upload(uploadCommand, made.file, environment, signal);
-  const removed = await removeOld(folder, made.database, keepDays, now, basename(made.file));
+  const removed = await removeOldBackups(folder, made.database, keepDays, now, basename(made.file));
   return {
     file: made.file,
     bytes: made.bytes,
@@ -62,27 +72,27 @@ export async function backUp(options: BackupOptions): Promise<BackupReport> {
 /** What a backup would do now, as far as it can be told without doing it. */
 export async function planBackup(options: BackupOptions): Promise<{ file: string; tools: Tools }> {
   const { connection, folder, uploadCommand, now, gzip } = options;
-  if (uploadCommand !== undefined) checkUpload(uploadCommand);
+  if (uploadCommand !== undefined) checkUploadCommand(uploadCommand);
   return withSession(connection, 'backup', async (session) => ({
-    file: join(folder, backupName(await databaseOf(session), now, gzip)),
-    tools: await toolsFor(session, options),
+    file: join(folder, formatBackupName(await readDatabaseName(session), now, gzip)),
+    tools: await findBackupTools(session, options),
   }));
 }
 
-async function toolsFor(
+async function findBackupTools(
   session: pg.Client,
   { environment, verify }: BackupOptions,
 ): Promise<Tools> {
   return findTools(
     verify ? ['pg_dump', 'psql'] : ['pg_dump'],
-    await serverVersion(session),
-    toolFolders(environment),
+    await readServerVersion(session),
+    listToolFolders(environment),
   );
 }
 
 /** The major version of the server. */
-export async function serverVersion(session: pg.Client): Promise<number> {
-  const { version } = only(
+export async function readServerVersion(session: pg.Client): Promise<number> {
+  const { version } = takeOnlyRow(
     await session.query<{ version: number }>(
       `SELECT current_setting('server_version_num')::int / 10000 AS version`,
     ),
@@ -90,43 +100,45 @@ export async function serverVersion(session: pg.Client): Promise<number> {
   return version;
 }
 
-async function databaseOf(session: pg.Client): Promise<string> {
-  return only(await session.query<{ name: string }>('SELECT current_database() AS name')).name;
+async function readDatabaseName(session: pg.Client): Promise<string> {
+  return takeOnlyRow(await session.query<{ name: string }>('SELECT current_database() AS name'))
+    .name;
 }
 
-async function make(session: pg.Client, tools: Tools, options: BackupOptions) {
-  const database = await databaseOf(session);
-  const file = join(options.folder, backupName(database, options.now, options.gzip));
-  const { snapshot, vms } = only(
+async function writeBackup(session: pg.Client, tools: Tools, options: BackupOptions) {
+  const database = await readDatabaseName(session);
+  const file = join(options.folder, formatBackupName(database, options.now, options.gzip));
+  const { snapshot, vms } = takeOnlyRow(
     await session.query<{ snapshot: string; vms: number }>(
       `SELECT pg_export_snapshot() AS snapshot, (SELECT count(*) FROM public.vms)::float8 AS vms`,
     ),
   );
-  const original = options.verify ? await imageOf(session) : undefined;
-  const bytes = await makeFile(
+  const original = options.verify ? await computeChecksum(session) : undefined;
+  const bytes = await writeFileAtomically(
     file,
     (handle) =>
-      dump({ ...options, tools, snapshot }, async (output) => {
-        const whole = through(output, completeDump());
-        await writeAll(handle, options.gzip ? through(whole, createGzip()) : whole);
+      dumpDatabase({ ...options, tools, snapshot }, async (output) => {
+        const whole = pipeThrough(output, requireDumpEnd());
+        await writeAll(handle, options.gzip ? pipeThrough(whole, createGzip()) : whole);
       }),
     async (partial) => {
-      if (original !== undefined) await verify(partial, session, original, { ...options, tools });
+      if (original !== undefined)
+        await verifyBackup(partial, session, original, { ...options, tools });
     },
   );
   return { database, file, bytes, vms };
 }
 
-async function verify(
+async function verifyBackup(
   file: string,
   session: pg.Client,
-  original: Image,
+  original: DatabaseChecksum,
   options: BackupOptions & { readonly tools: Tools },
 ): Promise<void> {
   const found = await withScratchDatabase(options.connection, async (scratch) => {
-    await load({ ...options, connection: scratch }, await openDump(file));
-    const copy = await withSession(scratch, 'verify', imageOf);
-    return differences(original, copy, await sequencesOf(session));
+    await loadDump({ ...options, connection: scratch }, await openDump(file));
+    const copy = await withSession(scratch, 'verify', computeChecksum);
+    return compareChecksums(original, copy, await readSequences(session));
   });
   if (found.length === 0) return;
   throw new MaintenanceError('failed', `The backup is not what was dumped: ${found.join('; ')}`);

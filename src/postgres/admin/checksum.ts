@@ -2,16 +2,16 @@
 
 import type pg from 'pg';
 
-export interface Image {
+export interface DatabaseChecksum {
   /** Rows, and the sum of the hashes of their texts, by table. */
-  readonly tables: ReadonlyMap<string, TableImage>;
+  readonly tables: ReadonlyMap<string, TableChecksum>;
   /** Each as its definition and whether it is enabled. */
   readonly triggers: readonly string[];
   /** The last value of each; 0 where none was taken. Outside of transactions, unlike the rest. */
   readonly sequences: ReadonlyMap<string, bigint>;
 }
 
-export interface TableImage {
+export interface TableChecksum {
   readonly rows: number;
   readonly sum: string;
 }
@@ -34,8 +34,8 @@ const SEQUENCES = `
   FROM pg_catalog.pg_sequences ORDER BY 1`;
 
 /** As the transaction sees it, if the session is in one. */
-export async function imageOf(session: pg.Client): Promise<Image> {
-  const tables = new Map<string, TableImage>();
+export async function computeChecksum(session: pg.Client): Promise<DatabaseChecksum> {
+  const tables = new Map<string, TableChecksum>();
   for (const { name } of (await session.query<{ name: string }>(TABLES)).rows) {
     // The order of rows means nothing, so hashes are added; a row's text has no equality to fail.
     const { rows } = await session.query<{ count: string; sum: string }>(
@@ -47,11 +47,11 @@ export async function imageOf(session: pg.Client): Promise<Image> {
   return {
     tables,
     triggers: triggers.rows.map(({ line }) => line),
-    sequences: await sequencesOf(session),
+    sequences: await readSequences(session),
   };
 }
 
-export async function sequencesOf(session: pg.Client): Promise<Map<string, bigint>> {
+export async function readSequences(session: pg.Client): Promise<Map<string, bigint>> {
   const { rows } = await session.query<{ name: string; value: string }>(SEQUENCES);
   return new Map(rows.map(({ name, value }) => [name, BigInt(value)]));
 }
@@ -60,9 +60,9 @@ export async function sequencesOf(session: pg.Client): Promise<Map<string, bigin
  * In what the copy differs, in words; nothing when it does not. Sequences went on while it was made: those of a right
  * copy lie between what they were before and after.
  */
-export function differences(
-  original: Image,
-  copy: Image,
+export function compareChecksums(
+  original: DatabaseChecksum,
+  copy: DatabaseChecksum,
   sequencesAfter: ReadonlyMap<string, bigint>,
 ): string[] {
   const found: string[] = [];

@@ -3,7 +3,7 @@
 
 import pg from 'pg';
 
-export interface Connection {
+export interface DatabaseConnection {
   readonly pid: number;
   readonly user: string | null;
   readonly application: string;
@@ -29,13 +29,18 @@ const CONNECTIONS = `
   FROM pg_catalog.pg_stat_activity
   WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
 
-export async function connections(session: pg.Client): Promise<Connection[]> {
-  const { rows } = await session.query<Connection>(`${CONNECTIONS} ORDER BY application, pid`);
+export async function listConnections(session: pg.Client): Promise<DatabaseConnection[]> {
+  const { rows } = await session.query<DatabaseConnection>(
+    `${CONNECTIONS} ORDER BY application, pid`,
+  );
   return rows;
 }
 
-export async function idleConnections(session: pg.Client, minutes: number): Promise<Connection[]> {
-  const { rows } = await session.query<Connection>(
+export async function listIdleConnections(
+  session: pg.Client,
+  minutes: number,
+): Promise<DatabaseConnection[]> {
+  const { rows } = await session.query<DatabaseConnection>(
     `SELECT * FROM (${CONNECTIONS}) AS c
      WHERE state = 'idle' AND NOT listens AND seconds >= 60 * $1::float8 ORDER BY seconds DESC`,
     [minutes],
@@ -43,14 +48,14 @@ export async function idleConnections(session: pg.Client, minutes: number): Prom
   return rows;
 }
 
-export type Ended = 'ended' | 'no longer idle' | 'not allowed';
+export type EndResult = 'ended' | 'no longer idle' | 'not allowed';
 
 /** Ends a session if it is still as idle as it was. Another role's needs the rights of pg_signal_backend. */
-export async function endIdle(
+export async function endIdleConnection(
   session: pg.Client,
-  { pid }: Connection,
+  { pid }: DatabaseConnection,
   minutes: number,
-): Promise<Ended> {
+): Promise<EndResult> {
   try {
     const { rows } = await session.query<{ ended: boolean }>(
       `SELECT pg_terminate_backend(pid) AS ended FROM (${CONNECTIONS}) AS c

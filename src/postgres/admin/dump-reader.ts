@@ -27,7 +27,7 @@ const SETVAL = /^SELECT pg_catalog\.setval\('([^']+)', (\d+), (?:true|false)\);$
 const ENCODING = /^SET client_encoding = '([A-Za-z0-9_]+)';$/;
 const END_OF_ROWS = '\\.';
 /** Rows are passed on in pieces of about this size. */
-const PIECE_CHARACTERS = 65_536;
+const BATCH_CHARACTERS = 65_536;
 
 /**
  * Shows the visitor every table and sequence of the dump, in its order.
@@ -42,49 +42,54 @@ export async function readDump(source: Readable, visitor: DumpVisitor): Promise<
     const [, table, columns = ''] = COPY.exec(line) ?? [];
     const [, sequence, value] = SETVAL.exec(line) ?? [];
     if (table !== undefined) {
-      const named = { name: namesIn(table).join('.'), columns: namesIn(columns), encoding };
-      await visitor.table(named, rowsOf(lines));
+      const named = { name: parseNames(table).join('.'), columns: parseNames(columns), encoding };
+      await visitor.table(named, readRows(lines));
     } else if (sequence !== undefined && value !== undefined) {
-      visitor.sequence(namesIn(sequence).join('.'), BigInt(value));
+      visitor.sequence(parseNames(sequence).join('.'), BigInt(value));
     } else if (line.startsWith('INSERT INTO public.vms ')) {
-      throw bad('it was made with --inserts; load it with psql, or make one without');
+      throw createBadBackupError(
+        'it was made with --inserts; load it with psql, or make one without',
+      );
     } else {
       encoding = ENCODING.exec(line)?.[1] ?? encoding;
       isWhole ||= line === DUMP_END;
     }
   }
-  if (!isWhole) throw bad('it is cut off: the line that ends a dump is missing');
+  if (!isWhole) throw createBadBackupError('it is cut off: the line that ends a dump is missing');
 }
 
-const bad = (why: string): MaintenanceError =>
+const createBadBackupError = (why: string): MaintenanceError =>
   new MaintenanceError('bad_backup', `The file cannot be restored: ${why}.`);
 
 /** The first lines of every dump of one database; other files are given up before they are read. */
 async function checkBeginning(lines: Lines): Promise<void> {
   const first = [await lines.next(), await lines.next()];
   if (first[0]?.startsWith('PGDMP')) {
-    throw bad('it is an archive of pg_dump; "pg_restore -f plain.sql FILE" makes plain SQL of it');
+    throw createBadBackupError(
+      'it is an archive of pg_dump; "pg_restore -f plain.sql FILE" makes plain SQL of it',
+    );
   }
-  if (first[1] !== '-- PostgreSQL database dump') throw bad('it is no plain dump of one database');
+  if (first[1] !== '-- PostgreSQL database dump')
+    throw createBadBackupError('it is no plain dump of one database');
 }
 
 /** Names as they are, without the quotes they may need in SQL. */
-function namesIn(text: string): string[] {
+function parseNames(text: string): string[] {
   return (text.match(NAMES) ?? []).map((name) =>
-    utf8(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name),
+    decodeUtf8(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name),
   );
 }
 
-const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString();
+const decodeUtf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString();
 
-async function* rowsOf(lines: Lines): AsyncGenerator<Buffer> {
+async function* readRows(lines: Lines): AsyncGenerator<Buffer> {
   let piece = '';
   for (;;) {
     const line = await lines.next();
-    if (line === undefined) throw bad('it is cut off in the middle of a table');
+    if (line === undefined) throw createBadBackupError('it is cut off in the middle of a table');
     if (line === END_OF_ROWS) break;
     piece += `${line}\n`;
-    if (piece.length < PIECE_CHARACTERS) continue;
+    if (piece.length < BATCH_CHARACTERS) continue;
     yield Buffer.from(piece, 'latin1');
     piece = '';
   }

@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import { pipeline, Transform, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type pg from 'pg';
-import { withLibpq } from './libpq.js';
+import { withLibpqEnvironment } from './libpq.js';
 import { MaintenanceError } from './maintenance-error.js';
 import { readFromTool, writeToTool, type Tools } from './tools.js';
 
@@ -22,12 +22,12 @@ export interface DumpSource {
  * Has `take` read the plain SQL of the whole database. Owners are left out, so that whoever brings it back owns it, as
  * elsewhere the role may not exist.
  */
-export async function dump(
+export async function dumpDatabase(
   { connection, tools, environment, snapshot, signal }: DumpSource,
   take: (output: Readable) => Promise<void>,
 ): Promise<void> {
   const args = ['--format=plain', '--no-owner', '--no-password', `--snapshot=${snapshot}`];
-  await withLibpq(connection, environment, (variables) =>
+  await withLibpqEnvironment(connection, environment, (variables) =>
     readFromTool({ tools, name: 'pg_dump', args, environment: variables, signal }, take),
   );
 }
@@ -36,7 +36,7 @@ export async function dump(
 export const DUMP_END = '-- PostgreSQL database dump complete';
 
 /** Passes the dump on, and fails at its end when that is not a dump's. */
-export function completeDump(): Transform {
+export function requireDumpEnd(): Transform {
   let tail = '';
   return new Transform({
     transform(part: Buffer, _encoding, done) {
@@ -58,7 +58,7 @@ export interface LoadTarget {
 }
 
 /** Runs a dump's SQL in one transaction, into a database that is empty. What it says of rows is not repeated. */
-export async function load(
+export async function loadDump(
   { connection, tools, environment, signal }: LoadTarget,
   sql: Readable,
 ): Promise<void> {
@@ -74,10 +74,10 @@ export async function load(
     '-f',
     '-',
   ];
-  await withLibpq(connection, environment, (variables) =>
+  await withLibpqEnvironment(connection, environment, (variables) =>
     writeToTool(
       { tools, name: 'psql', args, environment: variables, signal },
-      through(sql, withoutNewSettings()),
+      pipeThrough(sql, removeNewSettings()),
     ),
   );
 }
@@ -85,7 +85,7 @@ export async function load(
 /** A newer pg_dump sets this, which servers before 17 do not know. It stands in the first lines. */
 const NEW_SETTING = /^SET transaction_timeout = 0;$/m;
 
-function withoutNewSettings(): Transform {
+function removeNewSettings(): Transform {
   let isFirst = true;
   return new Transform({
     transform(part: Buffer, _encoding, done) {
@@ -102,11 +102,11 @@ function withoutNewSettings(): Transform {
 export async function openDump(file: string): Promise<Readable> {
   const stream = createReadStream(file);
   if (!(await isGzip(file))) return stream;
-  return through(stream, createGunzip());
+  return pipeThrough(stream, createGunzip());
 }
 
 /** What fails in one of them fails in the other. */
-export function through(source: Readable, transform: Transform): Readable {
+export function pipeThrough(source: Readable, transform: Transform): Readable {
   return pipeline(source, transform, () => undefined);
 }
 

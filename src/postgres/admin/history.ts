@@ -2,8 +2,8 @@
 // lacks. These are only ever added to; what happened since the backup stays known.
 
 import type pg from 'pg';
-import { only } from './session.js';
-import { columnList, type Staged } from './staging.js';
+import { takeOnlyRow } from './session.js';
+import { formatColumns, type StagingTable } from './staging-tables.js';
 
 /**
  * Adds the events that are missing, with their ids. Where an id is another event's (the database is another one than the
@@ -12,29 +12,29 @@ import { columnList, type Staged } from './staging.js';
  */
 export async function addEvents(
   session: pg.Client,
-  staged: Staged | undefined,
+  staged: StagingTable | undefined,
 ): Promise<number | undefined> {
   if (staged === undefined) return 0;
-  const { clash } = only(
+  const { clash } = takeOnlyRow(
     await session.query<{ clash: boolean }>(
       `SELECT EXISTS (SELECT FROM ${staged.name} r JOIN public.vm_events e USING (id)
          WHERE e.at <> r.at) AS clash`,
     ),
   );
   if (clash) return undefined;
-  return addMissing(session, 'vm_events', staged);
+  return addMissingRows(session, 'vm_events', staged);
 }
 
 /** Adds the rows of a table whose keys are not here; those that are stay as they are. */
-export async function addMissing(
+export async function addMissingRows(
   session: pg.Client,
   table: string,
-  staged: Staged | undefined,
+  staged: StagingTable | undefined,
 ): Promise<number> {
   if (staged === undefined) return 0;
   const { name, columns } = staged;
   const { rowCount } = await session.query(
-    `INSERT INTO public.${table} (${columnList(columns)}) SELECT ${columnList(columns, 'r')} FROM ${name} r
+    `INSERT INTO public.${table} (${formatColumns(columns)}) SELECT ${formatColumns(columns, 'r')} FROM ${name} r
      ON CONFLICT DO NOTHING`,
   );
   return rowCount ?? 0;

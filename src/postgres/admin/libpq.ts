@@ -14,7 +14,7 @@ const CONNECT_TIMEOUT_SECONDS = '10';
  * Does `work` with the environment for programs that are to use this database.
  * @param base what else they find there; libpq's variables that name a database must not be among it.
  */
-export async function withLibpq<T>(
+export async function withLibpqEnvironment<T>(
   connection: pg.ClientConfig,
   base: NodeJS.ProcessEnv,
   work: (environment: NodeJS.ProcessEnv) => Promise<T>,
@@ -33,7 +33,7 @@ export async function withLibpq<T>(
       PGCONNECT_TIMEOUT: CONNECT_TIMEOUT_SECONDS,
       PGAPPNAME: 'lablink-gateway db',
       PGCLIENTENCODING: 'UTF8',
-      ...(await tlsVariables(connection.ssl, folder)),
+      ...(await writeTlsVariables(connection.ssl, folder)),
     });
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -41,10 +41,10 @@ export async function withLibpq<T>(
 }
 
 /** The same checks as pg makes, against the same certificates. Those come as texts, and libpq reads files. */
-async function tlsVariables(ssl: pg.ClientConfig['ssl'], folder: string) {
+async function writeTlsVariables(ssl: pg.ClientConfig['ssl'], folder: string) {
   if (ssl === undefined || ssl === false) return { PGSSLMODE: 'disable' };
   const { rejectUnauthorized, ca, cert, key, checkServerIdentity } = ssl === true ? {} : ssl;
-  const file = async (name: string, content: unknown): Promise<string | undefined> => {
+  const writeFileFor = async (name: string, content: unknown): Promise<string | undefined> => {
     // pg takes more forms than configuration makes of a file.
     if (typeof content !== 'string') return undefined;
     const path = join(folder, name);
@@ -52,13 +52,13 @@ async function tlsVariables(ssl: pg.ClientConfig['ssl'], folder: string) {
     return path;
   };
   const client = {
-    PGSSLCERT: await file('client.crt', cert),
-    PGSSLKEY: await file('client.key', key),
+    PGSSLCERT: await writeFileFor('client.crt', cert),
+    PGSSLKEY: await writeFileFor('client.key', key),
   };
   if (rejectUnauthorized === false) return { PGSSLMODE: 'require', ...client };
   return {
     PGSSLMODE: checkServerIdentity === undefined ? 'verify-full' : 'verify-ca',
-    PGSSLROOTCERT: await file('root.crt', ca ?? rootCertificates.join('\n')),
+    PGSSLROOTCERT: await writeFileFor('root.crt', ca ?? rootCertificates.join('\n')),
     ...client,
   };
 }

@@ -10,18 +10,18 @@ const DEADLINE_MS = 3_000;
 /**
  * Listens on one connection and notifies on another, as the gateway's heartbeat does. False when nothing arrives in time.
  */
-export function hearsOthers(
+export function receivesNotifications(
   connection: pg.ClientConfig,
   queries: pg.ClientConfig,
   deadlineMs = DEADLINE_MS,
 ): Promise<boolean> {
-  const channel = `lablink_hearing_${randomBytes(8).toString('hex')}`;
-  return withSession(connection, 'hearing', async (listener) => {
+  const channel = `lablink_listen_check_${randomBytes(8).toString('hex')}`;
+  return withSession(connection, 'listen-check', async (listener) => {
     const heard = new Promise<boolean>((resolve) =>
       listener.once('notification', () => resolve(true)),
     );
     await listener.query(`LISTEN ${channel}`);
-    await withSession(queries, 'hearing', (sender) =>
+    await withSession(queries, 'listen-check', (sender) =>
       sender.query('SELECT pg_notify($1, $2)', [channel, '']),
     );
     const timer = new AbortController();

@@ -1,7 +1,7 @@
 // Why an operation on the database was not done, as an error with a stable code.
 
 import pg from 'pg';
-import { isDatabaseAway } from '../errors.js';
+import { isConnectionError } from '../errors.js';
 import { SchemaError } from '../migrations/migrate.js';
 
 /**
@@ -38,8 +38,8 @@ const NO_SCHEMA = ['42P01', '42883', '42703'];
 const CANNOT_ENTER = /^(28...|3D000)$/;
 
 /** What the database answered, as an error that says what to do; anything else as it came. */
-export function asMaintenanceError(error: unknown): unknown {
-  if (!(error instanceof pg.DatabaseError) || isDatabaseAway(error)) return error;
+export function toMaintenanceError(error: unknown): unknown {
+  if (!(error instanceof pg.DatabaseError) || isConnectionError(error)) return error;
   const { code = '', message } = error;
   if (CANNOT_ENTER.test(code)) return error;
   if (code === RIGHTS) {

@@ -2,12 +2,12 @@
 // the original. The original stays as it is; the gateways are switched over by hand.
 
 import pg from 'pg';
-import { serverVersion } from './backup.js';
-import { completeDump, dump, load, through } from './dump.js';
-import { differences, imageOf, type Image } from './checksum.js';
+import { readServerVersion } from './backup.js';
+import { requireDumpEnd, dumpDatabase, loadDump, pipeThrough } from './dump.js';
+import { compareChecksums, computeChecksum, type DatabaseChecksum } from './checksum.js';
 import { MaintenanceError } from './maintenance-error.js';
-import { inTransaction, only, withSession } from './session.js';
-import { findTools, toolFolders, type Tools } from './tools.js';
+import { inTransaction, takeOnlyRow, withSession } from './session.js';
+import { findTools, listToolFolders, type Tools } from './tools.js';
 
 export interface MoveOptions {
   readonly connection: pg.ClientConfig;
@@ -32,48 +32,50 @@ export interface MoveReport {
 }
 
 /** @throws MaintenanceError; a copy that is not as the original is told by it, and stays to be looked at. */
-export async function move(options: MoveOptions): Promise<MoveReport> {
+export async function moveDatabase(options: MoveOptions): Promise<MoveReport> {
   const { connection, target, environment, dryRun } = options;
   return withSession(connection, 'move', async (source) => {
-    const from = await serverVersion(source);
+    const from = await readServerVersion(source);
     const to = await withSession(target, 'move', async (session) => {
-      const version = await serverVersion(session);
+      const version = await readServerVersion(session);
       if (version < from) {
-        throw refused(`the server there is PostgreSQL ${version}, older than this one (${from})`);
+        throw createRefusal(
+          `the server there is PostgreSQL ${version}, older than this one (${from})`,
+        );
       }
       await refuseTables(session);
-      await refuseMissingRoles(session, await grantees(source));
+      await refuseMissingRoles(session, await listGrantees(source));
       return version;
     });
-    const tools = await findTools(['pg_dump', 'psql'], from, toolFolders(environment));
+    const tools = await findTools(['pg_dump', 'psql'], from, listToolFolders(environment));
     const original = await inTransaction(
       source,
       'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
       async () => {
-        const image = await imageOf(source);
-        if (!dryRun) await copy(source, tools, options);
+        const image = await computeChecksum(source);
+        if (!dryRun) await copyDatabase(source, tools, options);
         return image;
       },
     );
-    const now = await imageOf(source);
-    if (!dryRun) await compare(target, original, now);
-    return { from, to, ...summary(original), changedSince: changedTables(original, now) };
+    const now = await computeChecksum(source);
+    if (!dryRun) await compareCopy(target, original, now);
+    return { from, to, ...summarize(original), changedSince: listChangedTables(original, now) };
   });
 }
 
-const refused = (why: string): MaintenanceError =>
+const createRefusal = (why: string): MaintenanceError =>
   new MaintenanceError('refused', `Nothing was moved: ${why}.`);
 
 async function refuseTables(target: pg.Client): Promise<void> {
-  const names = [...(await imageOf(target)).tables.keys()];
+  const names = [...(await computeChecksum(target)).tables.keys()];
   if (names.length === 0) return;
-  throw refused(
+  throw createRefusal(
     `the database there is not empty (${names.join(', ')}); take one that is, or DROP SCHEMA public CASCADE and CREATE SCHEMA public there`,
   );
 }
 
 /** Roles other than owners that the original gives rights to. */
-async function grantees(source: pg.Client): Promise<string[]> {
+async function listGrantees(source: pg.Client): Promise<string[]> {
   const { rows } = await source.query<{ name: string }>(
     `SELECT DISTINCT pg_get_userbyid(grantee) AS name
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace,
@@ -92,29 +94,36 @@ async function refuseMissingRoles(target: pg.Client, names: readonly string[]): 
   if (rows.length === 0) return;
   const missing = rows.map(({ name }) => name);
   const sql = missing.map((name) => `CREATE ROLE ${pg.escapeIdentifier(name)} LOGIN`).join('; ');
-  throw refused(`roles that have rights here are missing there; create them first: ${sql}`);
+  throw createRefusal(`roles that have rights here are missing there; create them first: ${sql}`);
 }
 
-async function copy(source: pg.Client, tools: Tools, options: MoveOptions): Promise<void> {
-  const { snapshot } = only(
+async function copyDatabase(source: pg.Client, tools: Tools, options: MoveOptions): Promise<void> {
+  const { snapshot } = takeOnlyRow(
     await source.query<{ snapshot: string }>('SELECT pg_export_snapshot() AS snapshot'),
   );
-  await dump({ ...options, tools, snapshot }, (output) =>
-    load({ ...options, tools, connection: options.target }, through(output, completeDump())),
+  await dumpDatabase({ ...options, tools, snapshot }, (output) =>
+    loadDump(
+      { ...options, tools, connection: options.target },
+      pipeThrough(output, requireDumpEnd()),
+    ),
   );
 }
 
-async function compare(target: pg.ClientConfig, original: Image, now: Image): Promise<void> {
+async function compareCopy(
+  target: pg.ClientConfig,
+  original: DatabaseChecksum,
+  now: DatabaseChecksum,
+): Promise<void> {
   const copied = await withSession(target, 'move', async (session) => {
     await session.query('ANALYZE');
-    return imageOf(session);
+    return computeChecksum(session);
   });
-  const found = differences(original, copied, now.sequences);
+  const found = compareChecksums(original, copied, now.sequences);
   if (found.length === 0) return;
   throw new MaintenanceError('failed', `The copy is not as the original: ${found.join('; ')}`);
 }
 
-function summary({ tables, triggers, sequences }: Image) {
+function summarize({ tables, triggers, sequences }: DatabaseChecksum) {
   return {
     tables: Object.fromEntries([...tables].map(([name, { rows }]) => [name, rows])),
     triggers: triggers.length,
@@ -122,7 +131,7 @@ function summary({ tables, triggers, sequences }: Image) {
   };
 }
 
-function changedTables(before: Image, now: Image): string[] {
+function listChangedTables(before: DatabaseChecksum, now: DatabaseChecksum): string[] {
   return [...before.tables]
     .filter(([name, { sum }]) => now.tables.get(name)?.sum !== sum)
     .map(([name]) => name);

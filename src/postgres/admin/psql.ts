@@ -1,8 +1,8 @@
 // psql as a person uses it, on the terminal of the command that starts it.
 
 import type pg from 'pg';
-import { withLibpq } from './libpq.js';
-import { attachTool, findTools, toolFolders } from './tools.js';
+import { withLibpqEnvironment } from './libpq.js';
+import { attachTool, findTools, listToolFolders } from './tools.js';
 import { MaintenanceError } from './maintenance-error.js';
 
 /** Runs psql to its end, whatever its version; gives its exit code, or undefined where it is not installed. */
@@ -11,8 +11,8 @@ export async function openPsql(
   environment: NodeJS.ProcessEnv,
 ): Promise<number | undefined> {
   try {
-    const tools = await findTools(['psql'], 0, toolFolders(environment));
-    return await withLibpq(connection, environment, (variables) =>
+    const tools = await findTools(['psql'], 0, listToolFolders(environment));
+    return await withLibpqEnvironment(connection, environment, (variables) =>
       attachTool(tools, 'psql', variables),
     );
   } catch (error) {

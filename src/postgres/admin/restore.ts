@@ -6,10 +6,10 @@ import type pg from 'pg';
 import { migrate } from '../migrations/migrate.js';
 import { openDump } from './dump.js';
 import { readDump } from './dump-reader.js';
-import { addEvents, addMissing } from './history.js';
+import { addEvents, addMissingRows } from './history.js';
 import { MaintenanceError } from './maintenance-error.js';
-import { inTransaction, only, signAs, withSession } from './session.js';
-import { columnList, stage, type Staged } from './staging.js';
+import { inTransaction, takeOnlyRow, setActor, withSession } from './session.js';
+import { formatColumns, fillStagingTable, type StagingTable } from './staging-tables.js';
 
 export interface RestoreOptions {
   readonly connection: pg.ClientConfig;
@@ -37,11 +37,11 @@ export interface RestoreReport {
 }
 
 /** Tables whose rows are used. */
-const USED = ['vms', 'vm_events', 'vm_deliveries', 'vm_enrolments'] as const;
-type Used = (typeof USED)[number];
+const USED_TABLES = ['vms', 'vm_events', 'vm_deliveries', 'vm_enrolments'] as const;
+type UsedTable = (typeof USED_TABLES)[number];
 
 interface Backup {
-  readonly tables: ReadonlyMap<Used, Staged>;
+  readonly tables: ReadonlyMap<UsedTable, StagingTable>;
   readonly sequences: ReadonlyMap<string, bigint>;
   readonly leftOut: readonly string[];
 }
@@ -55,17 +55,17 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     inTransaction(
       session,
       'BEGIN ISOLATION LEVEL READ COMMITTED',
-      () => work(session, options),
+      () => restoreIn(session, options),
       dryRun ? 'ROLLBACK' : 'COMMIT',
     ),
   );
 }
 
-async function work(session: pg.Client, options: RestoreOptions): Promise<RestoreReport> {
+async function restoreIn(session: pg.Client, options: RestoreOptions): Promise<RestoreReport> {
   const { file, replace, dryRun } = options;
-  await signAs(session, 'restore');
+  await setActor(session, 'restore');
   if (!replace) await refuseRows(session);
-  const backup = await read(session, file);
+  const backup = await stageBackup(session, file);
   const vms = backup.tables.get('vms');
   if (vms === undefined) {
     throw new MaintenanceError('bad_backup', `${file} holds no table vms.`);
@@ -73,19 +73,19 @@ async function work(session: pg.Client, options: RestoreOptions): Promise<Restor
   // Readers go on; writers wait, so that what is compared is what is changed.
   if (!dryRun) await session.query('LOCK TABLE public.vms IN EXCLUSIVE MODE');
   if (!replace) await refuseRows(session);
-  const counts = await compare(session, vms);
+  const counts = await countChanges(session, vms);
   const history = {
     events: await addEvents(session, backup.tables.get('vm_events')),
     // Before the rows, whose trigger makes those that are missing.
-    deliveries: await addMissing(session, 'vm_deliveries', backup.tables.get('vm_deliveries')),
-    enrolments: await addMissing(session, 'vm_enrolments', backup.tables.get('vm_enrolments')),
+    deliveries: await addMissingRows(session, 'vm_deliveries', backup.tables.get('vm_deliveries')),
+    enrolments: await addMissingRows(session, 'vm_enrolments', backup.tables.get('vm_enrolments')),
   };
-  if (!dryRun) await exchange(session, vms, backup);
+  if (!dryRun) await replaceRows(session, vms, backup);
   return { ...counts, ...history, leftOut: backup.leftOut };
 }
 
 async function refuseRows(session: pg.Client): Promise<void> {
-  const { count } = only(
+  const { count } = takeOnlyRow(
     await session.query<{ count: number }>('SELECT count(*)::float8 AS count FROM public.vms'),
   );
   if (count === 0) return;
@@ -95,15 +95,17 @@ async function refuseRows(session: pg.Client): Promise<void> {
   );
 }
 
-async function read(session: pg.Client, file: string): Promise<Backup> {
-  const tables = new Map<Used, Staged>();
+async function stageBackup(session: pg.Client, file: string): Promise<Backup> {
+  const tables = new Map<UsedTable, StagingTable>();
   const sequences = new Map<string, bigint>();
   const leftOut: string[] = [];
   await readDump(await openDump(file), {
     table: async (table, rows) => {
-      const used = USED.find((name) => table.name === `public.${name}` || table.name === name);
+      const used = USED_TABLES.find(
+        (name) => table.name === `public.${name}` || table.name === name,
+      );
       if (used !== undefined) {
-        tables.set(used, await stage(session, used, table, rows));
+        tables.set(used, await fillStagingTable(session, used, table, rows));
         return;
       }
       leftOut.push(table.name);
@@ -119,63 +121,69 @@ async function discard(rows: AsyncGenerator<Buffer>): Promise<void> {
 }
 
 /** By these a row is the same: not by its version, which the table gives anew. */
-function compared({ columns }: Staged): string[] {
+function listComparedColumns({ columns }: StagingTable): string[] {
   return columns.filter((column) => column !== 'version');
 }
 
 /** Whether the row `v` of the table is the row `r` of the backup. By image: json and xml have no equality. */
-function isSame(columns: readonly string[]): string {
-  const [backup, table] = [columnList(columns, 'r'), columnList(columns, 'v')];
+function buildRowMatch(columns: readonly string[]): string {
+  const [backup, table] = [formatColumns(columns, 'r'), formatColumns(columns, 'v')];
   return `r.id = v.id AND record_image_eq(ROW(${backup}), ROW(${table}))`;
 }
 
-async function compare(session: pg.Client, vms: Staged) {
-  return only(
+async function countChanges(session: pg.Client, vms: StagingTable) {
+  return takeOnlyRow(
     await session.query<Record<'vms' | 'kept' | 'removed' | 'added', number>>(
       `SELECT (SELECT count(*) FROM ${vms.name})::float8 AS vms, kept,
          ((SELECT count(*) FROM public.vms) - kept)::float8 AS removed,
          ((SELECT count(*) FROM ${vms.name}) - kept)::float8 AS added
        FROM (SELECT count(*)::float8 AS kept FROM public.vms v JOIN ${vms.name} r
-         ON ${isSame(compared(vms))}) AS same`,
+         ON ${buildRowMatch(listComparedColumns(vms))}) AS same`,
     ),
   );
 }
 
-async function exchange(
+async function replaceRows(
   session: pg.Client,
-  vms: Staged,
+  vms: StagingTable,
   { sequences, tables }: Backup,
 ): Promise<void> {
   // Before the rows: their new versions, and events, must lie above all that were heard of the old ones.
-  await advance(session, 'public.vms_version_seq', sequences, vms, 'version');
+  await advanceSequence(session, 'public.vms_version_seq', sequences, vms, 'version');
   const events = tables.get('vm_events');
   if (events !== undefined) {
-    await advance(session, await sequenceOf(session, 'vm_events'), sequences, events, 'id');
+    await advanceSequence(
+      session,
+      await findIdSequence(session, 'vm_events'),
+      sequences,
+      events,
+      'id',
+    );
   }
-  const columns = compared(vms);
+  const columns = listComparedColumns(vms);
   await session.query(
-    `DELETE FROM public.vms v WHERE NOT EXISTS (SELECT FROM ${vms.name} r WHERE ${isSame(columns)})`,
+    `DELETE FROM public.vms v WHERE NOT EXISTS (SELECT FROM ${vms.name} r WHERE ${buildRowMatch(columns)})`,
   );
   await session.query(
-    `INSERT INTO public.vms (${columnList(columns)}) SELECT ${columnList(columns, 'r')} FROM ${vms.name} r
+    `INSERT INTO public.vms (${formatColumns(columns)}) SELECT ${formatColumns(columns, 'r')} FROM ${vms.name} r
      WHERE NOT EXISTS (SELECT FROM public.vms v WHERE v.id = r.id) ORDER BY r.id`,
   );
-  await advance(session, await sequenceOf(session, 'vms'), sequences, vms, 'id');
-  await check(session, vms);
+  await advanceSequence(session, await findIdSequence(session, 'vms'), sequences, vms, 'id');
+  await checkRestored(session, vms);
 }
 
 /** The sequence that a table's `id` comes from; null where it has none. */
-async function sequenceOf(session: pg.Client, table: string): Promise<string | null> {
+async function findIdSequence(session: pg.Client, table: string): Promise<string | null> {
   const sql = `SELECT pg_get_serial_sequence($1, 'id') AS name`;
-  return only(await session.query<{ name: string | null }>(sql, [`public.${table}`])).name;
+  return takeOnlyRow(await session.query<{ name: string | null }>(sql, [`public.${table}`])).name;
 }
 
 /** Sets a sequence to the highest of what it is, what it was in the backup, and the values of the column; never back. */
-async function advance(
+async function advanceSequence(
   session: pg.Client,
   sequence: string | null,
   sequences: ReadonlyMap<string, bigint>,
-  { name, columns }: Staged,
+  { name, columns }: StagingTable,
   column: string,
 ): Promise<void> {
   if (sequence === null) return;
@@ -191,12 +199,12 @@ async function advance(
  * What the table holds now is the backup. An assignment that the backup does not know has just been made; triggers of
  * others could have changed more.
  */
-async function check(session: pg.Client, vms: Staged): Promise<void> {
-  const columns = compared(vms).filter((column) => column !== 'assignment_id');
-  const { differing } = only(
+async function checkRestored(session: pg.Client, vms: StagingTable): Promise<void> {
+  const columns = listComparedColumns(vms).filter((column) => column !== 'assignment_id');
+  const { differing } = takeOnlyRow(
     await session.query<{ differing: number }>(
       `SELECT (greatest((SELECT count(*) FROM ${vms.name}), (SELECT count(*) FROM public.vms)) - count(*))::float8
-         AS differing FROM ${vms.name} r JOIN public.vms v ON ${isSame(columns)}`,
+         AS differing FROM ${vms.name} r JOIN public.vms v ON ${buildRowMatch(columns)}`,
     ),
   );
   if (differing === 0) return;

@@ -22,7 +22,7 @@ export async function withScratchDatabase<T>(
       `SELECT pg_encoding_to_char(encoding) AS encoding FROM pg_catalog.pg_database
        WHERE datname = current_database()`,
     );
-    await create(session, name, rows[0]?.encoding ?? 'UTF8');
+    await createScratchDatabase(session, name, rows[0]?.encoding ?? 'UTF8');
     try {
       // It holds what its original holds, and so lets in nobody else either.
       await session.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
@@ -33,7 +33,11 @@ export async function withScratchDatabase<T>(
   });
 }
 
-async function create(session: pg.Client, name: string, encoding: string): Promise<void> {
+async function createScratchDatabase(
+  session: pg.Client,
+  name: string,
+  encoding: string,
+): Promise<void> {
   try {
     await session.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}'`);
   } catch (error) {

@@ -3,7 +3,7 @@
 
 import type pg from 'pg';
 import { withClient } from '../client.js';
-import { asMaintenanceError } from './maintenance-error.js';
+import { toMaintenanceError } from './maintenance-error.js';
 
 /** While a session waits for a lock, all later sessions wait behind it. */
 const LOCK_TIMEOUT = '5s';
@@ -26,7 +26,7 @@ export function withSession<T>(
       );
       return await work(session);
     } catch (error) {
-      throw asMaintenanceError(error);
+      throw toMaintenanceError(error);
     }
   });
 }
@@ -51,13 +51,13 @@ export async function inTransaction<T>(
 }
 
 /** The first row of an answer that always has one. */
-export function only<R extends pg.QueryResultRow>({ rows }: pg.QueryResult<R>): R {
+export function takeOnlyRow<R extends pg.QueryResultRow>({ rows }: pg.QueryResult<R>): R {
   const [row] = rows;
   if (row === undefined) throw new Error('a query that always gives a row gave none');
   return row;
 }
 
 /** Who made the change, for the audit: recorded with each change of the transaction. */
-export async function signAs(session: pg.Client, purpose: string): Promise<void> {
+export async function setActor(session: pg.Client, purpose: string): Promise<void> {
   await session.query(`SELECT set_config('lablink.actor', $1, true)`, [`cli:${purpose}`]);
 }

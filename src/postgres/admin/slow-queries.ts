@@ -1,7 +1,7 @@
 // Queries that take long: those under way, and the server's logging of them.
 
 import pg from 'pg';
-import { only } from './session.js';
+import { takeOnlyRow } from './session.js';
 
 export interface SlowQuery {
   readonly pid: number;
@@ -14,7 +14,7 @@ export interface SlowQuery {
 }
 
 /** Those that have been under way for so long, the longest first. */
-export async function slowQueries(session: pg.Client, seconds: number): Promise<SlowQuery[]> {
+export async function listSlowQueries(session: pg.Client, seconds: number): Promise<SlowQuery[]> {
   const { rows } = await session.query<SlowQuery>(
     `SELECT pid, usename AS user, application_name AS application,
        extract(epoch FROM clock_timestamp() - query_start)::float8 AS seconds,
@@ -27,7 +27,7 @@ export async function slowQueries(session: pg.Client, seconds: number): Promise<
   return rows;
 }
 
-export interface SlowLog {
+export interface SlowLogChange {
   /** What to run. */
   readonly statement: string;
   /** The setting as sessions have it so far; -1 ms logs none. */
@@ -39,8 +39,11 @@ export interface SlowLog {
  * does otherwise. A setting of the database, not of the server: it needs no file, and takes effect for sessions that
  * begin from then on.
  */
-export async function slowLog(session: pg.Client, ms: number | undefined): Promise<SlowLog> {
-  const { database, before } = only(
+export async function planSlowLog(
+  session: pg.Client,
+  ms: number | undefined,
+): Promise<SlowLogChange> {
+  const { database, before } = takeOnlyRow(
     await session.query<{ database: string; before: string }>(
       `SELECT current_database() AS database, current_setting('log_min_duration_statement') AS before`,
     ),

@@ -2,7 +2,7 @@
 
 import type pg from 'pg';
 import { MaintenanceError } from './maintenance-error.js';
-import { only } from './session.js';
+import { takeOnlyRow } from './session.js';
 
 export interface TableSize {
   /** With its schema. */
@@ -20,8 +20,8 @@ export interface DatabaseSize {
 }
 
 /** The largest first. */
-export async function sizes(session: pg.Client): Promise<DatabaseSize> {
-  const { database, bytes } = only(
+export async function readSizes(session: pg.Client): Promise<DatabaseSize> {
+  const { database, bytes } = takeOnlyRow(
     await session.query<{ database: string; bytes: number }>(
       `SELECT current_database() AS database, pg_database_size(current_database())::float8 AS bytes`,
     ),
@@ -37,17 +37,17 @@ export async function sizes(session: pg.Client): Promise<DatabaseSize> {
 }
 
 /** What is to be run for each table of the schema public. */
-export async function vacuumStatements(session: pg.Client, full: boolean): Promise<string[]> {
+export async function buildVacuumStatements(session: pg.Client, full: boolean): Promise<string[]> {
   const options = full ? 'FULL, ANALYZE' : 'ANALYZE';
-  return (await tablesOf(session)).map((table) => `VACUUM (${options}) ${table}`);
+  return (await listTables(session)).map((table) => `VACUUM (${options}) ${table}`);
 }
 
 /** One table after the other, while others go on reading and writing. */
-export async function reindexStatements(session: pg.Client): Promise<string[]> {
-  return (await tablesOf(session)).map((table) => `REINDEX TABLE CONCURRENTLY ${table}`);
+export async function buildReindexStatements(session: pg.Client): Promise<string[]> {
+  return (await listTables(session)).map((table) => `REINDEX TABLE CONCURRENTLY ${table}`);
 }
 
-async function tablesOf(session: pg.Client): Promise<string[]> {
+async function listTables(session: pg.Client): Promise<string[]> {
   const { rows } = await session.query<{ name: string }>(
     `SELECT format('public.%I', relname) AS name FROM pg_catalog.pg_class
      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1`,
@@ -60,21 +60,21 @@ async function tablesOf(session: pg.Client): Promise<string[]> {
  * @param patience whether locks are waited for as long as it takes, or given up soon because others wait behind.
  * @throws MaintenanceError `rights` for a table that is not this role's: VACUUM itself only warns, and passes it over.
  */
-export async function runEach(
+export async function runStatements(
   session: pg.Client,
   statements: readonly string[],
   patience: 'soon' | 'whenever',
 ): Promise<void> {
   if (patience === 'whenever') await session.query('SET lock_timeout TO 0');
   const skipped: string[] = [];
-  const hear = ({ message }: { readonly message: string | undefined }): void => {
+  const onNotice = ({ message }: { readonly message: string | undefined }): void => {
     if ((message ?? '').includes('skipping')) skipped.push(message ?? '');
   };
-  session.on('notice', hear);
+  session.on('notice', onNotice);
   try {
     for (const statement of statements) await session.query(statement);
   } finally {
-    session.off('notice', hear);
+    session.off('notice', onNotice);
   }
   if (skipped.length > 0) throw new MaintenanceError('rights', skipped.join('; '));
 }

@@ -16,7 +16,7 @@ export interface Tools {
 }
 
 /** Where to look: the folders of PATH, then those of installed servers. */
-export function toolFolders(environment: NodeJS.ProcessEnv): string[] {
+export function listToolFolders(environment: NodeJS.ProcessEnv): string[] {
   const path = environment.PATH?.split(delimiter).filter((folder) => folder !== '') ?? [];
   return [...new Set([...path, ...listInstalledFolders()])];
 }
@@ -33,18 +33,21 @@ export async function findTools(
 ): Promise<Tools> {
   const found: Tools[] = [];
   for (const folder of folders) {
-    const majorVersion = await versionIn(folder, names);
+    const majorVersion = await readToolVersion(folder, names);
     if (majorVersion !== undefined) found.push({ folder, majorVersion });
   }
   const [best] = found
     .filter(({ majorVersion }) => majorVersion >= serverVersion)
     .sort((one, other) => one.majorVersion - other.majorVersion);
   if (best !== undefined) return best;
-  throw new MaintenanceError('tools', unfit(names, serverVersion, found));
+  throw new MaintenanceError('tools', explainMissing(names, serverVersion, found));
 }
 
 /** The version of the programs in this folder; undefined unless all are there and run. */
-async function versionIn(folder: string, names: readonly ToolName[]): Promise<number | undefined> {
+async function readToolVersion(
+  folder: string,
+  names: readonly ToolName[],
+): Promise<number | undefined> {
   const versions: number[] = [];
   for (const name of names) {
     const program = join(folder, name);
@@ -53,14 +56,14 @@ async function versionIn(folder: string, names: readonly ToolName[]): Promise<nu
       () => false,
     );
     if (!runs) return undefined;
-    const version = /\(PostgreSQL\) (\d+)/.exec(await outputOf(program, ['--version']))?.[1];
+    const version = /\(PostgreSQL\) (\d+)/.exec(await readOutput(program, ['--version']))?.[1];
     if (version === undefined) return undefined;
     versions.push(Number(version));
   }
   return Math.min(...versions);
 }
 
-async function outputOf(program: string, args: readonly string[]): Promise<string> {
+async function readOutput(program: string, args: readonly string[]): Promise<string> {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const parts: Buffer[] = [];
   child.stdout.on('data', (part: Buffer) => parts.push(part));
@@ -68,7 +71,11 @@ async function outputOf(program: string, args: readonly string[]): Promise<strin
   return Buffer.concat(parts).toString();
 }
 
-function unfit(names: readonly ToolName[], wanted: number, found: readonly Tools[]): string {
+function explainMissing(
+  names: readonly ToolName[],
+  wanted: number,
+  found: readonly Tools[],
+): string {
   const what = names.join(' and ');
   const there =
     found.length === 0
@@ -100,7 +107,7 @@ export async function readFromTool(
   run: ToolRun,
   take: (output: Readable) => Promise<void>,
 ): Promise<void> {
-  const child = start(run, ['ignore', 'pipe', 'pipe']);
+  const child = startTool(run, ['ignore', 'pipe', 'pipe']);
   const { stdout } = child;
   if (stdout === null) throw new Error('the program has no output');
   const [taken, outcome] = await Promise.allSettled([
@@ -108,7 +115,7 @@ export async function readFromTool(
       child.kill('SIGKILL');
       throw error;
     }),
-    outcomeOf(child, run),
+    waitForExit(child, run),
   ]);
   // Who failed first is told of: the reader fails too when the program has, and the program when nobody reads it.
   const byItself = run.signal.aborted || (child.exitCode !== null && !isUnread(outcome));
@@ -127,10 +134,10 @@ function isUnread(outcome: PromiseSettledResult<void>): boolean {
  * @throws MaintenanceError with what the program said when it failed.
  */
 export async function writeToTool(run: ToolRun, input: Readable): Promise<void> {
-  const child = start(run, ['pipe', 'ignore', 'pipe']);
+  const child = startTool(run, ['pipe', 'ignore', 'pipe']);
   const { stdin } = child;
   if (stdin === null) throw new Error('the program has no input');
-  const ended = outcomeOf(child, run);
+  const ended = waitForExit(child, run);
   // Before its input is closed: psql commits what it has when its input ends, and this end is none.
   input.once('error', () => child.kill('SIGKILL'));
   const written = pipeline(input, stdin).catch((error: unknown) => {
@@ -147,11 +154,14 @@ function isClosedPipe(error: unknown): boolean {
   return ['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(code));
 }
 
-function start({ tools, name, args, environment, signal }: ToolRun, stdio: ('ignore' | 'pipe')[]) {
+function startTool(
+  { tools, name, args, environment, signal }: ToolRun,
+  stdio: ('ignore' | 'pipe')[],
+) {
   return spawn(join(tools.folder, name), args, { env: environment, stdio, signal });
 }
 
-async function outcomeOf(child: ChildProcess, { name, signal }: ToolRun): Promise<void> {
+async function waitForExit(child: ChildProcess, { name, signal }: ToolRun): Promise<void> {
   let said = '';
   child.stderr?.on('data', (part: Buffer) => (said = (said + part.toString()).slice(-MAX_SAID)));
   const code = await new Promise<number | null>((resolve, reject) => {
@@ -161,11 +171,11 @@ async function outcomeOf(child: ChildProcess, { name, signal }: ToolRun): Promis
     if (signal.aborted) throw new MaintenanceError('failed', 'interrupted', { cause });
     throw cause;
   });
-  if (code !== 0) throw toolFailure(name, said.trim());
+  if (code !== 0) throw createToolError(name, said.trim());
 }
 
 /** What it said, in one line; one whose server went away is told as that. */
-function toolFailure(name: string, said: string): MaintenanceError {
+function createToolError(name: string, said: string): MaintenanceError {
   const text = said.replaceAll(/\s*\n\s*/g, '; ') || 'it ended without a word';
   const away = /connection to server .* failed|server closed the connection|terminating connection/;
   const code = away.test(text)

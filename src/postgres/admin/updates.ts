@@ -1,8 +1,8 @@
 // Changes as any listener of the database hears them, decoded, with how long each took to arrive.
 
 import type pg from 'pg';
-import { clockSkewMs } from './doctor/clock.js';
-import { hearsOthers } from './listen-check.js';
+import { measureClockSkewMs } from './doctor/clock.js';
+import { receivesNotifications } from './listen-check.js';
 import { MaintenanceError } from './maintenance-error.js';
 import { withSession } from './session.js';
 
@@ -32,7 +32,7 @@ export async function followUpdates(
   signal: AbortSignal,
   listening: () => void,
 ): Promise<void> {
-  if (!(await hearsOthers(connection, queries))) {
+  if (!(await receivesNotifications(connection, queries))) {
     throw new MaintenanceError(
       'refused',
       'LISTEN hears nothing here: a pooler in transaction mode is in between. Set LISTEN_DATABASE_URL to the server itself.',
@@ -40,9 +40,9 @@ export async function followUpdates(
   }
   // Its name says that it listens, so that it is not ended as idle.
   await withSession(connection, 'listen', async (session) => {
-    const skewMs = await clockSkewMs(session, Date.now);
+    const skewMs = await measureClockSkewMs(session, Date.now);
     session.on('notification', ({ channel, processId, payload = '' }) => {
-      tell(updateOf(channel, processId, payload, skewMs));
+      tell(parseUpdate(channel, processId, payload, skewMs));
     });
     const ended = new Promise<void>((resolve, reject) => {
       signal.addEventListener('abort', () => resolve());
@@ -56,22 +56,22 @@ export async function followUpdates(
   });
 }
 
-function updateOf(channel: string, pid: number, payload: string, skewMs: number): Update {
+function parseUpdate(channel: string, pid: number, payload: string, skewMs: number): Update {
   const receivedAt = new Date();
-  const content = objectIn(payload);
+  const content = parseObject(payload);
   return {
     ...{ channel, pid, receivedAt, content, payload },
-    latencyMs: latencyOf(content?.updated_at, receivedAt.getTime() + skewMs),
+    latencyMs: computeLatencyMs(content?.updated_at, receivedAt.getTime() + skewMs),
   };
 }
 
 /** Times of rows have no zone, and are UTC. */
-function latencyOf(updatedAt: unknown, nowMs: number): number | undefined {
+function computeLatencyMs(updatedAt: unknown, nowMs: number): number | undefined {
   const ms = typeof updatedAt === 'string' ? Date.parse(`${updatedAt}Z`) : NaN;
   return Number.isNaN(ms) ? undefined : nowMs - ms;
 }
 
-function objectIn(payload: string): Record<string, unknown> | undefined {
+function parseObject(payload: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(payload);
     return isRecord(value) ? value : undefined;

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { MaintenanceError } from './maintenance-error.js';
 
 /** Refuses a command that would not get the file. */
-export function checkUpload(command: string): void {
+export function checkUploadCommand(command: string): void {
   if (/\{\}|\$1|\$\{1\}/.test(command)) return;
   throw new MaintenanceError(
     'refused',

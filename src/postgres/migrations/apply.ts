@@ -3,14 +3,14 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
-import { asSchemaError, isLockConflict, lockedOut } from './failure.js';
+import { toSchemaError, isLockConflict, createLockedError } from './failure.js';
 import type { GuardedMigrations, Migration } from './migration-files.js';
-import { pendingMigrations } from './pending.js';
+import { selectPending } from './pending.js';
 import { createRecord, readRecord, recordMigration } from './record.js';
 import { SchemaError } from './schema-error.js';
 
 /** How patiently locks are asked for. */
-export interface LockPatience {
+export interface LockWaitPolicy {
   /** A statement waits this long. All who use `vms` queue up behind one that waits for it. */
   readonly timeoutMs: number;
   /** The others get this long between two attempts. */
@@ -45,14 +45,15 @@ const BEGIN = `
 export async function applyNext(
   client: pg.Client,
   migrations: GuardedMigrations,
-  patience: LockPatience,
+  patience: LockWaitPolicy,
 ): Promise<string[]> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await inTransaction(client, patience.timeoutMs, () => applyFirst(client, migrations));
     } catch (error) {
       if (!isLockConflict(error)) throw error;
-      if (attempt >= patience.attempts) throw await lockedOut(client, MIGRATION_LOCK, error);
+      if (attempt >= patience.attempts)
+        throw await createLockedError(client, MIGRATION_LOCK, error);
       await pause(patience.pauseMs);
     }
   }
@@ -65,7 +66,7 @@ async function applyFirst(
 ): Promise<string[]> {
   await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
   const record = await readRecord(client);
-  const pending = pendingMigrations(migrations, record);
+  const pending = selectPending(migrations, record);
   if (pending instanceof SchemaError) throw pending;
   if (pending.length === 0) return [];
   if (guard !== undefined) await run(client, guard);
@@ -90,7 +91,7 @@ async function run(client: pg.Client, script: Pick<Migration, 'name' | 'sql'>): 
   try {
     await client.query(withDeadline(script.sql, MIGRATION_TIMEOUT_MS));
   } catch (error) {
-    throw asSchemaError(error, script);
+    throw toSchemaError(error, script);
   }
 }
 

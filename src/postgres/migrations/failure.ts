@@ -9,35 +9,35 @@ export const isLockConflict = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && (error.code === '55P03' || error.code === '40P01');
 
 /** insufficient_privilege, which is also what "must be owner of" comes with. */
-const isWithoutRights = (error: unknown): error is pg.DatabaseError =>
+const isMissingRights = (error: unknown): error is pg.DatabaseError =>
   error instanceof pg.DatabaseError && error.code === '42501';
 
 /** connection_exception and operator_intervention: the server went away, which says nothing of the schema. */
 const isServerGone = (error: pg.DatabaseError): boolean => /^(08|57)/.test(error.code ?? '');
 
 /** An error of the database as a SchemaError where it is one; anything else as it came. */
-export function asSchemaError(
+export function toSchemaError(
   error: unknown,
   migration?: Pick<Migration, 'name' | 'sql'>,
 ): unknown {
-  if (isWithoutRights(error)) return withoutRights(error);
+  if (isMissingRights(error)) return createRightsError(error);
   if (migration === undefined || !(error instanceof pg.DatabaseError)) return error;
   if (isLockConflict(error) || isServerGone(error)) return error;
   return new SchemaError(
     'schema_failed',
-    [`${place(error, migration)}: ${error.message} (SQLSTATE ${error.code})`]
-      .concat(detailOf(error), error.hint ?? [], error.where ?? [])
+    [`${formatPosition(error, migration)}: ${error.message} (SQLSTATE ${error.code})`]
+      .concat(selectDetail(error), error.hint ?? [], error.where ?? [])
       .join('; '),
     { cause: error },
   );
 }
 
 /** not_null_violation, check_violation: their detail is the whole row, and a row holds what must not be told. */
-function detailOf({ code = '', detail }: pg.DatabaseError): string | [] {
+function selectDetail({ code = '', detail }: pg.DatabaseError): string | [] {
   return ['23502', '23514'].includes(code) ? [] : (detail ?? []);
 }
 
-function withoutRights(error: pg.DatabaseError): SchemaError {
+function createRightsError(error: pg.DatabaseError): SchemaError {
   return new SchemaError(
     'schema_rights',
     `${error.message}; run "lablink-gateway db migrate" with a role that owns vms and may create in schema public, and see schema/README.md for the rights that suffice afterwards`,
@@ -46,7 +46,7 @@ function withoutRights(error: pg.DatabaseError): SchemaError {
 }
 
 /** The file, with line and column where PostgreSQL gives a position: it counts characters from 1. */
-function place(
+function formatPosition(
   { position }: pg.DatabaseError,
   { name, sql }: Pick<Migration, 'name' | 'sql'>,
 ): string {
@@ -72,7 +72,7 @@ interface Holder {
 }
 
 /** The locks were not to be had: says who has them, so that they can be ended. */
-export async function lockedOut(
+export async function createLockedError(
   client: pg.Client,
   advisoryLock: number,
   cause: unknown,

@@ -3,10 +3,10 @@
 
 import type pg from 'pg';
 import { withClient } from '../client.js';
-import { applyNext, type LockPatience } from './apply.js';
-import { asSchemaError } from './failure.js';
+import { applyNext, type LockWaitPolicy } from './apply.js';
+import { toSchemaError } from './failure.js';
 import { readGuardedMigrations, readMigrations } from './migration-files.js';
-import { pendingMigrations, type AppliedMigration } from './pending.js';
+import { selectPending, type AppliedMigration } from './pending.js';
 import { readRecord } from './record.js';
 import { SchemaError } from './schema-error.js';
 
@@ -18,7 +18,7 @@ export interface MigrateOptions {
   readonly mode: 'apply' | 'check';
   /** Where the numbered files are; by default the program's own. */
   readonly folder?: string;
-  readonly patience?: LockPatience;
+  readonly lockWait?: LockWaitPolicy;
 }
 
 export interface MigrationReport {
@@ -37,7 +37,7 @@ export interface SchemaStatus {
 }
 
 /** A little under a minute in all, in which others wait two seconds at a time. */
-const PATIENCE: LockPatience = { timeoutMs: 2_000, pauseMs: 500, attempts: 20 };
+const DEFAULT_LOCK_WAIT: LockWaitPolicy = { timeoutMs: 2_000, pauseMs: 500, attempts: 20 };
 
 /**
  * Applies what the database lacks, each migration in a transaction of its own, or all in one where a
@@ -48,17 +48,17 @@ const PATIENCE: LockPatience = { timeoutMs: 2_000, pauseMs: 500, attempts: 20 };
  */
 export async function migrate(
   connection: pg.ClientConfig,
-  { mode, folder, patience = PATIENCE }: MigrateOptions,
+  { mode, folder, lockWait = DEFAULT_LOCK_WAIT }: MigrateOptions,
 ): Promise<MigrationReport> {
   const guarded = await readGuardedMigrations(folder);
   const { migrations } = guarded;
   return withMigrationClient(connection, async (client) => {
-    const pending = pendingMigrations(migrations, await readRecord(client));
+    const pending = selectPending(migrations, await readRecord(client));
     if (pending instanceof SchemaError) throw pending;
     const applied: string[] = [];
     if (pending.length > 0) {
-      if (mode === 'check') throw older(pending.map(({ name }) => name));
-      for (let names; (names = await applyNext(client, guarded, patience)).length > 0;) {
+      if (mode === 'check') throw createOlderError(pending.map(({ name }) => name));
+      for (let names; (names = await applyNext(client, guarded, lockWait)).length > 0;) {
         applied.push(...names);
       }
     }
@@ -71,19 +71,19 @@ export async function migrate(
  * @throws SchemaError `schema_gap` of the files, `schema_rights`; an error of `pg` or of the
  * network when the database cannot be reached.
  */
-export async function schemaStatus(
+export async function readSchemaStatus(
   connection: pg.ClientConfig,
   folder?: string,
 ): Promise<SchemaStatus> {
   const migrations = await readMigrations(folder);
   const applied = await withMigrationClient(connection, readRecord);
-  const pending = pendingMigrations(migrations, applied);
+  const pending = selectPending(migrations, applied);
   return pending instanceof SchemaError
     ? { applied, pending: [], problem: pending }
     : { applied, pending: pending.map(({ name }) => name), problem: undefined };
 }
 
-const older = (pending: readonly string[]) =>
+const createOlderError = (pending: readonly string[]) =>
   new SchemaError(
     'schema_older',
     `the database lacks ${pending.join(', ')}; run "lablink-gateway db migrate" with a role that may change the schema`,
@@ -107,7 +107,7 @@ function withMigrationClient<T>(
     try {
       return await work(client);
     } catch (error) {
-      throw asSchemaError(error);
+      throw toSchemaError(error);
     }
   });
 }

@@ -32,13 +32,13 @@ const FILE_NAME = /^(\d{6})_[a-z0-9_]+\.sql$/;
  */
 export async function readMigrations(folder: string = SCHEMA_FOLDER): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => /^\d.*\.sql$/.test(name)).sort();
-  if (names.length === 0) throw incomplete(folder, 1);
+  if (names.length === 0) throw createMissingError(folder, 1);
   return Promise.all(
     names.map(async (name, index) => {
       const number = Number(FILE_NAME.exec(name)?.[1]);
-      if (number !== index + 1) throw incomplete(join(folder, name), index + 1);
+      if (number !== index + 1) throw createMissingError(join(folder, name), index + 1);
       const text = await readFile(join(folder, name), 'utf8');
-      return toMigration(number, name.slice(0, -'.sql'.length), text);
+      return parseMigration(number, name.slice(0, -'.sql'.length), text);
     }),
   );
 }
@@ -57,14 +57,14 @@ export async function readGuardedMigrations(
   return { migrations, guard: { name: 'guard', sql: sql.replaceAll('\r\n', '\n') } };
 }
 
-const incomplete = (path: string, number: number) =>
+const createMissingError = (path: string, number: number) =>
   new SchemaError(
     'schema_gap',
     `${path}: migration ${String(number).padStart(6, '0')} is missing here; install lablink-gateway again`,
   );
 
 /** Line endings are made LF first: a checkout that converts them is no edit. */
-function toMigration(number: number, name: string, text: string): Migration {
+function parseMigration(number: number, name: string, text: string): Migration {
   const sql = text.replaceAll('\r\n', '\n');
   return { number, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
 }

@@ -15,32 +15,32 @@ export interface AppliedMigration {
  * The migrations that the database lacks, in order; or the reason why none may be applied and the
  * schema not be used: the record is ahead of the program, differs from it, or has a gap.
  */
-export function pendingMigrations(
+export function selectPending(
   migrations: readonly Migration[],
   applied: readonly AppliedMigration[],
 ): Migration[] | SchemaError {
   for (const [index, record] of applied.entries()) {
     const migration = migrations[record.number - 1];
-    if (migration === undefined) return newer(record);
-    if (record.number !== index + 1) return gap(index + 1, record);
-    if (migration.checksum !== record.checksum) return edited(migration, record);
+    if (migration === undefined) return createNewerError(record);
+    if (record.number !== index + 1) return createGapError(index + 1, record);
+    if (migration.checksum !== record.checksum) return createEditedError(migration, record);
   }
   return migrations.slice(applied.length);
 }
 
-const newer = (record: AppliedMigration) =>
+const createNewerError = (record: AppliedMigration) =>
   new SchemaError(
     'schema_newer',
     `the database has migration ${record.name}, which this lablink-gateway does not know; run the version that applied it, or a newer one`,
   );
 
-const gap = (missing: number, record: AppliedMigration) =>
+const createGapError = (missing: number, record: AppliedMigration) =>
   new SchemaError(
     'schema_gap',
     `the database has migration ${record.name} but lacks number ${missing} in lablink_migrations; restore it from a backup that is whole`,
   );
 
-const edited = (migration: Migration, record: AppliedMigration) =>
+const createEditedError = (migration: Migration, record: AppliedMigration) =>
   new SchemaError(
     'schema_edited',
     `schema/${migration.name}.sql is not what was applied on ${record.appliedAt.toISOString()} as ${record.name}; install lablink-gateway again, and put changes into a new migration`,

@@ -9,11 +9,11 @@ import pg from 'pg';
 import t from 'tap';
 import { createToolEnvironment } from '../../../src/config/load.js';
 import { backUp, type BackupOptions } from '../../../src/postgres/admin/backup.js';
-import { differences, imageOf } from '../../../src/postgres/admin/checksum.js';
+import { compareChecksums, computeChecksum } from '../../../src/postgres/admin/checksum.js';
 import { withSession } from '../../../src/postgres/admin/session.js';
 import { findTools } from '../../../src/postgres/admin/tools.js';
-import { move } from '../../../src/postgres/admin/move.js';
-import { withLibpq } from '../../../src/postgres/admin/libpq.js';
+import { moveDatabase } from '../../../src/postgres/admin/move.js';
+import { withLibpqEnvironment } from '../../../src/postgres/admin/libpq.js';
 import { installedBinDirs, startServer, type TestDatabase } from '../../helpers/database.js';
 import { startProxy } from '../../faults/proxy.js';
 import { scratchFolder } from '../../helpers/scratch-folder.js';
@@ -223,10 +223,10 @@ t.test('backups', { skip }, async (t) => {
       signal: new AbortController().signal,
     };
     const admin = await openSession(t, source.adminConfig);
-    t.match(await move({ ...options, dryRun: true }), { tables: { 'public.vms': 50 } });
+    t.match(await moveDatabase({ ...options, dryRun: true }), { tables: { 'public.vms': 50 } });
     t.same(await target.query(`SELECT FROM pg_class WHERE relname = 'vms'`), [], 'a dry run');
 
-    const report = await move({ ...options, dryRun: false });
+    const report = await moveDatabase({ ...options, dryRun: false });
     t.match(report, { tables: { 'public.vms': 50, 'public.vm_events': 50 }, changedSince: [] });
     t.same(await target.query('SELECT * FROM vms'), await source.query('SELECT * FROM vms'));
     await target.query(`INSERT INTO vms (hostname, status) VALUES ('one', 'in-use')`);
@@ -238,14 +238,17 @@ t.test('backups', { skip }, async (t) => {
       'triggers and sequences work there',
     );
 
-    await t.rejects(move({ ...options, dryRun: false }), { code: 'refused', message: /not empty/ });
+    await t.rejects(moveDatabase({ ...options, dryRun: false }), {
+      code: 'refused',
+      message: /not empty/,
+    });
     await target.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await target.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
 
     // Rights of a role that the other server does not know; there is but one server here, so it is renamed away.
     await admin.query('CREATE ROLE gateway LOGIN');
     await admin.query('GRANT SELECT ON public.vms TO gateway');
-    t.match(await move({ ...options, dryRun: false }), { tables: { 'public.vms': 50 } });
+    t.match(await moveDatabase({ ...options, dryRun: false }), { tables: { 'public.vms': 50 } });
     const rights = `SELECT has_table_privilege('gateway', 'vms', 'SELECT') AS may`;
     t.same(await target.query(rights), [{ may: true }], 'rights go with it');
 
@@ -253,20 +256,23 @@ t.test('backups', { skip }, async (t) => {
     await admin.query('CREATE ROLE guest LOGIN');
     await admin.query(`GRANT CONNECT ON DATABASE ${denied.config.database} TO guest`);
     const guest = { ...denied.config, user: 'guest' };
-    await t.rejects(move({ ...options, target: guest, dryRun: false }), { code: 'rights' });
+    await t.rejects(moveDatabase({ ...options, target: guest, dryRun: false }), { code: 'rights' });
     t.same(
       await denied.query(`SELECT FROM pg_class WHERE relname = 'vms'`),
       [],
       'nothing is left there',
     );
-    await t.rejects(move({ ...options, target: { ...guest, database: 'nowhere' }, dryRun: true }), {
-      code: '3D000',
-    });
+    await t.rejects(
+      moveDatabase({ ...options, target: { ...guest, database: 'nowhere' }, dryRun: true }),
+      {
+        code: '3D000',
+      },
+    );
   });
 
   t.test('a copy that differs in anything is told', async (t) => {
     const source = await filled();
-    const image = async ({ config }: TestDatabase) => withSession(config, 'test', imageOf);
+    const image = async ({ config }: TestDatabase) => withSession(config, 'test', computeChecksum);
     const original = await image(source);
     const file = (await backUp(optionsFor(source, {}))).file;
     const WRONG: Readonly<Record<string, RegExp>> = {
@@ -281,7 +287,7 @@ t.test('backups', { skip }, async (t) => {
       const copy = await createDatabase({ migrate: false });
       await psql(copy, file);
       await copy.query(sql);
-      const told = differences(original, await image(copy), original.sequences).join('; ');
+      const told = compareChecksums(original, await image(copy), original.sequences).join('; ');
       t.match(told, words, sql);
     }
   });
@@ -301,7 +307,7 @@ t.test('backups', { skip }, async (t) => {
   t.test('no secret is an argument, and nothing of ours is in the way', async (t) => {
     const connection = { host: 'h', port: 1, user: 'u', database: 'd', password: 'planted' };
     const base = { PATH: '/bin', HOME: '/h' };
-    await withLibpq(connection, base, async (env) => {
+    await withLibpqEnvironment(connection, base, async (env) => {
       t.match(env, {
         ...base,
         PGHOST: 'h',
@@ -311,15 +317,19 @@ t.test('backups', { skip }, async (t) => {
       });
     });
     let root = '';
-    await withLibpq({ ...connection, ssl: true }, base, async (env) => {
+    await withLibpqEnvironment({ ...connection, ssl: true }, base, async (env) => {
       root = env.PGSSLROOTCERT ?? '';
       t.equal(env.PGSSLMODE, 'verify-full');
       t.match(await readFile(root, 'utf8'), 'BEGIN CERTIFICATE', 'as Node trusts');
     });
     t.notOk(existsSync(root));
-    await withLibpq({ ...connection, ssl: { rejectUnauthorized: false } }, base, async (env) => {
-      t.equal(env.PGSSLMODE, 'require');
-    });
+    await withLibpqEnvironment(
+      { ...connection, ssl: { rejectUnauthorized: false } },
+      base,
+      async (env) => {
+        t.equal(env.PGSSLMODE, 'require');
+      },
+    );
     const env = createToolEnvironment({
       PATH: 'p',
       JWT_SECRET: 's',

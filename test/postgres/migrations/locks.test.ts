@@ -29,15 +29,15 @@ t.test('a transaction that stays open: migrating gives up, and names it', async 
   const database = await withTable();
   const { config } = database;
   const { client, pid } = await forgottenTransaction(t, config);
-  const patience = { timeoutMs: 50, pauseMs: 1, attempts: 3 };
-  await t.rejects(migrate(config, { mode: 'apply', patience }), {
+  const lockWait = { timeoutMs: 50, pauseMs: 1, attempts: 3 };
+  await t.rejects(migrate(config, { mode: 'apply', lockWait }), {
     code: 'schema_locked',
     message: new RegExp(`locked by ${pid} \\(psql, idle in transaction\\); end those transactions`),
     cause: { code: '55P03' },
   });
   t.same(await database.query('SELECT 1 AS one FROM vms'), [], 'nobody waits behind it any more');
   await client.query('COMMIT');
-  await migrate(config, { mode: 'apply', patience });
+  await migrate(config, { mode: 'apply', lockWait });
 });
 
 t.test('a transaction that ends in time: migrating tries again and succeeds', async (t) => {
@@ -46,7 +46,7 @@ t.test('a transaction that ends in time: migrating tries again and succeeds', as
   const { client } = await forgottenTransaction(t, config);
   const migrating = migrate(config, {
     mode: 'apply',
-    patience: { timeoutMs: 50, pauseMs: 1, attempts: 10_000 },
+    lockWait: { timeoutMs: 50, pauseMs: 1, attempts: 10_000 },
   });
   const attempts = new Set<string>();
   while (attempts.size < 3) {

@@ -3,7 +3,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { migrate, schemaStatus } from '../../../src/postgres/migrations/migrate.js';
+import { migrate, readSchemaStatus } from '../../../src/postgres/migrations/migrate.js';
 import { startServer } from '../../helpers/database.js';
 import { FILES, FIRST, SECOND, setUp } from './setup.js';
 
@@ -122,18 +122,18 @@ t.test(
   async (t) => {
     const { config, folder, apply, tables } = await setUp(t, server);
     const pending = ['000001_first', '000002_second'];
-    t.same(await schemaStatus(config, folder), { applied: [], pending, problem: undefined });
+    t.same(await readSchemaStatus(config, folder), { applied: [], pending, problem: undefined });
     t.same(await tables(), []);
     await apply();
     await writeFile(join(folder, '000003_third.sql'), THIRD);
-    const status = await schemaStatus(config, folder);
+    const status = await readSchemaStatus(config, folder);
     t.same(status.pending, ['000003_third']);
     t.match(status.applied, [
       { number: 1, name: '000001_first', checksum: /^[0-9a-f]{64}$/, appliedAt: Date },
       { number: 2, name: '000002_second' },
     ]);
     await writeFile(join(folder, '000002_second.sql'), `${SECOND};`);
-    const wrong = await schemaStatus(config, folder);
+    const wrong = await readSchemaStatus(config, folder);
     t.match(wrong, { pending: [], problem: { code: 'schema_edited' }, applied: { length: 2 } });
   },
 );

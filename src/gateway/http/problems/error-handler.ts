@@ -2,7 +2,7 @@
 // goes to the log, and to nobody else.
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isDatabaseAway } from '../../../postgres/errors.js';
+import { isConnectionError } from '../../../postgres/errors.js';
 import { isQueueFull } from '../../database/notification-queue.js';
 import { sendProblem, type ProblemCode } from './problem.js';
 
@@ -28,7 +28,7 @@ export function handleError(
 ): void {
   if (error.statusCode !== undefined && error.statusCode < 500) {
     sendProblem(reply, CODE_BY_STATUS[error.statusCode] ?? 'invalid_request', error.message);
-  } else if (isDatabaseAway(error)) {
+  } else if (isConnectionError(error)) {
     request.log.warn({ err: error }, 'the database did not answer');
     sendProblem(reply, 'database_unavailable', 'The database does not answer; try again.');
   } else if (isQueueFull(error)) {

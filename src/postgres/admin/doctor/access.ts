@@ -1,7 +1,7 @@
 // Who may connect, and whether others can read along.
 
-import { only } from '../session.js';
-import type { Finding, Patient } from './finding.js';
+import { takeOnlyRow } from '../session.js';
+import type { Finding, CheckContext } from './finding.js';
 
 const ACCESS = `
   SELECT current_database() AS database,
@@ -10,20 +10,24 @@ const ACCESS = `
     coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls
   FROM pg_catalog.pg_database WHERE datname = current_database()`;
 
-export async function checkAccess({ session, connection, isRemote }: Patient): Promise<Finding[]> {
-  const access = only(
+export async function checkAccess({
+  session,
+  connection,
+  isRemote,
+}: CheckContext): Promise<Finding[]> {
+  const access = takeOnlyRow(
     await session.query<{ database: string; public: boolean; tls: boolean }>(ACCESS),
   );
   const { ssl } = connection;
   const unchecked = typeof ssl === 'object' && ssl.rejectUnauthorized === false;
   return [
-    ...(access.public ? [connectPublic(access.database)] : []),
+    ...(access.public ? [createPublicFinding(access.database)] : []),
     ...(isRemote && !access.tls ? [noTls] : []),
     ...(isRemote && access.tls && unchecked ? [tlsUnchecked] : []),
   ];
 }
 
-const connectPublic = (database: string): Finding => ({
+const createPublicFinding = (database: string): Finding => ({
   id: 'connect_public',
   severity: 'error',
   explanation: `Every role of the server may connect to ${database}. Whoever may connect may LISTEN and NOTIFY: read every command, and forge rows.`,

@@ -1,12 +1,12 @@
 // The clocks of this machine and of the server: tokens, leases and latencies are judged by them.
 
-import { only } from '../session.js';
-import type { Finding, Patient } from './finding.js';
+import { takeOnlyRow } from '../session.js';
+import type { Finding, CheckContext } from './finding.js';
 
 const TOLERATED_MS = 2_000;
 
-export async function checkClock({ session, nowMs }: Patient): Promise<Finding[]> {
-  const skewMs = await clockSkewMs(session, nowMs);
+export async function checkClock({ session, nowMs }: CheckContext): Promise<Finding[]> {
+  const skewMs = await measureClockSkewMs(session, nowMs);
   if (Math.abs(skewMs) <= TOLERATED_MS) return [];
   const seconds = (Math.abs(skewMs) / 1_000).toFixed(1);
   return [
@@ -20,12 +20,12 @@ export async function checkClock({ session, nowMs }: Patient): Promise<Finding[]
 }
 
 /** By how much the server's clock is ahead, taken in the middle of a question and its answer. */
-export async function clockSkewMs(
-  session: Patient['session'],
+export async function measureClockSkewMs(
+  session: CheckContext['session'],
   nowMs: () => number,
 ): Promise<number> {
   const askedMs = nowMs();
-  const { ms } = only(
+  const { ms } = takeOnlyRow(
     await session.query<{ ms: number }>(
       'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms',
     ),

@@ -3,14 +3,14 @@
 import type pg from 'pg';
 import { checkAccess } from './access.js';
 import { checkClock } from './clock.js';
-import type { Check, Finding, Patient } from './finding.js';
+import type { Check, Finding, CheckContext } from './finding.js';
 import { checkNotifications } from './notifications.js';
 import { checkPasswords } from './passwords.js';
 import { checkHba } from './hba.js';
 import { checkSchema } from './schema.js';
 import { checkServer } from './server.js';
 import { withSession } from '../session.js';
-import { asMaintenanceError, MaintenanceError } from '../maintenance-error.js';
+import { toMaintenanceError, MaintenanceError } from '../maintenance-error.js';
 
 export type { Finding, FindingId } from './finding.js';
 
@@ -40,16 +40,16 @@ const CHECKS: Readonly<Record<string, Check>> = {
   clock: checkClock,
 };
 
-export function examine({ nowMs = Date.now, ...options }: DoctorOptions): Promise<Diagnosis> {
+export function diagnose({ nowMs = Date.now, ...options }: DoctorOptions): Promise<Diagnosis> {
   return withSession(options.connection, 'doctor', async (session) => {
-    const patient: Patient = { ...options, nowMs, session };
+    const patient: CheckContext = { ...options, nowMs, session };
     const findings: Finding[] = [];
     const skipped: { check: string; why: string }[] = [];
     for (const [check, look] of Object.entries(CHECKS)) {
       try {
         findings.push(...(await look(patient)));
       } catch (error) {
-        const known = asMaintenanceError(error);
+        const known = toMaintenanceError(error);
         if (!(known instanceof MaintenanceError) || known.code !== 'rights') throw error;
         skipped.push({ check, why: known.message });
       }

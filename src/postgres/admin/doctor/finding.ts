@@ -34,7 +34,7 @@ export interface Finding {
   readonly remedy: string;
 }
 
-export interface Patient {
+export interface CheckContext {
   readonly session: pg.Client;
   readonly connection: pg.ClientConfig;
   readonly queries: pg.ClientConfig;
@@ -42,4 +42,4 @@ export interface Patient {
   readonly nowMs: () => number;
 }
 
-export type Check = (patient: Patient) => Promise<Finding[]>;
+export type Check = (patient: CheckContext) => Promise<Finding[]>;

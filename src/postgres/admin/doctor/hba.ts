@@ -1,6 +1,6 @@
 // pg_hba.conf as the server reads it: who is let in from where, and by what proof.
 
-import type { Finding, FindingId, Patient } from './finding.js';
+import type { Finding, FindingId, CheckContext } from './finding.js';
 
 interface Rule {
   readonly line: number;
@@ -22,12 +22,12 @@ const NO_PROOF = ['trust', 'password'];
 const EVERYWHERE = ['0.0.0.0', '::'];
 
 /** Only superusers, and whoever they let, may read the rules. */
-export async function checkHba({ session }: Patient): Promise<Finding[]> {
+export async function checkHba({ session }: CheckContext): Promise<Finding[]> {
   const { rows } = await session.query<Rule>(RULES);
-  return judgeRules(rows);
+  return checkRules(rows);
 }
 
-function judgeRules(rules: readonly Rule[]): Finding[] {
+function checkRules(rules: readonly Rule[]): Finding[] {
   const overNetwork = rules.filter(({ type }) => type?.startsWith('host'));
   const open = overNetwork.filter(
     ({ address, netmask, method }) =>
@@ -35,28 +35,28 @@ function judgeRules(rules: readonly Rule[]): Finding[] {
       (address === 'all' || (EVERYWHERE.includes(address ?? '') && netmask === address)),
   );
   return [
-    ...finding(
+    ...createFindings(
       'hba_unreadable',
       'error',
       rules.filter(({ error }) => error !== null),
       'cannot be read: the next reload keeps the old rules, and the next start fails',
       'Mend the lines (SELECT * FROM pg_hba_file_rules shows what is wrong), then SELECT pg_reload_conf().',
     ),
-    ...finding(
+    ...createFindings(
       'hba_trust',
       'error',
       overNetwork.filter(({ method }) => NO_PROOF.includes(method ?? '')),
       'let clients of the network in without proof (trust), or have them send their password in the clear (password)',
       'Write scram-sha-256 instead, then SELECT pg_reload_conf().',
     ),
-    ...finding(
+    ...createFindings(
       'hba_md5',
       'warning',
       rules.filter(({ method }) => method === 'md5'),
       'accept md5, whose stored form is as good as the password itself, and which PostgreSQL is giving up',
       "SET password_encryption = 'scram-sha-256', give each role its password anew (\\password), then write scram-sha-256 instead of md5.",
     ),
-    ...finding(
+    ...createFindings(
       'hba_open',
       'warning',
       open,
@@ -66,7 +66,7 @@ function judgeRules(rules: readonly Rule[]): Finding[] {
   ];
 }
 
-function finding(
+function createFindings(
   id: FindingId,
   severity: Finding['severity'],
   rules: readonly Rule[],

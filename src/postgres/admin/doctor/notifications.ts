@@ -1,29 +1,29 @@
 // Notifications: whether they are heard, fit into a payload, and are taken out of the server's queue.
 
-import { hearsOthers } from '../listen-check.js';
-import { only } from '../session.js';
-import type { Finding, Patient } from './finding.js';
+import { receivesNotifications } from '../listen-check.js';
+import { takeOnlyRow } from '../session.js';
+import type { Finding, CheckContext } from './finding.js';
 
 /** A payload has less than 8,000 bytes; this near, a longer email or command crosses that. */
 const NEAR_BYTES = 7_000;
 /** Of the queue that all databases of the server share. */
 const QUEUE_SHARE = 0.1;
 
-export async function checkNotifications(patient: Patient): Promise<Finding[]> {
+export async function checkNotifications(patient: CheckContext): Promise<Finding[]> {
   const { session } = patient;
-  const { standby } = only(
+  const { standby } = takeOnlyRow(
     await session.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby'),
   );
   return [
     // A standby refuses to listen, which is told as that.
-    ...(standby ? [] : await checkHearing(patient)),
+    ...(standby ? [] : await checkListen(patient)),
     ...(await checkPayloads(patient)),
     ...(await checkQueue(patient)),
   ];
 }
 
-async function checkHearing({ connection, queries }: Patient): Promise<Finding[]> {
-  if (await hearsOthers(connection, queries)) return [];
+async function checkListen({ connection, queries }: CheckContext): Promise<Finding[]> {
+  if (await receivesNotifications(connection, queries)) return [];
   return [
     {
       id: 'listen_deaf',
@@ -40,12 +40,12 @@ const PAYLOADS = `
   FROM (SELECT octet_length(row_text) AS bytes FROM public.read_vms(NULL)) AS rows
   WHERE to_regclass('public.vms') IS NOT NULL`;
 
-async function checkPayloads({ session }: Patient): Promise<Finding[]> {
+async function checkPayloads({ session }: CheckContext): Promise<Finding[]> {
   const found = await session.query<{ there: boolean }>(
     `SELECT to_regprocedure('public.read_vms(text[])') IS NOT NULL AS there`,
   );
-  if (!only(found).there) return [];
-  const { near, largest } = only(
+  if (!takeOnlyRow(found).there) return [];
+  const { near, largest } = takeOnlyRow(
     await session.query<{ near: number; largest: number | null }>(PAYLOADS),
   );
   if (near === 0) return [];
@@ -77,8 +77,8 @@ interface HolderRow {
   readonly seconds: number | null;
 }
 
-async function checkQueue({ session }: Patient): Promise<Finding[]> {
-  const { usage } = only(await session.query<{ usage: number }>(QUEUE));
+async function checkQueue({ session }: CheckContext): Promise<Finding[]> {
+  const { usage } = takeOnlyRow(await session.query<{ usage: number }>(QUEUE));
   if (usage < QUEUE_SHARE) return [];
   const { rows } = await session.query<HolderRow>(HOLDERS);
   const holders = rows.map(

@@ -3,7 +3,7 @@
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import type { Finding, Patient } from './finding.js';
+import type { Finding, CheckContext } from './finding.js';
 
 /** The guide's own first, then what is in every list. */
 const TRIED_FIRST = ['lablink', 'postgres', 'password', 'admin', 'secret', 'changeme', '123456'];
@@ -18,10 +18,10 @@ interface StoredPassword {
   readonly stored: string;
 }
 
-export async function checkPasswords({ session, connection }: Patient): Promise<Finding[]> {
+export async function checkPasswords({ session, connection }: CheckContext): Promise<Finding[]> {
   const { user = '', password } = connection;
   const configured = typeof password === 'string' && isWeak(password, user) ? [user] : [];
-  const weak = new Set([...configured, ...(await weakRoles(session))]);
+  const weak = new Set([...configured, ...(await findWeakRoles(session))]);
   if (weak.size === 0) return [];
   return [
     {
@@ -39,7 +39,7 @@ function isWeak(password: string, user: string): boolean {
 }
 
 /** None where the role may not read what is stored: only superusers may. */
-async function weakRoles(session: pg.Client): Promise<string[]> {
+async function findWeakRoles(session: pg.Client): Promise<string[]> {
   const roles = await session.query<StoredPassword>(ROLES).catch((error: unknown) => {
     if (error instanceof pg.DatabaseError && error.code === '42501') return undefined;
     throw error;
@@ -47,14 +47,16 @@ async function weakRoles(session: pg.Client): Promise<string[]> {
   const weak: string[] = [];
   for (const { name, stored } of roles?.rows ?? []) {
     const candidates = [name, ...TRIED_FIRST];
-    const matches = await Promise.all(candidates.map((guess) => isStored(stored, guess, name)));
+    const matches = await Promise.all(
+      candidates.map((guess) => matchesStored(stored, guess, name)),
+    );
     if (matches.includes(true)) weak.push(name);
   }
   return weak;
 }
 
 /** Whether `stored` is of this password (PostgreSQL, "Password Authentication"; RFC 5802 §3). */
-async function isStored(stored: string, password: string, user: string): Promise<boolean> {
+async function matchesStored(stored: string, password: string, user: string): Promise<boolean> {
   const [, iterations = '', salt = '', storedKey = ''] =
     /^SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):/.exec(stored) ?? [];
   if (iterations === '') {

@@ -1,32 +1,32 @@
 // The schema: whether it is this program's, and whether somebody changed it since.
 
-import { schemaStatus } from '../../migrations/migrate.js';
-import { only } from '../session.js';
+import { readSchemaStatus } from '../../migrations/migrate.js';
+import { takeOnlyRow } from '../session.js';
 import { findSchemaDrift } from '../schema-drift.js';
-import type { Finding, Patient } from './finding.js';
+import type { Finding, CheckContext } from './finding.js';
 
-export async function checkSchema({ session, connection }: Patient): Promise<Finding[]> {
-  const { pending, problem } = await schemaStatus(connection);
+export async function checkSchema({ session, connection }: CheckContext): Promise<Finding[]> {
+  const { pending, problem } = await readSchemaStatus(connection);
   if (problem !== undefined || pending.length > 0) {
     // What it has is not what this program would compare it with.
-    return [notCurrent(problem?.message ?? `It lacks ${pending.join(', ')}.`)];
+    return [createNotCurrentFinding(problem?.message ?? `It lacks ${pending.join(', ')}.`)];
   }
   const { triggers, indexes } = await findSchemaDrift(session);
   return [
-    ...(triggers.length === 0 ? [] : [triggersChanged(triggers)]),
-    ...(indexes.length === 0 ? [] : [indexesMissing(indexes)]),
-    ...(await sequencesBehind(session)),
+    ...(triggers.length === 0 ? [] : [createTriggersFinding(triggers)]),
+    ...(indexes.length === 0 ? [] : [createIndexesFinding(indexes)]),
+    ...(await checkSequences(session)),
   ];
 }
 
-const notCurrent = (why: string): Finding => ({
+const createNotCurrentFinding = (why: string): Finding => ({
   id: 'schema_not_current',
   severity: 'error',
   explanation: `The schema is not the one that this program needs. ${why}`,
   remedy: 'Run "lablink-gateway db migrate", with the version that the gateways have.',
 });
 
-const triggersChanged = (what: readonly string[]): Finding => ({
+const createTriggersFinding = (what: readonly string[]): Finding => ({
   id: 'triggers_changed',
   severity: 'error',
   explanation: `Changes of VMs may go unheard, unrecorded or without an assignment of their own: ${what.join(', ')}.`,
@@ -34,7 +34,7 @@ const triggersChanged = (what: readonly string[]): Finding => ({
     'ALTER TABLE vms ENABLE ALWAYS TRIGGER … for one that is disabled; for the rest run the statements of the files in schema/ again: they may be run as often as you like.',
 });
 
-const indexesMissing = (what: readonly string[]): Finding => ({
+const createIndexesFinding = (what: readonly string[]): Finding => ({
   id: 'indexes_missing',
   severity: 'warning',
   explanation: `Searches read whole tables: ${what.join(', ')}.`,
@@ -47,8 +47,8 @@ const SEQUENCES = `
     (SELECT max(id) FROM public.vms) >
       pg_sequence_last_value(pg_get_serial_sequence('public.vms', 'id')::regclass) AS ids`;
 
-async function sequencesBehind(session: Patient['session']): Promise<Finding[]> {
-  const behind = only(
+async function checkSequences(session: CheckContext['session']): Promise<Finding[]> {
+  const behind = takeOnlyRow(
     await session.query<{ versions: boolean | null; ids: boolean | null }>(SEQUENCES),
   );
   const names = [

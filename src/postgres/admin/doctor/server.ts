@@ -1,8 +1,8 @@
 // The server itself: its version, its role, settings that wait for a restart, and how many connections are left.
 
 import { OLDEST_MAJOR_VERSION } from '../../embedded/binaries.js';
-import { only } from '../session.js';
-import type { Finding, Patient } from './finding.js';
+import { takeOnlyRow } from '../session.js';
+import type { Finding, CheckContext } from './finding.js';
 
 /** Beyond this share of the connections a rush of clients finds none. */
 const CONNECTIONS_SHARE = 0.8;
@@ -25,19 +25,19 @@ const PENDING = `
   SELECT name, setting FROM pg_catalog.pg_settings
   WHERE pending_restart AND source <> 'command line' ORDER BY name`;
 
-export async function checkServer({ session }: Patient): Promise<Finding[]> {
-  const server = only(await session.query<ServerRow>(SERVER));
+export async function checkServer({ session }: CheckContext): Promise<Finding[]> {
+  const server = takeOnlyRow(await session.query<ServerRow>(SERVER));
   const pending = await session.query<{ name: string; setting: string }>(PENDING);
   const settings = pending.rows.map(({ name, setting }) => `${name} (still ${setting})`);
   return [
-    ...versionFinding(server),
-    ...standbyFinding(server),
-    ...pendingFinding(settings),
-    ...connectionsFinding(server),
+    ...checkVersion(server),
+    ...checkStandby(server),
+    ...checkPendingSettings(settings),
+    ...checkConnections(server),
   ];
 }
 
-export function versionFinding({ version }: Pick<ServerRow, 'version'>): Finding[] {
+export function checkVersion({ version }: Pick<ServerRow, 'version'>): Finding[] {
   if (version >= OLDEST_MAJOR_VERSION) return [];
   return [
     {
@@ -50,7 +50,7 @@ export function versionFinding({ version }: Pick<ServerRow, 'version'>): Finding
   ];
 }
 
-function standbyFinding({ standby }: ServerRow): Finding[] {
+function checkStandby({ standby }: ServerRow): Finding[] {
   if (!standby) return [];
   return [
     {
@@ -63,7 +63,7 @@ function standbyFinding({ standby }: ServerRow): Finding[] {
   ];
 }
 
-function pendingFinding(settings: readonly string[]): Finding[] {
+function checkPendingSettings(settings: readonly string[]): Finding[] {
   if (settings.length === 0) return [];
   return [
     {
@@ -76,7 +76,7 @@ function pendingFinding(settings: readonly string[]): Finding[] {
   ];
 }
 
-function connectionsFinding({ connections, max }: ServerRow): Finding[] {
+function checkConnections({ connections, max }: ServerRow): Finding[] {
   if (connections < CONNECTIONS_SHARE * max) return [];
   return [
     {

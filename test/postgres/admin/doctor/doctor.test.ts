@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import {
-  examine,
+  diagnose,
   type DoctorOptions,
   type FindingId,
 } from '../../../../src/postgres/admin/doctor/doctor.js';
-import { versionFinding } from '../../../../src/postgres/admin/doctor/server.js';
+import { checkVersion } from '../../../../src/postgres/admin/doctor/server.js';
 import { noPgBouncer, startPgBouncer } from '../../../faults/pgbouncer.js';
 import { startStandby } from '../../../faults/standby.js';
 import { installedBinDirs, startServer, type TestDatabase } from '../../../helpers/database.js';
@@ -23,7 +23,12 @@ const { createDatabase } = server;
 /** As the superuser, who may look at everything, unless told otherwise. */
 async function found(database: TestDatabase, options: Partial<DoctorOptions> = {}) {
   const connection = options.connection ?? database.adminConfig;
-  const diagnosis = await examine({ connection, queries: connection, isRemote: false, ...options });
+  const diagnosis = await diagnose({
+    connection,
+    queries: connection,
+    isRemote: false,
+    ...options,
+  });
   for (const { explanation, remedy } of diagnosis.findings) {
     if (explanation === '' || remedy === '') throw new Error('a finding without words');
   }
@@ -46,7 +51,7 @@ async function asAdmin(t: Test, { adminConfig }: TestDatabase): Promise<pg.Clien
 t.test('a database that is well', async (t) => {
   const database = await createDatabase();
   t.same(await ids(database), []);
-  const asOwner = await examine({
+  const asOwner = await diagnose({
     connection: database.config,
     queries: database.config,
     isRemote: false,
@@ -214,8 +219,8 @@ t.test('connections that run out', async (t) => {
 });
 
 t.test('a server that is too old', async (t) => {
-  t.match(versionFinding({ version: 12 }), [{ id: 'server_too_old', explanation: /12/ }]);
-  t.same(versionFinding({ version: 13 }), []);
+  t.match(checkVersion({ version: 12 }), [{ id: 'server_too_old', explanation: /12/ }]);
+  t.same(checkVersion({ version: 13 }), []);
 });
 
 t.test('LISTEN through a transaction pooler', { skip: noPgBouncer }, async (t) => {

@@ -7,34 +7,34 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { DumpTable } from './dump-reader.js';
 import { MaintenanceError } from './maintenance-error.js';
 
-export interface Staged {
+export interface StagingTable {
   /** Of the temporary table, as SQL. */
   readonly name: string;
   /** Those that the backup has, without quotes. */
   readonly columns: readonly string[];
 }
 
-const quoted = (name: string): string => pg.escapeIdentifier(name);
+const quote = (name: string): string => pg.escapeIdentifier(name);
 
 /** Columns as SQL, where need be of a table by its alias. */
-export function columnList(columns: readonly string[], alias?: string): string {
+export function formatColumns(columns: readonly string[], alias?: string): string {
   const prefix = alias === undefined ? '' : `${alias}.`;
-  return columns.map((column) => prefix + quoted(column)).join(', ');
+  return columns.map((column) => prefix + quote(column)).join(', ');
 }
 
 /** Copies the rows of a table of the schema public into a temporary one of the same types. */
-export async function stage(
+export async function fillStagingTable(
   session: pg.Client,
   table: string,
   { columns, encoding }: DumpTable,
   rows: AsyncGenerator<Buffer>,
-): Promise<Staged> {
+): Promise<StagingTable> {
   await checkColumns(session, table, columns);
-  const name = `pg_temp.${quoted(`restored_${table}`)}`;
-  const list = columnList(columns);
+  const name = `pg_temp.${quote(`restored_${table}`)}`;
+  const list = formatColumns(columns);
   await session.query(
-    `CREATE TEMPORARY TABLE ${quoted(`restored_${table}`)} ON COMMIT DROP AS
-     SELECT ${list} FROM public.${quoted(table)} WITH NO DATA`,
+    `CREATE TEMPORARY TABLE ${quote(`restored_${table}`)} ON COMMIT DROP AS
+     SELECT ${list} FROM public.${quote(table)} WITH NO DATA`,
   );
   const copy = `COPY ${name} (${list}) FROM STDIN (ENCODING ${pg.escapeLiteral(encoding)})`;
   await pipeline(rows, session.query(copyFrom(copy)));

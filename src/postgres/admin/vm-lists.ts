@@ -8,7 +8,7 @@ export interface VmFilter {
   readonly commands: boolean;
 }
 
-export interface ListedVm {
+export interface FoundVm {
   readonly hostname: string;
   readonly status: string;
   readonly email: string | null;
@@ -27,9 +27,9 @@ export interface StatusCount {
 }
 
 /** Those in use begin with the latest change, others with the oldest VM. */
-export async function listVms(session: pg.Client, filter: VmFilter): Promise<ListedVm[]> {
+export async function findVms(session: pg.Client, filter: VmFilter): Promise<FoundVm[]> {
   const { status, email, commands } = filter;
-  const { rows } = await session.query<ListedVm>(
+  const { rows } = await session.query<FoundVm>(
     `SELECT hostname, status, email, created_at::text, updated_at::text, version::float8 AS version,
        assignment_id::text${commands ? ', crd_command' : ''}
      FROM public.vms
