@@ -1,106 +1,116 @@
-// The agent as it is at one moment, what can happen to it, and what it can do. Pure.
+// The agent's state, the events that change it, and the effects that it asks for. Data only: the
+// reducer beside this file has the rules.
 
 import type { VmState } from '../client/index.js';
 import type { Leader } from '../processes/process-group.js';
 import type { Vm } from '../protocol/row.js';
-import type { Entry, Journal } from './journal.js';
+import type { Journal, JournalEntry } from './journal.js';
 
-/** What is up to whoever runs the agent. */
+/** How the agent was configured. */
 export interface Policy {
-  /** Whether an assignment is printed, or a command is run for it. */
+  /** `print` prints each assignment; `run` runs a command for it. */
   readonly act: 'print' | 'run';
-  /** Whether a command that was cut off begins anew. */
+  /** Whether an interrupted command is run again. */
   readonly rerunInterrupted: boolean;
-  /** Whether a command that fails sets the VM `failed`. One that was cut off does so always. */
+  /** Whether a failed command sets the VM `failed`. An interrupted command always does. */
   readonly failVmOnError: boolean;
 }
 
-/** How a command's first process ended. */
+/** How a command's first process ended: an exit code, a signal, or neither if it did not start. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
 }
 
-/** The command in force, and what it has started. */
-export interface Group {
+/** The process group of the command that was started last. */
+export interface CommandGroup {
   readonly assignmentId: string;
-  /** Whether its first process has ended; others of the group may go on. */
-  readonly over: boolean;
-  /** What it is being ended as. */
-  readonly ending: 'stopped' | 'interrupted' | undefined;
-}
-
-/** The latest word of the row. */
-export interface Told {
-  /** Null: it has none. */
-  readonly assignmentId: string | null;
-  /** There while the VM is in use. */
-  readonly assignment: { readonly vm: AssignedVm; readonly frame: string } | undefined;
+  /** Whether the first process has exited. Others of the group may still run. */
+  readonly exited: boolean;
+  /** Why the agent is terminating the group; undefined while it lets the group run. */
+  readonly terminatedAs: 'stopped' | 'interrupted' | undefined;
 }
 
 export type AssignedVm = Partial<Vm> & Pick<Vm, 'hostname'> & { readonly assignment_id: string };
 
-export interface AgentState {
-  readonly journal: Journal;
-  readonly told: Told | undefined;
-  readonly group: Group | undefined;
-  /** Whether the VM's row was there once, or is being made. */
-  readonly registered: boolean;
-  /** What was said on this socket already. */
-  readonly said: ReadonlySet<string>;
-  /** The last line that was printed. */
-  readonly printed: string | undefined;
-  /** Why the agent ends, once it is to. */
-  readonly leaving: 'told-to' | 'refused' | undefined;
-  /** Whether what is still to be done before it ends has taken too long. */
-  readonly late: boolean;
+/** The row as the gateway last sent it. */
+export interface RowState {
+  /** Null if the row has no assignment. */
+  readonly assignmentId: string | null;
+  /** The row and its message; undefined unless the VM is in use. */
+  readonly assignment: { readonly vm: AssignedVm; readonly frame: string } | undefined;
 }
 
-export type Event =
+export type ExitReason = 'stopped' | 'rejected';
+
+export interface AgentState {
+  readonly journal: Journal;
+  readonly row: RowState | undefined;
+  readonly group: CommandGroup | undefined;
+  /** Whether the gateway has sent the VM's row, or the agent has asked for its registration. */
+  readonly registered: boolean;
+  /** The acknowledgements and failures that were sent on this socket. */
+  readonly sent: ReadonlySet<string>;
+  /** The last line that was printed. */
+  readonly lastPrinted: string | undefined;
+  /** Why the agent will exit; undefined while it works. */
+  readonly exitReason: ExitReason | undefined;
+  /** Whether the time for the last reports has run out. */
+  readonly deadlinePassed: boolean;
+}
+
+export type AgentEvent =
   | { readonly type: 'start' }
-  /** The state of the VM, `frame` as it came. */
-  | { readonly type: 'told'; readonly message: VmState; readonly frame: string }
-  /** It waits for `begin`. */
+  /** The gateway sent the VM's state, in this frame. */
+  | { readonly type: 'row'; readonly message: VmState; readonly frame: string }
+  /** The command's process exists, and waits at the start barrier. */
   | { readonly type: 'launched'; readonly assignmentId: string; readonly leader?: Leader }
-  /** The command's first process has ended, or could not be started. */
-  | { readonly type: 'over'; readonly assignmentId: string; readonly exit: Exit }
-  /** Nobody is left of its group. */
-  | { readonly type: 'gone'; readonly assignmentId: string }
-  /** The gateway has answered. */
+  /** The command's first process has exited, or could not be started. */
+  | { readonly type: 'exited'; readonly assignmentId: string; readonly exit: Exit }
+  /** The command's process group is empty. */
+  | { readonly type: 'group-ended'; readonly assignmentId: string }
+  /** The gateway has answered the report. */
   | { readonly type: 'reported'; readonly assignmentId: string }
   | { readonly type: 'disconnected' }
-  /** The gateway could not do what it was asked for last. */
+  /** The gateway could not process the last message, because its database was unavailable. */
   | { readonly type: 'unavailable' }
-  /** The gateway says not to come back. */
-  | { readonly type: 'refused' }
+  /** The gateway rejects this agent for good. */
+  | { readonly type: 'rejected' }
   | { readonly type: 'stop' }
-  | { readonly type: 'late' };
+  | { readonly type: 'deadline' };
 
-export type Action =
+export type AgentEffect =
   | { readonly do: 'save'; readonly journal: Journal }
-  /** Prepares the command, up to the point where one word begins it. */
+  /** Creates the command's process, which waits at the start barrier. */
   | { readonly do: 'launch'; readonly vm: AssignedVm; readonly frame: string }
-  | { readonly do: 'begin'; readonly assignmentId: string }
-  | { readonly do: 'end'; readonly assignmentId: string }
+  /** Opens the start barrier. */
+  | { readonly do: 'start'; readonly assignmentId: string }
+  | { readonly do: 'terminate'; readonly assignmentId: string }
   | { readonly do: 'acknowledge'; readonly assignmentId: string }
-  | { readonly do: 'report'; readonly entry: Entry }
+  | { readonly do: 'report'; readonly entry: JournalEntry }
   | { readonly do: 'fail-vm'; readonly assignmentId: string }
   | { readonly do: 'print'; readonly line: string }
   | { readonly do: 'register' }
-  /** From now on what is still to be done may not take long. */
-  | { readonly do: 'hurry' }
-  | { readonly do: 'leave'; readonly why: 'told-to' | 'refused' };
+  /** Starts the clock after which a `deadline` event follows, unless it runs already. */
+  | { readonly do: 'set-deadline' }
+  | { readonly do: 'exit'; readonly reason: ExitReason };
 
-/** @param left the assignment of which a group is left from before, its first process over. */
-export function initialState(journal: Journal, left: string | undefined): AgentState {
+/**
+ * @param survivor the assignment whose process group outlived the previous agent, after its first
+ * process had exited.
+ */
+export function createInitialState(journal: Journal, survivor: string | undefined): AgentState {
   return {
     journal,
-    told: undefined,
-    group: left === undefined ? undefined : { assignmentId: left, over: true, ending: undefined },
+    row: undefined,
+    group:
+      survivor === undefined
+        ? undefined
+        : { assignmentId: survivor, exited: true, terminatedAs: undefined },
     registered: false,
-    said: new Set(),
-    printed: undefined,
-    leaving: undefined,
-    late: false,
+    sent: new Set(),
+    lastPrinted: undefined,
+    exitReason: undefined,
+    deadlinePassed: false,
   };
 }

@@ -1,101 +1,107 @@
-// The agent at work: it feeds what happens to the decisions, one event after the other, and does what they say. Whatever
-// fails that must not fail (the state file, above all) ends it, and the command with it.
+// The running agent: passes events to the reducer one by one, and carries out its effects. If an
+// effect fails that must not fail (above all a write of the state file), the agent ends, and ends
+// its command too.
 
 import { endGroup, isGroupAlive, type Leader } from '../processes/process-group.js';
-import type { Action, AgentState, AssignedVm, Event, Exit, Policy } from './agent-state.js';
-import { initialState } from './agent-state.js';
-import type { Launched } from './command.js';
-import { decide } from './reducer.js';
-import type { Entry, Journal } from './journal.js';
+import {
+  createInitialState,
+  type AgentEffect,
+  type AgentEvent,
+  type AgentState,
+  type AssignedVm,
+  type Exit,
+  type ExitReason,
+  type Policy,
+} from './agent-state.js';
+import type { LaunchedCommand } from './command-process.js';
+import type { Journal, JournalEntry } from './journal.js';
+import { reduce } from './reducer.js';
 
-/** What the agent works with. */
-export interface AgentParts {
+export interface AgentDependencies {
   readonly policy: Policy;
   readonly save: (journal: Journal) => Promise<void>;
-  readonly launch: (vm: AssignedVm, frame: string) => Promise<Launched>;
+  readonly launch: (vm: AssignedVm, frame: string) => Promise<LaunchedCommand>;
   readonly print: (line: string) => Promise<void>;
-  /** Tells the gateway, if there is a socket. */
+  /** Sends the acknowledgement, if there is an open socket. */
   readonly acknowledge: (assignmentId: string) => void;
+  /** Asks the gateway to set the VM failed, if there is an open socket. */
   readonly failVm: (assignmentId: string) => void;
-  /** Resolve once the gateway has answered, however long that takes. */
-  readonly report: (entry: Entry) => Promise<void>;
+  /** Resolves once the gateway has answered, however long that takes. */
+  readonly report: (entry: JournalEntry) => Promise<void>;
+  /** Resolves once the gateway has answered, however long that takes. */
   readonly register: () => Promise<void>;
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
-  /** Says something to whoever looks at the log. */
   readonly log: (text: string) => void;
 }
 
-/** How long reports may take once the agent is to end. */
+/** How long the last reports may take when the agent is about to exit. */
 const LAST_REPORTS_MS = 5_000;
 
 /** The command that was launched last. */
-interface Running extends Partial<Launched> {
+interface Running extends Partial<LaunchedCommand> {
   readonly assignmentId: string;
-  over: Promise<unknown>;
+  exited: Promise<unknown>;
 }
 
 export class Agent {
   #state: AgentState;
   #running: Running | undefined;
-  readonly #events: Event[] = [];
+  readonly #events: AgentEvent[] = [];
   #wake: () => void = () => undefined;
   #failure: { readonly error: unknown } | undefined;
-  #hurry: NodeJS.Timeout | undefined;
+  #deadline: NodeJS.Timeout | undefined;
 
   private constructor(
-    private readonly parts: AgentParts,
+    private readonly dependencies: AgentDependencies,
     journal: Journal,
-    left: Entry | undefined,
+    survivor: JournalEntry | undefined,
   ) {
-    this.#state = initialState(journal, left?.assignment_id);
-    if (left?.leader !== undefined) {
-      this.#running = {
-        assignmentId: left.assignment_id,
-        leader: left.leader,
-        over: Promise.resolve(),
-      };
+    this.#state = createInitialState(journal, survivor?.assignment_id);
+    if (survivor?.leader !== undefined) {
+      const { assignment_id: assignmentId, leader } = survivor;
+      this.#running = { assignmentId, leader, exited: Promise.resolve() };
     }
   }
 
-  /** Ends what an agent before this one has left running: nobody would learn how it ends. */
-  static async create(parts: AgentParts, journal: Journal): Promise<Agent> {
+  /** Ends the commands that a killed agent left running: their exit could not be observed. */
+  static async create(dependencies: AgentDependencies, journal: Journal): Promise<Agent> {
     for (const { assignment_id, end, leader } of journal.entries) {
       if (end !== undefined || leader === undefined || !(await isGroupAlive(leader))) continue;
-      parts.log(`ending the command of ${assignment_id}, which lost its agent`);
-      await endGroup(leader, parts.graceMs, stuck(parts, leader));
+      dependencies.log(`ending the command of ${assignment_id}, which lost its agent`);
+      await endGroup(leader, dependencies.graceMs, createStuckLogger(dependencies, leader));
     }
     const last = journal.entries.at(-1);
-    const isLeft = last?.leader !== undefined && (await isGroupAlive(last.leader));
-    return new Agent(parts, journal, isLeft ? last : undefined);
+    const survives = last?.leader !== undefined && (await isGroupAlive(last.leader));
+    return new Agent(dependencies, journal, survives ? last : undefined);
   }
 
-  /** Something happened. */
-  tell(event: Event): void {
+  /** Adds an event to the queue. */
+  dispatch(event: AgentEvent): void {
     this.#events.push(event);
     this.#wake();
   }
 
   /**
-   * Works until it is told to end, or the gateway says not to come back.
-   * @throws what it cannot go on with.
+   * Works until it is stopped, or the gateway rejects it for good.
+   * @throws the error that ended it.
    */
-  async run(): Promise<'told-to' | 'refused'> {
-    this.tell({ type: 'start' });
+  async run(): Promise<ExitReason> {
+    this.dispatch({ type: 'start' });
     try {
       for (;;) {
-        const why = await this.#handle(await this.#next());
-        if (why !== undefined) return why;
+        const reason = await this.#handle(await this.#nextEvent());
+        if (reason !== undefined) return reason;
       }
     } catch (error) {
       await this.#endRunning();
       throw error;
     } finally {
-      clearTimeout(this.#hurry);
+      clearTimeout(this.#deadline);
     }
   }
 
-  async #next(): Promise<Event> {
+  async #nextEvent(): Promise<AgentEvent> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error;
       const event = this.#events.shift();
@@ -104,103 +110,104 @@ export class Agent {
     }
   }
 
-  async #handle(event: Event): Promise<'told-to' | 'refused' | undefined> {
-    const { state, actions } = decide(
-      this.parts.policy,
-      this.#state,
-      event,
-      new Date().toISOString(),
-    );
+  async #handle(event: AgentEvent): Promise<ExitReason | undefined> {
+    const now = new Date().toISOString();
+    const { state, effects } = reduce(this.dependencies.policy, this.#state, event, now);
     this.#state = state;
-    for (const action of actions) {
-      if (action.do === 'leave') return action.why;
-      await this.#perform(action);
+    for (const effect of effects) {
+      if (effect.do === 'exit') return effect.reason;
+      await this.#perform(effect);
     }
     return undefined;
   }
 
-  async #perform(action: Exclude<Action, { do: 'leave' }>): Promise<void> {
-    const { parts } = this;
-    switch (action.do) {
+  async #perform(effect: Exclude<AgentEffect, { do: 'exit' }>): Promise<void> {
+    const { dependencies } = this;
+    switch (effect.do) {
       case 'save':
-        await parts.save(action.journal);
+        await dependencies.save(effect.journal);
         break;
       case 'launch':
-        await this.#launch(action.vm, action.frame);
+        await this.#launch(effect.vm, effect.frame);
         break;
-      case 'begin':
-        this.#begin(action.assignmentId);
+      case 'start':
+        this.#start(effect.assignmentId);
         break;
-      case 'end':
-        this.#watch(this.#endRunning(), { type: 'gone', assignmentId: action.assignmentId });
+      case 'terminate': {
+        const { assignmentId } = effect;
+        this.#runBeside(this.#endRunning(), { type: 'group-ended', assignmentId });
         break;
+      }
       case 'acknowledge':
-        parts.acknowledge(action.assignmentId);
+        dependencies.acknowledge(effect.assignmentId);
         break;
       case 'fail-vm':
-        parts.failVm(action.assignmentId);
+        dependencies.failVm(effect.assignmentId);
         break;
-      case 'report':
-        this.#watch(parts.report(action.entry), {
-          type: 'reported',
-          assignmentId: action.entry.assignment_id,
-        });
+      case 'report': {
+        const { assignment_id: assignmentId } = effect.entry;
+        this.#runBeside(dependencies.report(effect.entry), { type: 'reported', assignmentId });
         break;
+      }
       case 'print':
-        await parts.print(action.line);
+        await dependencies.print(effect.line);
         break;
       case 'register':
-        this.#watch(parts.register());
+        this.#runBeside(dependencies.register());
         break;
-      case 'hurry':
-        this.#hurry ??= setTimeout(
-          () => this.tell({ type: 'late' }),
-          parts.graceMs + LAST_REPORTS_MS,
+      case 'set-deadline':
+        this.#deadline ??= setTimeout(
+          () => this.dispatch({ type: 'deadline' }),
+          dependencies.graceMs + LAST_REPORTS_MS,
         );
     }
   }
 
-  /** What comes of it is the next event. */
+  /** The result is the next event, before all that wait. */
   async #launch(vm: AssignedVm, frame: string): Promise<void> {
     const { assignment_id: assignmentId } = vm;
     try {
-      const launched = await this.parts.launch(vm, frame);
-      this.#running = { ...launched, assignmentId, over: Promise.resolve() };
+      const launched = await this.dependencies.launch(vm, frame);
+      this.#running = { ...launched, assignmentId, exited: Promise.resolve() };
       const { leader } = launched;
       this.#events.unshift({ type: 'launched', assignmentId, ...(leader && { leader }) });
     } catch (error) {
-      this.parts.log(`${assignmentId} cannot be begun: ${String(error)}`);
+      this.dependencies.log(`${assignmentId} cannot be started: ${String(error)}`);
       const exit: Exit = { code: null, signal: null };
-      this.#events.unshift({ type: 'over', assignmentId, exit });
+      this.#events.unshift({ type: 'exited', assignmentId, exit });
     }
   }
 
-  #begin(assignmentId: string): void {
+  #start(assignmentId: string): void {
     const running = this.#running;
-    if (running?.begin === undefined) throw new Error('begun before it was launched');
-    this.parts.log(`${assignmentId} begins`);
-    const over = running.begin().then(async (exit) => {
-      this.parts.log(`${assignmentId} has ended: ${exit.signal ?? `exit code ${exit.code}`}`);
-      this.tell({ type: 'over', assignmentId, exit });
+    if (running?.start === undefined) throw new Error('a command starts that was not launched');
+    this.dependencies.log(`${assignmentId} starts`);
+    const exited = running.start().then(async (exit) => {
+      this.dependencies.log(
+        `${assignmentId} has ended: ${exit.signal ?? `exit code ${exit.code}`}`,
+      );
+      this.dispatch({ type: 'exited', assignmentId, exit });
       const { leader } = running;
       if (leader === undefined || !(await isGroupAlive(leader)))
-        this.tell({ type: 'gone', assignmentId });
+        this.dispatch({ type: 'group-ended', assignmentId });
     });
-    running.over = over;
-    this.#watch(over);
+    running.exited = exited;
+    this.#runBeside(exited);
   }
 
-  /** Resolves once nobody of the group is left, and the end of its first process has been told. */
+  /** Resolves once the group is empty, and the exit of its first process was dispatched. */
   async #endRunning(): Promise<void> {
-    const { leader, over } = this.#running ?? {};
-    if (leader !== undefined) await endGroup(leader, this.parts.graceMs, stuck(this.parts, leader));
-    await over;
+    const { leader, exited } = this.#running ?? {};
+    const { graceMs } = this.dependencies;
+    if (leader !== undefined)
+      await endGroup(leader, graceMs, createStuckLogger(this.dependencies, leader));
+    await exited;
   }
 
-  /** Goes on beside the events; what comes of it is one. */
-  #watch(work: Promise<unknown>, event?: Event): void {
+  /** Runs beside the events, and dispatches `event` at its end. A failure ends the agent. */
+  #runBeside(work: Promise<unknown>, event?: AgentEvent): void {
     work.then(
-      () => event && this.tell(event),
+      () => event && this.dispatch(event),
       (error: unknown) => {
         this.#failure ??= { error };
         this.#wake();
@@ -209,6 +216,6 @@ export class Agent {
   }
 }
 
-function stuck({ log }: AgentParts, { pid }: Leader): () => void {
-  return () => log(`the process group ${pid} does not end, not even by SIGKILL`);
+function createStuckLogger({ log }: AgentDependencies, { pid }: Leader): () => void {
+  return () => log(`the process group ${pid} does not end, not even after SIGKILL`);
 }

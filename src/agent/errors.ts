@@ -1,11 +1,11 @@
-// The failures of an agent that a person can do something about. Each message says what.
+// The failures of an agent that a person can repair. Each message says what to do or what is wrong.
 
-/** It cannot begin: a file that it was given is not as it must be. To try again does not help. */
+/** A file that the agent was given cannot be used. Another start does not help. */
 export class AgentFileError extends Error {
   override readonly name = 'AgentFileError';
 }
 
-/** It cannot go on for something outside: a full disk, a reader that is gone. Another start may help. */
+/** The agent cannot continue, for a reason outside: a full disk, a closed pipe. Restart it. */
 export class AgentError extends Error {
   override readonly name = 'AgentError';
 }

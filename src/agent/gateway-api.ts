@@ -1,50 +1,59 @@
-// What the agent asks of the gateway over HTTP: to know the VM, and to hear how an assignment ended. It asks until it is
-// answered, at longer and longer intervals.
+// The agent's requests over HTTP: the registration of its VM, and the report of how an assignment
+// ended. Each request is repeated with backoff until the gateway answers it.
 
 import { parseAddress } from '../client/address.js';
+import { describeNetworkError } from '../client/network-error.js';
 import { reconnectDelayMs } from '../client/reconnect-policy.js';
 import { vmPath } from '../protocol/paths.js';
-import type { Entry } from './journal.js';
+import type { JournalEntry } from './journal.js';
 
-/** How long an answer may take. */
+/** The time limit for one response. */
 const TIMEOUT_MS = 15_000;
 
-/** An answer; `body` is its JSON, or null. */
-export interface Answer {
+/** A response; `body` is its JSON object, or null if it has none. */
+export interface ApiResponse {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>> | null;
 }
 
-export type Ask = (method: string, path: string, token: string, body?: object) => Promise<Answer>;
+export type SendRequest = (
+  method: string,
+  path: string,
+  token: string,
+  body?: object,
+) => Promise<ApiResponse>;
 
 /**
- * @param signal ends what is being asked.
- * @throws TypeError when it is not the URL of a gateway.
+ * @param signal aborts the requests.
+ * @throws TypeError if `url` is not the URL of a gateway.
  */
-export function createAsk(url: string, signal: AbortSignal): Ask {
+export function createSendRequest(url: string, signal: AbortSignal): SendRequest {
   const { http } = parseAddress(url);
   return async (method, path, token, body) => {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'user-agent': 'lablink-gateway-agent',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
     const response = await fetch(http + path, {
       method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        'user-agent': 'lablink-gateway-agent',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
+      headers,
       body: body === undefined ? null : JSON.stringify(body),
       redirect: 'manual',
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    }).catch((cause: unknown) => {
+      throw new Error(describeNetworkError(cause), { cause });
     });
     return { status: response.status, body: asFields(await response.json().catch(() => null)) };
   };
 }
 
-function asFields(value: unknown): Answer['body'] {
+function asFields(value: unknown): ApiResponse['body'] {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
 }
 
-/** What went wrong, for people. */
-export function reasonOf({ status, body }: Answer): string {
+/** Describes a response that is not a success, for people. */
+export function describeResponse({ status, body }: ApiResponse): string {
   return body === null
     ? `HTTP ${status}`
     : `HTTP ${status} ${String(body.code)}: ${String(body.detail)}`;
@@ -52,39 +61,39 @@ export function reasonOf({ status, body }: Answer): string {
 
 export interface GatewayApi {
   readonly register: (hostname: string) => Promise<void>;
-  readonly report: (entry: Entry) => Promise<void>;
+  readonly report: (entry: JournalEntry) => Promise<void>;
 }
 
 /**
- * @param token gives the one to ask with now.
- * @param wait resolves after so many milliseconds; rejects when nothing is to be asked any more.
+ * @param token returns the token for the next request.
+ * @param wait resolves after so many milliseconds; rejects when the agent exits.
  */
 export function createGatewayApi(
-  ask: Ask,
+  sendRequest: SendRequest,
   token: () => Promise<string>,
   log: (text: string) => void,
   wait: (ms: number) => Promise<void>,
 ): GatewayApi {
-  const untilAnswered = async (what: string, method: string, path: string, body?: object) => {
+  const sendUntilAnswered = async (what: string, method: string, path: string, body?: object) => {
     for (let failures = 0; ; failures++) {
-      const answer = await attempt(async () => ask(method, path, await token(), body));
-      if (typeof answer !== 'string') {
-        if (answer.status < 300) return;
-        if (isFinal(answer)) {
-          log(`${what} was refused: ${reasonOf(answer)}`);
+      const result = await attempt(async () => sendRequest(method, path, await token(), body));
+      if (typeof result !== 'string') {
+        if (result.status < 300) return;
+        if (isFinal(result)) {
+          log(`${what} was rejected: ${describeResponse(result)}`);
           return;
         }
       }
-      const pause = reconnectDelayMs('soon', failures, Math.random());
-      const reason = typeof answer === 'string' ? answer : reasonOf(answer);
-      log(`${what}: trying again in ${Math.ceil(pause / 1000)} s: ${reason}`);
-      await wait(pause);
+      const pauseMs = reconnectDelayMs('soon', failures, Math.random());
+      const reason = typeof result === 'string' ? result : describeResponse(result);
+      log(`${what}: trying again in ${Math.ceil(pauseMs / 1000)} s: ${reason}`);
+      await wait(pauseMs);
     }
   };
   return {
-    register: (hostname) => untilAnswered('the registration', 'PUT', vmPath(hostname)),
+    register: (hostname) => sendUntilAnswered('the registration', 'PUT', vmPath(hostname)),
     report: ({ assignment_id: id, end }) =>
-      untilAnswered(`the report of ${id}`, 'PUT', `/v1/assignments/${id}/end`, {
+      sendUntilAnswered(`the report of ${id}`, 'PUT', `/v1/assignments/${id}/end`, {
         outcome: end?.outcome,
         exit_code: end?.exit_code,
         signal: end?.signal,
@@ -92,13 +101,13 @@ export function createGatewayApi(
   };
 }
 
-/** Whether the gateway itself says no, and will say so again. */
-function isFinal({ status, body }: Answer): boolean {
-  const isOwnWord = typeof body?.code === 'string' && body.code !== 'not_found';
-  return isOwnWord && status < 500 && ![401, 408, 429].includes(status);
+/** Whether the gateway itself, not a proxy, rejects the request, and would reject it again. */
+function isFinal({ status, body }: ApiResponse): boolean {
+  const isFromGateway = typeof body?.code === 'string' && body.code !== 'not_found';
+  return isFromGateway && status < 500 && ![401, 408, 429].includes(status);
 }
 
-async function attempt(work: () => Promise<Answer>): Promise<Answer | string> {
+async function attempt(work: () => Promise<ApiResponse>): Promise<ApiResponse | string> {
   try {
     return await work();
   } catch (error) {

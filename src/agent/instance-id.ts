@@ -1,5 +1,5 @@
-// Which VM this is, by the word of the cloud it runs in: the instance's id, from the metadata service that each cloud
-// has at the same address. It may be late while a VM boots.
+// The VM's name from the cloud that it runs in: the instance id, read from the metadata service.
+// The three clouds have it at the same address. The service may answer late while a VM boots.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AgentError } from './errors.js';
@@ -9,13 +9,17 @@ export type Cloud = (typeof CLOUDS)[number];
 
 export interface MetadataService {
   readonly url: string;
-  /** For one answer. */
+  /** The time limit for one response. */
   readonly timeoutMs: number;
   readonly attempts: number;
+  /** Between two attempts. */
   readonly pauseMs: number;
 }
 
-/** Link-local: whoever answers there is the host (RFC 3927 §2.6.2). At most 80 seconds in all. */
+/**
+ * The address is link-local, so only the host of the VM can answer (RFC 3927 §2.6.2). All attempts
+ * together take 80 seconds at most.
+ */
 const SERVICE: MetadataService = {
   url: 'http://169.254.169.254',
   timeoutMs: 3_000,
@@ -23,8 +27,8 @@ const SERVICE: MetadataService = {
   pauseMs: 1_000,
 };
 
-const READ: Readonly<Record<Cloud, (get: Get) => Promise<string>>> = {
-  // Version 2 of the service, which may be the only one that is allowed: a session first.
+const READ_BY_CLOUD: Readonly<Record<Cloud, (get: Get) => Promise<string>>> = {
+  // Version 2 of the service needs a session first; version 1 may be disabled.
   ec2: async (get) => {
     const session = await get('PUT', '/latest/api/token', {
       'X-aws-ec2-metadata-token-ttl-seconds': '60',
@@ -40,8 +44,8 @@ const READ: Readonly<Record<Cloud, (get: Get) => Promise<string>>> = {
 
 type Get = (method: string, path: string, headers: Record<string, string>) => Promise<string>;
 
-/** @throws AgentError when the service gives no id in time. */
-export async function instanceId(
+/** @throws AgentError if the service returns no id in time. */
+export async function readInstanceId(
   cloud: Cloud,
   service: MetadataService = SERVICE,
 ): Promise<string> {
@@ -51,7 +55,7 @@ export async function instanceId(
     const response = await fetch(url + path, { method, headers, signal, redirect: 'error' });
     const text = (await response.text()).trim();
     if (!response.ok) throw new Error(`${path}: HTTP ${response.status}`);
-    // A page that stands in the way is no id.
+    // A login page of the network in between is not an id.
     if (!/^[\x21-\x7e]{1,255}$/.test(text)) throw new Error(`${path}: not an id`);
     return text;
   };
@@ -59,15 +63,11 @@ export async function instanceId(
   for (let attempt = 0; attempt < attempts; attempt++) {
     if (attempt > 0) await sleep(pauseMs);
     try {
-      return await READ[cloud](get);
+      return await READ_BY_CLOUD[cloud](get);
     } catch (error) {
       cause = error;
     }
   }
-  throw new AgentError(
-    `The metadata service of ${cloud} at ${url} does not say which VM this is.`,
-    {
-      cause,
-    },
-  );
+  const message = `The metadata service of ${cloud} at ${url} does not return the instance id.`;
+  throw new AgentError(message, { cause });
 }

@@ -1,64 +1,75 @@
-// What an agent remembers over restarts: the assignments it has begun, the oldest first, and how each ended. Pure. One
-// that stands here is never begun again, but for one that was cut off and may be.
+// The journal: the assignments that the agent has acted on, oldest first, and how each ended. Pure.
+// The agent never acts again on an assignment in the journal, unless it was interrupted and may be
+// repeated.
 
 import { Type, type Static } from 'typebox';
 import { Leader } from '../processes/process-group.js';
 
-/** How many assignments are remembered. */
+/** How many assignments the journal keeps. */
 export const MAX_ENTRIES = 1_000;
 
 /**
- * `stopped` by a newer assignment or a release; `interrupted` by the end of the agent, so that nobody knows how far it
- * came; `printed` and handed to whoever reads.
+ * `stopped`: ended because of a newer assignment or a release. `interrupted`: the agent ended
+ * first, so how far the command came is unknown. `printed`: written to stdout.
  */
-export const Outcome = Type.Enum(['succeeded', 'failed', 'stopped', 'interrupted', 'printed']);
-export type Outcome = Static<typeof Outcome>;
+export const JournalOutcome = Type.Enum([
+  'succeeded',
+  'failed',
+  'stopped',
+  'interrupted',
+  'printed',
+]);
+export type JournalOutcome = Static<typeof JournalOutcome>;
 
-export const End = Type.Object({
+export const JournalEnd = Type.Object({
   at: Type.String(),
-  outcome: Outcome,
+  outcome: JournalOutcome,
   exit_code: Type.Union([Type.Integer(), Type.Null()]),
   signal: Type.Union([Type.String(), Type.Null()]),
 });
-export type End = Static<typeof End>;
+export type JournalEnd = Static<typeof JournalEnd>;
 
-export const Entry = Type.Object({
+export const JournalEntry = Type.Object({
   assignment_id: Type.String(),
   began_at: Type.String(),
-  /** Its command's first process; absent where there is none. */
+  /** The command's first process; absent if there was none. */
   leader: Type.Optional(Leader),
-  /** Absent while it runs, and when it was cut off. */
-  end: Type.Optional(End),
+  /** Absent while the command runs, and after it was interrupted without a record. */
+  end: Type.Optional(JournalEnd),
   /** Whether the gateway has answered the report of the end. */
   reported: Type.Optional(Type.Boolean()),
 });
-export type Entry = Static<typeof Entry>;
+export type JournalEntry = Static<typeof JournalEntry>;
 
-/** The state file's content; times are ISO 8601 in UTC. */
+/** The content of the state file. Times are ISO 8601 in UTC. */
 export const Journal = Type.Object({
   format: Type.Literal(1),
-  /** What proves that it was this agent that enrolled this hostname. */
+  /** The nonce proves to the gateway that this agent enrolled this hostname. */
   enrolment: Type.Optional(Type.Object({ hostname: Type.String(), nonce: Type.String() })),
-  entries: Type.Array(Entry),
+  entries: Type.Array(JournalEntry),
 });
 export type Journal = Static<typeof Journal>;
 
 export const EMPTY_JOURNAL: Journal = { format: 1, entries: [] };
 
-export function entryOf({ entries }: Journal, assignmentId: string): Entry | undefined {
+export function findEntry({ entries }: Journal, assignmentId: string): JournalEntry | undefined {
   return entries.find((entry) => entry.assignment_id === assignmentId);
 }
 
-/** The journal with this entry as the latest, whatever it said of the assignment before. */
-export function begun(journal: Journal, entry: Entry): Journal {
+/** Returns the journal with this entry last. It replaces an earlier entry of its assignment. */
+export function appendEntry(journal: Journal, entry: JournalEntry): Journal {
   const others = journal.entries.filter((one) => one.assignment_id !== entry.assignment_id);
   return { ...journal, entries: [...others, entry].slice(-MAX_ENTRIES) };
 }
 
-/** The journal with more said of this assignment. */
-export function amended(journal: Journal, assignmentId: string, more: Partial<Entry>): Journal {
+/** Returns the journal with these fields added to the entry of this assignment. */
+export function amendEntry(
+  journal: Journal,
+  assignmentId: string,
+  fields: Partial<JournalEntry>,
+): Journal {
   const entries = journal.entries.map((entry) =>
-    entry.assignment_id === assignmentId ? { ...entry, ...more } : entry,
+    entry.assignment_id === assignmentId ? { ...entry, ...fields } : entry,
   );
   return { ...journal, entries };
 }

@@ -1,213 +1,246 @@
-// What an agent does, decided: an event comes in, the next state and the actions come out. Pure: no I/O, no clock. The
-// actions are done in their order, each when the one before is done, and before the next event is looked at. The journal
-// is saved before a command begins, and no command begins beside another.
+// The agent's rules: an event changes the state and asks for effects. Pure: no I/O, no clock.
+// README.md beside this file states the rules, and cases.json has examples of them that the Python
+// agent is tested with too.
+//
+// The effects are carried out in order, each after the one before, and all before the next event.
+// The journal is saved before a command starts, and no command starts while another one runs.
 
-import type { Action, AgentState, Event, Exit, Group, Policy } from './agent-state.js';
+import type {
+  AgentEffect,
+  AgentEvent,
+  AgentState,
+  CommandGroup,
+  Exit,
+  Policy,
+} from './agent-state.js';
 import {
-  amended,
-  begun,
-  entryOf,
-  type End,
-  type Entry,
+  amendEntry,
+  appendEntry,
+  findEntry,
   type Journal,
-  type Outcome,
+  type JournalEnd,
+  type JournalEntry,
+  type JournalOutcome,
 } from './journal.js';
 
-export interface Decision {
+export interface Transition {
   readonly state: AgentState;
-  readonly actions: readonly Action[];
+  readonly effects: readonly AgentEffect[];
 }
 
 /** @param now ISO 8601 in UTC. */
-export function decide(policy: Policy, state: AgentState, event: Event, now: string): Decision {
-  const taken = take(policy, state, event, now);
-  const settled = settle(policy, taken.state, now);
-  return { state: settled.state, actions: [...taken.actions, ...settled.actions] };
+export function reduce(
+  policy: Policy,
+  state: AgentState,
+  event: AgentEvent,
+  now: string,
+): Transition {
+  const applied = applyEvent(policy, state, event, now);
+  const reconciled = reconcile(policy, applied.state, now);
+  return { state: reconciled.state, effects: [...applied.effects, ...reconciled.effects] };
 }
 
-/** What the event itself changes and asks for. */
-function take(policy: Policy, state: AgentState, event: Event, now: string): Decision {
+/** The changes and effects that belong to the event itself. */
+function applyEvent(policy: Policy, state: AgentState, event: AgentEvent, now: string): Transition {
   const { journal, group } = state;
   switch (event.type) {
-    case 'told':
-      return hear(policy, state, event);
+    case 'row':
+      return applyRow(policy, state, event);
     case 'launched': {
       const { assignmentId, leader } = event;
       const entry = { assignment_id: assignmentId, began_at: now, ...(leader && { leader }) };
-      const next = { assignmentId, over: false, ending: undefined };
-      const decision = save({ ...state, group: next }, begun(journal, entry));
-      return then(say(decision, 'acknowledge', assignmentId), { do: 'begin', assignmentId });
+      const launched = { assignmentId, exited: false, terminatedAs: undefined };
+      const saved = save({ ...state, group: launched }, appendEntry(journal, entry));
+      const acknowledged = sendOnce(saved, 'acknowledge', assignmentId);
+      return withEffects(acknowledged, { do: 'start', assignmentId });
     }
-    case 'over':
-      return end(policy, state, event, now);
-    case 'gone':
-      return nothing(
+    case 'exited':
+      return applyExit(policy, state, event, now);
+    case 'group-ended':
+      return withoutEffects(
         group?.assignmentId === event.assignmentId ? { ...state, group: undefined } : state,
       );
     case 'reported':
-      return save(state, amended(journal, event.assignmentId, { reported: true }));
+      return save(state, amendEntry(journal, event.assignmentId, { reported: true }));
     case 'disconnected':
     case 'unavailable':
-      return nothing({ ...state, said: new Set() });
-    case 'refused':
-      return nothing({ ...state, leaving: state.leaving ?? 'refused' });
+      return withoutEffects({ ...state, sent: new Set() });
+    case 'rejected':
+      return withoutEffects({ ...state, exitReason: state.exitReason ?? 'rejected' });
     case 'stop':
-      return nothing({ ...state, leaving: 'told-to' });
-    case 'late':
-      return nothing({ ...state, late: true });
+      return withoutEffects({ ...state, exitReason: 'stopped' });
+    case 'deadline':
+      return withoutEffects({ ...state, deadlinePassed: true });
     case 'start': {
-      const unreported = journal.entries.filter(isToReport);
-      return { state, actions: unreported.map((entry) => ({ do: 'report', entry })) };
+      const unreported = journal.entries.filter(isReportDue);
+      return { state, effects: unreported.map((entry) => ({ do: 'report', entry })) };
     }
   }
 }
 
-function hear(
+function applyRow(
   { act }: Policy,
   state: AgentState,
-  { message, frame }: Extract<Event, { type: 'told' }>,
-): Decision {
-  const isNews = act === 'print' && message.type !== 'assignment' && frame !== state.printed;
-  const actions: Action[] = isNews ? [{ do: 'print', line: frame }] : [];
-  const next = { ...state, registered: true, printed: isNews ? frame : state.printed };
+  { message, frame }: Extract<AgentEvent, { type: 'row' }>,
+): Transition {
+  const isPrinted = act === 'print' && message.type !== 'assignment' && frame !== state.lastPrinted;
+  const effects: AgentEffect[] = isPrinted ? [{ do: 'print', line: frame }] : [];
+  const next = { ...state, registered: true, lastPrinted: isPrinted ? frame : state.lastPrinted };
   if (message.type === 'absent') {
-    // Once: a row that is renamed away, or was deleted, is not to be made again behind an admin's back.
-    if (!state.registered) actions.push({ do: 'register' });
-    return { state: next, actions };
+    // Only once: an admin who renames or deletes the row later does not want it back.
+    if (!state.registered) effects.push({ do: 'register' });
+    return { state: next, effects };
   }
   const { vm } = message;
   const { assignment_id: assignmentId } = vm;
-  if (message.type === 'status') {
-    return { state: { ...next, told: { assignmentId, assignment: undefined } }, actions };
-  }
-  // One without an identity (the triggers are off) could be run twice.
-  if (assignmentId === null) return { state: next, actions };
+  if (message.type === 'status')
+    return { state: { ...next, row: { assignmentId, assignment: undefined } }, effects };
+  // Without an identity (the triggers are disabled) an assignment could be run twice.
+  if (assignmentId === null) return { state: next, effects };
   const assignment = { vm: { ...vm, assignment_id: assignmentId }, frame };
-  return { state: { ...next, told: { assignmentId, assignment } }, actions };
+  return { state: { ...next, row: { assignmentId, assignment } }, effects };
 }
 
-/** The command's first process has ended. */
-function end(
+function applyExit(
   policy: Policy,
   state: AgentState,
-  { assignmentId, exit }: Extract<Event, { type: 'over' }>,
+  { assignmentId, exit }: Extract<AgentEvent, { type: 'exited' }>,
   now: string,
-): Decision {
+): Transition {
   const { group, journal } = state;
-  const ending = group?.assignmentId === assignmentId ? group.ending : undefined;
-  const next = group && { ...group, over: group.over || group.assignmentId === assignmentId };
-  // It stays open in the journal, to begin anew.
-  if (ending === 'interrupted' && policy.rerunInterrupted)
-    return nothing({ ...state, group: next });
-  // One that could not even be launched has no entry yet.
-  const entry = entryOf(journal, assignmentId) ?? { assignment_id: assignmentId, began_at: now };
-  const outcome = ending ?? outcomeOf(policy, exit);
-  return close({ ...state, group: next, journal: begun(journal, entry) }, [assignmentId], {
-    at: now,
-    outcome,
-    exit_code: exit.code,
-    signal: exit.signal,
-  });
+  const isCurrent = group?.assignmentId === assignmentId;
+  const terminatedAs = isCurrent ? group.terminatedAs : undefined;
+  const next = { ...state, group: isCurrent ? { ...group, exited: true } : group };
+  // The entry keeps no end, so that the command runs again.
+  if (terminatedAs === 'interrupted' && policy.rerunInterrupted) return withoutEffects(next);
+  // A command that could not be launched has no entry yet.
+  const entry = findEntry(journal, assignmentId) ?? { assignment_id: assignmentId, began_at: now };
+  const outcome = terminatedAs ?? classifyExit(policy, exit);
+  const end = { at: now, outcome, exit_code: exit.code, signal: exit.signal };
+  return recordEnds({ ...next, journal: appendEntry(journal, entry) }, [assignmentId], end);
 }
 
-function outcomeOf({ act }: Policy, { code }: Exit): Outcome {
+function classifyExit({ act }: Policy, { code }: Exit): JournalOutcome {
   if (code !== 0) return 'failed';
   return act === 'print' ? 'printed' : 'succeeded';
 }
 
-/** Writes down how these assignments ended, and reports it. */
-function close(state: AgentState, assignmentIds: readonly string[], end: End): Decision {
+/** Saves how these assignments ended, and reports it. */
+function recordEnds(
+  state: AgentState,
+  assignmentIds: readonly string[],
+  end: JournalEnd,
+): Transition {
   let { journal } = state;
-  for (const id of assignmentIds) journal = amended(journal, id, { end });
+  for (const id of assignmentIds) journal = amendEntry(journal, id, { end });
   const entries = journal.entries.filter((entry) => assignmentIds.includes(entry.assignment_id));
-  const reports = entries.filter(isToReport).map((entry): Action => ({ do: 'report', entry }));
-  return then(save(state, journal), ...reports);
+  const reports = entries
+    .filter(isReportDue)
+    .map((entry): AgentEffect => ({ do: 'report', entry }));
+  return withEffects(save(state, journal), ...reports);
 }
 
-/** Of a printed assignment only who reads it knows how it ended. */
-function isToReport({ end, reported }: Entry): boolean {
+/** Only the reader of a printed assignment knows how it ended, so the agent reports nothing. */
+function isReportDue({ end, reported }: JournalEntry): boolean {
   return end !== undefined && end.outcome !== 'printed' && reported !== true;
 }
 
-/** What is to be done by how things stand, whatever event led there. */
-function settle(policy: Policy, state: AgentState, now: string): Decision {
-  const cutOff = state.journal.entries.filter((entry) => isCutOff(policy, state, entry));
-  const ids = cutOff.map(({ assignment_id }) => assignment_id);
-  const end: End = { at: now, outcome: 'interrupted', exit_code: null, signal: null };
-  const closed = ids.length === 0 ? nothing(state) : close(state, ids, end);
-  const settled =
-    state.leaving === undefined ? follow(policy, closed.state) : leave(policy, closed.state);
-  return then({ ...settled, actions: [...closed.actions, ...settled.actions] });
+/** The effects that the state asks for, whatever the last event was. */
+function reconcile(policy: Policy, state: AgentState, now: string): Transition {
+  const interrupted = state.journal.entries.filter((entry) => isInterrupted(policy, state, entry));
+  const ids = interrupted.map(({ assignment_id }) => assignment_id);
+  const end: JournalEnd = { at: now, outcome: 'interrupted', exit_code: null, signal: null };
+  const recorded = ids.length === 0 ? withoutEffects(state) : recordEnds(state, ids, end);
+  const next =
+    state.exitReason === undefined
+      ? enforceRow(policy, recorded.state)
+      : prepareExit(policy, recorded.state);
+  return { state: next.state, effects: [...recorded.effects, ...next.effects] };
 }
 
-/** Whether it was begun, runs no more, did not end, and is not going to begin anew. */
-function isCutOff(policy: Policy, { group, told }: AgentState, entry: Entry): boolean {
+/** Whether the command started, no longer runs, has no recorded end, and will not run again. */
+function isInterrupted(policy: Policy, { group, row }: AgentState, entry: JournalEntry): boolean {
   const id = entry.assignment_id;
   if (entry.end !== undefined || group?.assignmentId === id) return false;
-  const mayBeginAnew = told === undefined || told.assignmentId === id;
-  return !policy.rerunInterrupted || !mayBeginAnew;
+  const mayRunAgain = row === undefined || row.assignmentId === id;
+  return !policy.rerunInterrupted || !mayRunAgain;
 }
 
-/** Brings about what the row tells of: its assignment in force, and no other. */
-function follow(policy: Policy, state: AgentState): Decision {
-  const { told, group } = state;
-  if (told === undefined || group?.ending !== undefined) return nothing(state);
-  if (group !== undefined && group.assignmentId !== told.assignmentId)
-    return endGroup(state, group, 'stopped');
-  if (told.assignment === undefined) return nothing(state);
-  const { vm, frame } = told.assignment;
-  const entry = entryOf(state.journal, vm.assignment_id);
-  const isNew = entry === undefined || (entry.end === undefined && group === undefined);
-  if (!isNew) return tell(policy, state, entry);
-  return { state: { ...state, printed: frame }, actions: [{ do: 'launch', vm, frame }] };
+/** Runs the row's assignment, and no other. */
+function enforceRow(policy: Policy, state: AgentState): Transition {
+  const { row, group } = state;
+  if (row === undefined || group?.terminatedAs !== undefined) return withoutEffects(state);
+  if (group !== undefined && group.assignmentId !== row.assignmentId)
+    return terminate(state, group, 'stopped');
+  if (row.assignment === undefined) return withoutEffects(state);
+  const { vm, frame } = row.assignment;
+  const entry = findEntry(state.journal, vm.assignment_id);
+  const isDue = entry === undefined || (entry.end === undefined && group === undefined);
+  if (!isDue) return notifyGateway(policy, state, entry);
+  return { state: { ...state, lastPrinted: frame }, effects: [{ do: 'launch', vm, frame }] };
 }
 
-/** Says what the gateway has to know of the current assignment, once on each socket. */
-function tell(policy: Policy, state: AgentState, { assignment_id: id, end }: Entry): Decision {
-  const acknowledged = say(nothing(state), 'acknowledge', id);
+/** Acknowledges the current assignment, and sets the VM failed if need be: once on each socket. */
+function notifyGateway(
+  policy: Policy,
+  state: AgentState,
+  { assignment_id: id, end }: JournalEntry,
+): Transition {
+  const acknowledged = sendOnce(withoutEffects(state), 'acknowledge', id);
   const fails =
     end?.outcome === 'interrupted' || (policy.failVmOnError && end?.outcome === 'failed');
-  return fails ? say(acknowledged, 'fail-vm', id) : acknowledged;
+  return fails ? sendOnce(acknowledged, 'fail-vm', id) : acknowledged;
 }
 
-/** Told to end, it ends its command too; refused, it lets the command end by itself. */
-function leave(policy: Policy, state: AgentState): Decision {
-  const { group, leaving: why = 'told-to', late, told, journal } = state;
-  if (group !== undefined && !late) {
-    if (why === 'refused' && !group.over) return nothing(state);
-    if (why === 'told-to') {
-      const ending =
-        group.ending === undefined ? endGroup(state, group, 'interrupted') : nothing(state);
-      return then(ending, { do: 'hurry' });
+/** A stopped agent ends its command. A rejected agent lets its command end by itself. */
+function prepareExit(policy: Policy, state: AgentState): Transition {
+  const { group, exitReason: reason = 'stopped', deadlinePassed, row, journal } = state;
+  if (group !== undefined && !deadlinePassed) {
+    if (reason === 'rejected' && !group.exited) return withoutEffects(state);
+    if (reason === 'stopped') {
+      const terminated =
+        group.terminatedAs === undefined
+          ? terminate(state, group, 'interrupted')
+          : withoutEffects(state);
+      return withEffects(terminated, { do: 'set-deadline' });
     }
   }
-  const entry = told?.assignment && entryOf(journal, told.assignment.vm.assignment_id);
-  const last = entry?.end === undefined ? nothing(state) : tell(policy, state, entry);
-  const isDone = late || !journal.entries.some(isToReport);
-  return then(last, isDone ? { do: 'leave', why } : { do: 'hurry' });
+  const entry = row?.assignment && findEntry(journal, row.assignment.vm.assignment_id);
+  const last =
+    entry?.end === undefined ? withoutEffects(state) : notifyGateway(policy, state, entry);
+  const isDone = deadlinePassed || !journal.entries.some(isReportDue);
+  return withEffects(last, isDone ? { do: 'exit', reason } : { do: 'set-deadline' });
 }
 
-function endGroup(state: AgentState, group: Group, as: 'stopped' | 'interrupted'): Decision {
+function terminate(
+  state: AgentState,
+  group: CommandGroup,
+  terminatedAs: 'stopped' | 'interrupted',
+): Transition {
   const { assignmentId } = group;
-  const next = { ...state, group: { ...group, ending: as } };
-  return { state: next, actions: [{ do: 'end', assignmentId }] };
+  const next = { ...state, group: { ...group, terminatedAs } };
+  return { state: next, effects: [{ do: 'terminate', assignmentId }] };
 }
 
-function nothing(state: AgentState): Decision {
-  return { state, actions: [] };
+function withoutEffects(state: AgentState): Transition {
+  return { state, effects: [] };
 }
 
-function save(state: AgentState, journal: Journal): Decision {
-  return { state: { ...state, journal }, actions: [{ do: 'save', journal }] };
+function withEffects({ state, effects }: Transition, ...more: readonly AgentEffect[]): Transition {
+  return { state, effects: [...effects, ...more] };
 }
 
-function then({ state, actions }: Decision, ...more: readonly Action[]): Decision {
-  return { state, actions: [...actions, ...more] };
+function save(state: AgentState, journal: Journal): Transition {
+  return { state: { ...state, journal }, effects: [{ do: 'save', journal }] };
 }
 
-function say({ state, actions }: Decision, what: 'acknowledge' | 'fail-vm', id: string): Decision {
+function sendOnce(
+  { state, effects }: Transition,
+  what: 'acknowledge' | 'fail-vm',
+  id: string,
+): Transition {
   const key = `${what} ${id}`;
-  if (state.said.has(key)) return { state, actions };
-  const said = new Set(state.said).add(key);
-  return { state: { ...state, said }, actions: [...actions, { do: what, assignmentId: id }] };
+  if (state.sent.has(key)) return { state, effects };
+  const sent = new Set(state.sent).add(key);
+  return { state: { ...state, sent }, effects: [...effects, { do: what, assignmentId: id }] };
 }

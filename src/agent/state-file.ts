@@ -1,5 +1,6 @@
-// The state file: the journal on disk. It is whole at every moment, whatever is cut off; what was saved is there after a
-// crash of the machine; and one agent at a time has it. A file that cannot be read is never taken for an empty one.
+// The state file: the journal on disk. It is complete at every moment, and survives a crash of the
+// machine once it is saved. One agent at a time uses it. An unreadable file is never treated as an
+// empty one.
 
 import { mkdir, open, readFile, realpath, rename } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -12,25 +13,25 @@ import { EMPTY_JOURNAL, Journal } from './journal.js';
 const journalCheck = Compile(Journal);
 
 export interface StateFile {
-  /** Absolute, without links. */
+  /** Absolute, with all links resolved. */
   readonly path: string;
-  /** What it held when it was opened. */
+  /** The content of the file when it was opened. */
   readonly journal: Journal;
-  /** Resolves once it would survive a crash. @throws AgentError */
+  /** Resolves once the journal would survive a crash. @throws AgentError */
   readonly save: (journal: Journal) => Promise<void>;
-  /** Lets another agent have it. */
+  /** Releases the lock, so that another agent can open the file. */
   readonly release: () => Promise<void>;
 }
 
 /**
- * Takes the file for this process, and makes its folder (0700) if need be.
- * @throws AgentFileError when another process has it, or it cannot be read or written.
+ * Locks the file for this process, and creates its folder (0700) if there is none.
+ * @throws AgentFileError if another process has the lock, or the file cannot be read or written.
  */
 export async function openStateFile(name: string): Promise<StateFile> {
   try {
     const folder = dirname(resolve(name));
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    // One that is a link is replaced where it leads to.
+    // If the state file is a symlink, replace its target.
     const path = await realpath(name).catch(async () =>
       join(await realpath(folder), basename(name)),
     );
@@ -43,7 +44,7 @@ export async function openStateFile(name: string): Promise<StateFile> {
     const release = (): Promise<void> => releaseLock(lock, text);
     try {
       const journal = await readJournal(path);
-      // Now rather than when an assignment is there.
+      // A file that cannot be written must fail at the start, not at an assignment.
       await replaceFile(path, JSON.stringify(journal));
       return { path, journal, save: (next) => saveJournal(path, next), release };
     } catch (error) {
@@ -51,7 +52,7 @@ export async function openStateFile(name: string): Promise<StateFile> {
       throw error;
     }
   } catch (error) {
-    throw unusable(name, error);
+    throw explainFailure(name, error);
   }
 }
 
@@ -70,8 +71,8 @@ async function readJournal(path: string): Promise<Journal> {
   const content = parse(text);
   if (journalCheck.Check(content)) return content;
   throw new AgentFileError(
-    `The state file ${path} is not one that this agent wrote. Which assignments were handled is not known: look what ` +
-      'was run, then remove the file; the current assignment will be begun.',
+    `The state file ${path} was not written by this agent, so the assignments that were run are unknown. ` +
+      'Check which commands have run, then remove the file. The current assignment will then be run.',
   );
 }
 
@@ -83,7 +84,10 @@ function parse(text: string): unknown {
   }
 }
 
-/** Gives `path` this content, 0600, at once and for good: data, name and folder are flushed in this order. */
+/**
+ * Replaces the content of `path` (mode 0600) atomically and durably: it flushes the data, renames
+ * the file, and flushes the folder, in this order.
+ */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const draft = `${path}.new`;
   const file = await open(draft, 'w', 0o600);
@@ -102,8 +106,8 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-/** @returns what to throw: what the system refuses is told as such, all else is a bug. */
-function unusable(path: string, error: unknown): unknown {
+/** Returns the error to throw. An error of the system is explained; any other one is a bug. */
+function explainFailure(path: string, error: unknown): unknown {
   if (readSystemCode(error) === undefined || !(error instanceof Error)) return error;
   return new AgentFileError(`The state file ${path} cannot be used: ${error.message}`, {
     cause: error,

@@ -1,25 +1,25 @@
-// Where the agent's token comes from: a file that somebody writes, or, where there is none yet or its token will not do
-// any more, the gateway, for the token with which VMs enrol. What that gives is kept in the same file, 0600.
+// The agent's token. It comes from a file that an administrator or another program writes, or from
+// the gateway by enrolment. A token from the gateway is kept in the same file, with mode 0600.
 
 import { readFile } from 'node:fs/promises';
 import { readExpiryMs } from '../client/token.js';
 import { readSystemCode } from '../processes/system-code.js';
 import { AgentFileError } from './errors.js';
-import { reasonOf, type Ask } from './gateway-api.js';
+import { describeResponse, type SendRequest } from './gateway-api.js';
 import { replaceFile } from './state-file.js';
 
-/** A token that ends so soon is not worth asking with. */
+/** A token that expires this soon is not used. */
 const NEARLY_EXPIRED_MS = 60_000;
 
 export interface AgentTokens {
-  /** The one at hand; enrols if there is none. */
+  /** Returns the token in the file; enrols if there is no usable one. */
   readonly current: () => Promise<string>;
-  /** One other than was given the last time, if there is a way to it. */
+  /** Returns another token than last time, if the file or the gateway has one. */
   readonly fresh: () => Promise<string>;
 }
 
-/** Those that somebody puts into the file: it is read anew every time. */
-export function fileTokens(file: string): AgentTokens {
+/** Reads the token file each time, so that another program may replace the token. */
+export function createFileTokens(file: string): AgentTokens {
   const read = async (): Promise<string> => {
     const token = await readToken(file);
     if (token === undefined) throw new AgentFileError(`There is no token file ${file}.`);
@@ -28,53 +28,54 @@ export function fileTokens(file: string): AgentTokens {
   return { current: read, fresh: read };
 }
 
-export interface EnrolmentParts {
-  readonly ask: Ask;
+export interface EnrolmentOptions {
+  readonly sendRequest: SendRequest;
   readonly hostname: string;
   readonly tokenFile: string;
   readonly enrolTokenFile: string;
-  /** Kept over restarts: with it a lost answer can be asked for again. */
+  /** Kept over restarts: with the same nonce the agent may enrol again after a lost response. */
   readonly nonce: string;
 }
 
-export function enrolledTokens(parts: EnrolmentParts): AgentTokens {
-  let given: string | undefined;
-  const give = (token: string): string => (given = token);
+/** Keeps the token that the gateway issues in the token file, and enrols again when it must. */
+export function createEnrolledTokens(options: EnrolmentOptions): AgentTokens {
+  let returned: string | undefined;
   return {
     current: async () => {
-      const kept = await readToken(parts.tokenFile);
-      return kept !== undefined && isGood(kept) ? kept : enrol(parts);
+      const kept = await readToken(options.tokenFile);
+      return kept !== undefined && isUsable(kept) ? kept : enrol(options);
     },
     fresh: async () => {
-      const kept = await readToken(parts.tokenFile);
-      // Given before, it is about to end, or was refused.
-      const isNews = kept !== undefined && kept !== given && isGood(kept);
-      return give(isNews ? kept : await enrol(parts));
+      const kept = await readToken(options.tokenFile);
+      // The client asks again for a token that it had: it expires soon, or was rejected.
+      const isOther = kept !== undefined && kept !== returned && isUsable(kept);
+      returned = isOther ? kept : await enrol(options);
+      return returned;
     },
   };
 }
 
-/** @throws Error with the gateway's reason: whoever asks for a token asks again later. */
-async function enrol(parts: EnrolmentParts): Promise<string> {
-  const { ask, hostname, nonce, tokenFile, enrolTokenFile } = parts;
+/** @throws Error with the gateway's reason; the caller tries again later. */
+async function enrol(options: EnrolmentOptions): Promise<string> {
+  const { sendRequest, hostname, nonce, tokenFile, enrolTokenFile } = options;
   const enrolToken = await readToken(enrolTokenFile);
   if (enrolToken === undefined)
     throw new AgentFileError(`There is no token file ${enrolTokenFile}.`);
-  const answer = await ask('POST', '/v1/enrolments', enrolToken, { hostname, nonce });
-  const token = answer.body?.token;
-  if (answer.status !== 201 || typeof token !== 'string') {
-    throw new Error(`the VM could not be enrolled: ${reasonOf(answer)}`);
+  const response = await sendRequest('POST', '/v1/enrolments', enrolToken, { hostname, nonce });
+  const token = response.body?.token;
+  if (response.status !== 201 || typeof token !== 'string') {
+    throw new Error(`the VM could not be enrolled: ${describeResponse(response)}`);
   }
   await replaceFile(tokenFile, `${token}\n`);
   return token;
 }
 
-function isGood(token: string): boolean {
-  const endsAtMs = readExpiryMs(token);
-  return endsAtMs === undefined || endsAtMs - Date.now() > NEARLY_EXPIRED_MS;
+function isUsable(token: string): boolean {
+  const expiresAtMs = readExpiryMs(token);
+  return expiresAtMs === undefined || expiresAtMs - Date.now() > NEARLY_EXPIRED_MS;
 }
 
-/** Undefined when there is no such file. */
+/** Returns undefined if there is no such file, or it is empty. */
 async function readToken(file: string): Promise<string | undefined> {
   try {
     const token = (await readFile(file, 'utf8')).trim();

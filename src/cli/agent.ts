@@ -5,16 +5,16 @@ import { randomBytes } from 'node:crypto';
 import { hostname as machineName } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { Agent, type AgentParts } from '../agent/agent.js';
-import type { Policy } from '../agent/agent-state.js';
-import { launch } from '../agent/command.js';
-import { programCommand, shellCommand, type CommandOf } from '../agent/commands.js';
+import { Agent, type AgentDependencies } from '../agent/agent.js';
+import type { ExitReason, Policy } from '../agent/agent-state.js';
+import { launchCommand } from '../agent/command-process.js';
+import { programCommand, shellCommand, type BuildCommand } from '../agent/command-spec.js';
 import { AgentError } from '../agent/errors.js';
-import { createAsk, createGatewayApi, type Ask } from '../agent/gateway-api.js';
-import { CLOUDS, instanceId, type Cloud } from '../agent/instance-id.js';
+import { createSendRequest, createGatewayApi, type SendRequest } from '../agent/gateway-api.js';
+import { CLOUDS, readInstanceId, type Cloud } from '../agent/instance-id.js';
 import type { Journal } from '../agent/journal.js';
 import { openStateFile, type StateFile } from '../agent/state-file.js';
-import { enrolledTokens, fileTokens, type AgentTokens } from '../agent/tokens.js';
+import { createEnrolledTokens, createFileTokens, type AgentTokens } from '../agent/tokens.js';
 import { createClient, type Client, type VmWatch } from '../client/index.js';
 import { copyEnvironment } from '../config/load.js';
 import { connectionText } from './connection-text.js';
@@ -84,7 +84,7 @@ export function agentCommand(): Command {
       const file = await openStateFile(options.stateFile);
       try {
         const why = await work(options, hostname, file, commandOf);
-        process.exitCode = why === 'told-to' ? ExitCode.ok : ExitCode.usage;
+        process.exitCode = why === 'stopped' ? ExitCode.ok : ExitCode.usage;
       } finally {
         await file.release();
       }
@@ -101,7 +101,7 @@ function seconds(text: string): number {
 function commandOfOptions(
   { exec, shell }: AgentOptions,
   [program, ...args]: readonly string[],
-): CommandOf | undefined {
+): BuildCommand | undefined {
   if (exec === true && (program === undefined || program.startsWith('-'))) {
     throw new UsageError('--exec needs a program: it comes last, with its arguments.');
   }
@@ -114,7 +114,7 @@ function commandOfOptions(
 
 /** @throws UsageError */
 async function hostnameOf({ hostname, hostnameFrom }: AgentOptions): Promise<string> {
-  if (hostnameFrom !== undefined) return instanceId(hostnameFrom);
+  if (hostnameFrom !== undefined) return readInstanceId(hostnameFrom);
   const name = hostname ?? machineName();
   if (/^[^\0]{1,255}$/u.test(name)) return name;
   throw new UsageError('A hostname has 1 to 255 characters.');
@@ -128,8 +128,8 @@ async function work(
   options: AgentOptions,
   hostname: string,
   file: StateFile,
-  commandOf: CommandOf | undefined,
-): Promise<'told-to' | 'refused'> {
+  commandOf: BuildCommand | undefined,
+): Promise<ExitReason> {
   const ending = new AbortController();
   const { ask, client, tokens, journal } = await connectionOf(
     options,
@@ -139,7 +139,7 @@ async function work(
   );
   const wait = (ms: number): Promise<void> => sleep(ms, undefined, { signal: ending.signal });
   const api = createGatewayApi(ask, tokens.current, log, wait);
-  const parts: AgentParts = {
+  const parts: AgentDependencies = {
     ...actsOf(commandOf, file.path),
     policy: policyOf(options, commandOf),
     save: file.save,
@@ -167,12 +167,12 @@ async function connectionOf(
   hostname: string,
   file: StateFile,
   signal: AbortSignal,
-): Promise<{ ask: Ask; client: Client; tokens: AgentTokens; journal: Journal }> {
+): Promise<{ ask: SendRequest; client: Client; tokens: AgentTokens; journal: Journal }> {
   const { journal } = file;
   try {
-    const ask = createAsk(url, signal);
+    const ask = createSendRequest(url, signal);
     if (enrolTokenFile === undefined) {
-      const tokens = fileTokens(tokenFile);
+      const tokens = createFileTokens(tokenFile);
       // What is wrong with it now is a mistake, for whoever typed this; later it is waited for.
       await tokens.current();
       return { ask, client: createClient({ url, token: tokens.fresh }), tokens, journal };
@@ -181,7 +181,13 @@ async function connectionOf(
     // Before it is asked with: an answer that is lost can be asked for again, even by the next agent.
     await file.save(enrolled);
     const { nonce } = enrolled.enrolment;
-    const tokens = enrolledTokens({ ask, hostname, tokenFile, enrolTokenFile, nonce });
+    const tokens = createEnrolledTokens({
+      sendRequest: ask,
+      hostname,
+      tokenFile,
+      enrolTokenFile,
+      nonce,
+    });
     return { ask, client: createClient({ url, token: tokens.fresh }), tokens, journal: enrolled };
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
@@ -195,7 +201,7 @@ function withNonce(journal: Journal, hostname: string) {
   return { ...journal, enrolment };
 }
 
-function policyOf(options: AgentOptions, commandOf: CommandOf | undefined): Policy {
+function policyOf(options: AgentOptions, commandOf: BuildCommand | undefined): Policy {
   return {
     act: commandOf === undefined ? 'print' : 'run',
     rerunInterrupted: options.rerunInterrupted === true,
@@ -204,17 +210,17 @@ function policyOf(options: AgentOptions, commandOf: CommandOf | undefined): Poli
 }
 
 function actsOf(
-  commandOf: CommandOf | undefined,
+  commandOf: BuildCommand | undefined,
   statePath: string,
-): Pick<AgentParts, 'launch' | 'print'> {
+): Pick<AgentDependencies, 'launch' | 'print'> {
   const print = (frame: string): Promise<void> => printLine(onOneLine(frame));
   const printed = { code: 0, signal: null };
   return {
     print,
     launch: async (vm, frame) =>
       commandOf === undefined
-        ? { begin: () => print(frame).then(() => printed) }
-        : launch(commandOf(vm, onOneLine(frame)), `${statePath}.command`),
+        ? { start: () => print(frame).then(() => printed) }
+        : launchCommand(commandOf(vm, onOneLine(frame)), `${statePath}.command`),
   };
 }
 
@@ -232,20 +238,20 @@ function printLine(text: string): Promise<void> {
 function feed(agent: Agent, watch: VmWatch): void {
   let latest = '';
   watch.on('frame', (frame) => (latest = frame));
-  watch.on('update', (message) => agent.tell({ type: 'told', message, frame: latest }));
+  watch.on('update', (message) => agent.dispatch({ type: 'row', message, frame: latest }));
   watch.on('rejection', ({ code }) => {
     if (code === 'unavailable')
-      setTimeout(() => agent.tell({ type: 'unavailable' }), RETRY_MS).unref();
+      setTimeout(() => agent.dispatch({ type: 'unavailable' }), RETRY_MS).unref();
   });
   watch.on('connection', (state) => {
     const text = connectionText(state);
     if (text !== undefined) log(text);
-    if (state.phase === 'reconnecting') agent.tell({ type: 'disconnected' });
-    if (state.phase === 'closed' && state.rejected) agent.tell({ type: 'refused' });
+    if (state.phase === 'reconnecting') agent.dispatch({ type: 'disconnected' });
+    if (state.phase === 'closed' && state.rejected) agent.dispatch({ type: 'rejected' });
   });
   // What could not be printed is told to whoever printed it.
   process.stdout.on('error', () => undefined);
-  const stop = (): void => agent.tell({ type: 'stop' });
+  const stop = (): void => agent.dispatch({ type: 'stop' });
   process.once('SIGINT', stop).once('SIGTERM', stop);
 }
 

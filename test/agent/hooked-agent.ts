@@ -1,18 +1,19 @@
-// The subcommand `agent` as a process that can be killed at any of its steps: before and after everything it does for
-// the outside to see.
+// The subcommand `agent` as a process that can be killed at any of its steps: before and after each
+// of its effects.
 
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Teardown } from '../helpers/database.js';
 import { run, type Program } from '../helpers/process.js';
 
-const builtOf = (name: string): string => JSON.stringify(pathToFileURL(resolve('dist', name)).href);
+const builtUrl = (name: string): string =>
+  JSON.stringify(pathToFileURL(resolve('dist', name)).href);
 
-/** It says each step on stderr, and with KILL_AT=n the n-th of them, from 1, is its last. */
+/** Prints each step to stderr. With KILL_AT=n the process kills itself at step n, from 1. */
 const PROGRAM = `
-  import { Agent } from ${builtOf('agent/agent.js')};
-  import { agentCommand } from ${builtOf('cli/agent.js')};
-  import { exitCodeOf, explain } from ${builtOf('cli/exit.js')};
+  import { Agent } from ${builtUrl('agent/agent.js')};
+  import { agentCommand } from ${builtUrl('cli/agent.js')};
+  import { exitCodeOf, explain } from ${builtUrl('cli/exit.js')};
   import { writeSync } from 'node:fs';
   let count = 0;
   const step = (name) => {
@@ -25,16 +26,16 @@ const PROGRAM = `
     step('before ' + name);
     const done = (result) => {
       step('after ' + name);
-      return name === 'launch' ? { ...result, begin: begun(result.begin) } : result;
+      return name === 'launch' ? { ...result, start: hookStart(result.start) } : result;
     };
     const result = part(...args);
     return result instanceof Promise ? result.then(done) : done(result);
   };
-  const begun = (begin) => () => {
-    step('before begin');
-    const over = begin();
-    step('after begin');
-    return over.then((exit) => (step('after the end'), exit));
+  const hookStart = (start) => () => {
+    step('before start');
+    const exited = start();
+    step('after start');
+    return exited.then((exit) => (step('after the exit'), exit));
   };
   const create = Agent.create;
   Agent.create = (parts, journal) => {
@@ -50,7 +51,7 @@ const PROGRAM = `
   }
 `;
 
-/** @param killAt at which of its steps it is killed; by default at none. */
+/** @param killAt the step at which the agent is killed; 0 for none. */
 export function runHookedAgent(t: Teardown, args: readonly string[], killAt = 0): Program {
   const node = ['--input-type=module', `--eval=${PROGRAM}`, '--'];
   const env = { KILL_AT: String(killAt) };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { Agent } from '../../src/agent/agent.js';
-import { createAsk, createGatewayApi } from '../../src/agent/gateway-api.js';
+import { createSendRequest, createGatewayApi } from '../../src/agent/gateway-api.js';
 import { openStateFile } from '../../src/agent/state-file.js';
 import { signToken } from '../../src/gateway/auth/token.js';
 import { createClient } from '../../src/client/index.js';
@@ -36,7 +36,7 @@ t.test('a hundred agents through two restarts', async (t) => {
     const file = await openStateFile(join(folder, `${hostname}.state`));
     const wait = (ms: number): Promise<void> =>
       sleep(ms / 10, undefined, { signal: ending.signal });
-    const ask = createAsk(gateway.url, ending.signal);
+    const ask = createSendRequest(gateway.url, ending.signal);
     const api = createGatewayApi(
       ask,
       () => token('agent', hostname),
@@ -53,7 +53,7 @@ t.test('a hundred agents through two restarts', async (t) => {
         policy: { act: 'run', rerunInterrupted: false, failVmOnError: false },
         save: file.save,
         launch: async ({ assignment_id: id }) => ({
-          begin: async () => {
+          start: async () => {
             await appendFile(join(folder, `${id}.runs`), 'run\n');
             return { code: 0, signal: null };
           },
@@ -71,13 +71,13 @@ t.test('a hundred agents through two restarts', async (t) => {
     const watch = client.watchVm(hostname);
     let latest = '';
     watch.on('frame', (frame) => (latest = frame));
-    watch.on('update', (message) => agent.tell({ type: 'told', message, frame: latest }));
+    watch.on('update', (message) => agent.dispatch({ type: 'row', message, frame: latest }));
     watch.on('connection', ({ phase }) => {
-      if (phase === 'reconnecting') agent.tell({ type: 'disconnected' });
+      if (phase === 'reconnecting') agent.dispatch({ type: 'disconnected' });
     });
     const ended = agent.run();
     t.teardown(async () => {
-      agent.tell({ type: 'stop' });
+      agent.dispatch({ type: 'stop' });
       await ended;
       watch.close();
       ending.abort();

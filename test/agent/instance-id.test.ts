@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
-import { instanceId } from '../../src/agent/instance-id.js';
+import { readInstanceId } from '../../src/agent/instance-id.js';
 
 /** A service that gives these answers, by method and path; `undefined` for none at all. */
 async function service(t: Test, answer: (request: IncomingMessage) => string | number | undefined) {
@@ -29,7 +29,7 @@ t.test('ec2: by a session', async (t) => {
     const isKnown = headers['x-aws-ec2-metadata-token'] === 'a-session';
     return isKnown && url === '/latest/meta-data/instance-id' ? 'i-0123456789abcdef0' : 401;
   });
-  t.equal(await instanceId('ec2', metadata), 'i-0123456789abcdef0');
+  t.equal(await readInstanceId('ec2', metadata), 'i-0123456789abcdef0');
 });
 
 t.test('gce and azure: by a header that no page can set', async (t) => {
@@ -38,22 +38,22 @@ t.test('gce and azure: by a header that no page can set', async (t) => {
       ? '4520031799277581759\n'
       : 403,
   );
-  t.equal(await instanceId('gce', gce), '4520031799277581759');
+  t.equal(await readInstanceId('gce', gce), '4520031799277581759');
   const azure = await service(t, ({ url = '', headers }) =>
     headers.metadata === 'true' && url.startsWith('/metadata/instance/compute/vmId?')
       ? '02aab8a4-74ef-476e-8182-f6d2ba4166a6'
       : 400,
   );
-  t.equal(await instanceId('azure', azure), '02aab8a4-74ef-476e-8182-f6d2ba4166a6');
+  t.equal(await readInstanceId('azure', azure), '02aab8a4-74ef-476e-8182-f6d2ba4166a6');
 });
 
 t.test('one that is late is waited for, one that is silent or odd is not for long', async (t) => {
   let asked = 0;
   const late = await service(t, () => (++asked < 3 ? 503 : 'vm-1'));
-  t.equal(await instanceId('gce', late), 'vm-1');
+  t.equal(await readInstanceId('gce', late), 'vm-1');
   const silent = await service(t, () => undefined);
   const impatient = { ...silent, timeoutMs: 50 };
-  await t.rejects(instanceId('gce', impatient), { name: 'AgentError', message: /gce/ });
+  await t.rejects(readInstanceId('gce', impatient), { name: 'AgentError', message: /gce/ });
   const odd = await service(t, () => '<html>Log in</html>');
-  await t.rejects(instanceId('azure', odd), { name: 'AgentError' });
+  await t.rejects(readInstanceId('azure', odd), { name: 'AgentError' });
 });

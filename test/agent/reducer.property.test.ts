@@ -4,9 +4,9 @@
 
 import fc from 'fast-check';
 import t from 'tap';
-import type { Action, AgentState, Event, Policy } from '../../src/agent/agent-state.js';
-import { initialState } from '../../src/agent/agent-state.js';
-import { decide } from '../../src/agent/reducer.js';
+import type { AgentEffect, AgentState, AgentEvent, Policy } from '../../src/agent/agent-state.js';
+import { createInitialState } from '../../src/agent/agent-state.js';
+import { reduce } from '../../src/agent/reducer.js';
 import { EMPTY_JOURNAL, type Journal } from '../../src/agent/journal.js';
 import type { VmState } from '../../src/client/index.js';
 import { row } from '../client/rows.js';
@@ -28,10 +28,10 @@ class World {
   lossy = false;
   #launched: string | undefined;
   #left = false;
-  #events: Event[] = [];
+  #events: AgentEvent[] = [];
 
   constructor(readonly policy: Policy) {
-    this.state = initialState(EMPTY_JOURNAL, undefined);
+    this.state = createInitialState(EMPTY_JOURNAL, undefined);
     this.handle({ type: 'start' });
   }
 
@@ -53,7 +53,7 @@ class World {
         ? { type: 'absent', hostname: 'vm-1' }
         : { type: vm?.status === 'in-use' ? 'assignment' : 'status', vm: columns }
     ) as VmState;
-    this.handle({ type: 'told', message, frame });
+    this.handle({ type: 'row', message, frame });
   }
 
   drop(): void {
@@ -65,25 +65,25 @@ class World {
     if (this.command?.over !== false) return;
     const { id } = this.command;
     this.command = undefined;
-    this.handle({ type: 'over', assignmentId: id, exit: { code, signal: null } });
-    this.handle({ type: 'gone', assignmentId: id });
+    this.handle({ type: 'exited', assignmentId: id, exit: { code, signal: null } });
+    this.handle({ type: 'group-ended', assignmentId: id });
   }
 
-  /** Handles an event, and what follows from it, unless it is killed after so many actions. */
-  handle(event: Event, killAfter = Infinity): void {
+  /** Handles an event, and what follows from it, unless it is killed after so many effects. */
+  handle(event: AgentEvent, killAfter = Infinity): void {
     this.#events.push(event);
     let left = killAfter;
     for (;;) {
       const next = this.#events.shift();
       if (next === undefined || this.#left) return;
-      const { state, actions } = decide(this.policy, this.state, next, NOW);
+      const { state, effects } = reduce(this.policy, this.state, next, NOW);
       this.state = state;
-      for (const action of actions) {
+      for (const effect of effects) {
         if (left-- <= 0) {
           this.kill();
           return;
         }
-        this.#perform(action);
+        this.#perform(effect);
       }
     }
   }
@@ -96,23 +96,23 @@ class World {
     const last = this.journal.entries.at(-1);
     const survives = last?.end !== undefined && this.command?.id === last.assignment_id;
     if (!survives) this.command = undefined;
-    this.state = initialState(this.journal, survives ? last.assignment_id : undefined);
+    this.state = createInitialState(this.journal, survives ? last.assignment_id : undefined);
     this.handle({ type: 'start' });
   }
 
-  #perform(action: Action): void {
-    switch (action.do) {
+  #perform(effect: AgentEffect): void {
+    switch (effect.do) {
       case 'save':
-        this.journal = action.journal;
+        this.journal = effect.journal;
         break;
       case 'launch': {
-        const id = action.vm.assignment_id;
+        const id = effect.vm.assignment_id;
         this.#launched = id;
         this.#events.unshift({ type: 'launched', assignmentId: id, leader: { pid: 1 } });
         break;
       }
-      case 'begin': {
-        const { assignmentId: id } = action;
+      case 'start': {
+        const { assignmentId: id } = effect;
         if (this.#launched !== id) throw new Error('begun without being launched');
         if (this.command !== undefined) throw new Error(`${id} begins beside ${this.command.id}`);
         if (this.journal.entries.at(-1)?.assignment_id !== id) throw new Error('begun unsaved');
@@ -120,44 +120,44 @@ class World {
         this.begun.set(id, (this.begun.get(id) ?? 0) + 1);
         break;
       }
-      case 'end': {
-        const { assignmentId: id } = action;
+      case 'terminate': {
+        const { assignmentId: id } = effect;
         const command = this.command;
         if (command?.id === id && !command.over) {
           this.#events.push({
-            type: 'over',
+            type: 'exited',
             assignmentId: id,
             exit: { code: null, signal: 'SIGTERM' },
           });
         }
         this.command = undefined;
-        this.#events.push({ type: 'gone', assignmentId: id });
+        this.#events.push({ type: 'group-ended', assignmentId: id });
         break;
       }
       case 'report': {
-        const { assignment_id: id, end } = action.entry;
+        const { assignment_id: id, end } = effect.entry;
         if (end === undefined) throw new Error('reported before its end');
         if (!this.reports.has(id)) this.reports.set(id, end.outcome);
         this.#events.push({ type: 'reported', assignmentId: id });
         break;
       }
       case 'acknowledge':
-        if (!this.journal.entries.some((entry) => entry.assignment_id === action.assignmentId)) {
+        if (!this.journal.entries.some((entry) => entry.assignment_id === effect.assignmentId)) {
           throw new Error('acknowledged before it was saved');
         }
-        if (!this.lossy) this.acknowledged.add(action.assignmentId);
+        if (!this.lossy) this.acknowledged.add(effect.assignmentId);
         break;
       case 'fail-vm':
-        if (this.idOf(this.row?.assignment ?? null) === action.assignmentId && this.row) {
+        if (this.idOf(this.row?.assignment ?? null) === effect.assignmentId && this.row) {
           this.row = { ...this.row, status: 'failed' };
         }
         break;
-      case 'leave':
+      case 'exit':
         this.#left = true;
         break;
       case 'print':
       case 'register':
-      case 'hurry':
+      case 'set-deadline':
     }
   }
 }
@@ -189,12 +189,12 @@ const step: fc.Arbitrary<readonly [string, Step]> = fc.oneof(
         if (world.command?.over !== false) return;
         world.command.over = true;
         const exit = { code: 0, signal: null };
-        world.handle({ type: 'over', assignmentId: world.command.id, exit });
+        world.handle({ type: 'exited', assignmentId: world.command.id, exit });
       },
     ],
   ),
-  fc.nat({ max: 8 }).map((actions): readonly [string, Step] => [
-    `tell, killed after ${actions} actions`,
+  fc.nat({ max: 8 }).map((effects): readonly [string, Step] => [
+    `tell, killed after ${effects} effects`,
     (world) => {
       const { row: vm } = world;
       if (vm === undefined) return;
@@ -203,7 +203,7 @@ const step: fc.Arbitrary<readonly [string, Step]> = fc.oneof(
         assignment_id: world.idOf(vm.assignment),
       });
       const type = vm.status === 'in-use' ? 'assignment' : 'status';
-      world.handle({ type: 'told', message: { type, vm: columns } as VmState, frame: '' }, actions);
+      world.handle({ type: 'row', message: { type, vm: columns } as VmState, frame: '' }, effects);
     },
   ]),
 );

@@ -3,8 +3,8 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Ask } from '../../src/agent/gateway-api.js';
-import { enrolledTokens, fileTokens } from '../../src/agent/tokens.js';
+import type { SendRequest } from '../../src/agent/gateway-api.js';
+import { createEnrolledTokens, createFileTokens } from '../../src/agent/tokens.js';
 import { signToken } from '../../src/gateway/auth/token.js';
 import { temporaryFolder } from '../helpers/process.js';
 
@@ -14,7 +14,7 @@ const signed = (ttlSeconds: number): string =>
 
 t.test('a file is read anew every time', async (t) => {
   const file = join(await temporaryFolder(t), 'token');
-  const tokens = fileTokens(file);
+  const tokens = createFileTokens(file);
   await t.rejects(tokens.current(), { name: 'AgentFileError', message: /no token file/ });
   await writeFile(file, 'one\n');
   t.equal(await tokens.current(), 'one');
@@ -28,12 +28,12 @@ t.test('one that enrols', async (t) => {
   const enrolTokenFile = join(folder, 'enrol-token');
   const asked: unknown[] = [];
   let answer = { status: 409, body: { code: 'already_enrolled', detail: 'because' } as object };
-  const ask: Ask = async (...request) => {
+  const ask: SendRequest = async (...request) => {
     asked.push(request);
-    return answer as Awaited<ReturnType<Ask>>;
+    return answer as Awaited<ReturnType<SendRequest>>;
   };
-  const parts = { ask, hostname: 'vm-1', tokenFile, enrolTokenFile, nonce: 'n' };
-  const tokens = enrolledTokens(parts);
+  const parts = { sendRequest: ask, hostname: 'vm-1', tokenFile, enrolTokenFile, nonce: 'n' };
+  const tokens = createEnrolledTokens(parts);
   await t.rejects(tokens.fresh(), { message: /no token file.*enrol-token/ });
   await writeFile(enrolTokenFile, 'image\n');
   await t.rejects(tokens.fresh(), { message: /could not be enrolled: HTTP 409 already_enrolled/ });
@@ -45,7 +45,7 @@ t.test('one that enrols', async (t) => {
   t.equal((await readFile(tokenFile, 'utf8')).trim(), first, 'it is kept');
   t.equal((await stat(tokenFile)).mode & 0o777, 0o600);
   t.equal(await tokens.current(), first);
-  t.equal(await enrolledTokens(parts).fresh(), first, 'over restarts');
+  t.equal(await createEnrolledTokens(parts).fresh(), first, 'over restarts');
   t.equal(asked.length, 2, 'without another enrolment');
 
   const second = signed(7_200);

@@ -3,8 +3,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { launch, SCRIPT } from '../../src/agent/command.js';
-import { programCommand, shellCommand } from '../../src/agent/commands.js';
+import { launchCommand, SCRIPT } from '../../src/agent/command-process.js';
+import { programCommand, shellCommand } from '../../src/agent/command-spec.js';
 import { endGroup, isGroupAlive } from '../../src/processes/process-group.js';
 import { temporaryFolder } from '../helpers/process.js';
 
@@ -19,10 +19,10 @@ t.test('it begins when it is told to, and not before', async (t) => {
   const folder = await temporaryFolder(t);
   const OUT = join(folder, 'out');
   const command = shellCommand({ OUT, PATH: process.env.PATH })(vm, '{}');
-  const launched = await launch(command, join(folder, 'scratch'));
+  const launched = await launchCommand(command, join(folder, 'scratch'));
   t.equal(await isGroupAlive(launched.leader ?? { pid: 0 }), true);
   t.same(await readdir(folder), [], 'it has not begun, and nothing lies about');
-  t.same(await launched.begin(), { code: 3, signal: null });
+  t.same(await launched.start(), { code: 3, signal: null });
   t.same(await readdir(folder), ['out']);
   t.equal(await isGroupAlive(launched.leader ?? { pid: 0 }), false);
 });
@@ -30,9 +30,9 @@ t.test('it begins when it is told to, and not before', async (t) => {
 t.test('one that is ended at its gate has run nothing', async (t) => {
   const folder = await temporaryFolder(t);
   const OUT = join(folder, 'out');
-  const launched = await launch(shellCommand({ OUT })(vm, '{}'), join(folder, 'scratch'));
+  const launched = await launchCommand(shellCommand({ OUT })(vm, '{}'), join(folder, 'scratch'));
   await endGroup(launched.leader ?? { pid: 0 }, 60_000);
-  t.same(await launched.begin(), { code: null, signal: 'SIGTERM' });
+  t.same(await launched.start(), { code: null, signal: 'SIGTERM' });
   t.same(await readdir(folder), []);
 });
 
@@ -43,8 +43,8 @@ t.test('a program gets its arguments as they are, and the message on stdin', asy
   const frame = `{"type":"assignment","vm":{"crd_command":"${'x'.repeat(200_000)}"}}`;
   const command = programCommand('/bin/sh', args, { PATH: process.env.PATH })(vm, frame);
   t.match(command.env, { LABLINK_CRD_COMMAND: vm.crd_command, LABLINK_EMAIL: 'a@b.c' });
-  const { begin } = await launch(command, join(folder, 'scratch'));
-  t.same(await begin(), { code: 0, signal: null });
+  const { start } = await launchCommand(command, join(folder, 'scratch'));
+  t.same(await start(), { code: 0, signal: null });
   t.ok((await readFile(out, 'utf8')) === `$(x)|it's||${frame}\n`);
 });
 
@@ -54,12 +54,12 @@ t.test('what is too long for a variable or an argument is in a file', async (t) 
   const command = shellCommand({})(long, '{}');
   t.same(command.args, [SCRIPT]);
   t.notOk('LABLINK_CRD_COMMAND' in command.env);
-  const { begin } = await launch(command, join(folder, 'scratch'));
-  t.same(await begin(), { code: 4, signal: null });
+  const { start } = await launchCommand(command, join(folder, 'scratch'));
+  t.same(await start(), { code: 4, signal: null });
 });
 
 t.test('a program that is not there fails as in a shell', async (t) => {
   const command = programCommand('/nowhere/program', [], {})(vm, '{}');
-  const { begin } = await launch(command, join(await temporaryFolder(t), 'scratch'));
-  t.same(await begin(), { code: 127, signal: null });
+  const { start } = await launchCommand(command, join(await temporaryFolder(t), 'scratch'));
+  t.same(await start(), { code: 127, signal: null });
 });
