@@ -57,6 +57,10 @@ const REASONS: Readonly<Record<Use, readonly (readonly [packages: string, reason
       'lint the prose of comments and documents',
     ],
     ['eslint, eslint-config-prettier, typescript-eslint, prettier', 'lint and format'],
+    [
+      'unified, remark-parse, remark-gfm, remark-retext, retext-english, retext-indefinite-article, retext-repeated-words, nlcst-to-string, unist-util-visit, vfile',
+      'check the English of comments and documents',
+    ],
   ],
 };
 
