@@ -1,5 +1,5 @@
-// Protocol v1 as an AsyncAPI 3 document, for programs that read such: the schemas of messages.ts, which message goes
-// which way on which URL, and the close codes. Pure; nothing is said here that the schemas can say.
+// Builds the AsyncAPI 3 document of protocol v1: the schemas of messages.ts, the messages that each
+// URL sends and receives, and the close codes. Pure; the schemas are never repeated here.
 
 import type { TSchema } from 'typebox';
 import { CLOSE } from './close-codes.js';
@@ -29,40 +29,46 @@ interface Message {
   readonly summary: string;
 }
 
-/** Every message by its name in the document: its `type`, but for the one type that both sides send. */
+/**
+ * Every message by its name in the document: its `type`. `status` is sent by both sides, so the
+ * client's is called `statusReport`.
+ */
 const MESSAGES = {
-  welcome: { schema: Welcome, summary: 'Always the first message.' },
-  assignment: { schema: Assignment, summary: 'One VM, `in-use`: its row.' },
-  status: { schema: StatusChange, summary: 'One VM, not `in-use`: its row.' },
+  welcome: { schema: Welcome, summary: 'Always the first message of the gateway.' },
+  assignment: { schema: Assignment, summary: 'The row of the VM, which is `in-use`.' },
+  status: { schema: StatusChange, summary: 'The row of the VM, which is not `in-use`.' },
   absent: {
     schema: Absent,
-    summary: 'One VM: there is no such row. It never ends a running command.',
+    summary: 'The VM has no row. This message never ends a running command.',
   },
   snapshot: {
     schema: Snapshot,
-    summary: 'All VMs, in parts; the first part replaces all that was held.',
+    summary: 'All VMs, in parts. The first part replaces everything the client has.',
   },
   changes: {
     schema: Changes,
-    summary: 'All VMs: what changed. A row, and a presence, at most once a frame.',
+    summary: 'Changes of all VMs. A frame has at most one row and one presence of a hostname.',
   },
-  feed: { schema: Feed, summary: 'The feed entered or left a gap.' },
-  error: { schema: ErrorMessage, summary: 'The last message was refused; the socket stays open.' },
+  feed: { schema: Feed, summary: 'The feed from the database became live, or is no longer live.' },
+  error: { schema: ErrorMessage, summary: 'The last message was rejected. The socket stays open.' },
   pong: { schema: Pong, summary: 'Answers `ping`.' },
-  ack: { schema: Ack, summary: 'An agent has got this assignment.' },
+  ack: { schema: Ack, summary: 'The agent has received this assignment.' },
   statusReport: {
     schema: StatusReport,
-    summary: 'An agent reports its VM `failed`, or `available` again after that.',
+    summary: 'The agent reports its VM `failed`, or `available` after it had failed.',
   },
-  auth: { schema: Auth, summary: 'A fresh token of the same `sub` and `role`. Success is silent.' },
-  ping: { schema: Ping, summary: 'Answered by `pong`.' },
+  auth: {
+    schema: Auth,
+    summary: 'A new token of the same `sub` and `role`. Success has no reply.',
+  },
+  ping: { schema: Ping, summary: 'Asks for a `pong`.' },
 } as const satisfies Record<string, Message>;
 type MessageName = keyof typeof MESSAGES;
 
-/** What many messages hold, once. */
+/** Schemas that several messages contain; the document refers to them instead of repeating them. */
 const SHARED = { row: Vm, dashboardRow: DashboardVm, presence: Presence } as const;
 
-/** A WebSocket's URL, and what goes each way on it. */
+/** A WebSocket's URL, and the messages that the gateway sends and receives on it. */
 interface Subscription {
   readonly address: string;
   readonly title: string;
@@ -75,11 +81,11 @@ interface Subscription {
 const SUBSCRIPTIONS: Readonly<Record<'vm' | 'fleet', Subscription>> = {
   vm: {
     address: `${FLEET_PATH}/{hostname}`,
-    title: 'One VM: an agent its own, dashboards and admins any.',
+    title: 'One VM. An agent may watch its own VM; dashboards and admins any VM.',
     parameters: {
       hostname: {
         description:
-          'Percent-encoded; `.` and `..`, and what looks like them so written, with one `~` in front.',
+          'Percent-encoded. `.`, `..`, and names that look like their escaped form, get one more `~` in front.',
       },
     },
     sent: ['welcome', 'assignment', 'status', 'absent', 'feed', 'error', 'pong'],
@@ -87,11 +93,14 @@ const SUBSCRIPTIONS: Readonly<Record<'vm' | 'fleet', Subscription>> = {
   },
   fleet: {
     address: FLEET_PATH,
-    title: 'All VMs: dashboards and admins.',
+    title: 'All VMs, for dashboards and admins.',
     query: {
       type: 'object',
       properties: {
-        cursor: { type: 'string', description: 'The latest that was sent: resumes there.' },
+        cursor: {
+          type: 'string',
+          description: 'The latest cursor that the client received. The gateway resumes there.',
+        },
       },
     },
     sent: ['welcome', 'snapshot', 'changes', 'feed', 'error', 'pong'],
@@ -105,11 +114,11 @@ const SECURITY = {
     type: 'httpApiKey',
     in: 'header',
     name: 'Sec-WebSocket-Protocol',
-    description: `Browsers offer two subprotocols: ${SUBPROTOCOL}, and ${BEARER_SUBPROTOCOL_PREFIX} with the token behind it.`,
+    description: `Browsers offer two subprotocols: ${SUBPROTOCOL}, and ${BEARER_SUBPROTOCOL_PREFIX} followed by the token.`,
   },
 } as const;
 
-/** The document, ready to be written as JSON. */
+/** Builds the AsyncAPI document of protocol v1, as an object to be written as JSON. */
 export function createAsyncApiDocument() {
   return {
     asyncapi: '3.0.0',
@@ -162,7 +171,7 @@ function describeChannel({ sent, received, query, ...described }: Subscription) 
   };
 }
 
-/** `send` and `receive` are what the gateway does (AsyncAPI 3.0, "Operation Object"). */
+/** `send` and `receive` are from the gateway's side (AsyncAPI 3.0, "Operation Object"). */
 function describeOperation(
   action: 'send' | 'receive',
   name: string,
@@ -179,7 +188,7 @@ function createReference(...path: string[]) {
   return { $ref: `#/${path.join('/')}` };
 }
 
-/** The schema with what is shared named instead of repeated. */
+/** Replaces each shared schema inside `schema` by a reference to it. */
 function replaceShared(schema: TSchema): unknown {
   const shared = new Map<unknown, unknown>(
     Object.entries(SHARED).map(([name, row]) => [

@@ -1,22 +1,29 @@
 // The WebSocket close codes: one table for the server, the clients and the document beside it.
-// Every code says whether to come back; a client needs no other knowledge to decide.
+// Every code says whether a client reconnects, so a client needs no other rule to decide it.
 
 /**
- * What a client does after a close.
- * `no`: stay away until a person looks. `soon`: after a random pause. `later`: after a longer
- * random pause. `new-token`: soon, but only with a fresh token.
+ * How a client reconnects after a close:
+ *
+ * - `no`: it does not, until a person has looked into it;
+ * - `soon`: after a random pause;
+ * - `later`: after a longer random pause;
+ * - `new-token`: after a random pause, and only with a new token.
  */
 export type Return = 'no' | 'soon' | 'later' | 'new-token';
 
+/** A close code, as the gateway sends it. */
+
 export interface CloseCode {
   readonly code: number;
-  /** Sent as the close frame's reason: short, stable, for logs (RFC 6455 §5.5.1 allows 123 bytes). */
+  /**
+   * The reason in the close frame: short and stable, for logs; at most 123 bytes (RFC 6455 §5.5.1).
+   */
   readonly reason: string;
   readonly return: Return;
   readonly meaning: string;
 }
 
-/** Codes under 4000 are those of RFC 6455 §7.4 and its registry; 4000 to 4999 are private use. */
+/** Codes below 4000 are registered (RFC 6455 §7.4); 4000 to 4999 are for private use. */
 export const CLOSE = {
   tooLarge: {
     code: 1009,
@@ -28,13 +35,13 @@ export const CLOSE = {
     code: 1012,
     reason: 'restarting',
     return: 'soon',
-    meaning: 'The gateway is going down and another will take its place.',
+    meaning: 'The gateway is stopping, and another one replaces it.',
   },
   overloaded: {
     code: 1013,
     reason: 'overloaded',
     return: 'later',
-    meaning: 'The gateway has no room now.',
+    meaning: 'The gateway has no capacity at the moment.',
   },
   badFrame: {
     code: 4400,
@@ -46,31 +53,31 @@ export const CLOSE = {
     code: 4401,
     reason: 'token missing or expired',
     return: 'new-token',
-    meaning: 'The token is missing, expired or not valid.',
+    meaning: 'The token is missing, expired or invalid.',
   },
   notAllowed: {
     code: 4403,
     reason: 'not allowed',
     return: 'no',
-    meaning: 'The token does not allow this, or a renewal named another identity.',
+    meaning: 'The token does not permit this, or the new token has another identity.',
   },
   silent: {
     code: 4408,
     reason: 'no heartbeat or no progress',
     return: 'soon',
-    meaning: 'No sign of life within two heartbeats, or nothing read for as long.',
+    meaning: 'The client sent nothing, or read nothing, for two heartbeats.',
   },
   replaced: {
     code: 4409,
     reason: 'replaced',
     return: 'no',
-    meaning: 'A newer agent of this hostname took over.',
+    meaning: 'A newer agent of this hostname has connected.',
   },
   tooMany: {
     code: 4429,
     reason: 'too many',
     return: 'later',
-    meaning: 'Too many messages or sockets.',
+    meaning: 'The client sent too many messages or opened too many sockets.',
   },
 } as const satisfies Record<string, CloseCode>;
 
@@ -78,7 +85,10 @@ const returnByCode = new Map<number, Return>(
   Object.values(CLOSE).map((close) => [close.code, close.return]),
 );
 
-/** Whether to come back after `code`; a code nobody here sends (1006, a proxy's own) means soon. */
+/**
+ * Decides how to reconnect after `code`. A code that the gateway never sends, such as 1006 or a
+ * proxy's own, means `soon`.
+ */
 export function decideReturn(code: number): Return {
   return returnByCode.get(code) ?? 'soon';
 }

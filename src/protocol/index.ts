@@ -1,4 +1,4 @@
-// Protocol v1 as others import it: messages, their texts, close codes, paths.
+// Protocol v1 for other programs to import: messages, frames, close codes and paths.
 
 export * from './close-codes.js';
 export * from './frames.js';

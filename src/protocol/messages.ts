@@ -1,5 +1,5 @@
-// Every message of protocol v1, once: the types, the checks and the document all come from here.
-// A message is one JSON text frame, an object with `type`.
+// The schemas of all messages of protocol v1. Types, validation and the AsyncAPI document come from
+// these schemas alone. A message is one JSON text frame: an object with a `type`.
 
 import { Type, type Static } from 'typebox';
 import { SUBPROTOCOL, UUID_PATTERN } from './names.js';
@@ -9,10 +9,10 @@ import { DashboardVm, Vm } from './row.js';
 export { BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL } from './names.js';
 
 const AnyVm = Type.Union([Vm, DashboardVm]);
-const CURSOR = 'Opaque; sent back as `?cursor=` to receive only what changed since.';
+const CURSOR = 'Opaque. Send it back as `?cursor=` to receive only the changes since then.';
 const Cursor = Type.String({ description: CURSOR });
 const Live = Type.Boolean({
-  description: 'False in a gap: what is shown is what was last known.',
+  description: 'False while the feed is interrupted: the state is the last known one.',
 });
 
 export const Welcome = Type.Object({
@@ -21,7 +21,7 @@ export const Welcome = Type.Object({
   gateway: Type.String({ description: 'Names the gateway process; every start has a new name.' }),
   heartbeat_ms: Type.Integer({
     description:
-      'How often the gateway pings, in ms. It closes a client that shows no sign of life for two of these.',
+      'The interval of the gateway’s pings, in ms. A client that is silent for two intervals is closed.',
   }),
   live: Live,
 });
@@ -34,7 +34,7 @@ export const Snapshot = Type.Object({
   type: Type.Literal('snapshot'),
   vms: Type.Array(AnyVm),
   presence: Type.Array(Presence, { description: 'What is known about agents.' }),
-  more: Type.Boolean({ description: 'Whether further parts follow.' }),
+  more: Type.Boolean({ description: 'Whether more parts follow.' }),
   cursor: Type.Optional(Type.String({ description: `On the last part only. ${CURSOR}` })),
 });
 
@@ -56,7 +56,7 @@ export const Changes = Type.Object({
 
 export const Feed = Type.Object({ type: Type.Literal('feed'), live: Live });
 
-/** Why a message was refused. Stable: programs compare them. */
+/** Why a message was rejected. The codes are stable, for programs to compare. */
 export const ErrorCode = Type.Union(
   [
     Type.Literal('invalid_message', {
@@ -79,7 +79,7 @@ export const ErrorMessage = Type.Object({
 
 export const Pong = Type.Object({ type: Type.Literal('pong') });
 
-/** Server to client. Clients ignore types and fields they do not know. */
+/** A message from the gateway to a client. Clients ignore unknown types and fields. */
 export const ServerMessage = Type.Union([
   Welcome,
   Assignment,
@@ -95,7 +95,7 @@ export type ServerMessage = Static<typeof ServerMessage>;
 
 export const AssignmentId = Type.String({
   pattern: UUID_PATTERN,
-  description: 'A UUID, as the row carries it.',
+  description: 'A UUID, as in the row.',
   examples: ['0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a'],
 });
 
@@ -115,11 +115,11 @@ export type StatusReport = Static<typeof StatusReport>;
 
 export const Auth = Type.Object({
   type: Type.Literal('auth'),
-  token: Type.String({ description: 'A fresh token of the same `sub` and `role`.' }),
+  token: Type.String({ description: 'A new token of the same `sub` and `role`.' }),
 });
 
 export const Ping = Type.Object({ type: Type.Literal('ping') });
 
-/** Client to server. Fields nobody knows are ignored. */
+/** A message from a client to the gateway. Unknown fields are ignored. */
 export const ClientMessage = Type.Union([Ack, StatusReport, Auth, Ping]);
 export type ClientMessage = Static<typeof ClientMessage>;

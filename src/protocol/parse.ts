@@ -1,10 +1,13 @@
-// From a client's text frame to a checked message, or to the answer it deserves. Never throws.
+// Parses the text frame of a client into a validated message, a rejection or a close code. Never
+// throws.
 
 import { Compile } from 'typebox/compile';
 import { CLOSE, type CloseCode } from './close-codes.js';
 import { Ack, Auth, StatusReport, type ClientMessage, type ErrorCode } from './messages.js';
 
-/** A message, a refusal that leaves the socket open, or the code to close with. */
+/**
+ * A valid message, a rejection that leaves the socket open, or the code to close the socket with.
+ */
 export type ClientFrame =
   | { readonly kind: 'message'; readonly message: ClientMessage }
   | { readonly kind: 'rejected'; readonly code: ErrorCode; readonly message: string }
@@ -20,7 +23,10 @@ const reject = (code: ErrorCode, message: string): ClientFrame => ({
   message,
 });
 
-/** Reads one text frame. Not JSON closes; JSON that is understood and refused does not. */
+/**
+ * Parses one text frame. Text that is not JSON closes the socket; JSON that is not a message of the
+ * protocol is rejected, and the socket stays open. Never throws.
+ */
 export function parseClientFrame(text: string): ClientFrame {
   let value: unknown;
   try {
@@ -29,7 +35,7 @@ export function parseClientFrame(text: string): ClientFrame {
     return { kind: 'close', close: CLOSE.badFrame };
   }
   if (typeof value !== 'object' || value === null || !('type' in value)) {
-    return reject('invalid_message', 'a message is a JSON object with a type');
+    return reject('invalid_message', 'a message must be a JSON object with a type');
   }
   switch (value.type) {
     case 'ack':
@@ -41,7 +47,7 @@ export function parseClientFrame(text: string): ClientFrame {
         ? { kind: 'message', message: value }
         : reject(
             'invalid_message',
-            'status needs status, failed or available, and may have assignment_id, a UUID',
+            'status needs status, either failed or available; assignment_id is optional, a UUID',
           );
     case 'auth':
       return auth.Check(value)
@@ -50,6 +56,6 @@ export function parseClientFrame(text: string): ClientFrame {
     case 'ping':
       return { kind: 'message', message: { type: 'ping' } };
     default:
-      return reject('unknown_type', 'this gateway takes ack, status, auth and ping');
+      return reject('unknown_type', 'the known types are ack, status, auth and ping');
   }
 }

@@ -1,5 +1,5 @@
-// The presence of a VM's agent, and what became of the assignment it has, as they travel. Times are RFC 3339 in UTC, by
-// the database's clock.
+// The schemas of an agent's presence and of the delivery of its assignment. Times are RFC 3339 in
+// UTC, by the database's clock.
 
 import { Type, type Static } from 'typebox';
 
@@ -22,35 +22,35 @@ export const Outcome = Type.Union([
 ]);
 export type Outcome = Static<typeof Outcome>;
 
-/** What became of the assignment that the row has now. */
+/** The progress of the row's current assignment, from its creation to the end of its command. */
 export const Delivery = Type.Object({
-  assignment_id: Type.String({ description: 'As in the row.' }),
-  made_at: Time('When it was assigned.'),
-  pushed_at: Time('When it was first written to a socket of the agent.'),
-  acked_at: Time('When the agent acknowledged it.'),
-  ended_at: Time('When the agent reported how its command ended.'),
-  outcome: Type.Union([Outcome, Type.Null()], { description: 'How it ended.' }),
+  assignment_id: Type.String({ description: 'The `assignment_id` of the row.' }),
+  made_at: Time('When the VM was assigned.'),
+  pushed_at: Time("When the assignment was first written to the agent's socket."),
+  acked_at: Time('When the agent acknowledged the assignment.'),
+  ended_at: Time('When the agent reported the end of the command.'),
+  outcome: Type.Union([Outcome, Type.Null()], { description: 'How the command ended.' }),
   exit_code: Type.Union([Type.Integer(), Type.Null()], {
-    description: 'Of the command, where it had one.',
+    description: 'The exit code of the command; null if there is none.',
   }),
 });
 export type Delivery = Static<typeof Delivery>;
 
-/** What is known of a hostname's agent. */
+/** The state of a hostname's agent. */
 export const Presence = Type.Object({
-  hostname: Type.String({ description: 'Whose agent it is; a row of it there need not be.' }),
+  hostname: Type.String({ description: 'The hostname of the agent. It may have no row.' }),
   online: Type.Boolean({
-    description: 'Whether an agent of this hostname is connected, to any gateway.',
+    description: 'Whether an agent of this hostname is connected to any gateway.',
   }),
-  since: Time('Since when it is online, or away; null: never seen.'),
+  since: Time('Since when the agent is online or offline; null if it was never online.'),
   duplicate: Type.Boolean({
-    description: 'Agents of this hostname are online on more than one gateway.',
+    description: 'Whether agents of this hostname are online on more than one gateway.',
   }),
   acked_assignment_id: Type.Union([Type.String(), Type.Null()], {
-    description: "The row's assignment, once the agent has acknowledged it.",
+    description: "The row's `assignment_id` once the agent has acknowledged it, otherwise null.",
   }),
   delivery: Type.Union([Delivery, Type.Null()], {
-    description: 'Null: the row has no assignment.',
+    description: 'Null if the row has no assignment.',
   }),
 });
 export type Presence = Static<typeof Presence>;

@@ -1,28 +1,34 @@
-// The row of a VM as it travels: what `row_to_json` gives, times as PostgreSQL's zoneless ISO text in UTC.
+// The schema of a row of `vms` as `row_to_json` writes it. Times are ISO 8601 text without a zone,
+// in UTC.
 
 import { Type, type Static } from 'typebox';
 
 const nullable = <T extends Type.TSchema>(schema: T, description: string) =>
   Type.Union([schema, Type.Null()], { description });
 
-/** A row of `vms`. Columns that nobody here knows travel with it. */
+/** A row of `vms`. Columns that are unknown here are kept. */
 export const Vm = Type.Object(
   {
     id: Type.Integer({ description: 'Primary key.' }),
-    hostname: Type.String({ description: 'Names the VM; unique.' }),
-    email: nullable(Type.String(), 'The person the VM is assigned to.'),
-    status: Type.String({ description: '`available`, `in-use`, `failed`; others flow through.' }),
-    crd_command: nullable(Type.String(), 'What the VM runs. Never shown to dashboards.'),
+    hostname: Type.String({ description: 'The unique name of the VM.' }),
+    email: nullable(Type.String(), 'The person to which the VM is assigned.'),
+    status: Type.String({
+      description: '`available`, `in-use` or `failed`; other values are passed on.',
+    }),
+    crd_command: nullable(Type.String(), 'The command that the VM runs. Dashboards never see it.'),
     created_at: nullable(Type.String(), 'UTC, ISO 8601 without a zone.'),
     updated_at: nullable(Type.String(), 'UTC, ISO 8601 without a zone.'),
-    version: nullable(Type.Integer(), 'Orders the changes of one hostname, and nothing else.'),
-    assignment_id: nullable(Type.String(), 'Identity of the assignment; null when available.'),
+    version: nullable(Type.Integer(), 'Orders the changes of one hostname only.'),
+    assignment_id: nullable(
+      Type.String(),
+      'Identifies the assignment; null while the VM is available.',
+    ),
   },
   { additionalProperties: true },
 );
 export type Vm = Static<typeof Vm>;
 
-/** What a dashboard sees of a row; configuration may add columns, never `crd_command`. */
+/** The columns that a dashboard sees. Configuration may add columns, but never `crd_command`. */
 export const DASHBOARD_COLUMNS: readonly string[] = [
   'id',
   'hostname',
@@ -34,7 +40,7 @@ export const DASHBOARD_COLUMNS: readonly string[] = [
   'assignment_id',
 ];
 
-/** A dashboard's row: the allow-list and what configuration adds to it. */
+/** A row as a dashboard sees it: the columns above, and those that configuration adds. */
 export const DashboardVm = Type.Omit(Vm, ['crd_command'], { additionalProperties: true });
 export type DashboardVm = Static<typeof DashboardVm>;
 

@@ -1,4 +1,5 @@
-// The AsyncAPI document is valid, and says what the schemas, the close codes and the protocol's document say.
+// The AsyncAPI document is valid, and agrees with the schemas, the close codes and the README of
+// the protocol.
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -12,10 +13,10 @@ import { deref, messagesOf, type Document } from '../helpers/asyncapi.js';
 
 const document = JSON.parse(JSON.stringify(createAsyncApiDocument())) as Document;
 
-t.test('it is valid by the schema of AsyncAPI 3.0', async (t) => {
+t.test('the document is valid by the schema of AsyncAPI 3.0', async (t) => {
   const load = createRequire(import.meta.url);
   const schema = load('@asyncapi/specs/schemas/3.0.0.json') as object;
-  // It brings the schema of schemas along.
+  // The schema contains its own meta-schema.
   const ajv = new Ajv({ strict: false, meta: false, validateSchema: false });
   formats.default(ajv);
   const validate = ajv.compile(schema);
@@ -23,30 +24,33 @@ t.test('it is valid by the schema of AsyncAPI 3.0', async (t) => {
   t.equal(validate({ ...document, servers: 'none' }), false, 'the schema is in force');
 });
 
-t.test('every reference leads somewhere', async (t) => {
+t.test('every reference has a target', async (t) => {
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)];
   t.ok(references.length > 50);
   for (const [, to = ''] of references) t.type(deref(document, to), 'object', to);
 });
 
-t.test('every message is in it, in its direction, and no other', async (t) => {
-  const typesOf = ({ anyOf }: typeof ServerMessage | typeof ClientMessage): string[] =>
-    anyOf.map(({ properties }) => properties.type.const).sort();
-  const types = (action: 'send' | 'receive'): string[] => {
-    const messages = ['vm', 'fleet'].flatMap((name) => messagesOf(document, `${name}.${action}`));
-    return [...new Set(messages.map(({ type }) => type))].sort();
-  };
-  t.same(types('send'), typesOf(ServerMessage));
-  t.same(types('receive'), typesOf(ClientMessage));
-  const used = Object.values(document.channels).flatMap(({ messages }) => Object.keys(messages));
-  t.same([...new Set(used)].sort(), Object.keys(document.components.messages).sort());
-});
+t.test(
+  'the document has exactly the messages of the protocol, each in its direction',
+  async (t) => {
+    const typesOf = ({ anyOf }: typeof ServerMessage | typeof ClientMessage): string[] =>
+      anyOf.map(({ properties }) => properties.type.const).sort();
+    const types = (action: 'send' | 'receive'): string[] => {
+      const messages = ['vm', 'fleet'].flatMap((name) => messagesOf(document, `${name}.${action}`));
+      return [...new Set(messages.map(({ type }) => type))].sort();
+    };
+    t.same(types('send'), typesOf(ServerMessage));
+    t.same(types('receive'), typesOf(ClientMessage));
+    const used = Object.values(document.channels).flatMap(({ messages }) => Object.keys(messages));
+    t.same([...new Set(used)].sort(), Object.keys(document.components.messages).sort());
+  },
+);
 
-t.test('every close code is in it', async (t) => {
+t.test('the document has every close code', async (t) => {
   t.same(document['x-close-codes'], Object.values(CLOSE));
 });
 
-t.test("what it says of each message is what the protocol's document says", async (t) => {
+t.test('the summary of each message is the same as in the README', async (t) => {
   const readme = await readFile('src/protocol/README.md', 'utf8');
   for (const { type, summary } of [
     ...messagesOf(document, 'vm.send'),

@@ -1,4 +1,4 @@
-// The protocol's document, its schemas and its close codes say the same, in both directions.
+// The README of the protocol agrees with the schemas and the close codes, in both directions.
 
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
@@ -45,7 +45,7 @@ const CLIENT: readonly TObject[] = [Ack, StatusReport, Auth, Ping];
 
 const document = await readFile('src/protocol/README.md', 'utf8');
 
-/** The tables under a heading: of each its rows, and of each row its cells, without backticks. */
+/** Reads the tables under a heading, as rows of cells without backticks. */
 function tables(heading: string): string[][][] {
   const section = document.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   return section
@@ -62,7 +62,7 @@ function tables(heading: string): string[][][] {
     );
 }
 
-/** `type` and `type.field: type of the field` of every message in a table. */
+/** Lists `type` and `type.field: type of the field` of every message in a table. */
 function documented(rows: string[][] = []): string[] {
   let type = '';
   return rows.map(([first = '', field = '', shape = '']) => {
@@ -71,7 +71,10 @@ function documented(rows: string[][] = []): string[] {
   });
 }
 
-/** @param tag the field that tells messages apart. */
+/**
+ * Lists the same from the schemas.
+ * @param tag the field that identifies the message
+ */
 function defined(messages: readonly TObject[], tag: 'type' | 'op' = 'type'): string[] {
   return messages.flatMap(({ properties }) => {
     const type = readLiteral(properties[tag]) ?? '';
@@ -82,7 +85,7 @@ function defined(messages: readonly TObject[], tag: 'type' | 'op' = 'type'): str
   });
 }
 
-/** The fields of an object, with the words of its schema. */
+/** Lists the fields of an object with their shapes and descriptions. */
 const fieldsOf = ({ properties }: TObject): string[][] =>
   Object.entries(properties).map(([name, schema]) => [
     name,
@@ -144,13 +147,15 @@ t.test('every close code is documented with its return, and nothing else', async
   t.same(tables('Close codes')[0], rows);
 });
 
-/** The messages of the walk-throughs, each with its direction; what is left out there (…) is left out here. */
+/**
+ * The messages of the walk-throughs, each with its direction, without the fields that "…" omits.
+ */
 const shown = [...document.matchAll(/^ {4}([←→]) (\{.*\})$/gm)].map(([, arrow, text = '']) => {
   const message: unknown = JSON.parse(text.replaceAll(/,?…\}/g, '}'));
   return { text, message, known: arrow === '←' ? SERVER : CLIENT };
 });
 
-/** What is wrong with the fields of a message of which parts are left out. */
+/** Finds what is wrong with the fields of a message. Missing fields are accepted. */
 function faults(message: unknown, known: readonly TObject[]): unknown[] {
   const wrong = ['additionalProperties', 'type', 'const'];
   const [schema] = known.filter(({ properties: { type = Type.Never() } }) =>

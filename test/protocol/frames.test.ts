@@ -37,7 +37,7 @@ const presence = (hostname: string): string =>
     ...{ acked_assignment_id: null, delivery: null },
   });
 
-t.test('every frame is a message of the protocol, whatever the hostname', async (t) => {
+t.test('every frame is a message of the protocol, for any hostname', async (t) => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (hostname) => {
       const row = JSON.stringify(vm(hostname));
@@ -63,7 +63,7 @@ t.test('every frame is a message of the protocol, whatever the hostname', async 
   t.pass('no hostname breaks a frame');
 });
 
-t.test('each frame says what it was given', async (t) => {
+t.test('each frame carries the values it was built from', async (t) => {
   const said: readonly [frame: string, message: object][] = [
     [
       welcomeFrame('g1', 25_000, false),
@@ -112,14 +112,14 @@ t.test('each frame says what it was given', async (t) => {
   for (const [frame, message] of said) t.same(JSON.parse(frame), message);
 });
 
-t.test('only a VM in use is an assignment', async (t) => {
+t.test('only a VM in use is sent as an assignment', async (t) => {
   t.match(JSON.parse(vmFrame('in-use', '{}')), { type: 'assignment' });
   for (const status of ['available', 'failed', 'rebooting', '']) {
     t.match(JSON.parse(vmFrame(status, '{}')), { type: 'status' });
   }
 });
 
-t.test('the row goes into its message as it came', async (t) => {
+t.test('the row enters its message unchanged', async (t) => {
   const row = '{"hostname":"a",  "big":12345678901234567890}';
   t.ok(vmFrame('failed', row).includes(row));
   t.ok(upsertChange(row).includes(row));

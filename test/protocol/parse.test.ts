@@ -5,7 +5,7 @@ import { parseClientFrame } from '../../src/protocol/parse.js';
 
 const ID = '6b1e9a34-0c4d-4f5e-8a6b-0123456789ab';
 
-t.test('every message is taken, with fields that nobody knows', async (t) => {
+t.test('accepts every message, also with unknown fields', async (t) => {
   const messages = [
     { type: 'ack', assignment_id: ID },
     { type: 'status', status: 'failed' },
@@ -18,25 +18,25 @@ t.test('every message is taken, with fields that nobody knows', async (t) => {
   }
 });
 
-t.test('what is not JSON closes', async (t) => {
+t.test('closes the socket for text that is not JSON', async (t) => {
   for (const text of ['', 'hello', '{', '{"type":"ping"', "{'type':'ping'}", 'undefined', '\0']) {
     t.same(parseClientFrame(text), { kind: 'close', close: CLOSE.badFrame }, JSON.stringify(text));
   }
 });
 
-t.test('JSON that is no message is refused, and does not close', async (t) => {
+t.test('rejects JSON that is not a message, and leaves the socket open', async (t) => {
   for (const value of [null, 1, 'ping', true, [], ['type'], {}, { typ: 'ping' }]) {
     t.match(parseClientFrame(JSON.stringify(value)), { kind: 'rejected', code: 'invalid_message' });
   }
 });
 
-t.test('a type nobody knows is refused as such', async (t) => {
+t.test('rejects an unknown type with its own code', async (t) => {
   for (const type of ['hello', '', 1, null, {}, 'constructor', '__proto__', 'Ping']) {
     t.match(parseClientFrame(JSON.stringify({ type })), { kind: 'rejected', code: 'unknown_type' });
   }
 });
 
-t.test('a field that is missing or wrong is named', async (t) => {
+t.test('names the field that is missing or wrong', async (t) => {
   const wrong: readonly [object, RegExp][] = [
     [{ type: 'ack' }, /assignment_id/],
     [{ type: 'ack', assignment_id: 'x' }, /assignment_id/],
@@ -53,7 +53,7 @@ t.test('a field that is missing or wrong is named', async (t) => {
   }
 });
 
-t.test('no text makes it throw, however deep', async (t) => {
+t.test('never throws, however deeply the text is nested', async (t) => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseClientFrame(text)));
   fc.assert(fc.property(fc.json(), (text) => void parseClientFrame(text)));
   const deep = '['.repeat(8_000) + ']'.repeat(8_000);

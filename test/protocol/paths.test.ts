@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { decodeHostnameSegment, vmPath } from '../../src/protocol/paths.js';
 
-/** What a server sees of a path that a browser, or fetch, has normalised. */
+/** Normalises a path as browsers and fetch do before they send it to a server. */
 function segmentsOf(path: string): string[] {
   return new URL(path, 'http://gateway').pathname.split('/');
 }
@@ -18,7 +18,7 @@ const hostname = fc.oneof(
   dots,
 );
 
-t.test('every hostname has a path of its own that survives every URL parser', async (t) => {
+t.test('every hostname has its own path, which every URL parser keeps', async (t) => {
   fc.assert(
     fc.property(hostname, (hostname) => {
       const segments = segmentsOf(vmPath(hostname));
@@ -57,18 +57,18 @@ t.test('two hostnames never share a path', async (t) => {
   }
 });
 
-t.test('the longest hostname, of the longest characters, has a path', async (t) => {
+t.test('the longest hostname, with the longest characters, has a path', async (t) => {
   const longest = '🧪'.repeat(255);
   const path = vmPath(longest);
   t.equal(path.length, '/v1/vms/'.length + 255 * 12);
   t.equal(decodeURIComponent(segmentsOf(path)[3] ?? ''), longest);
 });
 
-t.test('half a character, which no text of PostgreSQL holds, has none', async (t) => {
+t.test('a lone surrogate, which PostgreSQL cannot store, has no path', async (t) => {
   t.throws(() => vmPath('\ud83e'), URIError);
 });
 
-t.test('only what looks like a step in the path is escaped', async (t) => {
+t.test('only a hostname that looks like a step in the path is escaped', async (t) => {
   t.equal(vmPath('vm-1'), '/v1/vms/vm-1');
   t.equal(vmPath('a/b c'), '/v1/vms/a%2Fb%20c');
   t.equal(vmPath('.'), '/v1/vms/~.');
@@ -78,7 +78,7 @@ t.test('only what looks like a step in the path is escaped', async (t) => {
   t.equal(vmPath('~a'), '/v1/vms/~a');
 });
 
-t.test('a client that normalises nothing may send the dots as they are', async (t) => {
+t.test('a client that does not normalise paths may send the dots unescaped', async (t) => {
   t.equal(decodeHostnameSegment('.'), '.');
   t.equal(decodeHostnameSegment('..'), '..');
 });
