@@ -22,10 +22,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   log: [],
   'gateway/timing': [],
   'gateway/fleet': [],
-  'gateway/feed': ['gateway/fleet', 'gateway/database', 'backoff'],
+  'gateway/stale': [],
+  'gateway/feed': ['gateway/fleet', 'gateway/stale', 'gateway/database', 'backoff'],
   'gateway/hub': ['gateway/fleet', 'protocol'],
   'gateway/session': ['gateway/hub', 'gateway/fleet', 'gateway/auth', 'protocol'],
-  'gateway/presence': ['gateway/fleet', 'gateway/database'],
+  'gateway/presence': ['gateway/fleet', 'gateway/stale', 'gateway/database'],
   'gateway/http': [
     'gateway/session',
     'gateway/hub',

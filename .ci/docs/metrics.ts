@@ -1,8 +1,8 @@
 // The gateway's own metrics. Those of the process and of Node are named by prom-client and left out.
 
 import { Registry } from 'prom-client';
-import { createCounters, createHistograms } from '../../src/gateway/metrics/events.js';
-import { observeStates } from '../../src/gateway/metrics/states.js';
+import { createCounters, createHistograms } from '../../src/gateway/metrics/counters.js';
+import { createQueueGauge, registerGauges } from '../../src/gateway/metrics/gauges.js';
 import { code, table } from './table.js';
 
 /** What prom-client keeps about a metric; its types lack the labels. */
@@ -17,12 +17,13 @@ export function metrics(): string {
   const registry = new Registry();
   createCounters([registry]);
   createHistograms([registry]);
-  observeStates(
+  createQueueGauge([registry]);
+  registerGauges(
     {
       sessions: Object.assign([], { conflated: { vm: 0, fleet: 0 } }),
       vms: () => [],
       presence: () => [],
-      doubtfulRows: () => 0,
+      staleRows: () => 0,
       live: () => true,
     },
     [registry],

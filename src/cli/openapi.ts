@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { pino } from 'pino';
-import { createApp } from '../gateway/gateway.js';
+import { createGateway } from '../gateway/gateway.js';
 
 export function openApiCommand(): Command {
   return new Command('openapi')
@@ -14,7 +14,7 @@ export function openApiCommand(): Command {
 
 /** The OpenAPI document, made from the schemas of the routes. */
 export async function openApiDocument(): Promise<object> {
-  const app = createApp({
+  const gateway = createGateway({
     // The gateway never connects: the code that serves the routes describes them, and nothing else runs.
     database: {},
     listenDatabase: {},
@@ -28,7 +28,7 @@ export async function openApiDocument(): Promise<object> {
     dashboardColumns: [],
     log: pino({ level: 'silent' }),
   });
-  const document = await app.describe();
-  await app.close();
+  const document = await gateway.describe();
+  await gateway.close();
   return document;
 }

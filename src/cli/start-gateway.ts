@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { createApp } from '../gateway/gateway.js';
+import { createGateway } from '../gateway/gateway.js';
 import type { Secrets } from '../gateway/auth/secret.js';
 import type { Config } from '../config/load.js';
 import { migrate, SchemaError } from '../postgres/migrations/migrate.js';
@@ -28,7 +28,7 @@ export async function startGateway(
   const provided = await provideDatabase(config);
   lifetime.onEnd(provided.stop);
   provided.lost.then(lifetime.fail, lifetime.fail);
-  const app = createApp({ ...config, ...provided.connections, jwtSecrets, log });
+  const app = createGateway({ ...config, ...provided.connections, jwtSecrets, log });
   lifetime.onEnd(app.close);
   const url = await app.listen(config.host, config.port);
   await provided.announce(url);

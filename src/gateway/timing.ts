@@ -1,28 +1,34 @@
-// The intervals of the feed, of presence and of sockets: how soon what went wrong is noticed, and what is done together.
+// The intervals of the feed, of presence and of sockets: how soon a failure is detected, and which
+// changes are handled together.
 
-/** Tests shorten them; nobody else should need to. */
+/** All in ms. Tests shorten them; no operator should need to. */
 export interface Timing {
-  /** Between the Pings of a socket. Under the 60 s after which load balancers cut what is idle. */
+  /** Between the Pings of a socket; below the 60 s after which load balancers close idle ones. */
   readonly pingIntervalMs: number;
   /** Between two frames of changes: 4 ms cost a third of the CPU of sending each change alone. */
   readonly flushGapMs: number;
+  /** Between two sweeps over all sessions, for deadlines and limits. */
   readonly sweepIntervalMs: number;
+  /** Between two heartbeats of the feed. */
   readonly beatIntervalMs: number;
+  /** How long a heartbeat may take before it counts as missed. */
   readonly beatDeadlineMs: number;
+  /** Between two cheap checks of the table. */
   readonly checkIntervalMs: number;
+  /** Between two routine reads of everything. */
   readonly fullReadIntervalMs: number;
-  /** How long a gateway's agents count as online without a sign of its life; it gives one three times as often. */
+  /** How long a gateway's lease lasts, and its agents count as online; renewed three times as often. */
   readonly leaseMs: number;
-  /** Between an agent's coming or going and its writing: what happens meanwhile is one statement. */
+  /** Between an agent's connect or disconnect and its write: all of that time is one statement. */
   readonly presenceWriteGapMs: number;
   /**
-   * The same for the pushes of assignments that are not acknowledged meanwhile: they tell nothing urgent, and of a VM that
-   * has another by then, only that.
+   * The same for pushes that are not acknowledged meanwhile: they are not urgent, and a later push
+   * to the same VM replaces them.
    */
   readonly pushWriteGapMs: number;
   /** Between two reads of presence. */
   readonly presenceReadGapMs: number;
-  /** How long a closing gateway waits for the close handshakes of its sockets, in ms. */
+  /** How long a closing gateway waits for the close handshakes of its sockets. */
   readonly closeHandshakeMs: number;
 }
 

@@ -5,7 +5,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import pg from 'pg';
 import { pino } from 'pino';
-import { createApp } from '../../src/gateway/gateway.js';
+import { createGateway } from '../../src/gateway/gateway.js';
 import { signToken } from '../../src/gateway/auth/token.js';
 import { startDatabase } from '../helpers/database.js';
 import { connect } from '../helpers/raw-client.js';
@@ -86,7 +86,7 @@ async function storm(): Promise<void> {
     [AGENTS],
   );
   const counts = countStatements();
-  const app = createApp({
+  const app = createGateway({
     ...{ database: database.config, listenDatabase: database.config },
     ...{ jwtSecrets: [SECRET], jwtPublicKeys: [], allowedOrigins: [], dashboardColumns: [] },
     ...{ trustProxy: false, requestsPerMinute: 1_000_000, drainMs: 0 },

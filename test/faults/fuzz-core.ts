@@ -3,9 +3,9 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { readServerFrame } from '../../src/client/server-message.js';
-import { createIntake } from '../../src/gateway/feed/dispatcher.js';
-import { NOTICES_CHANNEL, ROWS_CHANNEL } from '../../src/gateway/feed/notification.js';
-import { Truth } from '../../src/gateway/feed/reconciler.js';
+import { Dispatcher } from '../../src/gateway/feed/dispatcher.js';
+import { INVALIDATIONS_CHANNEL, ROWS_CHANNEL } from '../../src/gateway/feed/notification.js';
+import { Reconciler } from '../../src/gateway/feed/reconciler.js';
 import { Fleet } from '../../src/gateway/fleet/fleet.js';
 import { Hub } from '../../src/gateway/hub/hub.js';
 import { createRowProjector } from '../../src/gateway/hub/projection.js';
@@ -25,7 +25,7 @@ const PAYLOADS: readonly [string, ...string[]] = [
   ...([row(1), row(2), row(3), row(1).replace('100', '101')] as const),
   ...['{"op":"read","hostname":"vm-1"}', '{"op":"read"}', '1'],
 ];
-const CHANNELS = [ROWS_CHANNEL, ROWS_CHANNEL, ROWS_CHANNEL, NOTICES_CHANNEL, 'else'] as const;
+const CHANNELS = [ROWS_CHANNEL, ROWS_CHANNEL, ROWS_CHANNEL, INVALIDATIONS_CHANNEL, 'else'] as const;
 const FRAMES: readonly [string, ...string[]] = [
   '{"type":"ping"}',
   `{"type":"ack","assignment_id":"${UUID}"}`,
@@ -64,17 +64,17 @@ function read(socket: MemorySocket): void {
 export class FuzzedCore {
   readonly #fleet = new Fleet('epoch', 100);
   readonly #hub: Hub = new Hub(this.#fleet, createRowProjector(DASHBOARD_COLUMNS), () => undefined);
-  readonly #truth = new Truth(this.#fleet, (entry) => this.#hub.publish(entry));
+  readonly #reconciler = new Reconciler(this.#fleet, (entry) => this.#hub.publish(entry));
   readonly #sessions = new Sessions();
   readonly #open: (readonly [Session, MemorySocket])[] = [];
   #nowMs = 0;
-  readonly #take = createIntake(this.#truth, {
-    taken: () => undefined,
+  readonly #dispatcher = new Dispatcher(this.#reconciler, {
+    handled: () => undefined,
     rejected: () => undefined,
-    doubtful: () => undefined,
-    presence: () => undefined,
+    invalidated: () => undefined,
+    presenceInvalidated: () => undefined,
     heartbeat: () => undefined,
-    bug: (error) => {
+    failed: (error) => {
       throw error;
     },
   });
@@ -87,7 +87,8 @@ export class FuzzedCore {
   async feed(count: number): Promise<void> {
     for (let n = 0; n < count; n++) {
       this.#nowMs += MS_BETWEEN;
-      if (n % 2 === 0) this.#take(this.mutations.of(CHANNELS), this.mutations.text(PAYLOADS));
+      if (n % 2 === 0)
+        this.#dispatcher.handle(this.mutations.of(CHANNELS), this.mutations.text(PAYLOADS));
       else this.#say();
       if (n % BETWEEN_TURNS === 0) await this.#settle();
       if (n % BETWEEN_READS === 0) this.#readEmptyTable();
@@ -131,9 +132,9 @@ export class FuzzedCore {
   }
 
   #readEmptyTable(): void {
-    this.#truth.doubtAll();
-    while (this.#truth.beginRead() !== undefined) {
-      this.#truth.finishRead({ rows: [], sequence: 1_000 });
+    this.#reconciler.invalidateAll();
+    while (this.#reconciler.beginRead() !== undefined) {
+      this.#reconciler.finishRead({ rows: [], sequence: 1_000 });
     }
     if (this.#fleet.size > 0) throw new Error('what is not in the table is still held');
   }

@@ -6,7 +6,7 @@ import type { ResyncReason } from '../../src/gateway/feed/resync.js';
 
 export interface ReadLog {
   readonly log: Logger;
-  /** The reasons since the last call. `doubtful` is news that was looked up at once, and none of them. */
+  /** The reasons since the last call. A read of stale rows is not one of them: it follows a notification at once. */
   readonly take: () => ResyncReason[];
 }
 
@@ -15,7 +15,7 @@ export function createReadLog(): ReadLog {
   const lines = new Writable({
     write: (line: Buffer, _encoding, done) => {
       const { reason } = JSON.parse(line.toString()) as { reason?: ResyncReason };
-      if (reason !== undefined && reason !== 'doubtful') reasons.push(reason);
+      if (reason !== undefined && reason !== 'stale') reasons.push(reason);
       done();
     },
   });

@@ -1,7 +1,11 @@
 // A gateway for one test: on a free port, on a database of its own, ended with the test.
 
 import { pino } from 'pino';
-import { createApp, type App, type AppOptions } from '../../src/gateway/gateway.js';
+import {
+  createGateway,
+  type GatewayServer,
+  type GatewayOptions,
+} from '../../src/gateway/gateway.js';
 import { signToken } from '../../src/gateway/auth/token.js';
 import type { Role } from '../../src/gateway/auth/roles.js';
 import type { Timing } from '../../src/gateway/timing.js';
@@ -19,7 +23,7 @@ const TIMING: Partial<Timing> = {
 };
 
 export interface TestGateway {
-  readonly app: App;
+  readonly app: GatewayServer;
   readonly url: string;
   readonly database: TestDatabase;
   /** A token of this role; an agent's `sub` is its hostname. */
@@ -39,7 +43,7 @@ export interface TestGateway {
   notReady(): Promise<string>;
 }
 
-export interface TestGatewayOptions extends Partial<Omit<AppOptions, 'timing'>> {
+export interface TestGatewayOptions extends Partial<Omit<GatewayOptions, 'timing'>> {
   readonly timing?: Partial<Timing>;
 }
 
@@ -49,7 +53,7 @@ export async function startGateway(
   database: TestDatabase,
   options: TestGatewayOptions & { readonly waitReady?: boolean } = {},
 ): Promise<TestGateway> {
-  const app = createApp({
+  const app = createGateway({
     database: database.config,
     listenDatabase: database.config,
     jwtSecrets: [SECRET],
@@ -72,7 +76,7 @@ export async function startGateway(
   return gateway;
 }
 
-function testGateway(app: App, url: string, database: TestDatabase): TestGateway {
+function testGateway(app: GatewayServer, url: string, database: TestDatabase): TestGateway {
   const token = async (role: Role, sub = 'tester'): Promise<string> =>
     signToken({ role, sub, ttlSeconds: 3600 }, SECRET);
   const readiness = async (wanted: boolean): Promise<string> => {

@@ -1,88 +1,84 @@
-// Where notifications come in: each is parsed, judged, and counted by what became of it. Never throws, because an
-// exception in a notification handler would stop the connection that calls it.
+// Every notification enters here: it is parsed, handed to the part that it concerns, and counted by
+// its outcome. Never throws: an exception in a notification handler would end the connection.
 
 import {
-  NOTICES_CHANNEL,
-  parseNotice,
+  INVALIDATIONS_CHANNEL,
+  parseInvalidation,
   parsePresence,
   parseRow,
   PRESENCE_CHANNEL,
   ROWS_CHANNEL,
-  type Parsed,
+  type ParsedNotification,
   type RejectReason,
 } from './notification.js';
-import type { Truth, Verdict } from './reconciler.js';
+import type { ApplyResult, Reconciler } from './reconciler.js';
 
-/** What became of a notification. A label of a metric. */
-export type Outcome = Verdict | 'notice' | 'rejected' | 'heartbeat';
+/** What a notification did. A label of a metric. */
+export type NotificationOutcome = ApplyResult | 'invalidation' | 'rejected' | 'heartbeat';
 
-export interface IntakeEvents {
-  /** Every notification ends here. */
-  readonly taken: (channel: string, outcome: Outcome) => void;
-  /** A payload that none of our triggers sends. Its content may be secret: only its length is told. */
+export interface DispatcherEvents {
+  /** Called once for each notification that was handled. */
+  readonly handled: (channel: string, outcome: NotificationOutcome) => void;
+  /** No trigger of ours sends this payload. It may be secret, so only its length is passed on. */
   readonly rejected: (channel: string, reason: RejectReason, length: number) => void;
-  /** Something must be read. */
-  readonly doubtful: () => void;
+  /** A row, or the table, must be read. */
+  readonly invalidated: () => void;
   /** The presence of these hostnames must be read. */
-  readonly presence: (hostnames: readonly string[]) => void;
+  readonly presenceInvalidated: (hostnames: readonly string[]) => void;
   readonly heartbeat: (payload: string) => void;
-  /** What should never happen; the fleet may have missed something. */
-  readonly bug: (error: unknown) => void;
+  /** A bug: the notification was not applied, or not completely. */
+  readonly failed: (error: unknown) => void;
 }
 
-/** Makes the handler of every notification of the LISTEN connection. */
-export function createIntake(
-  truth: Truth,
-  events: IntakeEvents,
-): (channel: string, payload: string) => void {
-  return (channel, payload) => {
+export class Dispatcher {
+  constructor(
+    private readonly reconciler: Reconciler,
+    private readonly events: DispatcherEvents,
+  ) {}
+
+  /** Handles one notification. Never throws. */
+  handle(channel: string, payload: string): void {
     try {
-      events.taken(channel, take(truth, events, channel, payload));
+      this.events.handled(channel, this.#dispatch(channel, payload));
     } catch (error) {
-      events.bug(error);
+      this.events.failed(error);
     }
-  };
-}
-
-function take(truth: Truth, events: IntakeEvents, channel: string, payload: string): Outcome {
-  switch (channel) {
-    case ROWS_CHANNEL:
-      return judge(truth, events, channel, payload, parseRow(payload));
-    case NOTICES_CHANNEL:
-      return judge(truth, events, channel, payload, parseNotice(payload));
-    case PRESENCE_CHANNEL:
-      return takePresence(events, payload);
-    default:
-      events.heartbeat(payload);
-      return 'heartbeat';
   }
-}
 
-function judge(
-  truth: Truth,
-  events: IntakeEvents,
-  channel: string,
-  payload: string,
-  parsed: Parsed,
-): Outcome {
-  if (parsed.kind === 'row') {
-    const verdict = truth.news(parsed.row);
-    if (verdict === 'doubtful') events.doubtful();
-    return verdict;
+  #dispatch(channel: string, payload: string): NotificationOutcome {
+    switch (channel) {
+      case ROWS_CHANNEL:
+        return this.#apply(channel, payload, parseRow(payload));
+      case INVALIDATIONS_CHANNEL:
+        return this.#apply(channel, payload, parseInvalidation(payload));
+      case PRESENCE_CHANNEL:
+        return this.#invalidatePresence(payload);
+      default:
+        this.events.heartbeat(payload);
+        return 'heartbeat';
+    }
   }
-  if (parsed.kind === 'rejected') events.rejected(channel, parsed.reason, payload.length);
-  if (parsed.kind === 'read-all') truth.doubtAll();
-  else if (parsed.hostname !== undefined) truth.doubt(parsed.hostname);
-  events.doubtful();
-  return parsed.kind === 'rejected' ? 'rejected' : 'notice';
-}
 
-function takePresence(events: IntakeEvents, payload: string): Outcome {
-  const parsed = parsePresence(payload);
-  if (typeof parsed === 'string') {
-    events.rejected(PRESENCE_CHANNEL, parsed, payload.length);
-    return 'rejected';
+  #apply(channel: string, payload: string, parsed: ParsedNotification): NotificationOutcome {
+    if (parsed.kind === 'row') {
+      const result = this.reconciler.apply(parsed.row);
+      if (result === 'stale') this.events.invalidated();
+      return result;
+    }
+    if (parsed.kind === 'rejected') this.events.rejected(channel, parsed.reason, payload.length);
+    if (parsed.kind === 'read-all') this.reconciler.invalidateAll();
+    else if (parsed.hostname !== undefined) this.reconciler.invalidate(parsed.hostname);
+    this.events.invalidated();
+    return parsed.kind === 'rejected' ? 'rejected' : 'invalidation';
   }
-  events.presence(parsed);
-  return 'notice';
+
+  #invalidatePresence(payload: string): NotificationOutcome {
+    const parsed = parsePresence(payload);
+    if (typeof parsed === 'string') {
+      this.events.rejected(PRESENCE_CHANNEL, parsed, payload.length);
+      return 'rejected';
+    }
+    this.events.presenceInvalidated(parsed);
+    return 'invalidation';
+  }
 }

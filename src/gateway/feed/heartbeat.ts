@@ -1,40 +1,40 @@
-// The proof that notifications arrive: a beat is sent through the query pool on this gateway's own channel and must
-// reach the listener in time. It sees what a check of either connection alone cannot: a dead TCP link, a
-// transaction pooler between us and the server, a pool and a listener that ended up on different servers.
+// Verifies that notifications arrive: a beat is sent through the query pool on this gateway's own
+// channel and must reach the listener in time. This detects what a check of one connection cannot:
+// a dead TCP link, a transaction pooler, a pool and a listener that ended up on different servers.
 
-export interface HeartbeatSettings {
+export interface FeedHeartbeatSettings {
   readonly intervalMs: number;
-  /** A beat that has not arrived by then will not. */
+  /** A beat that has not arrived by then counts as missed. */
   readonly deadlineMs: number;
 }
 
-export interface HeartbeatEvents {
+export interface FeedHeartbeatEvents {
   /** Sends the text as a notification on the gateway's own channel, through the pool. */
   readonly send: (beat: string) => Promise<void>;
-  /** The beat came back, this long after it was sent: LISTEN works now. */
+  /** The beat arrived: notifications arrive now. */
   readonly arrived: (roundTripMs: number) => void;
-  /** `error` says why where it `failed`. */
+  /** @param error the cause if the reason is `failed`, else undefined. */
   readonly missed: (reason: MissReason, error: unknown) => void;
 }
 
 /**
- * `lost`: sent, but not heard in time. `unanswered`: the database did not even say in time that it was sent.
- * `failed`: the database, or the way to it, refused it.
+ * Why a beat was missed. `lost`: sent, but not received in time. `unanswered`: the database did not
+ * confirm the sending in time. `failed`: the database, or the way to it, refused the query.
  */
 export type MissReason = 'lost' | 'unanswered' | 'failed';
 
-export class Heartbeat {
+export class FeedHeartbeat {
   #timer: NodeJS.Timeout | undefined;
-  /** The beat that is awaited; a late one of before is not an answer. */
+  /** The beat under way; one that arrives after its deadline does not count. */
   #awaited: { readonly beat: string; readonly sinceMs: number; sent: boolean } | undefined;
   #count = 0;
 
   constructor(
-    private readonly settings: HeartbeatSettings,
-    private readonly events: HeartbeatEvents,
+    private readonly settings: FeedHeartbeatSettings,
+    private readonly events: FeedHeartbeatEvents,
   ) {}
 
-  /** Begins a series of beats, at once; a series under way is forgotten. */
+  /** Begins a series of beats, the first at once; ends a series under way. */
   start(): void {
     this.stop();
     this.#timer = setInterval(() => this.#tick(), this.settings.intervalMs);
@@ -46,8 +46,8 @@ export class Heartbeat {
     this.#awaited = undefined;
   }
 
-  /** A notification on the gateway's own channel. */
-  received(payload: string): void {
+  /** A notification arrived on the gateway's own channel. */
+  receive(payload: string): void {
     if (this.#awaited?.beat !== payload) return;
     const roundTripMs = performance.now() - this.#awaited.sinceMs;
     this.#awaited = undefined;
@@ -58,15 +58,14 @@ export class Heartbeat {
     const awaited = this.#awaited;
     if (awaited === undefined) this.#send();
     else if (performance.now() - awaited.sinceMs > this.settings.deadlineMs) {
-      // After a standstill of the process timers run before what has arrived meanwhile is read.
+      // After the process stood still, timers run before the data that arrived meanwhile is read.
       setImmediate(() => {
-        if (this.#awaited === awaited)
-          this.#giveUp(awaited.sent ? 'lost' : 'unanswered', undefined);
+        if (this.#awaited === awaited) this.#miss(awaited.sent ? 'lost' : 'unanswered', undefined);
       });
     }
   }
 
-  #giveUp(reason: MissReason, error: unknown): void {
+  #miss(reason: MissReason, error: unknown): void {
     this.#awaited = undefined;
     this.events.missed(reason, error);
   }
@@ -77,7 +76,7 @@ export class Heartbeat {
     this.events.send(awaited.beat).then(
       () => (awaited.sent = true),
       (error: unknown) => {
-        if (this.#awaited === awaited) this.#giveUp('failed', error);
+        if (this.#awaited === awaited) this.#miss('failed', error);
       },
     );
   }

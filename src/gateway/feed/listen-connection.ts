@@ -1,32 +1,32 @@
-// One LISTEN connection, from its opening to its loss; there is never more than one loss. pg-listen does the
-// listening and is kept from reconnecting: its own loop gives up silently, leaks a session when closed meanwhile,
-// and does not tell a payload's error from the end of the connection.
+// One LISTEN connection, from its opening to its loss, which is reported once. pg-listen does the
+// listening but does not reconnect: its own loop gives up silently, leaks a session if closed
+// meanwhile, and does not distinguish an error of a payload from the end of the connection.
 
 import { Socket } from 'node:net';
 import type pg from 'pg';
 import pgListen from 'pg-listen';
 
 export interface ListenConnection {
-  /** Settles with the reason when the connection is gone. Never rejects. */
+  /** Resolves with the reason when the connection is lost. Never rejects. */
   readonly lost: Promise<Error>;
-  /** Ends the connection whatever state it is in. */
+  /** Ends the connection, whatever its state. */
   drop(reason: Error): void;
 }
 
-/** Deadlines of the connection's own: a black hole answers nothing. */
+/** Deadlines of the client's own: an unreachable server answers nothing. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 5_000;
-/** How long a goodbye may take before the socket is destroyed. */
+/** How long an orderly end may take before the socket is destroyed. */
 const END_TIMEOUT_MS = 500;
 
-/** Connects and listens to all channels; throws when that fails. An aborted signal ends the attempt. */
+/** Connects and listens to all channels; rejects if that fails. An aborted signal ends the attempt. */
 export async function openListenConnection(
   config: pg.ClientConfig,
   channels: readonly string[],
   onNotification: (channel: string, payload: string) => void,
   signal: AbortSignal,
 ): Promise<ListenConnection> {
-  // The socket is ours, so that a connection that no longer answers can be ended without its help.
+  // The socket is ours, so that a connection that no longer answers can be destroyed.
   const socket = new Socket();
   const subscriber = pgListen.default(
     {
@@ -66,7 +66,7 @@ export async function openListenConnection(
   };
 }
 
-/** Says goodbye, and does not wait for the answer of a server that may be gone. */
+/** Ends the session in order, but does not wait for a server that may be gone. */
 function end(subscriber: pgListen.Subscriber, socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);
   const ended = (): void => clearTimeout(timer);

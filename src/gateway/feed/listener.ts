@@ -1,44 +1,36 @@
-// The one LISTEN connection: opened, lost, and opened again for ever. Nothing sent while it is down is heard, so
-// whoever hears `up` must read the table. It never stops reading its socket: a listener that does fills the
-// server's queue, and then every notifying commit fails (PostgreSQL, NOTIFY).
+// The one LISTEN connection: opened, lost, and opened again without end. Notifications sent while
+// the connection is down are lost, so the table must be read after each `connected`. The listener
+// never stops reading its socket: a listener that does fills the server's queue, and then every
+// notifying commit fails (PostgreSQL, NOTIFY).
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { chooseBackoffMs, type Backoff } from '../../backoff.js';
 import { openListenConnection, type ListenConnection } from './listen-connection.js';
-
-export interface ListenerEvents {
-  /** A new connection listens to all channels. Everything before this moment may have been missed. */
-  readonly up: () => void;
-  /** The connection is lost, or could not be had. Called once for every attempt that failed. */
-  readonly down: (reason: Error) => void;
-  /** Must not throw. */
-  readonly notification: (channel: string, payload: string) => void;
-}
+import type { NotificationSource, SourceEvents } from './source.js';
 
 const RETRY: Backoff = { baseMs: 100, capMs: 5_000 };
-/** A connection that ended sooner, and over which nothing was ever heard, counts as one that failed. */
+/** A connection that ended sooner, without a single notification, counts as a failed attempt. */
 const SHORT_LIFE_MS = 1_000;
 
-export class Listener {
+export class Listener implements NotificationSource {
   readonly #stopped = new AbortController();
   #connection: ListenConnection | undefined;
-  /** Something was heard over the present connection, or the last one. */
-  #heard = false;
+  /** A notification arrived on the present connection, or on the last one. */
+  #received = false;
   #running: Promise<void> | undefined;
 
   /** @param config of a direct connection: through a transaction pooler nothing would arrive. */
   constructor(
     private readonly config: pg.ClientConfig,
     private readonly channels: readonly string[],
-    private readonly events: ListenerEvents,
+    private readonly events: SourceEvents,
   ) {}
 
   start(): void {
     this.#running ??= this.#run();
   }
 
-  /** Gives up the present connection, if any: it is believed dead. Another is opened at once. */
   reconnect(reason: Error): void {
     this.#connection?.drop(reason);
   }
@@ -55,10 +47,10 @@ export class Listener {
       const beganMs = performance.now();
       const reason = await this.#listen();
       if (this.#isStopped()) return;
-      const failed = !this.#heard && performance.now() - beganMs < SHORT_LIFE_MS;
+      const failed = !this.#received && performance.now() - beganMs < SHORT_LIFE_MS;
       failures = failed ? failures + 1 : 0;
-      this.events.down(reason);
-      // The first loss is answered at once: most are a restart, or somebody who ended the session.
+      this.events.disconnected(reason);
+      // No pause after the first loss: most are a restart, or an operator who ended the session.
       if (failures > 1) await this.#pause(failures);
     }
   }
@@ -67,20 +59,20 @@ export class Listener {
     return this.#stopped.signal.aborted;
   }
 
-  /** Listens until the connection is lost, or cannot be had, and says why. */
+  /** Listens until the connection is lost or cannot be opened, and returns the reason. */
   async #listen(): Promise<Error> {
     const { config, channels, events } = this;
     const { signal } = this.#stopped;
-    this.#heard = false;
-    const hear = (channel: string, payload: string): void => {
-      this.#heard = true;
+    this.#received = false;
+    const receive = (channel: string, payload: string): void => {
+      this.#received = true;
       events.notification(channel, payload);
     };
     try {
-      const connection = await openListenConnection(config, channels, hear, signal);
+      const connection = await openListenConnection(config, channels, receive, signal);
       this.#connection = connection;
       if (signal.aborted) connection.drop(new Error('the gateway stops'));
-      else events.up();
+      else events.connected();
       return await connection.lost;
     } catch (error) {
       return new Error('cannot listen', { cause: error });

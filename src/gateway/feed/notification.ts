@@ -1,41 +1,41 @@
-// From a notification's raw payload to news of a row, what to read, or a reason to reject it. Pure, and never
-// throws: anyone who may connect to the database may send anything.
+// Parses a notification's payload: a row, what to read, or a reason to reject it. Pure, and never
+// throws: every role that may connect to the database may send any payload.
 
 import type { VmRow } from '../fleet/entry.js';
 
-/** The channel that carries rows, exactly as `row_to_json` gives them. */
+/** The channel that carries rows, exactly as `row_to_json` returns them. */
 export const ROWS_CHANNEL = 'vm_updates';
-/** The channel that carries what a row cannot say. */
-export const NOTICES_CHANNEL = 'vm_changes';
-/** The channel on which gateways tell each other whose agents came, went, or reported something. */
+/** The channel that carries invalidations: changes that no row can express. */
+export const INVALIDATIONS_CHANNEL = 'vm_changes';
+/** The channel on which gateways name the agents that connected, left, or reported something. */
 export const PRESENCE_CHANNEL = 'vm_presence';
 
-/** Why a payload was rejected. Stable: a label of a metric. */
+/** Why a payload was rejected. A label of a metric, so the names stay. */
 export type RejectReason =
   'not_json' | 'not_an_object' | 'no_hostname' | 'bad_version' | 'bad_status' | 'unknown_op';
 
-export type Parsed =
-  /** News: this row, at this version. */
+export type ParsedNotification =
+  /** This row, at this version. */
   | { readonly kind: 'row'; readonly row: VmRow }
   /** This hostname's row must be read. */
   | { readonly kind: 'read'; readonly hostname: string }
   /** Everything must be read. */
   | { readonly kind: 'read-all' }
-  /** Not what our triggers send; `hostname` where it could be told, so that its row can be read. */
+  /** Not what our triggers send; `hostname` if the payload has one, so that its row can be read. */
   | {
       readonly kind: 'rejected';
       readonly reason: RejectReason;
       readonly hostname: string | undefined;
     };
 
-const rejected = (reason: RejectReason, hostname?: string): Parsed => ({
+const rejected = (reason: RejectReason, hostname?: string): ParsedNotification => ({
   kind: 'rejected',
   reason,
   hostname,
 });
 
-/** A payload of `vm_updates`: the row's JSON text is kept as it came. */
-export function parseRow(payload: string): Parsed {
+/** Parses a payload of `vm_updates`; the row's JSON text is kept as it arrived. */
+export function parseRow(payload: string): ParsedNotification {
   const value = parseObject(payload);
   if (typeof value === 'string') return rejected(value);
   const { hostname, version, status, assignment_id } = value;
@@ -46,8 +46,8 @@ export function parseRow(payload: string): Parsed {
   return { kind: 'row', row: { hostname, version, status, assignmentId, row: payload } };
 }
 
-/** A payload of `vm_changes`: `{"op":"read","hostname"}` or `{"op":"read"}`. */
-export function parseNotice(payload: string): Parsed {
+/** Parses a payload of `vm_changes`: `{"op":"read","hostname"}` or `{"op":"read"}`. */
+export function parseInvalidation(payload: string): ParsedNotification {
   const value = parseObject(payload);
   if (typeof value === 'string') return rejected(value);
   const { op, hostname } = value;
@@ -56,7 +56,7 @@ export function parseNotice(payload: string): Parsed {
   return isHostname(hostname) ? { kind: 'read', hostname } : rejected('no_hostname');
 }
 
-/** A payload of `vm_presence`: `{"hostnames":[…]}`, those whose presence is to be read. */
+/** Parses a payload of `vm_presence`, `{"hostnames":[…]}`: the presence of these is to be read. */
 export function parsePresence(payload: string): readonly string[] | RejectReason {
   const value = parseObject(payload);
   if (typeof value === 'string') return value;
@@ -78,7 +78,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** PostgreSQL's text holds no NUL: such a name has no row, and asking for it would be an error. */
+/** PostgreSQL's text holds no NUL: such a name has no row, and a query with it would fail. */
 function isHostname(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\0');
 }

@@ -1,73 +1,77 @@
-// Watches how full the server's queue of notifications is. One that fills is held up by a session that listens and takes
-// nothing, here or in any other database of the server; when it is full, every commit that notifies fails.
+// Watches how full the server's queue of notifications is. The queue fills if a listening session,
+// in any database of the server, does not read. When it is full, every notifying commit fails.
 
-/** PostgreSQL's queue holds 8 GB where nobody has limited it, and PostgreSQL itself warns at half. */
+/** PostgreSQL's queue holds 8 GB by default, and PostgreSQL itself warns at half. */
 export const QUEUE_WARNING_RATIO = 0.1;
 
-/** Between two warnings that name the same sessions. */
+/** Pause between two warnings that name the same sessions. */
 const REPEAT_MS = 60_000;
 
 /** A session that may hold the queue up. */
-interface Named {
+interface Session {
   readonly pid: number;
 }
 
-export interface QueueEvents<Suspect extends Named> {
-  /** Asks the server how full the queue is, from 0 to 1. */
-  readonly usage: () => Promise<number>;
-  /** Who may hold the queue up. */
-  readonly suspects: () => Promise<readonly Suspect[]>;
-  /** Told every time. */
-  readonly usageSeen: (ratio: number) => void;
+export interface QueueWatchEvents<Suspect extends Session> {
+  /** Reads how full the queue is, from 0 to 1. */
+  readonly readUsage: () => Promise<number>;
+  /** Reads the sessions that may hold the queue up. */
+  readonly readSuspects: () => Promise<readonly Suspect[]>;
+  /** Called at every look with how full the queue is, from 0 to 1. */
+  readonly usageObserved: (ratio: number) => void;
+  /** A warning is due. */
   readonly filling: (ratio: number, suspects: readonly Suspect[]) => void;
-  /** It was filling, and no longer is. */
-  readonly relieved: () => void;
+  /** The queue was filling, and no longer is. */
+  readonly drained: () => void;
   readonly failed: (error: unknown) => void;
 }
 
-export class QueueWatch<Suspect extends Named> {
+export class QueueWatch<Suspect extends Session> {
   #filling = false;
   #warnedMs = -Infinity;
-  /** Those of the last warning. */
+  /** The sessions that the last warning named, by pid. */
   #named: ReadonlySet<number> = new Set();
 
-  /** @param warningRatio from 0 to 1. */
+  /** @param warningRatio how full the queue may be before a warning, from 0 to 1 */
   constructor(
     private readonly warningRatio: number,
-    private readonly events: QueueEvents<Suspect>,
+    private readonly events: QueueWatchEvents<Suspect>,
     private readonly clock: () => number = () => performance.now(),
   ) {}
 
-  /** To be called when a commit found the queue full: to ask is what may empty it, and nobody else does in a gap. */
-  look(): void {
+  /**
+   * Reads how full the queue is. To be called when a commit found it full: only this query, or a
+   * notifying commit, makes the server drop what all sessions have read.
+   */
+  check(): void {
     this.events
-      .usage()
-      .then((ratio) => this.seen(ratio))
+      .readUsage()
+      .then((ratio) => this.observe(ratio))
       .catch(this.events.failed);
   }
 
-  /** The queue was seen to be so full, from 0 to 1. */
-  seen(ratio: number): void {
-    this.events.usageSeen(ratio);
+  /** Takes in how full the queue is, from 0 to 1. */
+  observe(ratio: number): void {
+    this.events.usageObserved(ratio);
     const wasFilling = this.#filling;
     this.#filling = ratio >= this.warningRatio;
     if (this.#filling) this.#warn(ratio).catch(this.events.failed);
-    else if (wasFilling) this.#relieve();
+    else if (wasFilling) this.#reset();
   }
 
-  /** Again when a minute is over, and at once when there is somebody to name who was not named. */
+  /** Warns again after a minute, and at once if a session was not named before. */
   async #warn(ratio: number): Promise<void> {
-    const suspects = await this.events.suspects();
-    const isNews = suspects.some(({ pid }) => !this.#named.has(pid));
-    if (!isNews && this.clock() - this.#warnedMs < REPEAT_MS) return;
+    const suspects = await this.events.readSuspects();
+    const isNew = suspects.some(({ pid }) => !this.#named.has(pid));
+    if (!isNew && this.clock() - this.#warnedMs < REPEAT_MS) return;
     this.#warnedMs = this.clock();
     this.#named = new Set(suspects.map(({ pid }) => pid));
     this.events.filling(ratio, suspects);
   }
 
-  #relieve(): void {
+  #reset(): void {
     this.#warnedMs = -Infinity;
     this.#named = new Set();
-    this.events.relieved();
+    this.events.drained();
   }
 }

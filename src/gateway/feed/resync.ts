@@ -1,81 +1,98 @@
-// Keeps the fleet true: reads what is doubtful, checks the table, and knows whether the feed is live or in a gap.
-// The feed is live only while LISTEN is proven and everything before it has been read.
+// Keeps the fleet equal to the table: reads what is stale, compares the two now and then, and knows
+// whether the feed is live. The feed is live only while LISTEN is verified by a heartbeat and
+// everything sent before that has been read.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fingerprint } from '../fleet/fleet.js';
-import type { ReadRequest, ReadResult, Truth } from './reconciler.js';
+import { ReadLoop } from '../stale/read-loop.js';
+import type { ReadRequest } from '../stale/stale-hostnames.js';
+import type { ReadResult, Reconciler } from './reconciler.js';
 
 /** The table as the cheap check sees it. */
 export interface TableCheck extends Fingerprint {
-  /** The triggers, in a form that changes whenever one of them does. */
+  /** The triggers, as text that changes whenever one of them does. */
   readonly triggers: string;
-  /** Whether all of them are there and enabled, as the schema makes them. */
+  /** Whether all triggers exist and are enabled as the schema creates them. */
   readonly triggersInForce: boolean;
 }
 
-/** What the feed asks of the database; both run through the pool and have deadlines of their own. */
+/** The feed's queries. Both run through the pool and have deadlines of their own; both may reject. */
 export interface FeedDatabase {
-  /** @param signal aborted when nobody wants the result any more: one that goes on would keep a connection. */
+  /** @param signal aborted when the result is no longer wanted, to free the connection. */
   readonly read: (request: ReadRequest, signal: AbortSignal) => Promise<ReadResult>;
   readonly check: () => Promise<TableCheck>;
 }
 
-export type ResyncReason = 'start' | 'reconnect' | 'doubtful' | 'check' | 'triggers' | 'routine';
+/** Why the table is read. A label of a metric. */
+export type ResyncReason = 'start' | 'reconnect' | 'stale' | 'check' | 'triggers' | 'routine';
 
 export interface ResyncEvents {
-  /** The feed has become live, or has entered a gap. */
   readonly liveChanged: (live: boolean) => void;
   /** A read begins. */
   readonly reading: (request: ReadRequest, reason: ResyncReason) => void;
   /** A read or a check failed; it is tried again. */
   readonly failed: (error: unknown) => void;
-  /** The schema's triggers are missing, changed or disabled: news no longer comes by itself. */
+  /** The schema's triggers are missing, changed or disabled: changes send no notifications. */
   readonly triggersOff: () => void;
 }
 
 export interface ResyncSettings {
-  /** How often the table is compared in the cheap way. */
+  /** How often the fleet is compared with the table by the cheap check. */
   readonly checkIntervalMs: number;
-  /** How often everything is read whatever the checks say. */
+  /** How often everything is read, whatever the checks find. */
   readonly fullReadIntervalMs: number;
 }
 
-/** Between a read that failed and the next try. */
+/** A read's result, and the triggers as they were before a full read. */
+interface Read {
+  readonly result: ReadResult;
+  readonly triggers: string | undefined;
+}
+
+/** Pause between a failed read and the next try. */
 const RETRY_MS = 250;
 
 export class Resync {
-  /** Goes up with every gap: what was begun before it is abandoned. */
+  readonly #loop: ReadLoop<Read>;
+  /** Counts how often the feed went stale: a check that began before is ignored. */
   #generation = 0;
-  #gap = new AbortController();
   #listening = false;
-  #proven = false;
-  /** Everything was read since the last gap, and once more what was heard of meanwhile. */
+  #verified = false;
+  /** Everything was read since the feed went stale, and once more what was touched meanwhile. */
   #caughtUp = false;
   #loaded = false;
   #live = false;
-  #reading = false;
-  #readingAll = false;
   #checking = false;
   #fullReadReason: ResyncReason = 'start';
   #lastFullReadMs = 0;
-  /** As they were before the last full read, or at a later check. */
+  /** The triggers before the last full read, or at a later check. */
   #triggers: string | undefined;
   #checkTimer: NodeJS.Timeout | undefined;
-  #wake: NodeJS.Immediate | undefined;
+  #readTimer: NodeJS.Immediate | undefined;
 
   constructor(
-    private readonly truth: Truth,
+    private readonly reconciler: Reconciler,
     private readonly database: FeedDatabase,
     private readonly events: ResyncEvents,
     private readonly settings: ResyncSettings,
-  ) {}
+  ) {
+    this.#loop = new ReadLoop<Read>(
+      {
+        begin: () => reconciler.beginRead(),
+        read: (request, signal) => this.#read(request, signal),
+        finish: (request, read) => this.#finishRead(request, read),
+        abandon: () => reconciler.abandonRead(),
+        failed: events.failed,
+        done: () => this.#catchUp(),
+      },
+      { gapMs: 0, retryMs: RETRY_MS },
+    );
+  }
 
-  /** False in a gap. */
   get live(): boolean {
     return this.#live;
   }
 
-  /** Whether the table has ever been read: before that nothing is known, not even what was. */
+  /** Whether the table was ever read completely: before that the gateway has nothing to serve. */
   get loaded(): boolean {
     return this.#loaded;
   }
@@ -88,117 +105,89 @@ export class Resync {
 
   stop(): void {
     clearInterval(this.#checkTimer);
-    clearImmediate(this.#wake);
+    clearImmediate(this.#readTimer);
     this.#listening = false;
-    this.#enterGap();
+    this.#goStale();
   }
 
-  /** LISTEN is in force on a new connection; only what is read from now on is known to be complete. */
-  listenerUp(): void {
+  /** A new connection listens; only what is read from now on is known to be complete. */
+  sourceConnected(): void {
     this.#listening = true;
-    this.#enterGap();
-    this.#read();
+    this.#goStale();
+    this.#startReading();
   }
 
-  listenerDown(): void {
+  sourceDisconnected(): void {
     this.#listening = false;
-    this.#enterGap();
+    this.#goStale();
   }
 
   heartbeatArrived(): void {
-    this.#proven = true;
+    this.#verified = true;
     this.#updateLive();
-    this.#read();
+    this.#startReading();
   }
 
   heartbeatMissed(): void {
-    this.#enterGap();
+    this.#goStale();
   }
 
-  /** Something is doubtful. What comes with it in the same turn is read with it. */
-  wake(): void {
-    this.#wake ??= setImmediate(() => {
-      this.#wake = undefined;
-      this.#read();
+  /** Reads what is stale at the end of this turn, so that all of the turn is one read. */
+  readSoon(): void {
+    this.#readTimer ??= setImmediate(() => {
+      this.#readTimer = undefined;
+      this.#startReading();
     });
   }
 
-  /** Everything must be read again. */
-  readAll(reason: ResyncReason): void {
+  /** Reads everything again. */
+  rereadAll(reason: ResyncReason): void {
     this.#fullReadReason = reason;
-    this.truth.doubtAll();
-    this.wake();
+    this.reconciler.invalidateAll();
+    this.readSoon();
   }
 
-  #enterGap(): void {
+  #goStale(): void {
     this.#generation++;
-    this.#gap.abort();
-    this.#gap = new AbortController();
-    this.#proven = false;
+    this.#verified = false;
     this.#caughtUp = false;
-    this.#reading = false;
-    this.#readingAll = false;
-    this.truth.abandonRead();
-    this.truth.doubtAll();
+    this.#loop.abort();
+    this.reconciler.abandonRead();
+    this.reconciler.invalidateAll();
     this.#fullReadReason = this.#loaded ? 'reconnect' : 'start';
     this.#updateLive();
   }
 
   #updateLive(): void {
-    const live = this.#listening && this.#proven && this.#caughtUp;
+    const live = this.#listening && this.#verified && this.#caughtUp;
     if (live === this.#live) return;
     this.#live = live;
     this.events.liveChanged(live);
   }
 
-  #read(): void {
-    if (this.#reading || !this.#listening) return;
-    this.#reading = true;
-    this.#readWhileDoubtful(this.#generation).catch(this.events.failed);
+  #startReading(): void {
+    if (this.#listening) this.#loop.start();
   }
 
-  /** One read after the other, until nothing is doubtful or a gap begins. */
-  async #readWhileDoubtful(generation: number): Promise<void> {
-    for (;;) {
-      const request = this.truth.beginRead();
-      if (request === undefined) break;
-      this.#readingAll = request.kind === 'all';
-      const read = await this.#tryRead(request, generation);
-      if (generation !== this.#generation) return;
-      this.#readingAll = false;
-      // The first read after a gap is of everything, so these rows were heard of meanwhile.
-      if (read && request.kind === 'rows') this.#catchUp();
-      if (!read) await sleep(RETRY_MS);
-      if (generation !== this.#generation) return;
+  async #read(request: ReadRequest, signal: AbortSignal): Promise<Read> {
+    const isFull = request.kind === 'all';
+    this.events.reading(request, isFull ? this.#fullReadReason : 'stale');
+    // Before the rows: triggers that change later may have hidden a change of a row.
+    const triggers = isFull ? (await this.database.check()).triggers : undefined;
+    return { result: await this.database.read(request, signal), triggers };
+  }
+
+  #finishRead(request: ReadRequest, { result, triggers }: Read): void {
+    this.reconciler.finishRead(result);
+    if (request.kind === 'all') {
+      this.#lastFullReadMs = performance.now();
+      this.#triggers = triggers;
+      // Until another reason is given: an invalidation may ask for a full read, too.
+      this.#fullReadReason = 'stale';
+    } else {
+      // The first read after the feed went stale is full, so this one was of what it missed.
+      this.#catchUp();
     }
-    this.#reading = false;
-    this.#catchUp();
-  }
-
-  /** False when the read failed. What was read is nobody's when a gap has begun meanwhile. */
-  async #tryRead(request: ReadRequest, generation: number): Promise<boolean> {
-    this.events.reading(request, request.kind === 'all' ? this.#fullReadReason : 'doubtful');
-    const { signal } = this.#gap;
-    try {
-      // Before the rows: a change of the triggers that comes later may have hidden one of a row.
-      const triggers = request.kind === 'all' ? (await this.database.check()).triggers : undefined;
-      const result = await this.database.read(request, signal);
-      if (generation !== this.#generation) return true;
-      this.truth.finishRead(result);
-      if (triggers !== undefined) this.#finishFullRead(triggers);
-      return true;
-    } catch (error) {
-      if (generation !== this.#generation) return false;
-      this.events.failed(error);
-      this.truth.abandonRead();
-      return false;
-    }
-  }
-
-  #finishFullRead(triggers: string): void {
-    this.#lastFullReadMs = performance.now();
-    this.#triggers = triggers;
-    this.#fullReadReason = 'doubtful'; // unless the next has another: a notice may ask for all, too
   }
 
   #catchUp(): void {
@@ -207,11 +196,11 @@ export class Resync {
     this.#updateLive();
   }
 
-  /** The cheap check, and the routine read that needs no reason. To ask for a full read during one would waste it. */
+  /** The routine full read, or else the cheap check. Not during a full read, which is as good. */
   async #check(): Promise<void> {
-    if (!this.#live || this.#readingAll || this.#checking) return;
+    if (!this.#live || this.reconciler.reading?.kind === 'all' || this.#checking) return;
     if (performance.now() - this.#lastFullReadMs > this.settings.fullReadIntervalMs) {
-      this.readAll('routine');
+      this.rereadAll('routine');
       return;
     }
     this.#checking = true;
@@ -222,28 +211,28 @@ export class Resync {
     }
   }
 
-  /** Only a fleet that was settled before and after, and took nothing meanwhile, can be compared. */
+  /** Compares only if the fleet was up to date before and after, and did not change meanwhile. */
   async #compare(): Promise<void> {
-    const { fleet, settled } = this.truth;
+    const { fleet, upToDate } = this.reconciler;
     const { head } = fleet;
     const generation = this.#generation;
     const table = await this.database.check();
     if (generation !== this.#generation) return;
     this.#compareTriggers(table);
-    const comparable = settled && this.truth.settled && fleet.head === head;
-    if (comparable && !sameTable(table, fleet.computeFingerprint())) this.readAll('check');
+    const isComparable = upToDate && this.reconciler.upToDate && fleet.head === head;
+    if (isComparable && !isEqual(table, fleet.computeFingerprint())) this.rereadAll('check');
   }
 
-  /** Triggers that were changed, even if they are in force again, may have missed something; off, they miss all. */
+  /** Triggers that changed may have missed a change, even if they are in force again. */
   #compareTriggers({ triggers, triggersInForce }: TableCheck): void {
     const changed = this.#triggers !== triggers;
     this.#triggers = triggers;
     if (!triggersInForce) this.events.triggersOff();
-    if (changed || !triggersInForce) this.readAll('triggers');
+    if (changed || !triggersInForce) this.rereadAll('triggers');
   }
 }
 
-function sameTable(table: Fingerprint, fleet: Fingerprint): boolean {
+function isEqual(table: Fingerprint, fleet: Fingerprint): boolean {
   return (
     table.count === fleet.count &&
     table.maxVersion === fleet.maxVersion &&

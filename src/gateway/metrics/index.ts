@@ -1,11 +1,17 @@
-// Every metric of a gateway. What happens is counted when it is told; what is a state is looked at when somebody asks.
-// No label takes a value that a stranger chooses.
+// Every metric of a gateway. Events are counted when they happen; states are read when the metrics
+// are scraped. No label takes a value that a client chooses.
 
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { createCounters, createHistograms } from './events.js';
-import { observeStates, type Observed, type ObservedSession, type StreamKind } from './states.js';
+import { createCounters, createHistograms } from './counters.js';
+import {
+  createQueueGauge,
+  registerGauges,
+  type Observed,
+  type ObservedSession,
+  type StreamKind,
+} from './gauges.js';
 
-/** An answer as it is counted: see http/problems/response-log.ts. */
+/** An answer over HTTP, as it is counted. */
 export interface ObservedAnswer {
   readonly at: string;
   readonly route: string;
@@ -13,62 +19,87 @@ export interface ObservedAnswer {
   readonly problem: string | undefined;
 }
 
-/** How a client's end may end a socket, as a label; it can choose among thousands of codes. */
+/** The close codes of clients that are a label; a client can choose among thousands. */
 const CLIENT_CLOSES: readonly number[] = [1000, 1001, 1005, 1006];
 
-/** Makes the metrics of one gateway, in a registry of their own, and what tells them what happens. */
-export function createMetrics(observed: Observed) {
-  const registers = [new Registry()];
-  const counted = createCounters(registers);
-  const measured = createHistograms(registers);
-  const queue = observeStates(observed, registers);
-  const all = Registry.merge([...registers, ofProcess()]);
+/** Makes the metrics of one gateway, in a registry of their own, and the functions that count. */
+export function createMetrics() {
+  const registry = new Registry();
+  const counters = createCounters([registry]);
+  const histograms = createHistograms([registry]);
   return {
-    /** The text that Prometheus reads, and its media type. */
-    read: async () => ({ contentType: all.contentType, text: await all.metrics() }),
+    /** Registers the gauges, which read the states of these parts at every scrape. */
+    observe(observed: Observed): void {
+      registerGauges(observed, [registry]);
+    },
 
-    taken: (channel: string, outcome: string) =>
-      // A heartbeat's channel carries the name of the gateway.
-      counted.notifications.inc({
+    /** Returns the text that Prometheus reads, and its media type. */
+    read: async () => {
+      const all = Registry.merge([registry, getProcessRegistry()]);
+      return { contentType: all.contentType, text: await all.metrics() };
+    },
+
+    ...countFeed(counters, histograms, createQueueGauge([registry])),
+    ...countSessions(counters, histograms),
+    presenceWritten: (agents: number) => counters.presenceWrites.inc(agents),
+    leaseLost: () => counters.lostLeases.inc(),
+    failedAbsent: (vms: number) => counters.absences.inc(vms),
+    refused: (reason: string) => counters.limitsExceeded.inc({ reason }),
+    answered: ({ at, route, status, problem }: ObservedAnswer) => {
+      counters.answers.inc({ route, status });
+      if (problem !== undefined) counters.refusals.inc({ at, code: problem });
+    },
+  };
+}
+
+type Counters = ReturnType<typeof createCounters>;
+type Histograms = ReturnType<typeof createHistograms>;
+
+function countFeed(
+  counters: Counters,
+  histograms: Histograms,
+  queue: ReturnType<typeof createQueueGauge>,
+) {
+  return {
+    notificationHandled: (channel: string, outcome: string) =>
+      // The heartbeat's channel contains the name of the gateway.
+      counters.notifications.inc({
         channel: outcome === 'heartbeat' ? 'heartbeat' : channel,
         outcome,
       }),
-    rejected: (reason: string) => counted.rejectedNotifications.inc({ reason }),
-    heartbeatArrived: (roundTripMs: number) => measured.heartbeat.observe(roundTripMs / 1_000),
-    heartbeatMissed: (reason: string) => counted.missedHeartbeats.inc({ reason }),
-    reading: (reason: string) => counted.resyncs.inc({ reason }),
-    /** The queue was looked at, with the table: nobody who reads metrics waits for a database. */
-    queueSeen: (usage: number) => queue.set(usage),
+    notificationRejected: (reason: string) => counters.rejectedNotifications.inc({ reason }),
+    heartbeatArrived: (roundTripMs: number) => histograms.heartbeat.observe(roundTripMs / 1_000),
+    heartbeatMissed: (reason: string) => counters.missedHeartbeats.inc({ reason }),
+    readStarted: (reason: string) => counters.resyncs.inc({ reason }),
+    /** The usage is set with each check of the table, so that no scrape waits for the database. */
+    queueUsageObserved: (usage: number) => queue.set(usage),
+  };
+}
+
+function countSessions(counters: Counters, histograms: Histograms) {
+  return {
     delivered: (kind: StreamKind, tookMs: number) =>
-      measured.delivery.observe({ kind }, tookMs / 1_000),
+      histograms.delivery.observe({ kind }, tookMs / 1_000),
     opened: ({ stream, identity }: ObservedSession) =>
-      counted.sessionsOpened.inc({ kind: stream.kind, role: identity.role }),
-    /** @param code what the socket ended with. */
+      counters.sessionsOpened.inc({ kind: stream.kind, role: identity.role }),
+    /** @param code the close code of the socket. */
     closed: ({ closedWith }: ObservedSession, code: number) =>
-      counted.sessionsClosed.inc(
+      counters.sessionsClosed.inc(
         closedWith === undefined
           ? { by: 'client', code: CLIENT_CLOSES.includes(code) ? code : 'other' }
           : { by: 'gateway', code: closedWith.code },
       ),
-    acknowledged: (tookSeconds: number) => measured.acknowledgement.observe(tookSeconds),
-    presenceWritten: (agents: number) => counted.presenceWrites.inc(agents),
-    leaseLost: () => counted.lostLeases.inc(),
-    failedAbsent: (vms: number) => counted.absences.inc(vms),
-    refused: (reason: string) => counted.limitsExceeded.inc({ reason }),
-    answered: ({ at, route, status, problem }: ObservedAnswer) => {
-      counted.answers.inc({ route, status });
-      if (problem !== undefined) counted.refusals.inc({ at, code: problem });
-    },
+    acknowledged: (tookSeconds: number) => histograms.acknowledgement.observe(tookSeconds),
   };
 }
 
 let processRegistry: Registry | undefined;
 
 /**
- * The metrics of the process itself, its event loop's lag among them. Their observers cannot be ended, so all gateways
- * of a process share one set.
+ * Returns the metrics of the process itself, for example its event loop's lag. Their observers
+ * cannot be ended, so all gateways of a process share one set.
  */
-function ofProcess(): Registry {
+function getProcessRegistry(): Registry {
   if (processRegistry !== undefined) return processRegistry;
   processRegistry = new Registry();
   collectDefaultMetrics({ register: processRegistry });

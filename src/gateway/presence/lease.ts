@@ -1,107 +1,112 @@
-// This gateway among the others: it holds a lease in the database, writes which agents it has in batches, and notices
-// when another's lease has ended. One statement at a time, in one loop; a socket only leaves its word in the roster.
+// This gateway's lease in the database: acquired, renewed, and released at the end. Pending writes
+// are written under the lease, in batches, and the end of another gateway's lease is detected. One
+// loop runs one statement at a time; connecting agents only add to the pending writes.
 //
-// A lease that was lost, because the database or this process stood still for too long, never comes back: the gateway
-// enters anew, under another name, and writes all its agents again. So whatever was on its way under the old name
-// counts for nothing.
+// A lease that was lost, because the database or this process stood still for too long, never comes
+// back: the gateway acquires another one, under another name, and writes all its agents again. So a
+// late write under the old name has no effect.
 
-import type { Batch, Roster } from './pending-writes.js';
+import type { PendingWrites, WriteBatch } from './pending-writes.js';
 
-/** What a gateway is told when it enters, and whenever it renews its lease. */
-export interface Standing {
-  /** All gateways whose lease lasts, this one among them. */
+/** What the database returns when a lease is acquired or renewed. */
+export interface LeaseState {
+  /** All gateways with a valid lease, this one included. */
   readonly gateways: readonly string[];
-  /** When the first of the other leases ends, unless it is renewed. */
+  /** Time until the first of the other leases ends, unless renewed; undefined if there is none. */
   readonly nextExpiryMs: number | undefined;
 }
 
-/** What a membership asks of the database. Each may reject. */
-export interface MembershipDatabase {
-  readonly enter: (instance: string, leaseMs: number) => Promise<Standing>;
-  /** @returns undefined when the lease is lost. `complete`: all that was seen until now is written. */
+/** The queries of a lease. Each may reject. */
+export interface LeaseDatabase {
+  readonly acquire: (instance: string, leaseMs: number) => Promise<LeaseState>;
+  /**
+   * @param advanceWatermark all that this gateway saw until its last renewal is written.
+   * @returns undefined if the lease is lost.
+   */
   readonly renew: (
     instance: string,
     leaseMs: number,
-    complete: boolean,
-  ) => Promise<Standing | undefined>;
-  /** @returns false when the lease is lost. */
-  readonly write: (instance: string, batch: Batch, nowMs: number) => Promise<boolean>;
-  readonly leave: (instance: string) => Promise<void>;
+    advanceWatermark: boolean,
+  ) => Promise<LeaseState | undefined>;
+  /** @returns false if the lease is lost. */
+  readonly write: (instance: string, batch: WriteBatch, nowMs: number) => Promise<boolean>;
+  readonly release: (instance: string) => Promise<void>;
 }
 
-export interface MembershipEvents {
-  /** Another gateway is no more, or this one has another name: whatever is known of agents must be read again. */
+export interface LeaseEvents {
+  /** Another gateway's lease ended, or this one has a new name: all presence must be read again. */
   readonly gatewaysChanged: () => void;
   /** The lease was lost. */
   readonly lost: () => void;
   /** A batch is written. */
-  readonly written: (batch: Batch) => void;
-  /** The lease was renewed: time for what is done now and then. Must not reject. */
+  readonly written: (batch: WriteBatch) => void;
+  /** The lease was renewed: time for periodic work. Must not reject. */
   readonly renewed: () => Promise<void>;
+  /** A statement failed; it is tried again. */
   readonly failed: (error: unknown) => void;
 }
 
-export interface MembershipSettings {
-  /** How long a gateway counts without a sign of life; it gives one three times as often. */
+export interface LeaseSettings {
+  /** How long a lease lasts; it is renewed three times as often. */
   readonly leaseMs: number;
-  /** Between the first arrival, departure or report that waits to be written and the write. */
+  /** Time from the first pending connect, disconnect or report to the write. */
   readonly writeGapMs: number;
-  /** The same for pushes that are not acknowledged meanwhile: they are many, and tell nobody anything that is urgent. */
+  /** The same for pushes without an acknowledgement: they are many, and not urgent. */
   readonly pushWriteGapMs: number;
 }
 
-/** Between something that failed and the next try. */
+/** Pause between a failure and the next try. */
 const RETRY_MS = 1_000;
-/** A lease ends by another clock, some of whose time the answer took. */
+/** A lease ends by the database's clock, and the answer took some time. */
 const EXPIRY_SLACK_MS = 20;
 
-export class Membership {
-  /** The name the lease is held under; undefined without one. */
+export class Lease {
+  /** The name that the lease is held under; undefined without a lease. */
   #instance: string | undefined;
-  #entered = 0;
+  #acquired = 0;
   #gateways: readonly string[] = [];
-  /** When the last renewal was answered; undefined when it was not. */
+  /** When the last renewal was answered; undefined if it was not. */
   #renewedMs: number | undefined;
   #renewAtMs = 0;
-  #leaving = false;
+  #draining = false;
   #stopped = false;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Ends the pause between two turns; undefined during one. */
+  /** Ends the pause between two turns; undefined during a turn. */
   #wake: (() => void) | undefined;
   #wakeAtMs = 0;
-  /** A turn failed; the pause after it is not cut short. */
+  /** The last turn failed: the pause after it is not cut short. */
   #failed = false;
 
-  /** @param gateway names the process; each lease adds a number to it */
+  /** @param gateway names the process; each lease appends a number. */
   constructor(
     private readonly gateway: string,
-    private readonly roster: Roster,
-    private readonly database: MembershipDatabase,
-    private readonly events: MembershipEvents,
-    private readonly settings: MembershipSettings,
+    private readonly pending: PendingWrites,
+    private readonly database: LeaseDatabase,
+    private readonly events: LeaseEvents,
+    private readonly settings: LeaseSettings,
   ) {}
 
-  /** The gateway is ready to see agents; nothing is written before. */
+  /** Acquires the lease and begins to write; the gateway must be ready for agents. */
   start(): void {
     if (!this.#stopped) this.#running ??= this.#run();
   }
 
-  /** Something waits in the roster. */
-  changed(): void {
-    if (this.#wake !== undefined && !this.#failed) this.#wakeBy(this.#dueMs());
+  /** The pending writes have grown: write them when their gap is over. */
+  writeSoon(): void {
+    if (this.#wake !== undefined && !this.#failed) this.#wakeBy(this.#nextWriteMs());
   }
 
-  /** From now on newcomers may be refused: nobody may conclude from it that an agent is away. */
-  beginToLeave(): void {
-    this.#leaving = true;
+  /** From now on agents may be rejected here, so their absence proves nothing. */
+  beginDrain(): void {
+    this.#draining = true;
   }
 
-  get leaving(): boolean {
-    return this.#leaving;
+  get draining(): boolean {
+    return this.#draining;
   }
 
-  /** Writes what is left and gives up the lease, if the database lets it. Never rejects. */
+  /** Writes what is pending and releases the lease, if the database answers. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#wake?.();
@@ -110,7 +115,7 @@ export class Membership {
     this.#instance = undefined;
     try {
       if (instance === undefined || !(await this.#writeAll(instance))) return;
-      await this.database.leave(instance);
+      await this.database.release(instance);
     } catch (error) {
       this.events.failed(error);
     }
@@ -134,33 +139,34 @@ export class Membership {
   }
 
   async #turn(): Promise<void> {
-    const instance = (this.#instance ??= await this.#enter());
-    const counts = await this.#writeAll(instance);
-    if (counts && performance.now() >= this.#renewAtMs) await this.#renew(instance);
+    const instance = (this.#instance ??= await this.#acquire());
+    const isHeld = await this.#writeAll(instance);
+    if (isHeld && performance.now() >= this.#renewAtMs) await this.#renew(instance);
   }
 
-  async #enter(): Promise<string> {
-    const instance = `${this.gateway}-${++this.#entered}`;
-    this.#take(await this.database.enter(instance, this.settings.leaseMs));
-    this.roster.forgetWritten();
+  async #acquire(): Promise<string> {
+    const instance = `${this.gateway}-${++this.#acquired}`;
+    this.#update(await this.database.acquire(instance, this.settings.leaseMs));
+    this.pending.markAllDirty();
     return instance;
   }
 
   /**
-   * Writes what waits; what comes meanwhile waits for the next gap, or thousands of arrivals would be as many writes.
-   * @returns false when the lease is lost.
+   * Writes what is pending. Agents that connect meanwhile wait for the next gap, otherwise
+   * thousands of connects would be as many writes.
+   * @returns false if the lease is lost.
    */
   async #writeAll(instance: string): Promise<boolean> {
-    for (let full = !this.roster.written; full;) {
-      const batch = this.roster.take();
+    for (let full = !this.pending.empty; full;) {
+      const batch = this.pending.takeBatch();
       full = batch.full;
-      let counts = false;
+      let isHeld = false;
       try {
-        counts = await this.database.write(instance, batch, performance.now());
+        isHeld = await this.database.write(instance, batch, performance.now());
       } finally {
-        if (!counts) this.roster.giveBack(batch);
+        if (!isHeld) this.pending.restore(batch);
       }
-      if (!counts) {
+      if (!isHeld) {
         this.#lose();
         return false;
       }
@@ -170,20 +176,21 @@ export class Membership {
   }
 
   /**
-   * Complete is what was seen until the last renewal: its time by the database's clock is before its answer came here.
+   * Advances the watermark to the last renewal if everything seen until then is written. That
+   * renewal's time by the database's clock is earlier than its answer arrived here.
    */
   async #renew(instance: string): Promise<void> {
-    const complete =
-      !this.#leaving &&
+    const advanceWatermark =
+      !this.#draining &&
       this.#renewedMs !== undefined &&
-      this.roster.isWrittenUntil(this.#renewedMs);
+      this.pending.isWrittenUntil(this.#renewedMs);
     this.#renewedMs = undefined;
-    const standing = await this.database.renew(instance, this.settings.leaseMs, complete);
-    if (standing === undefined) {
+    const state = await this.database.renew(instance, this.settings.leaseMs, advanceWatermark);
+    if (state === undefined) {
       this.#lose();
       return;
     }
-    this.#take(standing);
+    this.#update(state);
     await this.events.renewed();
   }
 
@@ -193,16 +200,16 @@ export class Membership {
     this.events.lost();
   }
 
-  #take({ gateways, nextExpiryMs }: Standing): void {
+  #update({ gateways, nextExpiryMs }: LeaseState): void {
     this.#renewedMs = performance.now();
     const untilExpiryMs = (nextExpiryMs ?? Infinity) + EXPIRY_SLACK_MS;
     this.#renewAtMs = this.#renewedMs + Math.min(this.settings.leaseMs / 3, untilExpiryMs);
-    const left = this.#gateways.some((gateway) => !gateways.includes(gateway));
+    const hasOneLeft = this.#gateways.some((gateway) => !gateways.includes(gateway));
     this.#gateways = gateways;
-    if (left) this.events.gatewaysChanged();
+    if (hasOneLeft) this.events.gatewaysChanged();
   }
 
-  /** Until the next renewal, or until what waits to be written has waited for its gap. */
+  /** Pauses until the next renewal, or until the gap of a pending write is over. */
   #pause(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
@@ -213,19 +220,19 @@ export class Membership {
       this.#wakeAtMs = Infinity;
       if (this.#failed) this.#wakeBy(performance.now() + RETRY_MS);
       else if (this.#instance === undefined) this.#wakeBy(performance.now());
-      else this.#wakeBy(Math.min(this.#renewAtMs, this.#dueMs()));
+      else this.#wakeBy(Math.min(this.#renewAtMs, this.#nextWriteMs()));
     });
   }
 
-  /** When what waits from now on is to be written. */
-  #dueMs(): number {
-    const { urgent, written } = this.roster;
+  /** Computes when a write that becomes pending now is due; Infinity if nothing is pending. */
+  #nextWriteMs(): number {
+    const { dirty, empty } = this.pending;
     const { writeGapMs, pushWriteGapMs } = this.settings;
-    if (urgent) return performance.now() + writeGapMs;
-    return written ? Infinity : performance.now() + pushWriteGapMs;
+    if (dirty) return performance.now() + writeGapMs;
+    return empty ? Infinity : performance.now() + pushWriteGapMs;
   }
 
-  /** Never later than was agreed before. */
+  /** Ends the pause at this time, unless it ends sooner. */
   #wakeBy(atMs: number): void {
     if (atMs >= this.#wakeAtMs) return;
     this.#wakeAtMs = atMs;

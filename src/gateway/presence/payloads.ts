@@ -1,10 +1,11 @@
-// What gateways tell each other on the channel `vm_presence`: hostnames whose presence is to be read.
+// Formats the payloads of the channel `vm_presence`, on which gateways name the hostnames whose
+// presence others must read.
 
-/** PostgreSQL refuses a payload of 8,000 bytes (NOTIFY). */
+/** PostgreSQL refuses a payload of 8,000 bytes or more (NOTIFY). */
 const MAX_BYTES = 7_900;
 
-/** The payloads, each as full as it may be, so that thousands of hostnames are a few notifications. */
-export function payloadsOf(hostnames: Iterable<string>): string[] {
+/** Formats payloads as full as allowed, so that thousands of hostnames are a few notifications. */
+export function formatPayloads(hostnames: Iterable<string>): string[] {
   const payloads: string[] = [];
   let names: string[] = [];
   let bytes = 0;

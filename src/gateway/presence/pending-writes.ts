@@ -1,11 +1,15 @@
-// Which agents are connected to this gateway, and what of that, and of what they were sent, the database does not know
-// yet. Bounded by the agents there are: of each only the latest is kept. Pure: no I/O, no timers.
+// Which agents are connected to this gateway, and which connections, pushes and reports are still
+// pending: not yet written to the database, or not yet notified to other gateways. Bounded by the
+// number of agents, because only the latest of each is kept. Pure: no I/O, no timers.
 
-/** What one write carries. Times are those of a clock that never jumps. */
-export interface Batch {
+/** What one write carries. Times are in ms of a monotonic clock. */
+export interface WriteBatch {
   readonly agents: readonly AgentChange[];
-  readonly pushes: readonly Push[];
-  /** Of whom others must read again, beside the agents above: what their agents reported is in the database. */
+  readonly pushes: readonly PendingPush[];
+  /**
+   * Hostnames that other gateways must re-read although no agent connected or left: the report is
+   * already in the database.
+   */
   readonly reported: readonly string[];
   /** There may be more to write. */
   readonly full: boolean;
@@ -17,116 +21,116 @@ export interface AgentChange {
   readonly atMs: number;
 }
 
-export interface Push {
+export interface PendingPush {
   readonly hostname: string;
   readonly assignmentId: string;
   readonly atMs: number;
 }
 
-/** How much of each kind one write carries: thousands connect at once, and no statement should take long. */
+/** How much of each kind one write carries, so that no statement takes long. */
 const MAX_BATCH = 1_000;
 
-/** Anyone may notify any row: what is no UUID would fail the write of the others. */
+/** Every database role may notify any row: an assignment that is no UUID would fail the others. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-export class Roster {
-  /** Since when each is here. */
-  readonly #here = new Map<string, number>();
-  /** When those came or left of whom it is not written. */
-  readonly #changed = new Map<string, number>();
-  readonly #pushed = new Map<string, Push>();
-  readonly #reported = new Set<string>();
+export class PendingWrites {
+  /** The connected agents by hostname, and since when. */
+  readonly #connected = new Map<string, number>();
+  /** The agents whose last connect or disconnect is not written, and when it happened. */
+  readonly #dirty = new Map<string, number>();
+  readonly #pushes = new Map<string, PendingPush>();
+  readonly #reports = new Set<string>();
 
-  /** How many agents are here. */
+  /** How many agents are connected. */
   get size(): number {
-    return this.#here.size;
+    return this.#connected.size;
   }
 
-  /** Whether the database, or another gateway, does not know yet of an arrival, a departure or a report. */
-  get urgent(): boolean {
-    return this.#changed.size + this.#reported.size > 0;
+  /** Whether a connect, a disconnect or a report is pending: these are written soon. */
+  get dirty(): boolean {
+    return this.#dirty.size + this.#reports.size > 0;
   }
 
-  /** Whether the database knows everything. */
-  get written(): boolean {
-    return !this.urgent && this.#pushed.size === 0;
+  /** Whether nothing is pending, pushes included. */
+  get empty(): boolean {
+    return !this.dirty && this.#pushes.size === 0;
   }
 
-  /** Whether everything that happened to agents until then is written. */
+  /** Whether every connect and disconnect up to this time is written. */
   isWrittenUntil(ms: number): boolean {
-    for (const atMs of this.#changed.values()) if (atMs <= ms) return false;
+    for (const atMs of this.#dirty.values()) if (atMs <= ms) return false;
     return true;
   }
 
-  arrived(hostname: string, nowMs: number): void {
-    this.#here.set(hostname, nowMs);
-    this.#changed.set(hostname, nowMs);
+  agentConnected(hostname: string, nowMs: number): void {
+    this.#connected.set(hostname, nowMs);
+    this.#dirty.set(hostname, nowMs);
   }
 
-  left(hostname: string, nowMs: number): void {
-    this.#here.delete(hostname);
-    this.#changed.set(hostname, nowMs);
+  agentDisconnected(hostname: string, nowMs: number): void {
+    this.#connected.delete(hostname);
+    this.#dirty.set(hostname, nowMs);
   }
 
-  /** An assignment was written to the agent's socket; told again, it keeps its first time. */
-  pushed(hostname: string, assignmentId: string, nowMs: number): void {
-    if (!UUID.test(assignmentId) || this.pushedAtMs(hostname, assignmentId) !== undefined) return;
-    this.#pushed.set(hostname, { hostname, assignmentId, atMs: nowMs });
+  /** An assignment was written to the agent's socket; a repeated push keeps its first time. */
+  addPush(hostname: string, assignmentId: string, nowMs: number): void {
+    if (!UUID.test(assignmentId) || this.findPushTime(hostname, assignmentId) !== undefined) return;
+    this.#pushes.set(hostname, { hostname, assignmentId, atMs: nowMs });
   }
 
-  /** When this assignment was pushed, as long as that waits to be written. */
-  pushedAtMs(hostname: string, assignmentId: string): number | undefined {
-    const push = this.#pushed.get(hostname);
+  /** Finds when this assignment was pushed; undefined if that is not pending. */
+  findPushTime(hostname: string, assignmentId: string): number | undefined {
+    const push = this.#pushes.get(hostname);
     return push?.assignmentId === assignmentId ? push.atMs : undefined;
   }
 
-  /** The push of this assignment has been written, together with something else. */
-  pushWritten(hostname: string, assignmentId: string): void {
-    if (this.pushedAtMs(hostname, assignmentId) !== undefined) this.#pushed.delete(hostname);
+  /** The push of this assignment was written together with its acknowledgement. */
+  removePush(hostname: string, assignmentId: string): void {
+    if (this.findPushTime(hostname, assignmentId) !== undefined) this.#pushes.delete(hostname);
   }
 
-  /** What the agent reported has been written; others do not know it yet. */
-  reported(hostname: string): void {
-    this.#reported.add(hostname);
+  /** The agent's report is written, and other gateways must read it. */
+  addReport(hostname: string): void {
+    this.#reports.add(hostname);
   }
 
-  /** What to write next; what cannot be written is to be given back. */
-  take(): Batch {
-    const agents = take(this.#changed, MAX_BATCH).map(([hostname, atMs]) => ({
+  /** Takes the next batch out; if its write fails, it must be restored. */
+  takeBatch(): WriteBatch {
+    const agents = takeEntries(this.#dirty, MAX_BATCH).map(([hostname, atMs]) => ({
       hostname,
-      online: this.#here.has(hostname),
+      online: this.#connected.has(hostname),
       atMs,
     }));
-    const pushes = take(this.#pushed, MAX_BATCH).map(([, push]) => push);
-    const reported = [...this.#reported].slice(0, MAX_BATCH);
-    for (const hostname of reported) this.#reported.delete(hostname);
+    const pushes = takeEntries(this.#pushes, MAX_BATCH).map(([, push]) => push);
+    const reported = [...this.#reports].slice(0, MAX_BATCH);
+    for (const hostname of reported) this.#reports.delete(hostname);
     const full = [agents, pushes, reported].some(({ length }) => length === MAX_BATCH);
     return { agents, pushes, reported, full };
   }
 
-  /** A write failed. What has happened since stands. */
-  giveBack({ agents, pushes, reported }: Batch): void {
+  /** Puts back a batch whose write failed, without what has been replaced since. */
+  restore({ agents, pushes, reported }: WriteBatch): void {
     for (const { hostname, atMs } of agents) {
-      if (!this.#changed.has(hostname)) this.#changed.set(hostname, atMs);
+      if (!this.#dirty.has(hostname)) this.#dirty.set(hostname, atMs);
     }
     for (const push of pushes) {
-      if (!this.#pushed.has(push.hostname)) this.#pushed.set(push.hostname, push);
+      if (!this.#pushes.has(push.hostname)) this.#pushes.set(push.hostname, push);
     }
-    for (const hostname of reported) this.#reported.add(hostname);
+    for (const hostname of reported) this.#reports.add(hostname);
   }
 
-  /** Nothing that was written of agents counts any more: who is here must be written again. */
-  forgetWritten(): void {
-    for (const [hostname, atMs] of this.#here) this.#changed.set(hostname, atMs);
+  /** The lease is new, so no agent is written under it: every connected agent is dirty. */
+  markAllDirty(): void {
+    for (const [hostname, atMs] of this.#connected) this.#dirty.set(hostname, atMs);
   }
 }
 
-function take<V>(map: Map<string, V>, count: number): [string, V][] {
-  const taken: [string, V][] = [];
-  for (const item of map) {
-    if (taken.length === count) break;
-    taken.push(item);
+function takeEntries<V>(map: Map<string, V>, count: number): [string, V][] {
+  const entries: [string, V][] = [];
+  for (const entry of map) {
+    if (entries.length === count) break;
+    entries.push(entry);
   }
-  for (const [key] of taken) map.delete(key);
-  return taken;
+  for (const [key] of entries) map.delete(key);
+  return entries;
 }

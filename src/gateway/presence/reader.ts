@@ -1,89 +1,100 @@
-// Keeps what the fleet says of agents true: reads what is doubtful, one read at a time. A notification carries nothing
-// to believe, it only says whose presence to read; and everything is read after every gap, when a gateway is no more,
-// and now and then. So what was lost delays the truth and never loses it.
+// Keeps the fleet's presence of agents equal to the database: reads what is stale, one read at a
+// time. A notification carries no presence, it only names hostnames to read. Everything is read when
+// the feed becomes live, when another gateway's lease ends, and once a minute, so a lost
+// notification delays the truth but never loses it.
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Fleet } from '../fleet/fleet.js';
 import {
   isTombstone,
   type PresenceRow,
   type PresenceEntry,
   type RowEntry,
 } from '../fleet/entry.js';
+import type { Fleet } from '../fleet/fleet.js';
+import { ReadLoop } from '../stale/read-loop.js';
+import { StaleHostnames, type ReadRequest } from '../stale/stale-hostnames.js';
 
-export interface PresenceFeedEvents {
-  /** Reads the presence of these hostnames, or all there is; of whom nothing is known is left out. */
+export interface PresenceReaderEvents {
+  /** Reads the presence of these hostnames, or of all; hostnames without any are left out. */
   readonly read: (hostnames: readonly string[] | undefined) => Promise<readonly PresenceRow[]>;
-  /** Told of every entry the fleet takes, in order, at once. */
+  /** Called with every new entry of the fleet, in order and at once. */
   readonly publish: (entry: PresenceEntry) => void;
   /** A read failed; it is tried again. */
   readonly failed: (error: unknown) => void;
 }
 
-export interface PresenceFeedSettings {
-  /** Between two reads: what changes meanwhile is read together. */
+export interface PresenceReaderSettings {
+  /** Pause between two reads: what changes meanwhile is read together. */
   readonly readGapMs: number;
   readonly fullReadIntervalMs: number;
-  /** How long a push waits to be written that is not acknowledged meanwhile. */
+  /** How long a push without an acknowledgement waits to be written. */
   readonly pushWriteGapMs: number;
 }
 
-/** How many hostnames one read asks for. */
-const MAX_PER_READ = 1_000;
-/** Whoever doubts so many may as well read all. */
-const MAX_DOUBTFUL = 10_000;
+/** Above so many stale hostnames, everything is read instead. */
+const MAX_STALE = 10_000;
 /**
- * An acknowledgement is read at once. A new assignment that has none is read when its push has had this time to be
- * written, and not before.
+ * An acknowledgement is read at once. A new assignment without one is read only after its push has
+ * had this time to be written.
  */
 const PUSH_WRITE_MS = 1_000;
 /**
- * How many assignments that nobody acknowledged are read at a time: a storm of assignments is news of rows, and must
- * not be followed by one as large of presence.
+ * How many unacknowledged assignments are read in one tick, so that a storm of assignments is not
+ * followed by an equal storm of presence.
  */
 const MAX_UNACKNOWLEDGED = 100;
 const TICK_MS = 1_000;
 
-export class PresenceFeed {
-  readonly #doubtful = new Set<string>();
-  #allDoubtful = true;
+export class PresenceReader {
+  readonly #stale = new StaleHostnames(MAX_STALE);
+  readonly #loop: ReadLoop<readonly PresenceRow[]>;
   #live = false;
-  #reading = false;
   #lastFullReadMs = 0;
-  /** The assignment of each row, to know when it has another. */
+  /** The assignment of each row, to detect a new one. */
   readonly #assignments = new Map<string, string | null>();
-  /** Hostnames whose assignment is new, and since when; the oldest first. */
+  /** Hostnames with a new assignment, and since when; the oldest first. */
   readonly #unacknowledged = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly fleet: Fleet,
-    private readonly events: PresenceFeedEvents,
-    private readonly settings: PresenceFeedSettings,
-  ) {}
+    private readonly events: PresenceReaderEvents,
+    private readonly settings: PresenceReaderSettings,
+  ) {
+    const { readGapMs } = settings;
+    this.#loop = new ReadLoop<readonly PresenceRow[]>(
+      {
+        begin: () => this.#beginRead(),
+        read: (request) => events.read(request.kind === 'all' ? undefined : request.hostnames),
+        finish: (request, presence) => this.#finishRead(request, presence),
+        abandon: (request) => this.#stale.restore(request),
+        failed: events.failed,
+      },
+      { gapMs: readGapMs, retryMs: readGapMs },
+    );
+  }
 
-  /** The feed became live, or entered a gap: what is said meanwhile may not be heard. */
+  /** The feed became live or stale: while it is stale, invalidations may be lost. */
   setLive(live: boolean): void {
     this.#live = live;
     clearInterval(this.#timer);
     if (!live) return;
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    this.doubtAll();
+    this.invalidateAll();
   }
 
-  doubt(hostnames: readonly string[]): void {
-    for (const hostname of hostnames) this.#doubtful.add(hostname);
-    if (this.#doubtful.size > MAX_DOUBTFUL) this.#allDoubtful = true;
-    this.#read();
+  /** The presence of these hostnames must be read. */
+  invalidate(hostnames: readonly string[]): void {
+    for (const hostname of hostnames) this.#stale.add(hostname);
+    this.#startReading();
   }
 
-  doubtAll(): void {
-    this.#allDoubtful = true;
-    this.#read();
+  invalidateAll(): void {
+    this.#stale.addAll();
+    this.#startReading();
   }
 
-  /** The fleet took a row, or lost one. What is known of its agent changes only with its assignment. */
-  rowChanged(entry: RowEntry): void {
+  /** The fleet has a new entry for a row. The agent's presence depends only on its assignment. */
+  applyRow(entry: RowEntry): void {
     const { hostname } = entry;
     const assignmentId = entry.kind === 'vm' ? entry.assignmentId : undefined;
     const before = this.#assignments.get(hostname);
@@ -91,7 +102,7 @@ export class PresenceFeed {
     if (assignmentId === undefined) this.#assignments.delete(hostname);
     else this.#assignments.set(hostname, assignmentId);
     if (assignmentId === null || assignmentId === undefined || before === undefined)
-      this.doubt([hostname]);
+      this.invalidate([hostname]);
     else {
       this.#unacknowledged.delete(hostname);
       this.#unacknowledged.set(hostname, performance.now());
@@ -100,11 +111,11 @@ export class PresenceFeed {
 
   #tick(): void {
     const { fullReadIntervalMs } = this.settings;
-    if (performance.now() - this.#lastFullReadMs > fullReadIntervalMs) this.doubtAll();
-    else this.doubt(this.#longUnacknowledged());
+    if (performance.now() - this.#lastFullReadMs > fullReadIntervalMs) this.invalidateAll();
+    else this.invalidate(this.#findLongUnacknowledged());
   }
 
-  #longUnacknowledged(): string[] {
+  #findLongUnacknowledged(): string[] {
     const beforeMs = performance.now() - this.settings.pushWriteGapMs - PUSH_WRITE_MS;
     const hostnames: string[] = [];
     for (const [hostname, sinceMs] of this.#unacknowledged) {
@@ -114,64 +125,35 @@ export class PresenceFeed {
     return hostnames;
   }
 
-  #read(): void {
-    if (this.#reading || !this.#live || !this.#isDoubtful()) return;
-    this.#reading = true;
-    this.#readWhileDoubtful()
-      .catch(this.events.failed)
-      .finally(() => (this.#reading = false));
+  #startReading(): void {
+    if (this.#live) this.#loop.start();
   }
 
-  #isDoubtful(): boolean {
-    return this.#allDoubtful || this.#doubtful.size > 0;
+  #beginRead(): ReadRequest | undefined {
+    const request = this.#live ? this.#stale.take() : undefined;
+    if (request?.kind === 'all') this.#unacknowledged.clear();
+    if (request?.kind === 'rows')
+      for (const hostname of request.hostnames) this.#unacknowledged.delete(hostname);
+    return request;
   }
 
-  async #readWhileDoubtful(): Promise<void> {
-    while (this.#live && this.#isDoubtful()) {
-      const hostnames = this.#takeDoubtful();
-      try {
-        this.#apply(hostnames, await this.events.read(hostnames));
-      } catch (error) {
-        this.#giveBack(hostnames);
-        this.events.failed(error);
-      }
-      await sleep(this.settings.readGapMs);
-    }
-  }
-
-  /** Undefined: everything. What is doubted from now on is read again. */
-  #takeDoubtful(): string[] | undefined {
-    if (this.#allDoubtful) {
-      this.#allDoubtful = false;
-      this.#doubtful.clear();
-      this.#unacknowledged.clear();
-      return undefined;
-    }
-    const hostnames = [...this.#doubtful].slice(0, MAX_PER_READ);
-    for (const hostname of hostnames) {
-      this.#doubtful.delete(hostname);
-      this.#unacknowledged.delete(hostname);
-    }
-    return hostnames;
-  }
-
-  #giveBack(hostnames: readonly string[] | undefined): void {
-    if (hostnames === undefined) this.#allDoubtful = true;
-    else for (const hostname of hostnames) this.#doubtful.add(hostname);
-  }
-
-  #apply(hostnames: readonly string[] | undefined, read: readonly PresenceRow[]): void {
+  #finishRead(request: ReadRequest, read: readonly PresenceRow[]): void {
     const { fleet, events } = this;
-    const unseen = new Set(hostnames ?? [...fleet.presence()].map(({ hostname }) => hostname));
+    const isFull = request.kind === 'all';
+    const requested = isFull
+      ? [...fleet.presence()].map(({ hostname }) => hostname)
+      : request.hostnames;
+    const absent = new Set(requested);
     for (const presence of read) {
-      unseen.delete(presence.hostname);
-      const held = fleet.getPresence(presence.hostname);
-      if (held?.presence !== presence.presence) events.publish(fleet.setPresence(presence));
+      absent.delete(presence.hostname);
+      const current = fleet.getPresence(presence.hostname);
+      if (current?.presence !== presence.presence) events.publish(fleet.setPresence(presence));
     }
-    for (const hostname of unseen) {
-      const held = fleet.getPresence(hostname);
-      if (held !== undefined && !isTombstone(held)) events.publish(fleet.forgetPresence(hostname));
+    for (const hostname of absent) {
+      const current = fleet.getPresence(hostname);
+      if (current !== undefined && !isTombstone(current))
+        events.publish(fleet.forgetPresence(hostname));
     }
-    if (hostnames === undefined) this.#lastFullReadMs = performance.now();
+    if (isFull) this.#lastFullReadMs = performance.now();
   }
 }

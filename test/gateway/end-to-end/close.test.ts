@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { createApp } from '../../../src/gateway/gateway.js';
+import { createGateway } from '../../../src/gateway/gateway.js';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
 import { startGateway, type TestGateway, type TestGatewayOptions } from '../../helpers/gateway.js';
 import { until } from '../../helpers/until.js';
@@ -119,7 +119,7 @@ async function elsewhere(name: string, database: TestDatabase): Promise<TestGate
 
 t.test('it ends before it has begun', async (t) => {
   const database = await server.createDatabase();
-  const app = createApp({
+  const app = createGateway({
     database: database.config,
     listenDatabase: database.config,
     jwtSecrets: ['x'.repeat(32)],

@@ -109,11 +109,11 @@ t.test('the metrics say what happened', async (t) => {
     'notifications_total{channel="vm_updates",outcome="applied"}': 4,
     'notifications_total{channel="vm_updates",outcome="repeat"}': 2,
     'notifications_total{channel="vm_updates",outcome="rejected"}': 2,
-    'notifications_total{channel="vm_updates",outcome="doubtful"}': 1,
-    'notifications_total{channel="vm_changes",outcome="notice"}': 1,
+    'notifications_total{channel="vm_updates",outcome="stale"}': 1,
+    'notifications_total{channel="vm_changes",outcome="invalidation"}': 1,
     'notifications_total{channel="vm_changes",outcome="rejected"}': 1,
     // The agent that came, once.
-    'notifications_total{channel="vm_presence",outcome="notice"}': 1,
+    'notifications_total{channel="vm_presence",outcome="invalidation"}': 1,
     presence_writes_total: 1,
     leases_lost_total: 0,
     vms_failed_absent_total: 0,
@@ -124,8 +124,8 @@ t.test('the metrics say what happened', async (t) => {
     'notifications_rejected_total{reason="no_hostname"}': 1,
     'notifications_rejected_total{reason="not_an_object"}': 1,
     'resyncs_total{reason="start"}': 1,
-    // The deletion's notice, and the row that was doubtful.
-    'resyncs_total{reason="doubtful"}': 2,
+    // The deletion's invalidation, and the stale row.
+    'resyncs_total{reason="stale"}': 2,
     'sessions_opened_total{kind="vm",role="agent"}': 2,
     'sessions_opened_total{kind="vm",role="admin"}': 8,
     'sessions_opened_total{kind="fleet",role="admin"}': 1,
@@ -156,7 +156,7 @@ t.test('the metrics say what happened', async (t) => {
     'delivery_seconds_count{kind="vm"}': 2,
     'delivery_seconds_count{kind="fleet"}': 4,
     feed_live: 1,
-    doubtful_rows: 0,
+    stale_rows: 0,
     'fleet_vms{status="available"}': 0,
     'fleet_vms{status="in-use"}': 1,
     'fleet_vms{status="failed"}': 1,
@@ -248,5 +248,5 @@ t.test('a database that is away keeps nobody from reading the metrics', async (t
   await gateway.notReady();
   const series = await read(gateway);
   t.equal(series.get('lablink_feed_live'), 0);
-  t.ok((series.get('lablink_doubtful_rows') ?? 0) > 0);
+  t.ok((series.get('lablink_stale_rows') ?? 0) > 0);
 });

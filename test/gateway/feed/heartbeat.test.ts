@@ -2,7 +2,7 @@
 
 import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
-import { Heartbeat, type MissReason } from '../../../src/gateway/feed/heartbeat.js';
+import { FeedHeartbeat, type MissReason } from '../../../src/gateway/feed/heartbeat.js';
 import { until } from '../../helpers/until.js';
 
 /** A heartbeat whose beats are kept, to be answered by the test, or not. */
@@ -10,7 +10,7 @@ function beating(options: { deadlineMs?: number; send?: () => Promise<void> } = 
   const beats: string[] = [];
   const arrived: number[] = [];
   const missed: [MissReason, unknown][] = [];
-  const heartbeat = new Heartbeat(
+  const heartbeat = new FeedHeartbeat(
     { intervalMs: 10, deadlineMs: options.deadlineMs ?? 3_600_000 },
     {
       send: (beat) => {
@@ -33,7 +33,7 @@ t.test('a beat that comes back is the proof, and the next one follows', async (t
   for (let count = 1; count <= 3; count++) {
     await beatsSent(count);
     t.equal(beats.length, count, 'one beat at a time');
-    heartbeat.received(beats.at(-1) ?? '');
+    heartbeat.receive(beats.at(-1) ?? '');
   }
   t.equal(arrived.length, 3);
   t.ok(arrived.every((roundTripMs) => roundTripMs >= 0));
@@ -44,13 +44,13 @@ t.test('only the beat that is awaited is an answer', async (t) => {
   const { heartbeat, arrived, beatsSent } = beating();
   heartbeat.start();
   t.teardown(() => heartbeat.stop());
-  for (const payload of ['', '0', '2', 'forged']) heartbeat.received(payload);
+  for (const payload of ['', '0', '2', 'forged']) heartbeat.receive(payload);
   t.same(arrived, []);
-  heartbeat.received('1');
-  heartbeat.received('1');
+  heartbeat.receive('1');
+  heartbeat.receive('1');
   t.equal(arrived.length, 1, 'and counts once');
   await beatsSent(2);
-  heartbeat.received('1');
+  heartbeat.receive('1');
   t.equal(arrived.length, 1, 'a late one of before does not');
 });
 
@@ -58,7 +58,7 @@ t.test('a beat that came in time, while the process stood still, is not lost', a
   const { heartbeat, arrived, missed } = beating({ deadlineMs: 30 });
   const { port1, port2 } = new MessageChannel();
   t.teardown(() => port1.close());
-  port2.on('message', (payload: string) => heartbeat.received(payload));
+  port2.on('message', (payload: string) => heartbeat.receive(payload));
   heartbeat.start();
   t.teardown(() => heartbeat.stop());
   port1.postMessage('1');
@@ -74,7 +74,7 @@ t.test('a beat that was sent and does not come back in time is lost', async (t) 
   await until('it is missed', () => missed.length > 0);
   t.same(missed[0], ['lost', undefined]);
   await beatsSent(2);
-  heartbeat.received('1');
+  heartbeat.receive('1');
   t.same(arrived, [], 'it comes too late');
 });
 
@@ -105,7 +105,7 @@ t.test('a failure that comes after the answer, or after the end, is of no intere
     send: () => new Promise((_, reject) => failures.push(reject)),
   });
   heartbeat.start();
-  heartbeat.received('1');
+  heartbeat.receive('1');
   await beatsSent(2);
   heartbeat.stop();
   for (const fail of failures) fail(new Error('too late'));
@@ -118,15 +118,15 @@ t.test('after its end it sends and hears nothing, and it can begin anew', async 
   heartbeat.start();
   heartbeat.stop();
   heartbeat.stop();
-  heartbeat.received('1');
+  heartbeat.receive('1');
   t.same(arrived, []);
   heartbeat.start();
   heartbeat.start();
   t.teardown(() => heartbeat.stop());
   t.same(beats, ['1', '2', '3'], 'no beat of an earlier series is repeated');
-  heartbeat.received('2');
+  heartbeat.receive('2');
   t.same(arrived, []);
-  heartbeat.received('3');
+  heartbeat.receive('3');
   await beatsSent(4);
   t.equal(arrived.length, 1);
 });

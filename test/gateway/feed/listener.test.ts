@@ -14,8 +14,8 @@ function listening(t: Test, config: pg.ClientConfig = database.config) {
   const told: string[] = [];
   const reasons: Error[] = [];
   const listener = new Listener({ ...config, application_name: 'listener' }, ['news'], {
-    up: () => told.push('up'),
-    down: (reason) => {
+    connected: () => told.push('up'),
+    disconnected: (reason) => {
       told.push('down');
       reasons.push(reason);
     },

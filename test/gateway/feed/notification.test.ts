@@ -3,7 +3,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { parseNotice, parseRow, type Parsed } from '../../../src/gateway/feed/notification.js';
+import {
+  parseInvalidation,
+  parseRow,
+  type ParsedNotification,
+} from '../../../src/gateway/feed/notification.js';
 
 const rejected = (reason: string, hostname?: string): unknown => ({
   kind: 'rejected',
@@ -33,9 +37,9 @@ t.test('a status nobody knows flows through', async (t) => {
 });
 
 t.test('a notice names the row to read, or all of them', async (t) => {
-  t.same(parseNotice('{"op":"read","hostname":"a/b"}'), { kind: 'read', hostname: 'a/b' });
-  t.same(parseNotice('{"op":"read","hostname":""}'), { kind: 'read', hostname: '' });
-  t.same(parseNotice('{"op":"read"}'), { kind: 'read-all' });
+  t.same(parseInvalidation('{"op":"read","hostname":"a/b"}'), { kind: 'read', hostname: 'a/b' });
+  t.same(parseInvalidation('{"op":"read","hostname":""}'), { kind: 'read', hostname: '' });
+  t.same(parseInvalidation('{"op":"read"}'), { kind: 'read-all' });
 });
 
 const depth = Math.floor(LONGEST / 2);
@@ -59,7 +63,7 @@ const notAnObject: Record<string, string> = {
 };
 
 t.test('what is no JSON object is rejected on both channels', async (t) => {
-  for (const parse of [parseRow, parseNotice]) {
+  for (const parse of [parseRow, parseInvalidation]) {
     for (const [what, payload] of Object.entries(notJson)) {
       t.same(parse(payload), rejected('not_json'), what);
     }
@@ -111,16 +115,20 @@ t.test('a row without a status is rejected, and its hostname is told', async (t)
 });
 
 t.test('a notice nobody knows is rejected, and its hostname is told', async (t) => {
-  t.same(parseNotice('{}'), rejected('unknown_op'));
-  t.same(parseNotice('{"hostname":"a"}'), rejected('unknown_op', 'a'));
-  t.same(parseNotice('{"op":"drop","hostname":"a"}'), rejected('unknown_op', 'a'));
-  t.same(parseNotice('{"op":["read"],"hostname":7}'), rejected('unknown_op'));
-  t.same(parseNotice('{"op":"drop","hostname":"\\u0000"}'), rejected('unknown_op'));
+  t.same(parseInvalidation('{}'), rejected('unknown_op'));
+  t.same(parseInvalidation('{"hostname":"a"}'), rejected('unknown_op', 'a'));
+  t.same(parseInvalidation('{"op":"drop","hostname":"a"}'), rejected('unknown_op', 'a'));
+  t.same(parseInvalidation('{"op":["read"],"hostname":7}'), rejected('unknown_op'));
+  t.same(parseInvalidation('{"op":"drop","hostname":"\\u0000"}'), rejected('unknown_op'));
 });
 
 t.test('a notice whose hostname is none does not stand for all', async (t) => {
   for (const hostname of ['null', '5', '[]', '{}', '"\\u0000"']) {
-    t.same(parseNotice(`{"op":"read","hostname":${hostname}}`), rejected('no_hostname'), hostname);
+    t.same(
+      parseInvalidation(`{"op":"read","hostname":${hostname}}`),
+      rejected('no_hostname'),
+      hostname,
+    );
   }
 });
 
@@ -128,7 +136,7 @@ t.test('keys that JavaScript has a meaning for have none here', async (t) => {
   const inherited = '{"hostname":"a","version":1,"status":"available"}';
   t.same(parseRow(`{"__proto__":${inherited}}`), rejected('no_hostname'));
   t.same(parseRow(`{"constructor":{"prototype":${inherited}}}`), rejected('no_hostname'));
-  t.same(parseNotice('{"__proto__":{"op":"read"}}'), rejected('unknown_op'));
+  t.same(parseInvalidation('{"__proto__":{"op":"read"}}'), rejected('unknown_op'));
   t.equal(Reflect.get({}, 'hostname'), undefined);
   t.match(parseRow('{"__proto__":null,"hostname":"a","version":1,"status":"available"}'), {
     kind: 'row',
@@ -173,7 +181,7 @@ const payload = fc.oneof(
 );
 
 /** Whether a row stands in its payload as it was understood, and no hostname is one that no row can have. */
-function consistent(parsed: Parsed, payload: string): boolean {
+function consistent(parsed: ParsedNotification, payload: string): boolean {
   switch (parsed.kind) {
     case 'row': {
       const { row, assignmentId, ...understood } = parsed.row;
@@ -196,7 +204,7 @@ t.test('no payload makes the parsers throw, and what they make of it stands in i
   fc.assert(
     fc.property(
       payload,
-      (text) => consistent(parseRow(text), text) && consistent(parseNotice(text), text),
+      (text) => consistent(parseRow(text), text) && consistent(parseInvalidation(text), text),
     ),
     { numRuns: 5_000 },
   );

@@ -11,11 +11,11 @@ function watching() {
   const watch = new QueueWatch<{ pid: number }>(
     0.1,
     {
-      usage: async () => seam.usage,
-      suspects: () => seam.suspects(),
-      usageSeen: () => undefined,
+      readUsage: async () => seam.usage,
+      readSuspects: () => seam.suspects(),
+      usageObserved: () => undefined,
       filling: (ratio, suspects) => told.push([ratio, ...suspects.map(({ pid }) => pid)]),
-      relieved: () => told.push('relieved'),
+      drained: () => told.push('relieved'),
       failed: (error) => told.push(error),
     },
     () => seam.nowMs,
@@ -23,7 +23,7 @@ function watching() {
   /** What is told when the queue is seen to be so full at this second. */
   const seen = async (ratio: number, second: number): Promise<unknown[]> => {
     seam.nowMs = second * 1_000;
-    watch.seen(ratio);
+    watch.observe(ratio);
     await settled();
     return told.splice(0);
   };
@@ -47,7 +47,7 @@ t.test('it warns where it begins, again in a minute, and says when it is over', 
 t.test('asked to look, it asks how full it is', async (t) => {
   const { watch, seam, told } = watching();
   seam.usage = 1;
-  watch.look();
+  watch.check();
   await settled();
   t.same(told, [[1, 7]]);
 });

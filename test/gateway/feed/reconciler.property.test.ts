@@ -1,4 +1,4 @@
-// The rules of truth, held against a simulated database in random histories. TRUTH_RUNS sets how many, and TRUTH_SEED
+// The rules of reconciler, held against a simulated database in random histories. TRUTH_RUNS sets how many, and TRUTH_SEED
 // runs those again that a failure has named.
 
 import fc from 'fast-check';

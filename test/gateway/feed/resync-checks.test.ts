@@ -21,21 +21,21 @@ t.test('a check that disagrees with a quiet fleet has everything read', async (t
 });
 
 t.test('a check beside changes says nothing', async (t) => {
-  const { truth, resync, log, goLive, nextRead, seam } = resyncing(t, { checkIntervalMs: 10 });
+  const { reconciler, resync, log, goLive, nextRead, seam } = resyncing(t, { checkIntervalMs: 10 });
   await goLive(vm('a', 1));
   let version = 1;
   seam.table = { count: 9 };
-  seam.checked = async () => void truth.news(vm('a', ++version));
+  seam.checked = async () => void reconciler.apply(vm('a', ++version));
   const { checks } = seam;
   await until('it has checked', () => seam.checks > checks + 3);
   t.same(log.reads, ['all: start'], 'something was applied meanwhile');
 
   seam.checked = async () => undefined;
-  truth.doubt('b');
-  resync.wake();
+  reconciler.invalidate('b');
+  resync.readSoon();
   const read = await nextRead();
   await until('it has checked', () => seam.checks > checks + 6);
-  t.same(log.reads, ['all: start', 'rows: doubtful'], 'something was being read');
+  t.same(log.reads, ['all: start', 'rows: stale'], 'something was being read');
   seam.table = {};
   read.answer({ rows: [], sequence: 1 });
 });
@@ -91,15 +91,15 @@ t.test('triggers that change after the first read are noticed by the first check
 });
 
 t.test('everything is read now and then, even while something always is', async (t) => {
-  const { truth, resync, log, nextRead, goLive } = resyncing(t, {
+  const { reconciler, resync, log, nextRead, goLive } = resyncing(t, {
     checkIntervalMs: 10,
     fullReadIntervalMs: 50,
   });
   await goLive();
   let full: PendingRead | undefined;
   while (full === undefined) {
-    truth.doubt('a');
-    resync.wake();
+    reconciler.invalidate('a');
+    resync.readSoon();
     const read = await nextRead();
     if (read.request.kind === 'all') full = read;
     else setTimeout(() => read.answer({ rows: [], sequence: 1 }), 15);
@@ -108,5 +108,5 @@ t.test('everything is read now and then, even while something always is', async 
   // Were it asked for again during this one, its result would be worth nothing.
   await new Promise((resolve) => setTimeout(resolve, 100));
   full.answer({ rows: [vm('b', 1)], sequence: 1 });
-  await until('it counts', () => truth.fleet.get('b') !== undefined);
+  await until('it counts', () => reconciler.fleet.get('b') !== undefined);
 });

@@ -9,17 +9,17 @@ t.test('live is: listening, proven, and everything read since', async (t) => {
   resync.start();
   resync.heartbeatArrived();
   t.equal(resync.live, false, 'a heartbeat without LISTEN proves nothing');
-  resync.listenerUp();
+  resync.sourceConnected();
   t.same(await answer(vm('a', 1)), { kind: 'all' });
   await until('it is loaded', () => resync.loaded);
   t.equal(fleet.size, 1);
   t.equal(resync.live, false, 'nothing was heard on this connection');
   resync.heartbeatArrived();
   t.equal(resync.live, true);
-  resync.listenerDown();
+  resync.sourceDisconnected();
   t.equal(resync.live, false);
   t.equal(resync.loaded, true, 'what was known is still known');
-  resync.listenerUp();
+  resync.sourceConnected();
   resync.heartbeatArrived();
   t.equal(resync.live, false, 'not before everything is read again');
   await answer(vm('a', 2));
@@ -30,16 +30,16 @@ t.test('live is: listening, proven, and everything read since', async (t) => {
 });
 
 t.test('it is not loaded before what was heard of meanwhile is read too', async (t) => {
-  const { truth, resync, reads, nextRead, answer } = resyncing(t);
+  const { reconciler, resync, reads, nextRead, answer } = resyncing(t);
   resync.start();
-  resync.listenerUp();
+  resync.sourceConnected();
   const first = await nextRead();
-  truth.doubt('large');
+  reconciler.invalidate('large');
   first.answer({ rows: [vm('large', 1)], sequence: 1 });
   const second = await nextRead();
   t.same(second.request, { kind: 'rows', hostnames: ['large'] });
   t.equal(resync.loaded, false, 'nothing is known of it yet');
-  truth.doubt('other');
+  reconciler.invalidate('other');
   second.answer({ rows: [vm('large', 2)], sequence: 2 });
   t.same(await answer(vm('other', 3)), { kind: 'rows', hostnames: ['other'] });
   t.equal(resync.loaded, true, 'but it does not wait for quiet');
@@ -49,12 +49,12 @@ t.test('it is not loaded before what was heard of meanwhile is read too', async 
 t.test('a gap abandons the read under way, and its result is nobody’s', async (t) => {
   const { fleet, resync, nextRead, answer } = resyncing(t);
   resync.start();
-  resync.listenerUp();
+  resync.sourceConnected();
   const stale = await nextRead();
   t.equal(stale.signal.aborted, false);
-  resync.listenerDown();
+  resync.sourceDisconnected();
   t.equal(stale.signal.aborted, true, 'it keeps no connection');
-  resync.listenerUp();
+  resync.sourceConnected();
   const fresh = await nextRead();
   stale.answer({ rows: [vm('a', 1)], sequence: 1 });
   await new Promise(setImmediate);
@@ -72,7 +72,7 @@ t.test('a read that fails is told, and tried again', async (t) => {
   const { fleet, resync, log, nextRead, answer, seam } = resyncing(t);
   const error = new Error('no such table');
   resync.start();
-  resync.listenerUp();
+  resync.sourceConnected();
   (await nextRead()).fail(error);
   const [bug] = [new Error('a bug of the fan-out')];
   seam.publish = () => {
@@ -88,16 +88,16 @@ t.test('a read that fails is told, and tried again', async (t) => {
 });
 
 t.test('what is doubtful is read together, and one read at a time', async (t) => {
-  const { truth, resync, reads, nextRead, answer, goLive } = resyncing(t);
+  const { reconciler, resync, reads, nextRead, answer, goLive } = resyncing(t);
   await goLive();
   for (const hostname of ['a', 'b', 'a']) {
-    truth.doubt(hostname);
-    resync.wake();
+    reconciler.invalidate(hostname);
+    resync.readSoon();
   }
   const read = await nextRead();
   t.same(read.request, { kind: 'rows', hostnames: ['a', 'b'] });
-  truth.doubt('c');
-  resync.wake();
+  reconciler.invalidate('c');
+  resync.readSoon();
   await new Promise(setImmediate);
   t.same(reads, [], 'not while another is under way');
   read.answer({ rows: [vm('a', 1)], sequence: 1 });
@@ -105,13 +105,13 @@ t.test('what is doubtful is read together, and one read at a time', async (t) =>
 });
 
 t.test('after its end it reads nothing', async (t) => {
-  const { truth, resync, reads, goLive, log } = resyncing(t, { checkIntervalMs: 10 });
+  const { reconciler, resync, reads, goLive, log } = resyncing(t, { checkIntervalMs: 10 });
   await goLive();
-  truth.doubt('a');
-  resync.wake();
+  reconciler.invalidate('a');
+  resync.readSoon();
   resync.stop();
-  resync.wake();
-  resync.readAll('check');
+  resync.readSoon();
+  resync.rereadAll('check');
   resync.heartbeatArrived();
   await new Promise((resolve) => setTimeout(resolve, 50));
   t.same(reads, []);

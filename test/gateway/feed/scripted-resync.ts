@@ -2,7 +2,8 @@
 
 import type { Test } from 'tap';
 import { Resync, type ResyncSettings, type TableCheck } from '../../../src/gateway/feed/resync.js';
-import { Truth, type ReadRequest, type ReadResult } from '../../../src/gateway/feed/reconciler.js';
+import { Reconciler, type ReadResult } from '../../../src/gateway/feed/reconciler.js';
+import type { ReadRequest } from '../../../src/gateway/stale/stale-hostnames.js';
 import type { VmRow } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import { until } from '../../helpers/until.js';
@@ -39,9 +40,9 @@ export function resyncing(t: Test, settings: Partial<ResyncSettings> = {}) {
     /** What the table is, where it is not what the fleet holds. */
     table: {} as Partial<TableCheck>,
   };
-  const truth = new Truth(fleet, () => seam.publish());
+  const reconciler = new Reconciler(fleet, () => seam.publish());
   const resync = new Resync(
-    truth,
+    reconciler,
     {
       read: (request, signal) =>
         new Promise((answer, fail) => reads.push({ request, signal, answer, fail })),
@@ -73,10 +74,10 @@ export function resyncing(t: Test, settings: Partial<ResyncSettings> = {}) {
   /** Brings it to where the feed is live and holds these rows. */
   const goLive = async (...rows: VmRow[]) => {
     resync.start();
-    resync.listenerUp();
+    resync.sourceConnected();
     resync.heartbeatArrived();
     await answer(...rows);
     await untilLive(true);
   };
-  return { fleet, truth, resync, log, reads, seam, nextRead, answer, untilLive, goLive };
+  return { fleet, reconciler, resync, log, reads, seam, nextRead, answer, untilLive, goLive };
 }

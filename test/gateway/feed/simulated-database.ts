@@ -1,9 +1,9 @@
-// A database in miniature, to hold the rules of truth against: the table `vms` under overlapping READ COMMITTED
+// A database in miniature, to hold the rules of reconciler against: the table `vms` under overlapping READ COMMITTED
 // transactions, with the trigger's versions and notifications. What matters is when things happen: a version is
 // taken by the statement, before an INSERT waits for whoever holds its hostname; a change and its notifications
 // appear at commit, together; a rollback leaves nothing but a gap in the sequence.
 
-import { NOTICES_CHANNEL, ROWS_CHANNEL } from '../../../src/gateway/feed/notification.js';
+import { INVALIDATIONS_CHANNEL, ROWS_CHANNEL } from '../../../src/gateway/feed/notification.js';
 import type { VmRow } from '../../../src/gateway/fleet/entry.js';
 
 export interface Notification {
@@ -121,7 +121,7 @@ export class SimulatedDatabase {
     const slot = -1;
     this.#run(slot, (tx) => () => {
       for (const gone of this.rows.keys()) this.#set(tx, gone, undefined);
-      tx.notifications.push({ channel: NOTICES_CHANNEL, payload: '{"op":"read"}' });
+      tx.notifications.push({ channel: INVALIDATIONS_CHANNEL, payload: '{"op":"read"}' });
       return undefined;
     });
     if (hostname !== undefined) this.insert(slot, hostname, 'fail');
@@ -304,7 +304,7 @@ export class SimulatedDatabase {
 }
 
 function readNotice(hostname: string): Notification {
-  return { channel: NOTICES_CHANNEL, payload: JSON.stringify({ op: 'read', hostname }) };
+  return { channel: INVALIDATIONS_CHANNEL, payload: JSON.stringify({ op: 'read', hostname }) };
 }
 
 /** PostgreSQL sends identical notifications of one transaction once, where the first stood. */

@@ -4,8 +4,13 @@
 
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import type { FleetEntry, VmRow } from '../../../src/gateway/fleet/entry.js';
-import { NOTICES_CHANNEL, parseNotice, parseRow } from '../../../src/gateway/feed/notification.js';
-import { Truth, type ReadRequest } from '../../../src/gateway/feed/reconciler.js';
+import {
+  INVALIDATIONS_CHANNEL,
+  parseInvalidation,
+  parseRow,
+} from '../../../src/gateway/feed/notification.js';
+import { Reconciler } from '../../../src/gateway/feed/reconciler.js';
+import type { ReadRequest } from '../../../src/gateway/stale/stale-hostnames.js';
 import { SimulatedDatabase, type Notification, type State } from './simulated-database.js';
 
 /** A read, from when it is sent until its result arrives. */
@@ -99,7 +104,7 @@ class Reader {
 export class SimulatedGateway {
   readonly database: SimulatedDatabase;
   readonly fleet: Fleet;
-  readonly truth: Truth;
+  readonly reconciler: Reconciler;
   readonly #readers: Reader[];
   /** Told each entry as it is published, as the agents of all hostnames are; undefined until the fleet is loaded. */
   #agents: Witness | undefined;
@@ -119,7 +124,7 @@ export class SimulatedGateway {
       if (this.#listening) this.#notifications.push(...notifications);
     });
     this.fleet = new Fleet('epoch', maxTombstones);
-    this.truth = new Truth(this.fleet, (entry) => this.#publish(entry));
+    this.reconciler = new Reconciler(this.fleet, (entry) => this.#publish(entry));
     this.#readers = [new Reader(this.fleet, this.database), new Reader(this.fleet, this.database)];
   }
 
@@ -147,18 +152,18 @@ export class SimulatedGateway {
   recoverListener(): void {
     if (this.#listening) return;
     this.#listening = true;
-    this.truth.abandonRead();
+    this.reconciler.abandonRead();
     this.#reads.length = 0;
-    this.truth.doubtAll();
+    this.reconciler.invalidateAll();
   }
 
   /** The read that everyone does every minute or so. */
   readEverything(): void {
-    this.truth.doubtAll();
+    this.reconciler.invalidateAll();
   }
 
   sendRead(): void {
-    const request = this.truth.beginRead();
+    const request = this.reconciler.beginRead();
     if (request !== undefined) this.#reads.push({ request });
   }
 
@@ -170,7 +175,7 @@ export class SimulatedGateway {
     else if (read.sequence === undefined) read.sequence = this.database.sequence;
     else {
       this.#reads.splice(this.#reads.indexOf(read), 1);
-      this.truth.finishRead({ rows: read.rows, sequence: read.sequence });
+      this.reconciler.finishRead({ rows: read.rows, sequence: read.sequence });
     }
   }
 
@@ -184,7 +189,7 @@ export class SimulatedGateway {
   failRead(): void {
     if (this.#reads.length === 0) return;
     this.#reads.length = 0;
-    this.truth.abandonRead();
+    this.reconciler.abandonRead();
   }
 
   walk(reader: number, count: number): void {
@@ -198,7 +203,7 @@ export class SimulatedGateway {
 
   /** What must hold at every moment. */
   check(): void {
-    if (!this.truth.settled) return;
+    if (!this.reconciler.upToDate) return;
     if (this.#agents === undefined) this.#load();
     const deliveredAll = this.#listening && this.#delivered === this.#notifications.length;
     if (deliveredAll && !this.#unheard) this.#checkFleet();
@@ -210,7 +215,7 @@ export class SimulatedGateway {
     this.recoverListener();
     this.#settle();
     if (this.#unheard) {
-      this.truth.doubtAll();
+      this.reconciler.invalidateAll();
       this.#settle();
       this.#unheard = false;
     }
@@ -224,23 +229,24 @@ export class SimulatedGateway {
 
   #settle(): void {
     this.deliver(Infinity);
-    for (let reads = 0; !this.truth.settled; reads++) {
+    for (let reads = 0; !this.reconciler.upToDate; reads++) {
       if (reads > 100) throw new Error('the reads come to no end');
       this.readAtOnce();
     }
   }
 
   #hear({ channel, payload }: Notification): void {
-    const parsed = channel === NOTICES_CHANNEL ? parseNotice(payload) : parseRow(payload);
+    const parsed =
+      channel === INVALIDATIONS_CHANNEL ? parseInvalidation(payload) : parseRow(payload);
     switch (parsed.kind) {
       case 'row':
-        return void this.truth.news(parsed.row);
+        return void this.reconciler.apply(parsed.row);
       case 'read': {
-        this.truth.doubt(parsed.hostname);
+        this.reconciler.invalidate(parsed.hostname);
         return;
       }
       case 'read-all': {
-        this.truth.doubtAll();
+        this.reconciler.invalidateAll();
         return;
       }
       case 'rejected':

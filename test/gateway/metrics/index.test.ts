@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import perfHooks from 'node:perf_hooks';
 import t from 'tap';
 import { createMetrics } from '../../../src/gateway/metrics/index.js';
-import type { ObservedSession } from '../../../src/gateway/metrics/states.js';
+import type { ObservedSession } from '../../../src/gateway/metrics/gauges.js';
 import { labelsOf, parseMetrics } from '../../helpers/prometheus.js';
 
 const SESSION: ObservedSession = {
@@ -16,11 +16,12 @@ const SESSION: ObservedSession = {
 };
 
 function metricsOf({ sessions = [SESSION], vms = [{ status: 'available' }] } = {}) {
-  const metrics = createMetrics({
+  const metrics = createMetrics();
+  metrics.observe({
     sessions: Object.assign(sessions, { conflated: { vm: 1, fleet: 2 } }),
     vms: () => vms,
     presence: () => [{ online: true }, { online: false }, { online: true }],
-    doubtfulRows: () => 4,
+    staleRows: () => 4,
     live: () => true,
   });
   const read = async () => parseMetrics((await metrics.read()).text);
@@ -29,13 +30,13 @@ function metricsOf({ sessions = [SESSION], vms = [{ status: 'available' }] } = {
 
 /** Everything that can happen, once. */
 function tellAll(metrics: ReturnType<typeof metricsOf>): void {
-  metrics.taken('vm_updates', 'applied');
+  metrics.notificationHandled('vm_updates', 'applied');
   metrics.refused('too_many_messages');
-  metrics.rejected('not_json');
+  metrics.notificationRejected('not_json');
   metrics.heartbeatArrived(2);
   metrics.heartbeatMissed('lost');
-  metrics.reading('start');
-  metrics.queueSeen(0.25);
+  metrics.readStarted('start');
+  metrics.queueUsageObserved(0.25);
   metrics.delivered('vm', 1);
   metrics.acknowledged(2);
   metrics.presenceWritten(3);
@@ -147,12 +148,16 @@ t.test('a state is what it is now, not what it was at the last look', async (t) 
   };
   const first = {
     'lablink_sessions{kind="vm",role="agent",state="live"}': 2,
-    'lablink_sessions{kind="fleet",role="agent",state="behind"}': 1,
+    'lablink_sessions{kind="fleet",role="agent",state="lagging"}': 1,
   };
   t.same(await look(), [first, 9, 2]);
   t.same(await look(), [first, 9, 2]);
   sessions.splice(0, 2);
-  t.same(await look(), [{ 'lablink_sessions{kind="fleet",role="agent",state="behind"}': 1 }, 3, 2]);
+  t.same(await look(), [
+    { 'lablink_sessions{kind="fleet",role="agent",state="lagging"}': 1 },
+    3,
+    2,
+  ]);
 });
 
 t.test('gateways of one process share what watches the process, and nothing else', async (t) => {
@@ -174,7 +179,7 @@ t.test('gateways of one process share what watches the process, and nothing else
   });
   const [one, other] = [metricsOf(), metricsOf()];
   t.equal(observers, 0, 'nothing new watches the process');
-  one.reading('start');
+  one.readStarted('start');
   t.equal((await one.read()).get('lablink_resyncs_total')?.series.size, 1);
   t.equal((await other.read()).get('lablink_resyncs_total')?.series.size, 0);
   t.ok((await other.read()).has('nodejs_eventloop_lag_p99_seconds'));

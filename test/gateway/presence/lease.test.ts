@@ -1,18 +1,14 @@
-// A gateway's membership against a database of the test's: when it writes, renews, enters anew and leaves.
+// A gateway's lease against a database of the test's: when it writes, renews, enters anew and leaves.
 
 import t, { type Test } from 'tap';
-import {
-  Membership,
-  type MembershipDatabase,
-  type Standing,
-} from '../../../src/gateway/presence/lease.js';
-import { Roster, type Batch } from '../../../src/gateway/presence/pending-writes.js';
+import { Lease, type LeaseDatabase, type LeaseState } from '../../../src/gateway/presence/lease.js';
+import { PendingWrites, type WriteBatch } from '../../../src/gateway/presence/pending-writes.js';
 import { until } from '../../helpers/until.js';
 
 type Call = readonly [name: string, instance: string, detail?: unknown];
 
 /** Answers what the test says, and keeps what was asked. */
-class ScriptedDatabase implements MembershipDatabase {
+class ScriptedDatabase implements LeaseDatabase {
   readonly calls: Call[] = [];
   others: readonly string[] = [];
   nextExpiryMs: number | undefined;
@@ -22,17 +18,17 @@ class ScriptedDatabase implements MembershipDatabase {
   /** The assignments whose pushes were written. */
   readonly pushes: string[] = [];
 
-  async enter(instance: string): Promise<Standing> {
+  async acquire(instance: string): Promise<LeaseState> {
     this.#note('enter', instance);
     return this.#standing(instance);
   }
 
-  async renew(instance: string, _: number, complete: boolean): Promise<Standing | undefined> {
+  async renew(instance: string, _: number, complete: boolean): Promise<LeaseState | undefined> {
     this.#note('renew', instance, complete);
     return this.ended.has(instance) ? undefined : this.#standing(instance);
   }
 
-  async write(instance: string, { agents, pushes }: Batch): Promise<boolean> {
+  async write(instance: string, { agents, pushes }: WriteBatch): Promise<boolean> {
     this.pushes.push(...pushes.map(({ assignmentId }) => assignmentId));
     this.#note(
       'write',
@@ -42,7 +38,7 @@ class ScriptedDatabase implements MembershipDatabase {
     return !this.ended.has(instance);
   }
 
-  async leave(instance: string): Promise<void> {
+  async release(instance: string): Promise<void> {
     this.#note('leave', instance);
   }
 
@@ -50,7 +46,7 @@ class ScriptedDatabase implements MembershipDatabase {
     return this.calls.filter(([called]) => called === name);
   }
 
-  #standing(instance: string): Standing {
+  #standing(instance: string): LeaseState {
     return { gateways: [...this.others, instance], nextExpiryMs: this.nextExpiryMs };
   }
 
@@ -61,12 +57,12 @@ class ScriptedDatabase implements MembershipDatabase {
 }
 
 function setUp(t: Test, leaseMs = 150, pushWriteGapMs = 10) {
-  const roster = new Roster();
+  const pending = new PendingWrites();
   const database = new ScriptedDatabase();
   const log = { gatewaysChanged: 0, lost: 0, written: 0, renewed: 0, failed: 0 };
-  const membership = new Membership(
+  const lease = new Lease(
     'g',
-    roster,
+    pending,
     database,
     {
       gatewaysChanged: () => log.gatewaysChanged++,
@@ -79,19 +75,19 @@ function setUp(t: Test, leaseMs = 150, pushWriteGapMs = 10) {
     },
     { leaseMs, writeGapMs: 5, pushWriteGapMs },
   );
-  t.teardown(() => membership.stop());
+  t.teardown(() => lease.stop());
   const arrive = (hostname: string): void => {
-    roster.arrived(hostname, performance.now());
-    membership.changed();
+    pending.agentConnected(hostname, performance.now());
+    lease.writeSoon();
   };
-  return { roster, database, log, membership, arrive };
+  return { pending, database, log, lease, arrive };
 }
 
 t.test('it enters, writes what comes, and renews its lease', async (t) => {
-  const { database, log, membership, arrive } = setUp(t);
+  const { database, log, lease, arrive } = setUp(t);
   arrive('early');
   t.same(database.calls, [], 'nothing before it is ready');
-  membership.start();
+  lease.start();
   await until('the early one is written', () => log.written === 1);
   arrive('a');
   arrive('b');
@@ -105,22 +101,22 @@ t.test('it enters, writes what comes, and renews its lease', async (t) => {
 const ASSIGNMENT = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
 
 t.test('a push is written after a gap of its own', async (t) => {
-  const { roster, database, membership } = setUp(t, 3_600_000);
-  membership.start();
+  const { pending, database, lease } = setUp(t, 3_600_000);
+  lease.start();
   await until('it waits', () => database.of('enter').length === 1);
-  roster.pushed('a', ASSIGNMENT, performance.now());
-  membership.changed();
+  pending.addPush('a', ASSIGNMENT, performance.now());
+  lease.writeSoon();
   await until('it is written', () => database.pushes.length === 1);
   t.same(database.of('write'), [['write', 'g-1', []]]);
 });
 
 t.test('a push goes with what is urgent, and holds it up no longer', async (t) => {
-  const { roster, database, log, membership, arrive } = setUp(t, 3_600_000, 3_600_000);
-  membership.start();
+  const { pending, database, log, lease, arrive } = setUp(t, 3_600_000, 3_600_000);
+  lease.start();
   arrive('first');
   await until('it waits again', () => log.written === 1);
-  roster.pushed('a', ASSIGNMENT, performance.now());
-  membership.changed();
+  pending.addPush('a', ASSIGNMENT, performance.now());
+  lease.writeSoon();
   arrive('b');
   await until('it is written', () => database.pushes.length === 1);
   t.same(database.of('write').at(-1), ['write', 'g-1', ['b']], 'with b');
@@ -128,8 +124,8 @@ t.test('a push goes with what is urgent, and holds it up no longer', async (t) =
 
 t.test('a lease that was lost is not renewed: it enters anew and writes all again', async (t) => {
   for (const discovery of ['write', 'renew']) {
-    const { database, log, membership, arrive } = setUp(t);
-    membership.start();
+    const { database, log, lease, arrive } = setUp(t);
+    lease.start();
     arrive('a');
     await until('a is written', () => log.written === 1);
     database.ended.add('g-1');
@@ -142,15 +138,15 @@ t.test('a lease that was lost is not renewed: it enters anew and writes all agai
     t.ok((last?.[2] as string[]).includes('a'));
     t.equal(log.lost, 1);
     t.ok(log.gatewaysChanged >= 1, 'what was known of its agents is read again');
-    await membership.stop();
+    await lease.stop();
   }
 });
 
 t.test('another gateway that is no more is noticed when its lease ends', async (t) => {
-  const { database, log, membership } = setUp(t, 3_600_000);
+  const { database, log, lease } = setUp(t, 3_600_000);
   database.others = ['other-1'];
   database.nextExpiryMs = 30;
-  membership.start();
+  lease.start();
   await until('it has entered', () => database.calls.length > 0);
   database.others = [];
   database.nextExpiryMs = undefined;
@@ -159,8 +155,8 @@ t.test('another gateway that is no more is noticed when its lease ends', async (
 });
 
 t.test('what could not be written is written later', async (t) => {
-  const { database, log, membership, arrive } = setUp(t);
-  membership.start();
+  const { database, log, lease, arrive } = setUp(t);
+  lease.start();
   await until('it has entered', () => database.calls.length > 0);
   database.failing = true;
   arrive('a');
@@ -172,13 +168,13 @@ t.test('what could not be written is written later', async (t) => {
 t.test(
   'it says what is complete only of what is written, and of nothing once it leaves',
   async (t) => {
-    const { database, log, membership } = setUp(t);
-    membership.start();
+    const { database, log, lease } = setUp(t);
+    lease.start();
     await until('it was complete', () =>
       database.of('renew').some(([, , complete]) => complete === true),
     );
-    membership.beginToLeave();
-    t.ok(membership.leaving);
+    lease.beginDrain();
+    t.ok(lease.draining);
     const before = database.of('renew').length;
     await until('it has renewed since', () => database.of('renew').length > before + 1);
     t.same(
@@ -194,29 +190,29 @@ t.test(
 );
 
 t.test('it leaves when everything is written, and only then', async (t) => {
-  const { database, membership, arrive } = setUp(t, 60_000);
-  membership.start();
+  const { database, lease, arrive } = setUp(t, 60_000);
+  lease.start();
   await until('it has entered', () => database.calls.length > 0);
   arrive('a');
-  await membership.stop();
+  await lease.stop();
   t.same(
     database.calls.map(([name]) => name),
     ['enter', 'write', 'leave'],
   );
-  membership.start();
+  lease.start();
   arrive('b');
-  await membership.stop();
+  await lease.stop();
   t.equal(database.calls.length, 3, 'there is one goodbye, and nothing begins again');
 });
 
 t.test('a database that is away does not keep it from ending', async (t) => {
-  const { database, log, membership } = setUp(t);
-  membership.start();
+  const { database, log, lease } = setUp(t);
+  lease.start();
   await until('it has entered', () => database.calls.length > 0);
   database.failing = true;
-  await membership.stop();
+  await lease.stop();
   t.ok(log.failed > 0);
   const never = setUp(t);
-  await never.membership.stop();
+  await never.lease.stop();
   t.same(never.database.calls, [], 'one that never began has nothing to leave');
 });

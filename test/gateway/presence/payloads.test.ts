@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { parsePresence } from '../../../src/gateway/feed/notification.js';
-import { payloadsOf } from '../../../src/gateway/presence/payloads.js';
+import { formatPayloads } from '../../../src/gateway/presence/payloads.js';
 
 t.test('any hostnames come back, in order, from payloads under 8,000 bytes', async (t) => {
   const hostname = fc
@@ -12,7 +12,7 @@ t.test('any hostnames come back, in order, from payloads under 8,000 bytes', asy
     .map(([text, length]) => text.repeat(64).slice(0, length));
   fc.assert(
     fc.property(fc.array(hostname, { maxLength: 60 }), (hostnames) => {
-      const payloads = payloadsOf(hostnames);
+      const payloads = formatPayloads(hostnames);
       const read = payloads.flatMap((payload) => parsePresence(payload));
       const fits = payloads.every((payload) => Buffer.byteLength(payload) < 8_000);
       return fits && JSON.stringify(read) === JSON.stringify(hostnames);
@@ -24,6 +24,6 @@ t.test('any hostnames come back, in order, from payloads under 8,000 bytes', asy
 
 t.test('ten thousand agents are a few notifications', async (t) => {
   const hostnames = Array.from({ length: 10_000 }, (_, n) => `vm-${String(n).padStart(5, '0')}`);
-  t.ok(payloadsOf(hostnames).length <= 16);
-  t.same(payloadsOf([]), []);
+  t.ok(formatPayloads(hostnames).length <= 16);
+  t.same(formatPayloads([]), []);
 });

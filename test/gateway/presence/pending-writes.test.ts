@@ -1,22 +1,22 @@
-// The roster: nothing that happened is lost, however writes fail, and of each agent only the latest is kept.
+// The pending: nothing that happened is lost, however writes fail, and of each agent only the latest is kept.
 
 import t from 'tap';
-import { Roster } from '../../../src/gateway/presence/pending-writes.js';
+import { PendingWrites } from '../../../src/gateway/presence/pending-writes.js';
 
 const ID = '0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a';
 const OTHER = '1b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a';
 
 t.test('what happened is taken once', async (t) => {
-  const roster = new Roster();
-  t.ok(roster.written);
-  roster.arrived('a', 1);
-  roster.arrived('b', 2);
-  roster.left('b', 3);
-  roster.pushed('a', ID, 4);
-  roster.reported('c');
-  t.notOk(roster.written);
-  t.equal(roster.size, 1);
-  t.same(roster.take(), {
+  const pending = new PendingWrites();
+  t.ok(pending.empty);
+  pending.agentConnected('a', 1);
+  pending.agentConnected('b', 2);
+  pending.agentDisconnected('b', 3);
+  pending.addPush('a', ID, 4);
+  pending.addReport('c');
+  t.notOk(pending.empty);
+  t.equal(pending.size, 1);
+  t.same(pending.takeBatch(), {
     agents: [
       { hostname: 'a', online: true, atMs: 1 },
       { hostname: 'b', online: false, atMs: 3 },
@@ -25,21 +25,21 @@ t.test('what happened is taken once', async (t) => {
     reported: ['c'],
     full: false,
   });
-  t.ok(roster.written);
+  t.ok(pending.empty);
 });
 
 t.test('what could not be written comes again, unless something later happened', async (t) => {
-  const roster = new Roster();
-  roster.arrived('a', 1);
-  roster.arrived('b', 1);
-  roster.pushed('a', ID, 1);
-  roster.pushed('b', ID, 1);
-  roster.reported('c');
-  const batch = roster.take();
-  roster.left('a', 5);
-  roster.pushed('b', OTHER, 6);
-  roster.giveBack(batch);
-  const { agents, pushes, reported } = roster.take();
+  const pending = new PendingWrites();
+  pending.agentConnected('a', 1);
+  pending.agentConnected('b', 1);
+  pending.addPush('a', ID, 1);
+  pending.addPush('b', ID, 1);
+  pending.addReport('c');
+  const batch = pending.takeBatch();
+  pending.agentDisconnected('a', 5);
+  pending.addPush('b', OTHER, 6);
+  pending.restore(batch);
+  const { agents, pushes, reported } = pending.takeBatch();
   const byHostname = (x: { hostname: string }, y: { hostname: string }): number =>
     x.hostname < y.hostname ? -1 : 1;
   t.same(agents.toSorted(byHostname), [
@@ -54,31 +54,31 @@ t.test('what could not be written comes again, unless something later happened',
 });
 
 t.test('a push that is written with its acknowledgement is not written again', async (t) => {
-  const roster = new Roster();
-  roster.pushed('a', ID, 1);
-  roster.pushed('a', ID, 2);
-  t.equal(roster.pushedAtMs('a', ID), 1, 'told again, it keeps its first time');
-  t.equal(roster.pushedAtMs('a', OTHER), undefined);
-  t.equal(roster.pushedAtMs('b', ID), undefined);
-  roster.pushWritten('a', OTHER);
-  t.notOk(roster.written, 'another assignment is no matter');
-  roster.pushWritten('a', ID);
-  t.ok(roster.written);
-  roster.pushed('a', OTHER, 3);
-  const batch = roster.take();
-  t.equal(roster.pushedAtMs('a', OTHER), undefined, 'it is on its way');
-  roster.pushWritten('a', OTHER);
-  roster.giveBack(batch);
-  t.same(roster.take().pushes, [{ hostname: 'a', assignmentId: OTHER, atMs: 3 }]);
+  const pending = new PendingWrites();
+  pending.addPush('a', ID, 1);
+  pending.addPush('a', ID, 2);
+  t.equal(pending.findPushTime('a', ID), 1, 'told again, it keeps its first time');
+  t.equal(pending.findPushTime('a', OTHER), undefined);
+  t.equal(pending.findPushTime('b', ID), undefined);
+  pending.removePush('a', OTHER);
+  t.notOk(pending.empty, 'another assignment is no matter');
+  pending.removePush('a', ID);
+  t.ok(pending.empty);
+  pending.addPush('a', OTHER, 3);
+  const batch = pending.takeBatch();
+  t.equal(pending.findPushTime('a', OTHER), undefined, 'it is on its way');
+  pending.removePush('a', OTHER);
+  pending.restore(batch);
+  t.same(pending.takeBatch().pushes, [{ hostname: 'a', assignmentId: OTHER, atMs: 3 }]);
 });
 
 t.test('thousands are written in batches, and all of them', async (t) => {
-  const roster = new Roster();
-  for (let n = 0; n < 2_500; n++) roster.arrived(`vm-${n}`, n);
+  const pending = new PendingWrites();
+  for (let n = 0; n < 2_500; n++) pending.agentConnected(`vm-${n}`, n);
   const sizes: [number, boolean][] = [];
   const seen = new Set<string>();
-  while (!roster.written) {
-    const { agents, full } = roster.take();
+  while (!pending.empty) {
+    const { agents, full } = pending.takeBatch();
     sizes.push([agents.length, full]);
     for (const { hostname } of agents) seen.add(hostname);
   }
@@ -91,29 +91,29 @@ t.test('thousands are written in batches, and all of them', async (t) => {
 });
 
 t.test('under a new name who is here is written again, and nobody else', async (t) => {
-  const roster = new Roster();
-  roster.arrived('a', 1);
-  roster.arrived('b', 2);
-  roster.left('b', 3);
-  roster.take();
-  roster.forgetWritten();
-  t.same(roster.take().agents, [{ hostname: 'a', online: true, atMs: 1 }]);
+  const pending = new PendingWrites();
+  pending.agentConnected('a', 1);
+  pending.agentConnected('b', 2);
+  pending.agentDisconnected('b', 3);
+  pending.takeBatch();
+  pending.markAllDirty();
+  t.same(pending.takeBatch().agents, [{ hostname: 'a', online: true, atMs: 1 }]);
 });
 
 t.test('it knows until when everything is written', async (t) => {
-  const roster = new Roster();
-  t.ok(roster.isWrittenUntil(100));
-  roster.arrived('a', 50);
-  t.ok(roster.isWrittenUntil(49));
-  t.notOk(roster.isWrittenUntil(50));
-  const batch = roster.take();
-  t.ok(roster.isWrittenUntil(100));
-  roster.giveBack(batch);
-  t.notOk(roster.isWrittenUntil(100));
+  const pending = new PendingWrites();
+  t.ok(pending.isWrittenUntil(100));
+  pending.agentConnected('a', 50);
+  t.ok(pending.isWrittenUntil(49));
+  t.notOk(pending.isWrittenUntil(50));
+  const batch = pending.takeBatch();
+  t.ok(pending.isWrittenUntil(100));
+  pending.restore(batch);
+  t.notOk(pending.isWrittenUntil(100));
 });
 
 t.test('an assignment that is no UUID is not written: anyone may notify a row', async (t) => {
-  const roster = new Roster();
-  for (const nonsense of ['', 'x', `${ID} `, `{${ID}}`]) roster.pushed('a', nonsense, 1);
-  t.ok(roster.written);
+  const pending = new PendingWrites();
+  for (const nonsense of ['', 'x', `${ID} `, `{${ID}}`]) pending.addPush('a', nonsense, 1);
+  t.ok(pending.empty);
 });

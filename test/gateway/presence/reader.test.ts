@@ -1,7 +1,7 @@
 // What the fleet says of agents is read, and read again: when somebody says so, after a gap, and now and then.
 
 import t, { type Test } from 'tap';
-import { PresenceFeed } from '../../../src/gateway/presence/reader.js';
+import { PresenceReader } from '../../../src/gateway/presence/reader.js';
 import type { PresenceRow } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import { until } from '../../helpers/until.js';
@@ -24,7 +24,7 @@ function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } =
   let failing = false;
   /** Runs while a read is under way. */
   let during = (): void => undefined;
-  const feed = new PresenceFeed(
+  const reader = new PresenceReader(
     fleet,
     {
       read: async (hostnames) => {
@@ -42,9 +42,9 @@ function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } =
     },
     { readGapMs: 5, fullReadIntervalMs, pushWriteGapMs },
   );
-  t.teardown(() => feed.setLive(false));
+  t.teardown(() => reader.setLive(false));
   const row = (hostname: string, assignmentId: string | null): void =>
-    feed.rowChanged(
+    reader.applyRow(
       fleet.upsert({ hostname, version: 1, status: 'in-use', assignmentId, row: '{}' }),
     );
   const tell = (...all: PresenceRow[]): void => {
@@ -58,26 +58,26 @@ function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } =
       );
     });
   return {
-    ...{ fleet, table, log, feed, row, tell, settled },
+    ...{ fleet, table, log, reader, row, tell, settled },
     fail: (value: boolean) => (failing = value),
     meanwhile: (run: () => void) => (during = run),
   };
 }
 
 t.test('everything is read when the feed becomes live, and nothing in a gap', async (t) => {
-  const { feed, log, tell, settled } = setUp(t);
+  const { reader, log, tell, settled } = setUp(t);
   tell(known('a'));
-  feed.doubt(['a']);
-  feed.doubtAll();
+  reader.invalidate(['a']);
+  reader.invalidateAll();
   t.same(log.asked, []);
-  feed.setLive(true);
+  reader.setLive(true);
   await settled();
   t.same(log.asked, [undefined]);
-  feed.setLive(false);
+  reader.setLive(false);
   tell(known('a', 'y'));
-  feed.doubt(['a']);
+  reader.invalidate(['a']);
   t.equal(log.asked.length, 1);
-  feed.setLive(true);
+  reader.setLive(true);
   await settled();
   t.same(log.asked, [undefined, undefined], 'after the gap everything');
 });
@@ -85,14 +85,14 @@ t.test('everything is read when the feed becomes live, and nothing in a gap', as
 t.test(
   'those of whom somebody spoke are read together; what did not change is not told',
   async (t) => {
-    const { feed, log, tell, settled, table } = setUp(t);
+    const { reader, log, tell, settled, table } = setUp(t);
     tell(known('a'), known('b'), known('c'));
-    feed.setLive(true);
+    reader.setLive(true);
     await settled();
     tell(known('a', 'y'));
     table.delete('c');
-    feed.doubt(['a', 'b']);
-    feed.doubt(['c']);
+    reader.invalidate(['a', 'b']);
+    reader.invalidate(['c']);
     await settled();
     t.same(new Set(log.asked.slice(1).flat()), new Set(['a', 'b', 'c']));
     t.same(log.published.slice(3).sort(), [`a ${known('a', 'y').presence}`, 'c gone']);
@@ -100,44 +100,44 @@ t.test(
 );
 
 t.test('what was spoken of during a read is read again', async (t) => {
-  const { feed, tell, settled, meanwhile } = setUp(t);
+  const { reader, tell, settled, meanwhile } = setUp(t);
   tell(known('a', 'old'));
-  feed.setLive(true);
+  reader.setLive(true);
   await settled();
-  for (const speak of [() => feed.doubt(['a']), () => feed.doubtAll()]) {
+  for (const speak of [() => reader.invalidate(['a']), () => reader.invalidateAll()]) {
     const text = speak.toString();
     meanwhile(() => {
       meanwhile(() => undefined);
       tell(known('a', text));
       speak();
     });
-    feed.doubt(['a']);
+    reader.invalidate(['a']);
     await settled();
   }
 });
 
 t.test('who is gone from the whole table is forgotten', async (t) => {
-  const { feed, fleet, table, tell, settled } = setUp(t);
+  const { reader, fleet, table, tell, settled } = setUp(t);
   tell(known('a'), known('b'));
-  feed.setLive(true);
+  reader.setLive(true);
   await settled();
   table.delete('a');
-  feed.doubtAll();
+  reader.invalidateAll();
   await settled();
   t.match(fleet.getPresence('a'), { presence: undefined });
 });
 
 t.test('a read that failed is tried again', async (t) => {
-  const { feed, fail, log, tell, settled } = setUp(t);
+  const { reader, fail, log, tell, settled } = setUp(t);
   tell(known('a'));
   fail(true);
-  feed.setLive(true);
+  reader.setLive(true);
   await until('it has failed', () => log.failed >= 2);
   fail(false);
   await settled();
   fail(true);
   tell(known('a', 'y'));
-  feed.doubt(['a']);
+  reader.invalidate(['a']);
   const { failed } = log;
   await until('it has failed again', () => log.failed > failed);
   fail(false);
@@ -145,25 +145,25 @@ t.test('a read that failed is tried again', async (t) => {
 });
 
 t.test('everything is read now and then', async (t) => {
-  const { feed, tell, settled } = setUp(t, { fullReadIntervalMs: 10 });
-  feed.setLive(true);
+  const { reader, tell, settled } = setUp(t, { fullReadIntervalMs: 10 });
+  reader.setLive(true);
   await settled();
   tell(known('a'));
   await settled();
 });
 
 t.test('so many that nobody would ask for each are all', async (t) => {
-  const { feed, log, settled } = setUp(t);
-  feed.setLive(true);
+  const { reader, log, settled } = setUp(t);
+  reader.setLive(true);
   await settled();
-  feed.doubt(Array.from({ length: 10_001 }, (_, n) => `vm-${n}`));
+  reader.invalidate(Array.from({ length: 10_001 }, (_, n) => `vm-${n}`));
   await until('it is read', () => log.asked.length >= 2);
   t.ok(log.asked.slice(1).includes(undefined));
 });
 
 t.test('a row that comes, goes, or has another assignment is read', async (t) => {
-  const { feed, fleet, log, row, settled } = setUp(t);
-  feed.setLive(true);
+  const { reader, fleet, log, row, settled } = setUp(t);
+  reader.setLive(true);
   await settled();
   const asked = (hostname: string, times: number) =>
     until(`${hostname} is read`, () => {
@@ -178,7 +178,7 @@ t.test('a row that comes, goes, or has another assignment is read', async (t) =>
   await asked('a', 2);
   row('a', null);
   await asked('a', 3);
-  feed.rowChanged(fleet.delete('a', 9));
+  reader.applyRow(fleet.delete('a', 9));
   await asked('a', 4);
   row('a', null);
   await asked('a', 5);
@@ -187,8 +187,8 @@ t.test('a row that comes, goes, or has another assignment is read', async (t) =>
 t.test('a new assignment is given time to be acknowledged', async (t) => {
   const patient = setUp(t, { pushWriteGapMs: 3_600_000 });
   const impatient = setUp(t);
-  for (const { feed, row, settled, log } of [patient, impatient]) {
-    feed.setLive(true);
+  for (const { reader, row, settled, log } of [patient, impatient]) {
+    reader.setLive(true);
     await settled();
     row('a', null);
     await until('it is read', () => log.asked.length === 2);

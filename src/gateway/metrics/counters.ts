@@ -1,40 +1,40 @@
-// The metrics of what happens, each named once.
+// The counters and histograms: metrics of events, each named once.
 
 import { Counter, Histogram, type Registry } from 'prom-client';
 
-/** From the flush gap of 4 ms, and a push in a fraction of it, to what a person would call broken. */
+/** Buckets in seconds: from a fraction of the flush gap of 4 ms to what a user would call broken. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** From an agent that acts at once to one whose VM had to be started. */
+/** Buckets in seconds: from an agent that acts at once to one whose VM had to be started. */
 const ASSIGNMENT_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 
 export function createCounters(registers: Registry[]) {
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
     new Counter({ name, help, labelNames, registers });
   return {
-    /** Outcomes are those of feed/intake.ts. */
+    /** The outcomes are defined in feed/dispatcher.ts. */
     notifications: counter(
       'lablink_notifications_total',
-      'Notifications by LISTEN channel and by what became of them.',
+      'Notifications by LISTEN channel and by outcome.',
       'channel',
       'outcome',
     ),
-    /** Reasons are those of feed/notification.ts. */
+    /** The reasons are defined in feed/notification.ts. */
     rejectedNotifications: counter(
       'lablink_notifications_rejected_total',
-      'Payloads that none of the triggers sends, by reason.',
+      'Rejected payloads, which no trigger of the schema sends, by reason.',
       'reason',
     ),
-    /** Reasons are those of feed/heartbeat.ts. */
+    /** The reasons are defined in feed/heartbeat.ts. */
     missedHeartbeats: counter(
       'lablink_heartbeats_missed_total',
       'Heartbeats that did not arrive in time, by reason.',
       'reason',
     ),
-    /** Reasons are those of feed/resync.ts. */
+    /** The reasons are defined in feed/resync.ts. */
     resyncs: counter(
       'lablink_resyncs_total',
-      'Reads of the whole table, or of doubtful rows, by reason.',
+      'Reads of the whole table, or of stale rows, by reason.',
       'reason',
     ),
     sessionsOpened: counter(
@@ -43,7 +43,7 @@ export function createCounters(registers: Registry[]) {
       'kind',
       'role',
     ),
-    /** What the gateway closes with is in protocol/close-codes.ts. */
+    /** The close codes of the gateway are defined in protocol/close-codes.ts. */
     sessionsClosed: counter(
       'lablink_sessions_closed_total',
       'Sessions closed, by who closed (gateway or client) and by close code.',
@@ -52,14 +52,14 @@ export function createCounters(registers: Registry[]) {
     ),
     answers: counter(
       'lablink_http_answers_total',
-      'Answers over HTTP, refused upgrades among them, by route and status.',
+      'Answers over HTTP, including rejected upgrades, by route and status.',
       'route',
       'status',
     ),
-    /** Reasons are those of session/refusals.ts. */
+    /** The reasons are defined in session/limits.ts. */
     limitsExceeded: counter(
       'lablink_limits_exceeded_total',
-      'What was turned away because it was too much, by reason: see Limits and drain.',
+      'Requests, connections and messages rejected by a limit, by reason: see Limits and drain.',
       'reason',
     ),
     refusals: counter(
@@ -70,7 +70,7 @@ export function createCounters(registers: Registry[]) {
     ),
     presenceWrites: counter(
       'lablink_presence_writes_total',
-      'Arrivals and departures of agents that this gateway wrote.',
+      'Connects and disconnects of agents that this gateway wrote to the database.',
     ),
     lostLeases: counter(
       'lablink_leases_lost_total',
@@ -87,20 +87,20 @@ export function createHistograms(registers: Registry[]) {
   return {
     heartbeat: new Histogram({
       name: 'lablink_heartbeat_round_trip_seconds',
-      help: 'From sending a heartbeat through the pool to hearing it.',
+      help: 'From sending a heartbeat through the pool to receiving it.',
       buckets: SECONDS,
       registers,
     }),
     acknowledgement: new Histogram({
       name: 'lablink_assignment_acknowledged_seconds',
-      help: 'From the making of an assignment to its first acknowledgement, of agents on this gateway.',
+      help: 'From the creation of an assignment to its first acknowledgement, for agents on this gateway.',
       buckets: ASSIGNMENT_SECONDS,
       registers,
     }),
-    /** See delivery.ts for what is measured. */
+    /** Measured by hub/push-latency.ts. */
     delivery: new Histogram({
       name: 'lablink_delivery_seconds',
-      help: 'From the arrival of a notification (of a flush: its oldest) to the last socket it was sent to, by what they watch.',
+      help: 'From the arrival of a notification (the oldest one of a flush) to the last socket it was sent to, by what the sockets watch.',
       labelNames: ['kind'],
       buckets: SECONDS,
       registers,

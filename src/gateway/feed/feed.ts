@@ -1,0 +1,243 @@
+// The feed: keeps the fleet equal to the table, from the notification to the fleet's entry. It owns
+// the source of notifications, the dispatcher, the reconciler, the resync, the heartbeat and the
+// queue alarm, and the one reason why the gateway is not ready.
+//
+//   source ─▶ dispatcher ─▶ reconciler ─▶ fleet, output.publish
+//   resync reads what is stale ─▶ reconciler
+
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { checkTable, notify, readRows } from '../database/fleet-reads.js';
+import { isQueueFull, type Suspect } from '../database/notification-queue.js';
+import type { RowEntry } from '../fleet/entry.js';
+import type { Fleet } from '../fleet/fleet.js';
+import { Dispatcher, type NotificationOutcome } from './dispatcher.js';
+import { FeedHeartbeat, type MissReason } from './heartbeat.js';
+import {
+  INVALIDATIONS_CHANNEL,
+  PRESENCE_CHANNEL,
+  ROWS_CHANNEL,
+  type RejectReason,
+} from './notification.js';
+import { FeedProblem } from './problem.js';
+import { createQueueAlarm } from './queue-alarm.js';
+import type { QueueWatch } from './queue-watch.js';
+import { Reconciler } from './reconciler.js';
+import { Resync, type ResyncReason, type ResyncSettings, type TableCheck } from './resync.js';
+import type { CreateSource, NotificationSource } from './source.js';
+
+/** Where the feed's results go. Must not throw. */
+export interface FeedOutput {
+  /** The fleet has a new entry; called in order and at once. */
+  publish(entry: RowEntry): void;
+  /** The presence of these hostnames must be read. */
+  invalidatePresence(hostnames: readonly string[]): void;
+  setLive(live: boolean): void;
+}
+
+/** What the feed asks of the gateway's connection pools when the database seems to be away. */
+export interface FeedConnections {
+  readonly pool: pg.Pool;
+  /** Closes idle connections: they may lead nowhere. */
+  discardIdle(): void;
+  /** Closes all connections for feed and presence, so that their queries fail at once. */
+  discardOutstanding(): void;
+}
+
+export interface FeedMetrics {
+  notificationHandled(channel: string, outcome: NotificationOutcome): void;
+  notificationRejected(reason: RejectReason): void;
+  heartbeatArrived(roundTripMs: number): void;
+  heartbeatMissed(reason: MissReason): void;
+  readStarted(reason: ResyncReason): void;
+  /** @param usage from 0 to 1. */
+  queueUsageObserved(usage: number): void;
+}
+
+export interface FeedTiming extends ResyncSettings {
+  readonly beatIntervalMs: number;
+  readonly beatDeadlineMs: number;
+}
+
+export interface FeedOptions {
+  /** Names the process. */
+  readonly gateway: string;
+  readonly fleet: Fleet;
+  readonly connections: FeedConnections;
+  readonly createSource: CreateSource;
+  readonly output: FeedOutput;
+  /** Runs the handling of a notification and measures how long it takes to the sockets. */
+  readonly measure: (handle: () => void) => void;
+  readonly timing: FeedTiming;
+  /** From 0 to 1: how full the queue of notifications may be before the log warns. */
+  readonly queueWarningRatio: number | undefined;
+  readonly metrics: FeedMetrics;
+  readonly log: Logger;
+}
+
+/** Why the feed dropped its own connection; the reason to report is the heartbeat's. */
+const HEARTBEAT_MISSED = new Error('no heartbeat arrived');
+
+export class Feed {
+  readonly #problem = new FeedProblem();
+  readonly #queue: QueueWatch<Suspect>;
+  readonly #reconciler: Reconciler;
+  readonly #resync: Resync;
+  readonly #heartbeat: FeedHeartbeat;
+  readonly #dispatcher: Dispatcher;
+  readonly #source: NotificationSource;
+
+  constructor(private readonly options: FeedOptions) {
+    const { fleet, output, metrics, log } = options;
+    const { pool } = options.connections;
+    this.#queue = createQueueAlarm({
+      pool,
+      warningRatio: options.queueWarningRatio,
+      usageObserved: (usage) => metrics.queueUsageObserved(usage),
+      log,
+    });
+    this.#reconciler = new Reconciler(fleet, (entry) => output.publish(entry));
+    this.#resync = this.#createResync();
+    const channel = `lablink_gateway_${options.gateway}`;
+    this.#heartbeat = this.#createHeartbeat(channel);
+    this.#dispatcher = this.#createDispatcher();
+    const channels = [ROWS_CHANNEL, INVALIDATIONS_CHANNEL, PRESENCE_CHANNEL, channel];
+    this.#source = options.createSource(channels, {
+      connected: () => this.#sourceConnected(),
+      disconnected: (reason) => this.#sourceDisconnected(reason),
+      notification: (channel, payload) =>
+        options.measure(() => this.#dispatcher.handle(channel, payload)),
+    });
+  }
+
+  /** Whether the fleet is known to be the table, and changes arrive. */
+  get live(): boolean {
+    return this.#resync.live;
+  }
+
+  /** Whether the table was ever read completely. */
+  get loaded(): boolean {
+    return this.#resync.loaded;
+  }
+
+  /** Why the feed is not live, in words for an operator; undefined if it is. */
+  get problem(): string | undefined {
+    return this.live ? undefined : this.#problem.reason;
+  }
+
+  /** How many rows wait to be read. */
+  get staleRows(): number {
+    return this.#reconciler.staleRows;
+  }
+
+  /** Begins to listen; the schema must exist. */
+  start(): void {
+    this.#resync.start();
+    this.#source.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#heartbeat.stop();
+    this.#resync.stop();
+    await this.#source.stop();
+  }
+
+  #createResync(): Resync {
+    const { connections, metrics, log, timing } = this.options;
+    return new Resync(
+      this.#reconciler,
+      {
+        read: (request, signal) => readRows(connections.pool, request, { signal }),
+        check: () => this.#checkTable(),
+      },
+      {
+        liveChanged: (live) => this.#liveChanged(live),
+        reading: (request, reason) => {
+          log.debug({ read: request.kind, reason }, 'reading the table');
+          metrics.readStarted(reason);
+        },
+        failed: (err) => {
+          if (!this.live) this.#problem.recordFailedRead();
+          log.warn({ err }, 'could not read the table; trying again');
+        },
+        triggersOff: () => log.error('the triggers of vms are missing, changed or disabled'),
+      },
+      timing,
+    );
+  }
+
+  #createHeartbeat(channel: string): FeedHeartbeat {
+    const { connections, metrics, timing } = this.options;
+    return new FeedHeartbeat(
+      { intervalMs: timing.beatIntervalMs, deadlineMs: timing.beatDeadlineMs },
+      {
+        send: (beat) => notify(connections.pool, channel, beat),
+        arrived: (roundTripMs) => {
+          metrics.heartbeatArrived(roundTripMs);
+          this.#problem.recordHeartbeat();
+          this.#resync.heartbeatArrived();
+        },
+        missed: (reason, err) => this.#heartbeatMissed(reason, err),
+      },
+    );
+  }
+
+  #createDispatcher(): Dispatcher {
+    const { output, metrics, log } = this.options;
+    return new Dispatcher(this.#reconciler, {
+      handled: (channel, outcome) => metrics.notificationHandled(channel, outcome),
+      rejected: (channel, reason, length) => {
+        log.warn({ channel, reason, length }, 'rejected a payload');
+        metrics.notificationRejected(reason);
+      },
+      invalidated: () => this.#resync.readSoon(),
+      presenceInvalidated: (hostnames) => output.invalidatePresence(hostnames),
+      heartbeat: (payload) => this.#heartbeat.receive(payload),
+      failed: (err) => {
+        log.error({ err }, 'a notification could not be handled');
+        this.#resync.rereadAll('check');
+      },
+    });
+  }
+
+  async #checkTable(): Promise<TableCheck> {
+    const table = await checkTable(this.options.connections.pool);
+    this.#queue.observe(table.queueUsage);
+    return table;
+  }
+
+  #liveChanged(live: boolean): void {
+    const { fleet, output, log } = this.options;
+    log.info({ vms: fleet.size }, live ? 'the feed is live' : 'the feed is stale');
+    if (live) this.#problem.clear();
+    output.setLive(live);
+  }
+
+  #heartbeatMissed(reason: MissReason, err: unknown): void {
+    const { connections, metrics, log } = this.options;
+    const queueFull = isQueueFull(err);
+    this.#problem.recordMissedHeartbeat(queueFull ? 'queue-full' : reason);
+    metrics.heartbeatMissed(reason);
+    if (queueFull) this.#queue.check();
+    log.warn({ err }, this.#problem.reason);
+    this.#resync.heartbeatMissed();
+    connections.discardIdle();
+    if (reason !== 'failed') this.#source.reconnect(HEARTBEAT_MISSED);
+  }
+
+  #sourceConnected(): void {
+    this.#problem.recordConnection();
+    this.#resync.sourceConnected();
+    this.#heartbeat.start();
+  }
+
+  #sourceDisconnected(reason: Error): void {
+    if (reason !== HEARTBEAT_MISSED) this.#problem.recordDisconnection();
+    this.options.log.warn({ err: reason }, 'not listening');
+    this.#heartbeat.stop();
+    this.#resync.sourceDisconnected();
+    // What ended this connection may have silently ended others: a read, or the renewal of the
+    // lease, would wait until it times out. HTTP requests keep their own deadlines.
+    this.options.connections.discardOutstanding();
+  }
+}

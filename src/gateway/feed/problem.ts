@@ -1,0 +1,66 @@
+// The one reason why the feed is not live, in words for an operator. Failures are recorded here as
+// they happen, and one rule chooses among them. Pure: no I/O, no timers.
+//
+// The rule: the failure nearest to the connection is the reason, because it explains the others.
+// Without a connection no heartbeat arrives, and what refuses heartbeats refuses reads.
+
+import type { MissReason } from './heartbeat.js';
+
+const MISSED: Readonly<Record<MissReason | 'queue-full', string>> = {
+  lost:
+    'A heartbeat sent through the pool did not reach the listener. A pooler in transaction mode ' +
+    'does not deliver notifications: set LISTEN_DATABASE_URL to the server itself.',
+  unanswered: 'The database does not answer queries.',
+  failed: 'The database refuses queries.',
+  'queue-full':
+    "The server's queue of notifications is full, because a listening session does not read. " +
+    'The log names the sessions that may be ended.',
+};
+
+export class FeedProblem {
+  #reached = false;
+  #disconnected = false;
+  #missed: MissReason | 'queue-full' | undefined;
+  #readFailed = false;
+
+  /** The feed is live: no earlier failure matters. */
+  clear(): void {
+    this.#disconnected = false;
+    this.#missed = undefined;
+    this.#readFailed = false;
+  }
+
+  recordConnection(): void {
+    this.#reached = true;
+    this.#disconnected = false;
+  }
+
+  /** Replaces the failures that were recorded on the lost connection. */
+  recordDisconnection(): void {
+    this.clear();
+    this.#reached = true;
+    this.#disconnected = true;
+  }
+
+  recordHeartbeat(): void {
+    this.#missed = undefined;
+  }
+
+  recordMissedHeartbeat(reason: MissReason | 'queue-full'): void {
+    this.#missed = reason;
+  }
+
+  recordFailedRead(): void {
+    this.#readFailed = true;
+  }
+
+  /** The reason, as long as the feed is not live. */
+  get reason(): string {
+    if (this.#disconnected) return 'The LISTEN connection to the database is down.';
+    if (this.#missed !== undefined) return MISSED[this.#missed];
+    if (this.#readFailed) return 'The table could not be read.';
+    return this.#reached
+      ? 'The table is being read, and LISTEN is being verified.'
+      : 'The database has not been reached yet.';
+  }
+}
