@@ -188,12 +188,12 @@ t.test('a slow reader shows, and how much it was spared', async (t) => {
   const slow = FleetModel.ofAdmin(await gateway.connect('/v1/vms', 'admin'));
   const other = FleetModel.ofAdmin(await gateway.connect('/v1/vms', 'admin'));
   await Promise.all([slow.untilTable(database), other.untilTable(database)]);
-  const behind = 'lablink_sessions{kind="fleet",role="admin",state="behind"}';
+  const behind = 'lablink_sessions{kind="fleet",role="admin",state="lagging"}';
   const conflated = 'lablink_conflated_changes_total{kind="fleet"}';
 
   slow.client.ws.pause();
   let rounds = 0;
-  await until('the reader is behind', async () => {
+  await until('the reader lags', async () => {
     rounds++;
     await database.query(`UPDATE vms SET crd_command = repeat('x', 7000) || $1::int`, [rounds]);
     await other.untilTable(database);
