@@ -2,7 +2,7 @@
 // The command `lablink-gateway`: loads the subcommand that is called, runs it, and ends with the exit code of its failure.
 
 import { Command, CommanderError } from 'commander';
-import { exitCodeOf, explain } from './cli/exit.js';
+import { selectExitCode, explainError } from './cli/exit.js';
 import { SUBCOMMANDS } from './cli/subcommands.js';
 
 /** Without one of them at the front, as for help, all. */
@@ -20,6 +20,6 @@ try {
   for (const load of called(process.argv.slice(2))) program.addCommand(await load());
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) process.stderr.write(`${explain(error)}\n`);
-  process.exitCode = exitCodeOf(error);
+  if (!(error instanceof CommanderError)) process.stderr.write(`${explainError(error)}\n`);
+  process.exitCode = selectExitCode(error);
 }

@@ -1,7 +1,7 @@
 // The routes of the HTTP API, from its OpenAPI document and the table of roles.
 
 import { PERMISSIONS, type Permission } from '../../src/gateway/auth/roles.js';
-import { openApiDocument } from '../../src/cli/openapi.js';
+import { buildOpenApiDocument } from '../../src/cli/openapi.js';
 import { code, table } from './table.js';
 
 interface Operation {
@@ -38,7 +38,7 @@ const ACTIONS: Readonly<Record<string, Permission | undefined>> = {
 };
 
 export async function routes(): Promise<string> {
-  const { paths } = (await openApiDocument()) as OpenApi;
+  const { paths } = (await buildOpenApiDocument()) as OpenApi;
   const rows = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => [
       code(`${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}${query(operation)}`),

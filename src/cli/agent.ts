@@ -17,9 +17,9 @@ import { openStateFile, type StateFile } from '../agent/state-file.js';
 import { createEnrolledTokens, createFileTokens, type AgentTokens } from '../agent/tokens.js';
 import { createClient, type Client, type VmWatch } from '../client/index.js';
 import { copyEnvironment } from '../config/load.js';
-import { connectionText } from './connection-text.js';
+import { formatConnectionState } from './connection-state.js';
 import { ExitCode, UsageError } from './exit.js';
-import { onOneLine } from './one-line.js';
+import { foldLines } from './fold-lines.js';
 
 interface AgentOptions {
   readonly url: string;
@@ -35,7 +35,7 @@ interface AgentOptions {
   readonly rerunInterrupted?: true;
 }
 
-export function agentCommand(): Command {
+export function createAgentCommand(): Command {
   return new Command('agent')
     .description('act on the assignments of this VM: print them, or run a command for each')
     .usage('[options] [--shell | --exec PROGRAM ARGS...]')
@@ -68,7 +68,7 @@ export function agentCommand(): Command {
     .option(
       '--grace <seconds>',
       'between SIGTERM and SIGKILL for a command that is to end',
-      seconds,
+      parseSeconds,
       10,
     )
     .option('--fail-vm-on-error', 'set the VM failed when its command fails')
@@ -79,11 +79,11 @@ export function agentCommand(): Command {
     .passThroughOptions()
     .exitOverride()
     .action(async (program: string[], options: AgentOptions) => {
-      const commandOf = commandOfOptions(options, program);
-      const hostname = await hostnameOf(options);
+      const buildCommand = chooseCommand(options, program);
+      const hostname = await resolveHostname(options);
       const file = await openStateFile(options.stateFile);
       try {
-        const why = await work(options, hostname, file, commandOf);
+        const why = await runAgent(options, hostname, file, buildCommand);
         process.exitCode = why === 'stopped' ? ExitCode.ok : ExitCode.usage;
       } finally {
         await file.release();
@@ -92,13 +92,13 @@ export function agentCommand(): Command {
 }
 
 /** Reads the option --grace. @throws InvalidArgumentError */
-function seconds(text: string): number {
+function parseSeconds(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('Expected whole seconds.');
 }
 
 /** Undefined: assignments are printed. @throws UsageError */
-function commandOfOptions(
+function chooseCommand(
   { exec, shell }: AgentOptions,
   [program, ...args]: readonly string[],
 ): BuildCommand | undefined {
@@ -113,7 +113,7 @@ function commandOfOptions(
 }
 
 /** @throws UsageError */
-async function hostnameOf({ hostname, hostnameFrom }: AgentOptions): Promise<string> {
+async function resolveHostname({ hostname, hostnameFrom }: AgentOptions): Promise<string> {
   if (hostnameFrom !== undefined) return readInstanceId(hostnameFrom);
   const name = hostname ?? machineName();
   if (/^[^\0]{1,255}$/u.test(name)) return name;
@@ -124,14 +124,14 @@ function log(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-async function work(
+async function runAgent(
   options: AgentOptions,
   hostname: string,
   file: StateFile,
-  commandOf: BuildCommand | undefined,
+  buildCommand: BuildCommand | undefined,
 ): Promise<ExitReason> {
   const ending = new AbortController();
-  const { ask, client, tokens, journal } = await connectionOf(
+  const { ask, client, tokens, journal } = await connectAgent(
     options,
     hostname,
     file,
@@ -140,8 +140,8 @@ async function work(
   const wait = (ms: number): Promise<void> => sleep(ms, undefined, { signal: ending.signal });
   const api = createGatewayApi(ask, tokens.current, log, wait);
   const parts: AgentDependencies = {
-    ...actsOf(commandOf, file.path),
-    policy: policyOf(options, commandOf),
+    ...createActions(buildCommand, file.path),
+    policy: buildPolicy(options, buildCommand),
     save: file.save,
     acknowledge: (id) => watch.acknowledge(id),
     failVm: (id) => watch.reportStatus('failed', id),
@@ -152,7 +152,7 @@ async function work(
   };
   const agent = await Agent.create(parts, journal);
   const watch = client.watchVm(hostname);
-  feed(agent, watch);
+  forwardEvents(agent, watch);
   try {
     return await agent.run();
   } finally {
@@ -162,7 +162,7 @@ async function work(
 }
 
 /** How the gateway is reached, and as whom. @throws UsageError */
-async function connectionOf(
+async function connectAgent(
   { url, tokenFile, enrolTokenFile }: AgentOptions,
   hostname: string,
   file: StateFile,
@@ -177,7 +177,7 @@ async function connectionOf(
       await tokens.current();
       return { ask, client: createClient({ url, token: tokens.fresh }), tokens, journal };
     }
-    const enrolled = withNonce(journal, hostname);
+    const enrolled = ensureNonce(journal, hostname);
     // Before it is asked with: an answer that is lost can be asked for again, even by the next agent.
     await file.save(enrolled);
     const { nonce } = enrolled.enrolment;
@@ -195,32 +195,32 @@ async function connectionOf(
   }
 }
 
-function withNonce(journal: Journal, hostname: string) {
+function ensureNonce(journal: Journal, hostname: string) {
   const kept = journal.enrolment?.hostname === hostname ? journal.enrolment : undefined;
   const enrolment = kept ?? { hostname, nonce: randomBytes(32).toString('base64url') };
   return { ...journal, enrolment };
 }
 
-function policyOf(options: AgentOptions, commandOf: BuildCommand | undefined): Policy {
+function buildPolicy(options: AgentOptions, buildCommand: BuildCommand | undefined): Policy {
   return {
-    act: commandOf === undefined ? 'print' : 'run',
+    act: buildCommand === undefined ? 'print' : 'run',
     rerunInterrupted: options.rerunInterrupted === true,
     failVmOnError: options.failVmOnError === true,
   };
 }
 
-function actsOf(
-  commandOf: BuildCommand | undefined,
+function createActions(
+  buildCommand: BuildCommand | undefined,
   statePath: string,
 ): Pick<AgentDependencies, 'launch' | 'print'> {
-  const print = (frame: string): Promise<void> => printLine(onOneLine(frame));
+  const print = (frame: string): Promise<void> => printLine(foldLines(frame));
   const printed = { code: 0, signal: null };
   return {
     print,
     launch: async (vm, frame) =>
-      commandOf === undefined
+      buildCommand === undefined
         ? { start: () => print(frame).then(() => printed) }
-        : launchCommand(commandOf(vm, onOneLine(frame)), `${statePath}.command`),
+        : launchCommand(buildCommand(vm, foldLines(frame)), `${statePath}.command`),
   };
 }
 
@@ -235,7 +235,7 @@ function printLine(text: string): Promise<void> {
 }
 
 /** Tells the agent what the socket says, and what the machine does. */
-function feed(agent: Agent, watch: VmWatch): void {
+function forwardEvents(agent: Agent, watch: VmWatch): void {
   let latest = '';
   watch.on('frame', (frame) => (latest = frame));
   watch.on('update', (message) => agent.dispatch({ type: 'row', message, frame: latest }));
@@ -244,7 +244,7 @@ function feed(agent: Agent, watch: VmWatch): void {
       setTimeout(() => agent.dispatch({ type: 'unavailable' }), RETRY_MS).unref();
   });
   watch.on('connection', (state) => {
-    const text = connectionText(state);
+    const text = formatConnectionState(state);
     if (text !== undefined) log(text);
     if (state.phase === 'reconnecting') agent.dispatch({ type: 'disconnected' });
     if (state.phase === 'closed' && state.rejected) agent.dispatch({ type: 'rejected' });

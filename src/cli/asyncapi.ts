@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { createAsyncApiDocument } from '../protocol/asyncapi.js';
 
-export function asyncapiCommand(): Command {
+export function createAsyncApiCommand(): Command {
   return new Command('asyncapi')
     .description('print the protocol as an AsyncAPI 3 document, in JSON')
     .exitOverride()

@@ -20,13 +20,13 @@ export interface Banner {
 }
 
 /** The words to run this very program again, from the folder it was started in. */
-function self(): string {
+function formatOwnCommand(): string {
   const script = process.argv[1] ?? '';
   return script.endsWith('.js') ? `node ${relative(process.cwd(), script)}` : 'lablink-gateway';
 }
 
 /** The dashboard, signed in: a fragment is never sent to a server, and the page takes the token out of it at once. */
-export function dashboardLink(url: string, token: string): string {
+export function formatDashboardLink(url: string, token: string): string {
   return `${url}/#token=${token}`;
 }
 
@@ -36,7 +36,7 @@ const CHANGE =
   'ON CONFLICT (hostname) DO UPDATE SET status = excluded.status, email = excluded.email, ' +
   "crd_command = 'echo hello, it is ' || to_char(now(), 'HH24:MI:SS')";
 
-export function bannerText(banner: Banner): string {
+export function formatBanner(banner: Banner): string {
   const { url, database, psql, token, signs, local, loopback } = banner;
   const lines = [`  Gateway    ${url}`, `  Dashboard  ${url}/`, `  Database   ${database}`];
   if (psql !== undefined) lines.push(`             ${psql}`);
@@ -49,7 +49,7 @@ export function bannerText(banner: Banner): string {
       '',
       '  See a change pushed (paste this into another terminal, in this folder):',
       '',
-      `  (sleep 2; ${self()} db sql "${CHANGE}") & ${self()} watch vm-1`,
+      `  (sleep 2; ${formatOwnCommand()} db sql "${CHANGE}") & ${formatOwnCommand()} watch vm-1`,
     );
   }
   if (token !== undefined) {
@@ -57,7 +57,7 @@ export function bannerText(banner: Banner): string {
       '',
       '  As an admin, for the next 12 hours:',
       '',
-      ...(loopback ? [`  ${dashboardLink(url, token)}`, ''] : []),
+      ...(loopback ? [`  ${formatDashboardLink(url, token)}`, ''] : []),
       `  curl -H 'Authorization: Bearer ${token}' ${url}/v1/vms`,
     );
   }

@@ -2,9 +2,9 @@
 // VM runs is not shown at all.
 
 import type { WatchedVm } from '../client/index.js';
-import { printable } from './printable.js';
+import { escapeControls } from './escape-controls.js';
 
-export interface Change {
+export interface WatchedChange {
   readonly hostname: string;
   /** The row that was last shown; undefined when none was. */
   readonly before: WatchedVm | undefined;
@@ -19,25 +19,29 @@ const BOOKKEEPING = new Set(['updated_at', 'version']);
  * Time (UTC), hostname, status, email, and what changed; undefined when nothing that would be shown has.
  * @param first whether this is how things stood when the watch began.
  */
-export function changeLine(change: Change, first: boolean, nowMs: number): string | undefined {
-  const what = whatChanged(change, first);
+export function formatChangeLine(
+  change: WatchedChange,
+  first: boolean,
+  nowMs: number,
+): string | undefined {
+  const what = describeChange(change, first);
   if (what === undefined) return undefined;
   const { status = '-', email } = change.vm ?? {};
   const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
-  return [time, change.hostname, status, email ?? '-', what].map(printable).join('  ');
+  return [time, change.hostname, status, email ?? '-', what].map(escapeControls).join('  ');
 }
 
-function whatChanged({ before, vm }: Change, first: boolean): string | undefined {
+function describeChange({ before, vm }: WatchedChange, first: boolean): string | undefined {
   if (vm === undefined) {
     if (first) return 'absent';
     return before === undefined ? undefined : 'deleted';
   }
   if (before === undefined) return first ? 'current' : 'new';
-  const columns = changedColumns(before, vm);
+  const columns = listChangedColumns(before, vm);
   return columns.length === 0 ? undefined : `changed: ${columns.join(', ')}`;
 }
 
-function changedColumns(before: WatchedVm, vm: WatchedVm): string[] {
+function listChangedColumns(before: WatchedVm, vm: WatchedVm): string[] {
   const old = new Map<string, unknown>(Object.entries(before));
   const names = new Set([...Object.keys(vm), ...old.keys()]);
   const values = new Map<string, unknown>(Object.entries(vm));

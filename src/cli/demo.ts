@@ -10,8 +10,8 @@ import type { Logger } from 'pino';
 import { signToken, type TokenContent } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
 import { AGENTS, runWorkshop, type Cast } from '../demo/workshop.js';
-import { dashboardLink } from './banner.js';
-import { beginLifetime } from './lifecycle.js';
+import { formatDashboardLink } from './banner.js';
+import { startLifecycle } from './lifecycle.js';
 import { createLogger } from './logger.js';
 import { startGateway } from './start-gateway.js';
 
@@ -19,38 +19,38 @@ import { startGateway } from './start-gateway.js';
 const ADMIN_TTL_SECONDS = 24 * 3_600;
 const AGENT_TTL_SECONDS = 3_600;
 
-export function demoCommand(): Command {
+export function createDemoCommand(): Command {
   return new Command('demo')
     .description(`a gateway with ${AGENTS} simulated agents and a workshop of people, to look at`)
     .action(async () => {
       const config = loadConfig();
-      await demo(config, createLogger(config.logLevel));
+      await runDemo(config, createLogger(config.logLevel));
     });
 }
 
 /** Whatever database and secret the environment names is left alone. */
-async function demo(config: Config, log: Logger): Promise<void> {
-  const lifetime = beginLifetime(log, config.drainMs);
+async function runDemo(config: Config, log: Logger): Promise<void> {
+  const lifecycle = startLifecycle(log, config.drainMs);
   const secret = randomBytes(48).toString('base64url');
   const sign = (content: TokenContent): string => signToken(content, secret);
   try {
     const dataDir = await mkdtemp(join(tmpdir(), 'lablink-demo-'));
-    lifetime.onEnd(() => rm(dataDir, { recursive: true, force: true }));
+    lifecycle.onEnd(() => rm(dataDir, { recursive: true, force: true }));
     const own = { ...config, dataDir, database: undefined, listenDatabase: undefined };
-    const started = await startGateway({ ...own, jwtPublicKeys: [] }, [secret], lifetime, log);
+    const started = await startGateway({ ...own, jwtPublicKeys: [] }, [secret], lifecycle, log);
     if (started === undefined) return;
     const { url } = started;
     const admin = { role: 'admin', sub: 'demo', ttlSeconds: ADMIN_TTL_SECONDS } as const;
-    const working = runWorkshop(castOf(url, sign), lifetime.ending);
-    lifetime.onEnd(() => working);
-    working.catch(lifetime.fail);
-    process.stdout.write(demoText(dashboardLink(url, sign(admin))));
+    const working = runWorkshop(createCast(url, sign), lifecycle.ending);
+    lifecycle.onEnd(() => working);
+    working.catch(lifecycle.fail);
+    process.stdout.write(formatDemo(formatDashboardLink(url, sign(admin))));
   } catch (error) {
-    lifetime.fail(error);
+    lifecycle.fail(error);
   }
 }
 
-function castOf(url: string, sign: (content: TokenContent) => string): Cast {
+function createCast(url: string, sign: (content: TokenContent) => string): Cast {
   const ttlSeconds = AGENT_TTL_SECONDS;
   return {
     url,
@@ -59,7 +59,7 @@ function castOf(url: string, sign: (content: TokenContent) => string): Cast {
   };
 }
 
-function demoText(link: string): string {
+function formatDemo(link: string): string {
   return [
     '',
     '  A workshop is beginning. Watch it, as an admin who may act as well:',

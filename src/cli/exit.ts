@@ -36,39 +36,39 @@ const MISCONFIGURED = /^(28...|3D000|\w*CERT\w*|UNABLE_TO_VERIFY_LEAF_SIGNATURE)
 const NO_TLS = 'The server does not support SSL connections';
 
 /** The exit code of what a subcommand threw; `finding` for what nobody expected. */
-export function exitCodeOf(error: unknown): ExitCode {
-  return expectedCodeOf(error) ?? ExitCode.finding;
+export function selectExitCode(error: unknown): ExitCode {
+  return findExpectedCode(error) ?? ExitCode.finding;
 }
 
 /** What to tell of an error: its message where it was expected, all there is where it was not. */
-export function explain(error: unknown): string {
-  if (!(error instanceof Error) || expectedCodeOf(error) === undefined) return inspect(error);
+export function explainError(error: unknown): string {
+  if (!(error instanceof Error) || findExpectedCode(error) === undefined) return inspect(error);
   // Node's error for a name with several addresses, none of which answers, has no message.
-  return error.message === '' ? `Cannot connect (${codeOf(error)})` : error.message;
+  return error.message === '' ? `Cannot connect (${readErrorCode(error)})` : error.message;
 }
 
-function expectedCodeOf(error: unknown): ExitCode | undefined {
+function findExpectedCode(error: unknown): ExitCode | undefined {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
   if (error instanceof ConfigError || error instanceof UsageError) return ExitCode.usage;
   if (error instanceof AgentFileError) return ExitCode.usage;
   if (error instanceof AgentError) return ExitCode.finding;
   if (error instanceof SchemaError) return ExitCode.schema;
   if (error instanceof EmbeddedError) return ExitCode.unreachable;
-  if (error instanceof MaintenanceError) return maintenanceCodeOf(error);
+  if (error instanceof MaintenanceError) return selectMaintenanceCode(error);
   if (!(error instanceof Error)) return undefined;
   // A port that is taken, or not this user's to take.
   if ('syscall' in error && error.syscall === 'listen') return ExitCode.usage;
   if ('syscall' in error && error.syscall === 'connect') return ExitCode.unreachable;
   if (isConnectionError(error)) return ExitCode.unreachable;
-  const misconfigured = MISCONFIGURED.test(codeOf(error)) || error.message === NO_TLS;
+  const misconfigured = MISCONFIGURED.test(readErrorCode(error)) || error.message === NO_TLS;
   return misconfigured ? ExitCode.usage : undefined;
 }
 
-function maintenanceCodeOf({ code }: MaintenanceError): ExitCode {
+function selectMaintenanceCode({ code }: MaintenanceError): ExitCode {
   if (code === 'unreachable') return ExitCode.unreachable;
   return code === 'failed' ? ExitCode.finding : ExitCode.usage;
 }
 
-function codeOf(error: Error): string {
+function readErrorCode(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

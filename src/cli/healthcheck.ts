@@ -13,14 +13,16 @@ const Health = Type.Object({ status: Type.String() });
 const Unwell = Type.Object({ detail: Type.String() });
 
 /** @param findGateway which gateway to ask; called when the command runs. */
-export function healthcheckCommand(findGateway: () => Promise<{ readonly url: string }>): Command {
+export function createHealthcheckCommand(
+  findGateway: () => Promise<{ readonly url: string }>,
+): Command {
   return new Command('healthcheck')
     .description('ask the gateway here whether it is ready; exit code 0 or 1')
     .option('--live', 'ask only whether it lives, which needs no database')
     .exitOverride()
     .action(async ({ live }: { readonly live?: true }) => {
       const { url } = await findGateway();
-      const failure = await ask(`${url}/health/${live ? 'live' : 'ready'}`);
+      const failure = await requestHealth(`${url}/health/${live ? 'live' : 'ready'}`);
       if (failure === undefined) process.stdout.write(live ? 'live\n' : 'ready\n');
       else process.stderr.write(`${failure}\n`);
       process.exitCode = failure === undefined ? ExitCode.ok : ExitCode.finding;
@@ -28,19 +30,19 @@ export function healthcheckCommand(findGateway: () => Promise<{ readonly url: st
 }
 
 /** Why the gateway is not well, in one line; undefined when it is. */
-async function ask(url: string): Promise<string | undefined> {
+async function requestHealth(url: string): Promise<string | undefined> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     const body: unknown = await response.json();
     if (response.ok && Value.Check(Health, body)) return undefined;
     return Value.Check(Unwell, body) ? body.detail : `${url} is not a gateway`;
   } catch (error) {
-    return `${url} does not answer: ${reasonOf(error)}`;
+    return `${url} does not answer: ${readReason(error)}`;
   }
 }
 
 /** `fetch` tells what happened in the cause of its error. */
-function reasonOf(error: unknown): string {
+function readReason(error: unknown): string {
   const { message, cause } = error instanceof Error ? error : new Error(String(error));
   return cause instanceof Error && cause.message !== '' ? cause.message : message;
 }

@@ -3,12 +3,12 @@
 
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
-import { ExitCode, exitCodeOf, explain } from './exit.js';
+import { ExitCode, selectExitCode, explainError } from './exit.js';
 
 /** How long an orderly end may take after the drain; then the process ends anyway, with exit code 1. */
 const END_TIMEOUT_MS = 5_000;
 
-export interface Lifetime {
+export interface Lifecycle {
   /** Aborted when the end has begun. */
   readonly ending: AbortSignal;
   /** To be done at the end, before what was given earlier. */
@@ -17,7 +17,7 @@ export interface Lifetime {
   readonly fail: (error: unknown) => void;
 }
 
-export function beginLifetime(log: Logger, drainMs: number): Lifetime {
+export function startLifecycle(log: Logger, drainMs: number): Lifecycle {
   const controller = new AbortController();
   const stops: (() => Promise<void>)[] = [];
   let failure: unknown;
@@ -26,7 +26,7 @@ export function beginLifetime(log: Logger, drainMs: number): Lifetime {
     async ({ err, signal }) => {
       if (err !== undefined) log.fatal({ err }, 'the gateway failed');
       else if (failure === undefined) log.info({ signal }, 'stopping');
-      else process.stderr.write(`${explain(failure)}\n`);
+      else process.stderr.write(`${explainError(failure)}\n`);
       controller.abort();
       // Whatever fails in one stop, the next ones are still to be done: a database among them.
       for (const stop of stops.reverse())
@@ -35,7 +35,7 @@ export function beginLifetime(log: Logger, drainMs: number): Lifetime {
           failure ??= error;
         });
       failure ??= err;
-      process.exit(failure === undefined ? ExitCode.ok : exitCodeOf(failure));
+      process.exit(failure === undefined ? ExitCode.ok : selectExitCode(failure));
     },
   );
   return {

@@ -10,10 +10,10 @@ import { readDatabaseUrl } from '../config/database-url.js';
 import { DATABASE_DEFAULTS } from '../config/variables.js';
 import { othersTarget } from '../loadtest/remote-target.js';
 import type { Credentials, Target } from '../loadtest/target.js';
-import { findDatabase } from './database.js';
+import { findDatabase } from './find-database.js';
 import { UsageError } from './exit.js';
 
-export interface OthersOptions {
+export interface RemoteOptions {
   readonly url?: string;
   readonly databaseUrl?: string;
   readonly tokenFile?: string;
@@ -22,14 +22,15 @@ export interface OthersOptions {
 const TOKEN_TTL_SECONDS = 6 * 3_600;
 
 /** @throws UsageError when one of them cannot be used. */
-export async function findOthersTarget(
-  { url, databaseUrl, tokenFile }: OthersOptions & { readonly url: string },
+export async function findRemoteTarget(
+  { url, databaseUrl, tokenFile }: RemoteOptions & { readonly url: string },
   config: Config,
 ): Promise<Target> {
-  const database = databaseUrl === undefined ? await findDatabase(config) : databaseOf(databaseUrl);
-  const credentials = await credentialsOf(tokenFile, config);
+  const database =
+    databaseUrl === undefined ? await findDatabase(config) : readDatabase(databaseUrl);
+  const credentials = await resolveCredentials(tokenFile, config);
   return othersTarget({
-    ...{ url: addressOf(url), database, credentials },
+    ...{ url: readGatewayAddress(url), database, credentials },
     token:
       credentials.kind === 'token'
         ? credentials.token
@@ -40,7 +41,7 @@ export async function findOthersTarget(
   });
 }
 
-function addressOf(url: string): string {
+function readGatewayAddress(url: string): string {
   try {
     return parseAddress(url).http;
   } catch (cause) {
@@ -48,14 +49,17 @@ function addressOf(url: string): string {
   }
 }
 
-function databaseOf(url: string): pg.ClientConfig {
+function readDatabase(url: string): pg.ClientConfig {
   const read = /^postgres(ql)?:/.test(url) ? readDatabaseUrl(url) : 'it is not one of PostgreSQL';
   if (typeof read === 'string') throw new UsageError(`--database-url (not shown): ${read}.`);
   const named = Object.entries(read).filter(([, value]) => value !== undefined);
   return { ...DATABASE_DEFAULTS, ...Object.fromEntries(named) };
 }
 
-async function credentialsOf(tokenFile: string | undefined, config: Config): Promise<Credentials> {
+async function resolveCredentials(
+  tokenFile: string | undefined,
+  config: Config,
+): Promise<Credentials> {
   if (tokenFile !== undefined) {
     const token = await readFile(tokenFile, 'utf8').catch((cause: unknown) => {
       throw new UsageError(`The token file ${tokenFile} cannot be read.`, { cause });

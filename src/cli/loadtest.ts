@@ -17,10 +17,10 @@ import { endProcesses } from '../loadtest/rpc.js';
 import type { Target } from '../loadtest/target.js';
 import { withClient } from '../postgres/client.js';
 import { ExitCode, UsageError } from './exit.js';
-import { findOthersTarget, type OthersOptions } from './loadtest-target.js';
+import { findRemoteTarget, type RemoteOptions } from './loadtest-target.js';
 
 interface Options
-  extends Partial<Omit<Plan, 'durationMs' | 'settleMs' | 'thresholds'>>, OthersOptions {
+  extends Partial<Omit<Plan, 'durationMs' | 'settleMs' | 'thresholds'>>, RemoteOptions {
   readonly profile?: string;
   readonly duration?: number;
   readonly settle?: number;
@@ -39,36 +39,44 @@ ${Object.entries(PROFILES)
 Whatever is duplicated or out of order always makes the exit code 1.`;
 
 /** @param load where the configuration comes from; called when the command runs and needs it. */
-export function loadtestCommand(load: () => Config): Command {
+export function createLoadtestCommand(load: () => Config): Command {
   return new Command('loadtest')
     .description('simulate many clients, and report how late they are told, and whether all are')
     .addOption(new Option('--profile <name>', 'a load by name').choices(Object.keys(PROFILES)))
-    .option('--agents <count>', `VMs with an agent (default: ${DEFAULTS.agents})`, countOf)
-    .option('--dashboards <count>', `who watches all (default: ${DEFAULTS.dashboards})`, countOf)
-    .option('--vms <count>', 'rows (default: as many as agents)', countOf)
-    .option('--rate <rows>', `rows changed a second (default: ${DEFAULTS.rate})`, rateOf)
-    .option('--batch <rows>', `rows that one UPDATE changes (default: ${DEFAULTS.batch})`, countOf)
-    .option('--duration <time>', 'how long rows are changed (default: 10s)', durationOf)
+    .option('--agents <count>', `VMs with an agent (default: ${DEFAULTS.agents})`, parseCount)
+    .option('--dashboards <count>', `who watches all (default: ${DEFAULTS.dashboards})`, parseCount)
+    .option('--vms <count>', 'rows (default: as many as agents)', parseCount)
+    .option('--rate <rows>', `rows changed a second (default: ${DEFAULTS.rate})`, parseRate)
+    .option(
+      '--batch <rows>',
+      `rows that one UPDATE changes (default: ${DEFAULTS.batch})`,
+      parseCount,
+    )
+    .option('--duration <time>', 'how long rows are changed (default: 10s)', parseDuration)
     .option(
       '--connect-rate <count>',
       `clients that begin to connect, a second (default: ${DEFAULTS.connectRate})`,
-      rateOf,
+      parseRate,
     )
-    .option('--settle <time>', 'how long all may take to be told all (default: 60s)', durationOf)
-    .option('--faults <schedule>', 'such as kill-listener@5s,stall-dashboards=2@8s', faultsOf)
+    .option('--settle <time>', 'how long all may take to be told all (default: 60s)', parseDuration)
+    .option(
+      '--faults <schedule>',
+      'such as kill-listener@5s,stall-dashboards=2@8s',
+      parseFaultSchedule,
+    )
     .option('--url <url>', 'a gateway of yours (default: one is started, on a database of its own)')
     .option('--database-url <url>', "that gateway's database (default: as configured)")
     .option('--token-file <file>', "an admin's token for all clients (default: signed here)")
-    .option('--max-p99 <time>', 'the most that the p99 of pushes may be', durationOf)
-    .option('--max-lost <count>', 'how many states may be lost (default: 0)', countOf)
+    .option('--max-p99 <time>', 'the most that the p99 of pushes may be', parseDuration)
+    .option('--max-lost <count>', 'how many states may be lost (default: 0)', parseCount)
     .option('--json', 'print the result as JSON')
     .option('--html <file>', 'write the result as a page with plots')
     .addHelpText('after', HELP)
     .exitOverride()
     .action(async (options: Options) => {
-      const plan = planOf(options);
-      const target = await targetOf(options, plan, load);
-      const result = await runOn(target, plan).catch(asUsage);
+      const plan = buildPlan(options);
+      const target = await chooseTarget(options, plan, load);
+      const result = await runOnTarget(target, plan).catch(rethrowAsUsage);
       process.stdout.write(
         options.json ? `${JSON.stringify(result, undefined, 2)}\n` : reportText(result),
       );
@@ -78,7 +86,7 @@ export function loadtestCommand(load: () => Config): Command {
 }
 
 /** @throws UsageError */
-function planOf(options: Options): Plan {
+function buildPlan(options: Options): Plan {
   const profile = options.profile === undefined ? {} : (PROFILES[options.profile]?.plan ?? {});
   const base = { ...DEFAULTS, ...profile };
   const agents = options.agents ?? base.agents;
@@ -101,10 +109,10 @@ function planOf(options: Options): Plan {
 }
 
 /** @throws UsageError */
-async function targetOf(options: Options, plan: Plan, load: () => Config): Promise<Target> {
+async function chooseTarget(options: Options, plan: Plan, load: () => Config): Promise<Target> {
   if (options.url !== undefined) {
     const needsOwn = plan.faults.find(({ fault }) => OF_OWN_GATEWAY.includes(fault.kind));
-    if (needsOwn === undefined) return findOthersTarget({ ...options, url: options.url }, load());
+    if (needsOwn === undefined) return findRemoteTarget({ ...options, url: options.url }, load());
     throw new UsageError(`${needsOwn.fault.kind} needs a gateway of its own: leave out --url.`);
   }
   if (options.databaseUrl === undefined && options.tokenFile === undefined) {
@@ -114,7 +122,7 @@ async function targetOf(options: Options, plan: Plan, load: () => Config): Promi
 }
 
 /** The first signal ends the test early, the second at once; either way what was started is stopped. */
-async function runOn(target: Target, plan: Plan): Promise<LoadTestResult> {
+async function runOnTarget(target: Target, plan: Plan): Promise<LoadTestResult> {
   const early = new AbortController();
   const interrupt = (): void => {
     if (early.signal.aborted) endProcesses();
@@ -134,7 +142,7 @@ async function runOn(target: Target, plan: Plan): Promise<LoadTestResult> {
   }
 }
 
-function asUsage(error: unknown): never {
+function rethrowAsUsage(error: unknown): never {
   throw error instanceof RefusedError ? new UsageError(error.message) : error;
 }
 
@@ -146,24 +154,24 @@ async function writePage(file: string, result: LoadTestResult): Promise<void> {
   });
 }
 
-function countOf(text: string): number {
+function parseCount(text: string): number {
   if (/^\d{1,7}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('Expected a whole number.');
 }
 
-function rateOf(text: string): number {
+function parseRate(text: string): number {
   const rate = Number(text);
   if (/^\d{1,7}(\.\d{1,3})?$/.test(text) && rate > 0) return rate;
   throw new InvalidArgumentError('Expected a number above 0.');
 }
 
-function durationOf(text: string): number {
+function parseDuration(text: string): number {
   const ms = parseDurationMs(text, LOAD_DURATION);
   if (ms !== undefined && ms > 0) return ms;
   throw new InvalidArgumentError('Expected 50ms, 30s or 2m.');
 }
 
-function faultsOf(text: string): Plan['faults'] {
+function parseFaultSchedule(text: string): Plan['faults'] {
   try {
     return parseFaults(text);
   } catch (error) {

@@ -4,16 +4,16 @@ import { Command } from 'commander';
 import { pino } from 'pino';
 import { createGateway } from '../gateway/gateway.js';
 
-export function openApiCommand(): Command {
+export function createOpenApiCommand(): Command {
   return new Command('openapi')
     .description('print the OpenAPI document of the HTTP API')
     .action(async () => {
-      process.stdout.write(`${JSON.stringify(await openApiDocument(), undefined, 2)}\n`);
+      process.stdout.write(`${JSON.stringify(await buildOpenApiDocument(), undefined, 2)}\n`);
     });
 }
 
 /** The OpenAPI document, made from the schemas of the routes. */
-export async function openApiDocument(): Promise<object> {
+export async function buildOpenApiDocument(): Promise<object> {
   const gateway = createGateway({
     // The gateway never connects: the code that serves the routes describes them, and nothing else runs.
     database: {},

@@ -7,15 +7,15 @@ import { signToken } from '../gateway/auth/token.js';
 import { isLoopback } from '../config/address.js';
 import { loadConfig, type Config } from '../config/load.js';
 import type { EmbeddedServer } from '../postgres/embedded/server.js';
-import { bannerText } from './banner.js';
-import { beginLifetime } from './lifecycle.js';
-import type { ProvidedDatabase } from './resolve-database.js';
+import { formatBanner } from './banner.js';
+import { startLifecycle } from './lifecycle.js';
+import type { StartedDatabase } from './start-database.js';
 import { createLogger } from './logger.js';
 import { startGateway } from './start-gateway.js';
 
 const ADMIN_TTL_SECONDS = 12 * 3_600;
 
-export function serveCommand(): Command {
+export function createServeCommand(): Command {
   return new Command('serve')
     .description('run the gateway; the environment configures it')
     .action(async () => {
@@ -27,26 +27,26 @@ export function serveCommand(): Command {
 /** From here on a signal ends the process, and so does a failure. */
 async function serve(config: Config, log: Logger): Promise<void> {
   const jwtSecrets = await resolveSecrets(config);
-  const lifetime = beginLifetime(log, config.drainMs);
-  const started = await startGateway(config, jwtSecrets, lifetime, log).catch(lifetime.fail);
+  const lifecycle = startLifecycle(log, config.drainMs);
+  const started = await startGateway(config, jwtSecrets, lifecycle, log).catch(lifecycle.fail);
   if (started === undefined) return;
-  process.stdout.write(banner(started.url, config, started.provided, jwtSecrets));
+  process.stdout.write(buildBanner(started.url, config, started.database, jwtSecrets));
 }
 
-function banner(
+function buildBanner(
   url: string,
   config: Config,
-  { embedded }: ProvidedDatabase,
+  { embedded }: StartedDatabase,
   [secret]: Secrets,
 ): string {
   const admin = { role: 'admin', sub: 'admin', ttlSeconds: ADMIN_TTL_SECONDS } as const;
-  return bannerText({
+  return formatBanner({
     url,
     database:
       embedded === undefined
         ? 'as configured'
         : `PostgreSQL ${embedded.majorVersion}, embedded, in ${config.dataDir}`,
-    psql: embedded && psqlLine(embedded),
+    psql: embedded && formatPsqlCommand(embedded),
     token: process.stdout.isTTY && secret ? signToken(admin, secret) : undefined,
     signs: secret !== undefined,
     local: embedded !== undefined,
@@ -55,7 +55,7 @@ function banner(
 }
 
 /** The private socket asks for no password, and lets in nobody but who runs the gateway. */
-function psqlLine({ connection, tcp }: EmbeddedServer): string {
+function formatPsqlCommand({ connection, tcp }: EmbeddedServer): string {
   const { host, port, user, database } = connection;
   const password = process.stdout.isTTY ? `, password ${tcp?.password}` : '';
   const overTcp = tcp && `, or 127.0.0.1:${tcp.port} as ${user}${password}`;

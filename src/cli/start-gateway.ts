@@ -7,40 +7,40 @@ import { createGateway } from '../gateway/gateway.js';
 import type { Secrets } from '../gateway/auth/secret.js';
 import type { Config } from '../config/load.js';
 import { migrate, SchemaError } from '../postgres/migrations/migrate.js';
-import type { Lifetime } from './lifecycle.js';
-import { provideDatabase, type ProvidedDatabase } from './resolve-database.js';
+import type { Lifecycle } from './lifecycle.js';
+import { startDatabase, type StartedDatabase } from './start-database.js';
 
 /** Between two tries to reach a database that is late. */
 const RETRY_MS = 1_000;
 
 export interface StartedGateway {
   readonly url: string;
-  readonly provided: ProvidedDatabase;
+  readonly database: StartedDatabase;
 }
 
-/** Returns when the gateway serves, or with nothing when its end began before. Its end is told to `lifetime`. */
+/** Returns when the gateway serves, or with nothing when its end began before. Its end is told to `lifecycle`. */
 export async function startGateway(
   config: Config,
   jwtSecrets: Secrets,
-  lifetime: Lifetime,
+  lifecycle: Lifecycle,
   log: Logger,
 ): Promise<StartedGateway | undefined> {
-  const provided = await provideDatabase(config);
-  lifetime.onEnd(provided.stop);
-  provided.lost.then(lifetime.fail, lifetime.fail);
-  const app = createGateway({ ...config, ...provided.connections, jwtSecrets, log });
-  lifetime.onEnd(app.close);
-  const url = await app.listen(config.host, config.port);
-  await provided.announce(url);
-  await migrateWhenReachable(provided, config.migrate, log, lifetime.ending);
-  if (lifetime.ending.aborted) return undefined;
-  app.startFeed();
-  return { url, provided };
+  const database = await startDatabase(config);
+  lifecycle.onEnd(database.stop);
+  database.lost.then(lifecycle.fail, lifecycle.fail);
+  const gateway = createGateway({ ...config, ...database.connections, jwtSecrets, log });
+  lifecycle.onEnd(gateway.close);
+  const url = await gateway.listen(config.host, config.port);
+  await database.announce(url);
+  await migrateWhenReachable(database, config.migrate, log, lifecycle.ending);
+  if (lifecycle.ending.aborted) return undefined;
+  gateway.startFeed();
+  return { url, database };
 }
 
 /** A database that is late is waited for; one whose schema cannot be used is not. */
 async function migrateWhenReachable(
-  { connections }: ProvidedDatabase,
+  { connections }: StartedDatabase,
   mode: Config['migrate'],
   log: Logger,
   signal: AbortSignal,

@@ -7,7 +7,7 @@ import { Subject } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
 import { parseDurationMs, type DurationFormat } from '../duration.js';
 import { UsageError } from './exit.js';
-import { signHere } from './sign.js';
+import { signLocally } from './sign-locally.js';
 
 const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
@@ -34,7 +34,7 @@ interface TokenOptions {
 }
 
 /** @param load where the configuration comes from; called when the command runs. */
-export function tokenCommand(load: () => Config = loadConfig): Command {
+export function createTokenCommand(load: () => Config = loadConfig): Command {
   return new Command('token')
     .description('print a token, signed with JWT_SECRET or the secret kept in DATA_DIR')
     .addOption(
@@ -45,36 +45,36 @@ export function tokenCommand(load: () => Config = loadConfig): Command {
     .option(
       '--ttl <duration>',
       'how long it is good: 90s, 15m, 12h, 30d (default: 30d for agents, 12h for others)',
-      ttlSeconds,
+      parseTtlSeconds,
     )
     .exitOverride()
     .action(async (options: TokenOptions, command: Command) => {
       const content = {
         role: options.role,
-        sub: subjectOf(options),
-        ttlSeconds: options.ttl ?? ttlSeconds(DEFAULT_TTL[options.role]),
+        sub: resolveSubject(options),
+        ttlSeconds: options.ttl ?? parseTtlSeconds(DEFAULT_TTL[options.role]),
       };
-      command.configureOutput().writeOut?.(`${await signHere(content, load())}\n`);
+      command.configureOutput().writeOut?.(`${await signLocally(content, load())}\n`);
     });
 }
 
 /** An agent is its hostname; others have a name. @throws UsageError */
-function subjectOf({ role, hostname, sub }: TokenOptions): string {
+function resolveSubject({ role, hostname, sub }: TokenOptions): string {
   if (role === 'agent') {
-    if (hostname !== undefined && sub === undefined) return checked('--hostname', hostname);
+    if (hostname !== undefined && sub === undefined) return validateSubject('--hostname', hostname);
     throw new UsageError('An agent is named by --hostname, and by nothing else.');
   }
-  if (hostname === undefined) return checked('--sub', sub ?? role);
+  if (hostname === undefined) return validateSubject('--sub', sub ?? role);
   throw new UsageError('Only an agent has a --hostname; any other is named by --sub.');
 }
 
-function checked(option: string, subject: string): string {
+function validateSubject(option: string, subject: string): string {
   if (Value.Check(Subject, subject)) return subject;
   throw new UsageError(`${option} must have 1 to 255 characters.`);
 }
 
 /** Reads a duration as the option --ttl takes it. @throws InvalidArgumentError */
-export function ttlSeconds(text: string): number {
+export function parseTtlSeconds(text: string): number {
   const ms = parseDurationMs(text, TTL);
   if (ms !== undefined) return ms / 1_000;
   throw new InvalidArgumentError(`Expected 90s, 15m, 12h or 30d, up to ${MAX_TTL_DAYS}d.`);

@@ -11,10 +11,10 @@ import {
   type VmWatch,
   type WatchedVm,
 } from '../client/index.js';
-import { changeLine, type Change } from './change-line.js';
-import { connectionText } from './connection-text.js';
+import { formatChangeLine, type WatchedChange } from './change-line.js';
+import { formatConnectionState } from './connection-state.js';
 import { ExitCode, UsageError } from './exit.js';
-import { onOneLine } from './one-line.js';
+import { foldLines } from './fold-lines.js';
 
 export interface DefaultGateway {
   readonly url: string;
@@ -23,7 +23,7 @@ export interface DefaultGateway {
 }
 
 /** @param first whether this is how things stood when the watch began. */
-type Show = (change: Change, first: boolean) => void;
+type Show = (change: WatchedChange, first: boolean) => void;
 
 interface WatchOptions {
   readonly json?: true;
@@ -32,7 +32,7 @@ interface WatchOptions {
 }
 
 /** @param findGateway stands in for options that are not given; called when the command runs and needs it. */
-export function watchCommand(findGateway: () => Promise<DefaultGateway>): Command {
+export function createWatchCommand(findGateway: () => Promise<DefaultGateway>): Command {
   return new Command('watch')
     .description('print the changes of one VM, or of all, as they happen')
     .argument('[hostname]', 'the VM to watch; all of them when left out')
@@ -42,27 +42,27 @@ export function watchCommand(findGateway: () => Promise<DefaultGateway>): Comman
     .exitOverride()
     .action(async (hostname: string | undefined, options: WatchOptions) => {
       if (hostname === '') throw new UsageError('A hostname has at least one character.');
-      const gateway = await gatewayOf(options, findGateway);
+      const gateway = await resolveGateway(options, findGateway);
       // What is wrong with it now is a mistake, for whoever typed this; later it is waited for.
       await gateway.token();
       const end = new AbortController();
       const client = openClient(gateway, end.signal);
       const output = new Output(end);
       const show: Show = (change, first) => {
-        const line = changeLine(change, first, Date.now());
+        const line = formatChangeLine(change, first, Date.now());
         if (line !== undefined && options.json === undefined) output.line(line);
       };
       const watch =
         hostname === undefined ? watchFleet(client, show) : watchVm(client, hostname, show);
-      if (options.json === true) watch.on('frame', (text) => output.line(onOneLine(text)));
-      watch.on('connection', tellConnection);
+      if (options.json === true) watch.on('frame', (text) => output.line(foldLines(text)));
+      watch.on('connection', printConnection);
       const { rejected } = await watch.closed;
       output.check();
       process.exitCode = rejected ? ExitCode.finding : ExitCode.ok;
     });
 }
 
-async function gatewayOf(
+async function resolveGateway(
   { url, tokenFile }: WatchOptions,
   findGateway: () => Promise<DefaultGateway>,
 ): Promise<DefaultGateway> {
@@ -116,8 +116,8 @@ function watchVm(client: Client, hostname: string, show: Show): VmWatch {
   return watch;
 }
 
-function tellConnection(state: ConnectionState): void {
-  const text = connectionText(state);
+function printConnection(state: ConnectionState): void {
+  const text = formatConnectionState(state);
   if (text !== undefined) process.stderr.write(`${text}\n`);
 }
 

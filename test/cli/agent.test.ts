@@ -3,8 +3,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { agentCommand } from '../../src/cli/agent.js';
-import { ExitCode, exitCodeOf, explain } from '../../src/cli/exit.js';
+import { createAgentCommand } from '../../src/cli/agent.js';
+import { ExitCode, selectExitCode, explainError } from '../../src/cli/exit.js';
 import { temporaryFolder } from '../helpers/process.js';
 
 t.test('the command line', async (t) => {
@@ -14,12 +14,12 @@ t.test('the command line', async (t) => {
   const files = ['--token-file', token, '--state-file', join(folder, 'state')];
   const args = ['--url', 'http://127.0.0.1:1', '--hostname', 'vm-1', ...files];
   const refusal = async (...args: string[]): Promise<string> => {
-    const command = agentCommand().configureOutput({ writeErr: () => undefined });
+    const command = createAgentCommand().configureOutput({ writeErr: () => undefined });
     try {
       await command.parseAsync(args, { from: 'user' });
     } catch (error) {
-      t.equal(exitCodeOf(error), ExitCode.usage, args.join(' '));
-      return explain(error);
+      t.equal(selectExitCode(error), ExitCode.usage, args.join(' '));
+      return explainError(error);
     }
     return 'nothing';
   };

@@ -1,7 +1,7 @@
 // What `watch` says of a change.
 
 import t from 'tap';
-import { changeLine } from '../../src/cli/change-line.js';
+import { formatChangeLine } from '../../src/cli/change-line.js';
 import { row } from '../client/rows.js';
 
 const NOW_MS = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
@@ -16,7 +16,7 @@ const used = row(hostname, {
   updated_at: '2030-01-02T03:04:05',
 });
 const line = (before: typeof free | undefined, vm: typeof free | undefined, first = false) =>
-  changeLine({ hostname, before, vm }, first, NOW_MS);
+  formatChangeLine({ hostname, before, vm }, first, NOW_MS);
 
 t.test('time, hostname, status, email, and what changed', async (t) => {
   t.equal(line(undefined, free, true), '2030-01-02T03:04:05Z  vm-1  available  -  current');
@@ -45,7 +45,7 @@ t.test('a column that comes or goes is a change', async (t) => {
 t.test('a row cannot command the terminal, nor fake a line', async (t) => {
   const nasty = row('\u001b[2J', { email: 'a\r\nb\u009b31m\u007f', status: 'ü 🚀' });
   t.equal(
-    changeLine({ hostname: nasty.hostname, before: undefined, vm: nasty }, false, NOW_MS),
+    formatChangeLine({ hostname: nasty.hostname, before: undefined, vm: nasty }, false, NOW_MS),
     '2030-01-02T03:04:05Z  \\u001b[2J  ü 🚀  a\\u000d\\u000ab\\u009b31m\\u007f  new',
   );
 });

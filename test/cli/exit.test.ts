@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import t from 'tap';
-import { exitCodeOf, explain, UsageError } from '../../src/cli/exit.js';
+import { selectExitCode, explainError, UsageError } from '../../src/cli/exit.js';
 import { ConfigError } from '../../src/config/load.js';
 import { EmbeddedError } from '../../src/postgres/embedded/errors.js';
 import { SchemaError } from '../../src/postgres/migrations/migrate.js';
@@ -13,10 +13,10 @@ import { SchemaError } from '../../src/postgres/migrations/migrate.js';
 const withCode = (code: string) => Object.assign(new Error(`failed with ${code}`), { code });
 
 t.test('a wrong command line or configuration ends with 2', async (t) => {
-  t.equal(exitCodeOf(new UsageError('no')), 2);
-  t.equal(exitCodeOf(new ConfigError(['PORT is bad'])), 2);
-  t.equal(exitCodeOf(new CommanderError(1, 'commander.unknownOption', 'no')), 2);
-  t.equal(exitCodeOf(new InvalidArgumentError('no')), 2);
+  t.equal(selectExitCode(new UsageError('no')), 2);
+  t.equal(selectExitCode(new ConfigError(['PORT is bad'])), 2);
+  t.equal(selectExitCode(new CommanderError(1, 'commander.unknownOption', 'no')), 2);
+  t.equal(selectExitCode(new InvalidArgumentError('no')), 2);
   for (const code of [
     '28P01',
     '28000',
@@ -24,12 +24,12 @@ t.test('a wrong command line or configuration ends with 2', async (t) => {
     'DEPTH_ZERO_SELF_SIGNED_CERT',
     'ERR_TLS_CERT_ALTNAME_INVALID',
   ])
-    t.equal(exitCodeOf(withCode(code)), 2, code);
-  t.equal(exitCodeOf(new CommanderError(0, 'commander.helpDisplayed', '')), 0);
+    t.equal(selectExitCode(withCode(code)), 2, code);
+  t.equal(selectExitCode(new CommanderError(0, 'commander.helpDisplayed', '')), 0);
 });
 
 t.test('an unusable schema ends with 4', async (t) => {
-  t.equal(exitCodeOf(new SchemaError('schema_older', 'run db migrate')), 4);
+  t.equal(selectExitCode(new SchemaError('schema_older', 'run db migrate')), 4);
 });
 
 t.test('a database that cannot be reached ends with 3', async (t) => {
@@ -48,12 +48,12 @@ t.test('a database that cannot be reached ends with 3', async (t) => {
     '57P01',
     '57P03',
   ]) {
-    t.equal(exitCodeOf(withCode(code)), 3, code);
+    t.equal(selectExitCode(withCode(code)), 3, code);
   }
-  t.equal(exitCodeOf(new Error('Connection terminated unexpectedly')), 3);
-  t.equal(exitCodeOf(new Error('Connection terminated due to connection timeout')), 3);
-  t.equal(exitCodeOf(new Error('timeout exceeded when trying to connect')), 3);
-  t.equal(exitCodeOf(new EmbeddedError('busy', 'it runs already')), 3);
+  t.equal(selectExitCode(new Error('Connection terminated unexpectedly')), 3);
+  t.equal(selectExitCode(new Error('Connection terminated due to connection timeout')), 3);
+  t.equal(selectExitCode(new Error('timeout exceeded when trying to connect')), 3);
+  t.equal(selectExitCode(new EmbeddedError('busy', 'it runs already')), 3);
 });
 
 /** A port on loopback where nobody listens. */
@@ -76,9 +76,9 @@ t.test('so do the errors that pg really gives', async (t) => {
   ]) {
     const client = new pg.Client({ ...config, user: 'u', password: 'p', database: 'd' });
     const error: unknown = await client.connect().catch((reason: unknown) => reason);
-    t.equal(exitCodeOf(error), 3, config.host);
-    t.match(explain(error), /\w+/);
-    t.notMatch(explain(error), '\n', 'one line');
+    t.equal(selectExitCode(error), 3, config.host);
+    t.match(explainError(error), /\w+/);
+    t.notMatch(explainError(error), '\n', 'one line');
   }
 });
 
@@ -89,7 +89,7 @@ t.test('a server that hangs up ends with 3', async (t) => {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const client = new pg.Client({ host: '127.0.0.1', port, user: 'u', database: 'd' });
-  t.equal(exitCodeOf(await client.connect().catch((reason: unknown) => reason)), 3);
+  t.equal(selectExitCode(await client.connect().catch((reason: unknown) => reason)), 3);
 });
 
 t.test('a server without TLS, where TLS is asked for, ends with 2', async (t) => {
@@ -101,7 +101,7 @@ t.test('a server without TLS, where TLS is asked for, ends with 2', async (t) =>
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const client = new pg.Client({ host: '127.0.0.1', port, user: 'u', database: 'd', ssl: true });
-  t.equal(exitCodeOf(await client.connect().catch((reason: unknown) => reason)), 2);
+  t.equal(selectExitCode(await client.connect().catch((reason: unknown) => reason)), 2);
 });
 
 t.test('a port that is taken ends with 2', async (t) => {
@@ -111,25 +111,25 @@ t.test('a port that is taken ends with 2', async (t) => {
   const second = createServer();
   const failed = once(second, 'error');
   second.listen(first.address());
-  t.equal(exitCodeOf((await failed)[0]), 2);
+  t.equal(selectExitCode((await failed)[0]), 2);
 });
 
 t.test('what nobody expected ends with 1 and is told in full', async (t) => {
   const bug = new TypeError('x is not a function', { cause: new Error('deeper') });
-  t.equal(exitCodeOf(bug), 1);
-  t.match(explain(bug), 'x is not a function');
-  t.match(explain(bug), /at .*exit\.test/);
-  t.match(explain(bug), 'deeper');
-  for (const thrown of [undefined, null, 'text', 7, {}]) t.equal(exitCodeOf(thrown), 1);
-  t.equal(explain('text'), "'text'");
-  t.equal(exitCodeOf(withCode('23505')), 1);
-  t.equal(exitCodeOf(withCode('ENOENT')), 1);
+  t.equal(selectExitCode(bug), 1);
+  t.match(explainError(bug), 'x is not a function');
+  t.match(explainError(bug), /at .*exit\.test/);
+  t.match(explainError(bug), 'deeper');
+  for (const thrown of [undefined, null, 'text', 7, {}]) t.equal(selectExitCode(thrown), 1);
+  t.equal(explainError('text'), "'text'");
+  t.equal(selectExitCode(withCode('23505')), 1);
+  t.equal(selectExitCode(withCode('ENOENT')), 1);
 });
 
 t.test('what was expected is told by its message alone', async (t) => {
   t.equal(
-    explain(new UsageError('Only an agent has a --hostname.')),
+    explainError(new UsageError('Only an agent has a --hostname.')),
     'Only an agent has a --hostname.',
   );
-  t.equal(explain(new SchemaError('schema_older', 'run db migrate')), 'run db migrate');
+  t.equal(explainError(new SchemaError('schema_older', 'run db migrate')), 'run db migrate');
 });

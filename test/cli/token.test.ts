@@ -6,8 +6,8 @@ import { Command, CommanderError } from 'commander';
 import { decodeJwt } from 'jose';
 import t from 'tap';
 import { createVerifier } from '../../src/gateway/auth/token.js';
-import { ExitCode, exitCodeOf, UsageError } from '../../src/cli/exit.js';
-import { tokenCommand } from '../../src/cli/token.js';
+import { ExitCode, selectExitCode, UsageError } from '../../src/cli/exit.js';
+import { createTokenCommand } from '../../src/cli/token.js';
 import { ConfigError, loadConfig } from '../../src/config/load.js';
 import { keyPair } from '../helpers/key-pairs.js';
 
@@ -23,7 +23,7 @@ interface Run {
 async function run(args: string, env: NodeJS.ProcessEnv = { JWT_SECRET: SECRET }): Promise<Run> {
   let stdout = '';
   let stderr = '';
-  const command = tokenCommand(() => loadConfig(env)).configureOutput({
+  const command = createTokenCommand(() => loadConfig(env)).configureOutput({
     writeOut: (text) => (stdout += text),
     writeErr: (text) => (stderr += text),
   });
@@ -82,7 +82,7 @@ t.test('with only a public key it says that none can be signed, and makes no sec
   const env = { DATA_DIR, JWT_PUBLIC_KEY: keyPair('EdDSA').pem };
   const { stdout, error } = await run('--role admin', env);
   t.match(error, { message: /No token can be signed here: JWT_PUBLIC_KEY.*set JWT_SECRET/ });
-  t.equal(exitCodeOf(error), ExitCode.usage);
+  t.equal(selectExitCode(error), ExitCode.usage);
   t.equal(stdout, '');
   t.strictSame(await readdir(DATA_DIR), []);
   const both = await run('--role admin', { ...env, JWT_SECRET: SECRET });
@@ -124,7 +124,7 @@ t.test(
     for (const args of bad) {
       const { stdout, error } = await run(args);
       t.ok(error instanceof UsageError || error instanceof CommanderError, args);
-      t.equal(exitCodeOf(error), ExitCode.usage, args);
+      t.equal(selectExitCode(error), ExitCode.usage, args);
       t.equal(stdout, '', args);
     }
   },
@@ -140,7 +140,7 @@ t.test(
     ]) {
       const { stdout, error } = await run('--role admin', env);
       t.type(error, ConfigError);
-      t.equal(exitCodeOf(error), ExitCode.usage);
+      t.equal(selectExitCode(error), ExitCode.usage);
       t.equal(stdout, '');
       t.notMatch(String(error), 'hunter2');
     }
@@ -149,7 +149,7 @@ t.test(
 
 t.test('help names the defaults, reads no configuration, and ends with 0', async (t) => {
   const { stdout, error } = await run('--help', { PORT: 'x' });
-  t.equal(exitCodeOf(error), ExitCode.ok);
+  t.equal(selectExitCode(error), ExitCode.ok);
   t.match(stdout.replace(/\s+/g, ' '), '30d for agents, 12h for others');
   for (const word of ['--role', 'agent', 'dashboard', 'admin', '--hostname', '--sub', '--ttl']) {
     t.match(stdout, word);

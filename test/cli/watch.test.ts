@@ -5,8 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
-import { ExitCode, exitCodeOf, UsageError } from '../../src/cli/exit.js';
-import { watchCommand } from '../../src/cli/watch.js';
+import { ExitCode, selectExitCode, UsageError } from '../../src/cli/exit.js';
+import { createWatchCommand } from '../../src/cli/watch.js';
 import { FakeGateway, problem } from '../client/fake-gateway.js';
 import { assignment, changes, deletion, row, snapshot, status, upsert } from '../client/rows.js';
 import { run, temporaryFolder, type Program } from '../helpers/process.js';
@@ -166,12 +166,12 @@ t.test('what is typed wrong ends with 2', async (t) => {
   for (const [args, said] of cases) {
     const token = (): Promise<string> =>
       args.length === 0 ? Promise.reject(new UsageError('no secret')) : Promise.resolve('t');
-    const command = watchCommand(async () => ({ url: 'http://127.0.0.1:1', token }));
+    const command = createWatchCommand(async () => ({ url: 'http://127.0.0.1:1', token }));
     command.configureOutput({ writeErr: () => undefined });
     const error: unknown = await command
       .parseAsync(args, { from: 'user' })
       .catch((e: unknown) => e);
-    t.equal(exitCodeOf(error), ExitCode.usage, args.join(' '));
+    t.equal(selectExitCode(error), ExitCode.usage, args.join(' '));
     t.match(error, { message: said });
   }
 });

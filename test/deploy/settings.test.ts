@@ -5,7 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
-import { dbCommand } from '../../src/cli/db/db.js';
+import { createDbCommand } from '../../src/cli/db/db.js';
 import { loadConfig, VARIABLES, type Config } from '../../src/config/load.js';
 import { runCommand } from '../helpers/process.js';
 import { deployed, makeSecrets } from './deployed.js';
@@ -119,7 +119,7 @@ t.test('every command is one of the program, with its options', async (t) => {
     }
   }
   t.ok(used.size > 3, [...used.keys()].join(', '));
-  const commands = dbCommand().commands;
+  const commands = createDbCommand().commands;
   for (const [name, options] of used) {
     const command = commands.find((one) => `db ${one.name()}` === name);
     const help = command?.helpInformation() ?? (await helpOf(t, name));

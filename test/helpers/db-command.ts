@@ -1,8 +1,8 @@
 // The subcommands of `db`, run in this process: what they print, and how they would end it.
 
 import { CommanderError } from 'commander';
-import { dbCommand } from '../../src/cli/db/db.js';
-import { exitCodeOf, explain } from '../../src/cli/exit.js';
+import { createDbCommand } from '../../src/cli/db/db.js';
+import { selectExitCode, explainError } from '../../src/cli/exit.js';
 import type { TestDatabase } from './database.js';
 
 export interface Ended {
@@ -43,11 +43,11 @@ export async function runDb(
   Object.assign(process.env, variables);
   let code = 0;
   try {
-    await dbCommand().parseAsync(args, { from: 'user' });
+    await createDbCommand().parseAsync(args, { from: 'user' });
     code = Number(process.exitCode ?? 0);
   } catch (error) {
-    if (!(error instanceof CommanderError)) printed.stderr += `${explain(error)}\n`;
-    code = exitCodeOf(error);
+    if (!(error instanceof CommanderError)) printed.stderr += `${explainError(error)}\n`;
+    code = selectExitCode(error);
   } finally {
     for (const back of restore) back();
     for (const name of Object.keys(variables)) Reflect.deleteProperty(process.env, name);

@@ -4,14 +4,14 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { createToolEnvironment } from '../../config/load.js';
 import { backUp, planBackup, type BackupReport } from '../../postgres/admin/backup.js';
-import { bytesText, counted, printJson, printLine } from './print.js';
+import { formatBytes, formatCount, printJson, printLine } from './print.js';
 import {
   DRY_RUN_OPTION,
-  integer,
-  interruption,
+  createIntegerParser,
+  listenForInterrupt,
   JSON_OPTION,
-  namedDatabase,
-  subcommand,
+  resolveDatabase,
+  createSubcommand,
 } from './subcommand.js';
 
 interface BackupCommandOptions {
@@ -24,13 +24,13 @@ interface BackupCommandOptions {
   readonly json?: boolean;
 }
 
-export function backupCommand(): Command {
-  return subcommand('backup', 'write the whole database to a file, as plain SQL (pg_dump)')
+export function createBackupCommand(): Command {
+  return createSubcommand('backup', 'write the whole database to a file, as plain SQL (pg_dump)')
     .option('--dir <folder>', 'where to', 'backups')
     .option(
       '--keep-days <days>',
       'remove older ones after a success, but never the newest',
-      integer(0, 36_500),
+      createIntegerParser(0, 36_500),
       7,
     )
     .option('--gzip', 'compress it')
@@ -47,10 +47,10 @@ export function backupCommand(): Command {
       const { dir, keepDays, gzip = false, verify = false, upload, dryRun, json } = options;
       const wanted = {
         ...{ gzip, verify, keepDays, folder: resolve(dir), uploadCommand: upload },
-        connection: await namedDatabase(),
+        connection: await resolveDatabase(),
         environment: createToolEnvironment(),
         now: new Date(),
-        signal: interruption(),
+        signal: listenForInterrupt(),
       };
       if (dryRun) {
         const { file, tools } = await planBackup(wanted);
@@ -66,6 +66,6 @@ export function backupCommand(): Command {
 
 function print({ file, bytes, vms, verified, uploaded, removed }: BackupReport): void {
   const done = [...(verified ? ['verified'] : []), ...(uploaded ? ['uploaded'] : [])];
-  printLine([`${file}: ${counted(vms, 'VM')}, ${bytesText(bytes)}`, ...done].join(', '));
+  printLine([`${file}: ${formatCount(vms, 'VM')}, ${formatBytes(bytes)}`, ...done].join(', '));
   if (removed.length > 0) printLine(`Removed as too old: ${removed.join(', ')}`);
 }

@@ -2,16 +2,16 @@
 
 import type { Command } from 'commander';
 import { listConnections, type DatabaseConnection } from '../../postgres/admin/connections.js';
-import { printJson, printTable, secondsText } from './print.js';
-import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
+import { printJson, printTable, formatSeconds } from './print.js';
+import { JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 const QUERY_CHARACTERS = 60;
 
-export function connectionsCommand(): Command {
-  return subcommand('connections', 'show who is connected to the database')
+export function createConnectionsCommand(): Command {
+  return createSubcommand('connections', 'show who is connected to the database')
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
-      const found = await onDatabase('connections', listConnections);
+      const found = await runOnDatabase('connections', listConnections);
       if (json) printJson(found);
       else printConnections(found);
     });
@@ -22,7 +22,7 @@ export function printConnections(found: readonly DatabaseConnection[]): void {
     ['pid', 'user', 'application', 'address', 'state', 'for', 'last query'],
     found.map(({ pid, user, application, address, state, seconds, listens, query }) => [
       ...[pid, user, application, address ?? 'local', state],
-      secondsText(seconds),
+      formatSeconds(seconds),
       listens ? '(listens)' : query.slice(0, QUERY_CHARACTERS),
     ]),
   );

@@ -3,13 +3,13 @@
 import type { Command } from 'commander';
 import { countVms } from '../../postgres/admin/vm-lists.js';
 import { printJson, printTable } from './print.js';
-import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
+import { JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
-export function countCommand(): Command {
-  return subcommand('count', 'count the VMs by status')
+export function createCountCommand(): Command {
+  return createSubcommand('count', 'count the VMs by status')
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
-      const counts = await onDatabase('count', countVms);
+      const counts = await runOnDatabase('count', countVms);
       // A status may be called anything, `__proto__` too.
       if (json) printJson(Object.fromEntries(counts.map(({ status, count }) => [status, count])));
       else

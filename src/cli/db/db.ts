@@ -2,36 +2,41 @@
 // subcommands.
 
 import { Command } from 'commander';
-import { backupCommand } from './backup.js';
-import { clearCommand } from './clear.js';
-import { connectionsCommand } from './connections.js';
-import { countCommand } from './count.js';
-import { doctorCommand } from './doctor.js';
-import { findCommand } from './find.js';
-import { killIdleCommand } from './kill-idle.js';
-import { listenCommand } from './listen.js';
-import { logSlowCommand } from './log-slow.js';
-import { migrateCommand } from './migrate.js';
-import { moveCommand } from './move.js';
-import { reindexCommand } from './reindex.js';
-import { restoreCommand } from './restore.js';
-import { sizeCommand } from './size.js';
-import { slowQueriesCommand } from './slow-queries.js';
-import { sqlCommand } from './sql.js';
-import { statusCommand } from './status.js';
-import { vacuumCommand } from './vacuum.js';
-import { vmsCommand } from './vms.js';
+import { createBackupCommand } from './backup.js';
+import { createClearCommand } from './clear.js';
+import { createConnectionsCommand } from './connections.js';
+import { createCountCommand } from './count.js';
+import { createDoctorCommand } from './doctor.js';
+import { createFindCommand } from './find.js';
+import { createKillIdleCommand } from './kill-idle.js';
+import { createListenCommand } from './listen.js';
+import { createLogSlowCommand } from './log-slow.js';
+import { createMigrateCommand } from './migrate.js';
+import { createMoveCommand } from './move.js';
+import { createReindexCommand } from './reindex.js';
+import { createRestoreCommand } from './restore.js';
+import { createSizeCommand } from './size.js';
+import { createSlowQueriesCommand } from './slow-queries.js';
+import { createSqlCommand } from './sql.js';
+import { createStatusCommand } from './status.js';
+import { createVacuumCommand } from './vacuum.js';
+import { createVmsCommand } from './vms.js';
 
 const SUBCOMMANDS = [
-  ...[migrateCommand, statusCommand],
-  ...[vmsCommand, countCommand, findCommand, clearCommand],
-  ...[backupCommand, restoreCommand, moveCommand],
-  ...[vacuumCommand, reindexCommand, sizeCommand],
-  ...[connectionsCommand, killIdleCommand, slowQueriesCommand, logSlowCommand],
-  ...[listenCommand, sqlCommand, doctorCommand],
+  ...[createMigrateCommand, createStatusCommand],
+  ...[createVmsCommand, createCountCommand, createFindCommand, createClearCommand],
+  ...[createBackupCommand, createRestoreCommand, createMoveCommand],
+  ...[createVacuumCommand, createReindexCommand, createSizeCommand],
+  ...[
+    createConnectionsCommand,
+    createKillIdleCommand,
+    createSlowQueriesCommand,
+    createLogSlowCommand,
+  ],
+  ...[createListenCommand, createSqlCommand, createDoctorCommand],
 ];
 
-export function dbCommand(): Command {
+export function createDbCommand(): Command {
   const command = new Command('db')
     .description('work with the database')
     .exitOverride()

@@ -4,13 +4,13 @@ import type { Command } from 'commander';
 import { isLoopback } from '../../config/address.js';
 import { loadConfig } from '../../config/load.js';
 import { diagnose, type Diagnosis } from '../../postgres/admin/doctor/doctor.js';
-import { findDatabase } from '../database.js';
+import { findDatabase } from '../find-database.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine } from './print.js';
-import { JSON_OPTION, subcommand } from './subcommand.js';
+import { JSON_OPTION, createSubcommand } from './subcommand.js';
 
-export function doctorCommand(): Command {
-  return subcommand(
+export function createDoctorCommand(): Command {
+  return createSubcommand(
     'doctor',
     'look for what is wrong, or soon will be; exit code 1 when something is',
   )

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { ExitCode } from '../exit.js';
-import { JSON_OPTION, subcommand } from './subcommand.js';
+import { JSON_OPTION, createSubcommand } from './subcommand.js';
 import { COMMANDS_OPTION, printVms } from './vm-table.js';
 
 interface FindOptions {
@@ -11,8 +11,8 @@ interface FindOptions {
   readonly json?: boolean;
 }
 
-export function findCommand(): Command {
-  return subcommand('find', 'find the VMs of a person; exit code 1 when there are none')
+export function createFindCommand(): Command {
+  return createSubcommand('find', 'find the VMs of a person; exit code 1 when there are none')
     .requiredOption('--email <email>', 'whose')
     .option(...COMMANDS_OPTION)
     .option(...JSON_OPTION)

@@ -8,8 +8,14 @@ import {
   type EndResult,
 } from '../../postgres/admin/connections.js';
 import { ExitCode } from '../exit.js';
-import { printJson, printTable, secondsText } from './print.js';
-import { DRY_RUN_OPTION, integer, JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
+import { printJson, printTable, formatSeconds } from './print.js';
+import {
+  DRY_RUN_OPTION,
+  createIntegerParser,
+  JSON_OPTION,
+  runOnDatabase,
+  createSubcommand,
+} from './subcommand.js';
 
 interface KillIdleOptions {
   readonly minutes: number;
@@ -17,13 +23,13 @@ interface KillIdleOptions {
   readonly json?: boolean;
 }
 
-export function killIdleCommand(): Command {
-  return subcommand('kill-idle', 'end sessions that have been idle; never one that listens')
-    .option('--minutes <minutes>', 'idle for so long', integer(0, 1_000_000), 10)
+export function createKillIdleCommand(): Command {
+  return createSubcommand('kill-idle', 'end sessions that have been idle; never one that listens')
+    .option('--minutes <minutes>', 'idle for so long', createIntegerParser(0, 1_000_000), 10)
     .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(async ({ minutes, dryRun, json }: KillIdleOptions) => {
-      const done = await onDatabase('kill-idle', async (session) => {
+      const done = await runOnDatabase('kill-idle', async (session) => {
         const outcomes: {
           connection: DatabaseConnection;
           outcome: EndResult | 'would be ended';
@@ -42,7 +48,7 @@ export function killIdleCommand(): Command {
         printTable(
           ['pid', 'user', 'application', 'idle for', 'outcome'],
           rows.map(({ pid, user, application, seconds, outcome }) => [
-            ...[pid, user, application, secondsText(seconds), outcome],
+            ...[pid, user, application, formatSeconds(seconds), outcome],
           ]),
         );
       }

@@ -3,9 +3,9 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../../config/load.js';
 import { followUpdates, type Update } from '../../postgres/admin/updates.js';
-import { findDatabase } from '../database.js';
-import { printJson, printLine, remark } from './print.js';
-import { JSON_OPTION, subcommand } from './subcommand.js';
+import { findDatabase } from '../find-database.js';
+import { printJson, printLine, printInfo } from './print.js';
+import { JSON_OPTION, createSubcommand } from './subcommand.js';
 import { COMMANDS_OPTION } from './vm-table.js';
 
 interface ListenOptions {
@@ -13,8 +13,8 @@ interface ListenOptions {
   readonly json?: boolean;
 }
 
-export function listenCommand(): Command {
-  return subcommand('listen', 'print what the database notifies of, as it arrives')
+export function createListenCommand(): Command {
+  return createSubcommand('listen', 'print what the database notifies of, as it arrives')
     .option(...COMMANDS_OPTION)
     .option(...JSON_OPTION)
     .action(async ({ commands = false, json }: ListenOptions) => {
@@ -30,7 +30,7 @@ export function listenCommand(): Command {
         config.database ?? connection,
         (update) => show(update, commands),
         end.signal,
-        () => remark('listening'),
+        () => printInfo('listening'),
       );
     });
 }
@@ -39,7 +39,7 @@ function showJson(
   { channel, pid, receivedAt, latencyMs, content, payload }: Update,
   commands: boolean,
 ) {
-  const shown = content && withoutCommand(content, commands);
+  const shown = content && omitCommand(content, commands);
   printJson({
     ...{ channel, pid, received_at: receivedAt, latency_ms: latencyMs ?? null },
     ...(shown === undefined ? { payload } : { content: shown }),
@@ -48,23 +48,30 @@ function showJson(
 
 function showLine({ receivedAt, latencyMs, content, channel, payload }: Update, commands: boolean) {
   const latency = latencyMs === undefined ? '' : `${latencyMs.toFixed(0)} ms`;
-  const what = content === undefined ? [channel, 'not JSON:', payload] : words(content, commands);
+  const what =
+    content === undefined ? [channel, 'not JSON:', payload] : formatContent(content, commands);
   printLine([receivedAt.toISOString(), ...what, latency].filter((word) => word !== '').join('  '));
 }
 
-function words(content: Readonly<Record<string, unknown>>, commands: boolean): string[] {
+function formatContent(content: Readonly<Record<string, unknown>>, commands: boolean): string[] {
   const { op, hostname, status, email, version, crd_command: command } = content;
-  if (op !== undefined) return [text(op), hostname === undefined ? 'all VMs' : text(hostname)];
-  const shown = [text(hostname), text(status), text(email), `version ${text(version)}`];
-  return commands ? [...shown, text(command)] : shown;
+  if (op !== undefined)
+    return [formatValue(op), hostname === undefined ? 'all VMs' : formatValue(hostname)];
+  const shown = [
+    formatValue(hostname),
+    formatValue(status),
+    formatValue(email),
+    `version ${formatValue(version)}`,
+  ];
+  return commands ? [...shown, formatValue(command)] : shown;
 }
 
-function text(value: unknown): string {
+function formatValue(value: unknown): string {
   if (value === null || value === undefined) return '-';
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function withoutCommand(content: Readonly<Record<string, unknown>>, commands: boolean) {
+function omitCommand(content: Readonly<Record<string, unknown>>, commands: boolean) {
   if (commands) return content;
   return Object.fromEntries(Object.entries(content).filter(([name]) => name !== 'crd_command'));
 }

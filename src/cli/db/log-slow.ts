@@ -3,7 +3,12 @@
 import type { Command } from 'commander';
 import { planSlowLog } from '../../postgres/admin/slow-queries.js';
 import { printLine } from './print.js';
-import { DRY_RUN_OPTION, integer, onDatabase, subcommand } from './subcommand.js';
+import {
+  DRY_RUN_OPTION,
+  createIntegerParser,
+  runOnDatabase,
+  createSubcommand,
+} from './subcommand.js';
 
 interface LogSlowOptions {
   readonly ms: number;
@@ -11,13 +16,13 @@ interface LogSlowOptions {
   readonly dryRun?: boolean;
 }
 
-export function logSlowCommand(): Command {
-  return subcommand('log-slow', 'have the server log queries of this database that take long')
-    .option('--ms <ms>', 'so long', integer(0, 2_147_483_647), 1_000)
+export function createLogSlowCommand(): Command {
+  return createSubcommand('log-slow', 'have the server log queries of this database that take long')
+    .option('--ms <ms>', 'so long', createIntegerParser(0, 2_147_483_647), 1_000)
     .option('--off', 'back to what the server does otherwise')
     .option(...DRY_RUN_OPTION)
     .action(async ({ ms, off, dryRun }: LogSlowOptions) => {
-      await onDatabase('log-slow', async (session) => {
+      await runOnDatabase('log-slow', async (session) => {
         const { statement, before } = await planSlowLog(session, off ? undefined : ms);
         if (!dryRun) await session.query(statement);
         printLine(`${statement} (before: ${before}); for sessions that begin from now on`);

@@ -3,13 +3,13 @@
 import type { Command } from 'commander';
 import { migrate, readSchemaStatus } from '../../postgres/migrations/migrate.js';
 import { printJson } from './print.js';
-import { DRY_RUN_OPTION, namedDatabase, subcommand } from './subcommand.js';
+import { DRY_RUN_OPTION, resolveDatabase, createSubcommand } from './subcommand.js';
 
-export function migrateCommand(): Command {
-  return subcommand('migrate', 'bring the schema up to date')
+export function createMigrateCommand(): Command {
+  return createSubcommand('migrate', 'bring the schema up to date')
     .option(...DRY_RUN_OPTION)
     .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
-      const connection = await namedDatabase();
+      const connection = await resolveDatabase();
       if (!dryRun) {
         printJson(await migrate(connection, { mode: 'apply' }));
         return;

@@ -9,10 +9,10 @@ import { ExitCode, UsageError } from '../exit.js';
 import { printJson, printLine, printTable } from './print.js';
 import {
   DRY_RUN_OPTION,
-  interruption,
+  listenForInterrupt,
   JSON_OPTION,
-  namedDatabase,
-  subcommand,
+  resolveDatabase,
+  createSubcommand,
 } from './subcommand.js';
 
 interface MoveCommandOptions {
@@ -21,8 +21,8 @@ interface MoveCommandOptions {
   readonly json?: boolean;
 }
 
-export function moveCommand(): Command {
-  return subcommand('move', 'copy the database to another server, a managed one for example')
+export function createMoveCommand(): Command {
+  return createSubcommand('move', 'copy the database to another server, a managed one for example')
     .requiredOption(
       '--to <url>',
       'an empty database there; its password may stand in ~/.pgpass instead',
@@ -31,9 +31,9 @@ export function moveCommand(): Command {
     .option(...JSON_OPTION)
     .action(async ({ to, dryRun = false, json }: MoveCommandOptions) => {
       const report = await moveDatabase({
-        ...{ dryRun, target: targetOf(to), connection: await namedDatabase() },
+        ...{ dryRun, target: parseTarget(to), connection: await resolveDatabase() },
         environment: createToolEnvironment(),
-        signal: interruption(),
+        signal: listenForInterrupt(),
       });
       if (json) printJson({ ...report, dry_run: dryRun });
       else print(report, dryRun);
@@ -41,7 +41,7 @@ export function moveCommand(): Command {
     });
 }
 
-function targetOf(url: string) {
+function parseTarget(url: string) {
   const isUrl = /^postgres(ql)?:\/\//.test(url);
   const target = isUrl ? readDatabaseUrl(url) : 'it does not begin with postgresql://';
   if (typeof target !== 'string') {

@@ -2,28 +2,31 @@
 // the terminal by either.
 
 import { alignCells } from '../../table.js';
-import { printable } from '../printable.js';
+import { escapeControls } from '../escape-controls.js';
 
-export type Cell = string | number | null | undefined;
+export type TableCell = string | number | null | undefined;
 
 /** A line for people. */
 export function printLine(text: string): void {
-  process.stdout.write(`${printable(text)}\n`);
+  process.stdout.write(`${escapeControls(text)}\n`);
 }
 
 /** A remark on what is done, apart from what is printed for programs. */
-export function remark(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
+export function printInfo(text: string): void {
+  process.stderr.write(`${escapeControls(text)}\n`);
 }
 
 /** One value, on one line. JSON leaves some control characters as they are; the escapes for them are JSON too. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${printable(JSON.stringify(value))}\n`);
+  process.stdout.write(`${escapeControls(JSON.stringify(value))}\n`);
 }
 
 /** Columns as wide as they need to be; numbers to the right. */
-export function printTable(headers: readonly string[], rows: readonly (readonly Cell[])[]): void {
-  const texts = [headers, ...rows.map((row) => row.map(cellText))];
+export function printTable(
+  headers: readonly string[],
+  rows: readonly (readonly TableCell[])[],
+): void {
+  const texts = [headers, ...rows.map((row) => row.map(formatCell))];
   const isNumber = headers.map((_header, column) =>
     rows.every((row) => typeof row[column] === 'number'),
   );
@@ -32,26 +35,26 @@ export function printTable(headers: readonly string[], rows: readonly (readonly 
   }
 }
 
-function cellText(cell: Cell): string {
-  return cell === null || cell === undefined || cell === '' ? '-' : printable(String(cell));
+function formatCell(cell: TableCell): string {
+  return cell === null || cell === undefined || cell === '' ? '-' : escapeControls(String(cell));
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 /** As pg_size_pretty writes it: in units of 1,024. */
-export function bytesText(bytes: number): string {
+export function formatBytes(bytes: number): string {
   const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), UNITS.length - 1);
   const number = bytes / 1_024 ** power;
   return `${number < 10 && power > 0 ? number.toFixed(1) : Math.round(number)} ${UNITS[power] ?? ''}`;
 }
 
 /** A number of things, with its word: `1 row`, `2 rows`. */
-export function counted(count: number, word: string, plural = `${word}s`): string {
+export function formatCount(count: number, word: string, plural = `${word}s`): string {
   return `${count.toLocaleString('en')} ${count === 1 ? word : plural}`;
 }
 
 /** A duration, as precise as it is short. */
-export function secondsText(seconds: number | null): string {
+export function formatSeconds(seconds: number | null): string {
   if (seconds === null) return '-';
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { withSession } from '../../postgres/admin/session.js';
 import { ExitCode } from '../exit.js';
-import { printLine, printTable, remark, type Cell } from './print.js';
+import { printLine, printTable, printInfo, type TableCell } from './print.js';
 
 const READY = 'lablink=> ';
 const MORE = 'lablink-> ';
@@ -40,16 +40,21 @@ export async function runPrompt(connection: pg.ClientConfig): Promise<void> {
 
 async function run(session: pg.Client, statement: string): Promise<void> {
   try {
-    for (const result of [await session.query<Record<string, Cell>>(statement)].flat())
+    for (const result of [await session.query<Record<string, TableCell>>(statement)].flat())
       print(result);
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || error.severity === 'FATAL') throw error;
-    remark(`ERROR: ${error.message} (SQLSTATE ${error.code ?? '?'})`);
+    printInfo(`ERROR: ${error.message} (SQLSTATE ${error.code ?? '?'})`);
     if (!process.stdin.isTTY) process.exitCode = ExitCode.finding;
   }
 }
 
-function print({ command, rowCount, fields, rows }: pg.QueryResult<Record<string, Cell>>): void {
+function print({
+  command,
+  rowCount,
+  fields,
+  rows,
+}: pg.QueryResult<Record<string, TableCell>>): void {
   if (fields.length === 0) {
     printLine([command, rowCount ?? ''].join(' ').trim());
     return;

@@ -3,13 +3,13 @@
 import type { Command } from 'commander';
 import { buildReindexStatements, runStatements } from '../../postgres/admin/tables.js';
 import { printLine } from './print.js';
-import { DRY_RUN_OPTION, onDatabase, subcommand } from './subcommand.js';
+import { DRY_RUN_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
-export function reindexCommand(): Command {
-  return subcommand('reindex', 'build the indexes anew, without locking anybody out')
+export function createReindexCommand(): Command {
+  return createSubcommand('reindex', 'build the indexes anew, without locking anybody out')
     .option(...DRY_RUN_OPTION)
     .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
-      await onDatabase('reindex', async (session) => {
+      await runOnDatabase('reindex', async (session) => {
         const statements = await buildReindexStatements(session);
         if (!dryRun) await runStatements(session, statements, 'whenever');
         for (const statement of statements) printLine(statement);

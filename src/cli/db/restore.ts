@@ -4,8 +4,8 @@ import { access } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { restore, type RestoreReport } from '../../postgres/admin/restore.js';
 import { UsageError } from '../exit.js';
-import { counted, printJson, printLine } from './print.js';
-import { DRY_RUN_OPTION, JSON_OPTION, namedDatabase, subcommand } from './subcommand.js';
+import { formatCount, printJson, printLine } from './print.js';
+import { DRY_RUN_OPTION, JSON_OPTION, resolveDatabase, createSubcommand } from './subcommand.js';
 
 interface RestoreCommandOptions {
   readonly replace?: boolean;
@@ -13,8 +13,8 @@ interface RestoreCommandOptions {
   readonly json?: boolean;
 }
 
-export function restoreCommand(): Command {
-  return subcommand('restore', 'bring back the VMs of a backup (plain SQL of pg_dump)')
+export function createRestoreCommand(): Command {
+  return createSubcommand('restore', 'bring back the VMs of a backup (plain SQL of pg_dump)')
     .argument('<file>', 'the backup; compressed with gzip or not')
     .option('--replace', 'put them in the place of VMs that are there')
     .option(...DRY_RUN_OPTION)
@@ -24,7 +24,7 @@ export function restoreCommand(): Command {
       await access(file).catch((cause: unknown) => {
         throw new UsageError(`${file} cannot be read.`, { cause });
       });
-      const connection = await namedDatabase();
+      const connection = await resolveDatabase();
       const report = await restore({ connection, file, replace, dryRun });
       if (json) printJson({ ...report, events: report.events ?? null, dry_run: dryRun });
       else print(report, dryRun);
@@ -35,10 +35,13 @@ function print(report: RestoreReport, dryRun: boolean): void {
   const { vms, kept, removed, added, events, deliveries, enrolments, leftOut } = report;
   const verb = dryRun ? 'Would restore' : 'Restored';
   printLine(
-    `${verb} ${counted(vms, 'VM')}: ${kept} as they are, ${added} written, ${removed} that were there removed.`,
+    `${verb} ${formatCount(vms, 'VM')}: ${kept} as they are, ${added} written, ${removed} that were there removed.`,
   );
-  const past = [counted(deliveries, 'delivery', 'deliveries'), counted(enrolments, 'enrolment')];
-  if (events !== undefined) past.unshift(counted(events, 'event'));
+  const past = [
+    formatCount(deliveries, 'delivery', 'deliveries'),
+    formatCount(enrolments, 'enrolment'),
+  ];
+  if (events !== undefined) past.unshift(formatCount(events, 'event'));
   printLine(`Of the past, what was missing: ${past.join(', ')}.`);
   if (events === undefined) {
     printLine(

@@ -2,14 +2,14 @@
 
 import type { Command } from 'commander';
 import { readSizes } from '../../postgres/admin/tables.js';
-import { bytesText, printJson, printTable } from './print.js';
-import { JSON_OPTION, onDatabase, subcommand } from './subcommand.js';
+import { formatBytes, printJson, printTable } from './print.js';
+import { JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
-export function sizeCommand(): Command {
-  return subcommand('size', 'show the size of the database and of its tables')
+export function createSizeCommand(): Command {
+  return createSubcommand('size', 'show the size of the database and of its tables')
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
-      const { database, bytes, tables } = await onDatabase('size', readSizes);
+      const { database, bytes, tables } = await runOnDatabase('size', readSizes);
       if (json) {
         printJson({
           database,
@@ -23,12 +23,12 @@ export function sizeCommand(): Command {
         [
           ...tables.map((table) => [
             ...[table.name, table.rows],
-            ...[bytesText(table.bytes), bytesText(table.indexBytes)],
+            ...[formatBytes(table.bytes), formatBytes(table.indexBytes)],
           ]),
           [
             `database ${database}`,
             tables.reduce((sum, { rows }) => sum + rows, 0),
-            bytesText(bytes),
+            formatBytes(bytes),
           ],
         ],
       );

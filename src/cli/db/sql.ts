@@ -8,25 +8,25 @@ import { withSession } from '../../postgres/admin/session.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine } from './print.js';
 import { runPrompt } from './prompt.js';
-import { namedDatabase, subcommand } from './subcommand.js';
+import { resolveDatabase, createSubcommand } from './subcommand.js';
 
-export function sqlCommand(): Command {
-  return subcommand('sql', 'run SQL: one statement, or what is typed at a prompt')
+export function createSqlCommand(): Command {
+  return createSubcommand('sql', 'run SQL: one statement, or what is typed at a prompt')
     .argument('[statement]', 'run this, and print what it gives, a JSON object a row')
     .option('--no-psql', 'a plain prompt, even where psql is installed')
     .action(async (statement: string | undefined, { psql }: { readonly psql: boolean }) => {
-      const connection = await namedDatabase();
+      const connection = await resolveDatabase();
       if (statement !== undefined) {
-        await withSession(connection, 'sql', async (session) => runOne(session, statement));
+        await withSession(connection, 'sql', async (session) => runStatement(session, statement));
         return;
       }
       const code = psql ? await openPsql(connection, createToolEnvironment()) : undefined;
       if (code === undefined) await runPrompt(connection);
-      else process.exitCode = codeOf(code);
+      else process.exitCode = mapPsqlCode(code);
     });
 }
 
-async function runOne(session: pg.Client, statement: string): Promise<void> {
+async function runStatement(session: pg.Client, statement: string): Promise<void> {
   for (const { command, rowCount, rows } of [await session.query(statement)].flat()) {
     for (const row of rows) printJson(row);
     if (rows.length === 0) printLine(`${command} ${rowCount ?? ''}`);
@@ -34,7 +34,7 @@ async function runOne(session: pg.Client, statement: string): Promise<void> {
 }
 
 /** psql, "Exit Status": 2 when the connection went bad. */
-function codeOf(psqlCode: number): ExitCode {
+function mapPsqlCode(psqlCode: number): ExitCode {
   if (psqlCode === 0) return ExitCode.ok;
   return psqlCode === 2 ? ExitCode.unreachable : ExitCode.finding;
 }

@@ -6,20 +6,20 @@ import { withSession } from '../../postgres/admin/session.js';
 import { findSchemaDrift, type SchemaDrift } from '../../postgres/admin/schema-drift.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine, printTable } from './print.js';
-import { JSON_OPTION, namedDatabase, subcommand } from './subcommand.js';
+import { JSON_OPTION, resolveDatabase, createSubcommand } from './subcommand.js';
 
-export function statusCommand(): Command {
-  return subcommand('status', 'show the schema: migrations, triggers, indexes')
+export function createStatusCommand(): Command {
+  return createSubcommand('status', 'show the schema: migrations, triggers, indexes')
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
-      const connection = await namedDatabase();
+      const connection = await resolveDatabase();
       const status = await readSchemaStatus(connection);
       const isCurrent = status.problem === undefined && status.pending.length === 0;
       // One that is not current has other triggers, and rightly so.
       const drift = isCurrent
         ? await withSession(connection, 'status', findSchemaDrift)
         : { triggers: [], indexes: [] };
-      if (json) printJson(jsonOf(status, drift));
+      if (json) printJson(buildReport(status, drift));
       else print(status, drift);
       const isAsMade = drift.triggers.length + drift.indexes.length === 0;
       if (!isCurrent) process.exitCode = ExitCode.schema;
@@ -27,7 +27,10 @@ export function statusCommand(): Command {
     });
 }
 
-function jsonOf({ applied, pending, problem }: SchemaStatus, { triggers, indexes }: SchemaDrift) {
+function buildReport(
+  { applied, pending, problem }: SchemaStatus,
+  { triggers, indexes }: SchemaDrift,
+) {
   return {
     applied: applied.map(({ name, appliedAt }) => ({ name, applied_at: appliedAt })),
     pending,

@@ -1,8 +1,8 @@
 // A list of VMs, as `vms` and `find` print it.
 
-import { findVms, type FoundVm, type VmFilter } from '../../postgres/admin/vm-lists.js';
+import { listVms, type ListedVm, type VmFilter } from '../../postgres/admin/vm-lists.js';
 import { printJson, printTable } from './print.js';
-import { onDatabase } from './subcommand.js';
+import { runOnDatabase } from './subcommand.js';
 
 export const COMMANDS_OPTION = [
   '--commands',
@@ -11,15 +11,15 @@ export const COMMANDS_OPTION = [
 
 /** Prints the VMs that pass; says how many. */
 export async function printVms(filter: VmFilter, json: boolean): Promise<number> {
-  const vms = await onDatabase('vms', (session) => findVms(session, filter));
+  const vms = await runOnDatabase('vms', (session) => listVms(session, filter));
   if (json) printJson(vms);
-  else printTable([...HEADERS, ...(filter.commands ? ['crd_command'] : [])], vms.map(cellsOf));
+  else printTable([...HEADERS, ...(filter.commands ? ['crd_command'] : [])], vms.map(formatCells));
   return vms.length;
 }
 
 const HEADERS = ['hostname', 'status', 'email', 'created', 'updated (UTC)', 'version'];
 
-function cellsOf(vm: FoundVm) {
+function formatCells(vm: ListedVm) {
   const { hostname, status, email, created_at, updated_at, version, crd_command } = vm;
   const cells = [hostname, status, email, toSeconds(created_at), toSeconds(updated_at), version];
   return crd_command === undefined ? cells : [...cells, crd_command];

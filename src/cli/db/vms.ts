@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { UsageError } from '../exit.js';
-import { JSON_OPTION, subcommand } from './subcommand.js';
+import { JSON_OPTION, createSubcommand } from './subcommand.js';
 import { COMMANDS_OPTION, printVms } from './vm-table.js';
 
 interface VmsOptions {
@@ -13,8 +13,8 @@ interface VmsOptions {
   readonly json?: boolean;
 }
 
-export function vmsCommand(): Command {
-  return subcommand('vms', 'list the VMs')
+export function createVmsCommand(): Command {
+  return createSubcommand('vms', 'list the VMs')
     .option('--available', 'only those that are free, the oldest first')
     .option('--in-use', 'only those with a person, the latest change first')
     .option('--status <status>', 'only those of this status')
@@ -22,12 +22,12 @@ export function vmsCommand(): Command {
     .option(...JSON_OPTION)
     .action(async (options: VmsOptions) => {
       const { commands = false, json = false } = options;
-      await printVms({ status: statusOf(options), email: undefined, commands }, json);
+      await printVms({ status: chooseStatus(options), email: undefined, commands }, json);
     });
 }
 
 /** @throws UsageError when more than one is asked for. */
-function statusOf({ available, inUse, status }: VmsOptions): string | undefined {
+function chooseStatus({ available, inUse, status }: VmsOptions): string | undefined {
   const [first, ...others] = [
     ...(available ? ['available'] : []),
     ...(inUse ? ['in-use'] : []),

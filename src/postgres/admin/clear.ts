@@ -7,7 +7,7 @@ import { inTransaction, takeOnlyRow, setActor } from './session.js';
  * TRUNCATE if there are exactly so many; gives how many there are. Nobody changes the table between the counting and the
  * removing.
  */
-export function clearVms(session: pg.Client, expected: number | undefined): Promise<number> {
+export function removeAllVms(session: pg.Client, expected: number | undefined): Promise<number> {
   return inTransaction(session, 'BEGIN ISOLATION LEVEL READ COMMITTED', async () => {
     await setActor(session, 'clear');
     if (expected !== undefined) {

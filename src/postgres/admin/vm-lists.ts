@@ -8,7 +8,7 @@ export interface VmFilter {
   readonly commands: boolean;
 }
 
-export interface FoundVm {
+export interface ListedVm {
   readonly hostname: string;
   readonly status: string;
   readonly email: string | null;
@@ -27,9 +27,9 @@ export interface StatusCount {
 }
 
 /** Those in use begin with the latest change, others with the oldest VM. */
-export async function findVms(session: pg.Client, filter: VmFilter): Promise<FoundVm[]> {
+export async function listVms(session: pg.Client, filter: VmFilter): Promise<ListedVm[]> {
   const { status, email, commands } = filter;
-  const { rows } = await session.query<FoundVm>(
+  const { rows } = await session.query<ListedVm>(
     `SELECT hostname, status, email, created_at::text, updated_at::text, version::float8 AS version,
        assignment_id::text${commands ? ', crd_command' : ''}
      FROM public.vms

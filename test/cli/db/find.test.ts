@@ -2,9 +2,9 @@
 
 import t from 'tap';
 import { createVerifier } from '../../../src/gateway/auth/token.js';
-import { findDatabase } from '../../../src/cli/database.js';
+import { findDatabase } from '../../../src/cli/find-database.js';
 import { UsageError } from '../../../src/cli/exit.js';
-import { findGateway } from '../../../src/cli/gateway.js';
+import { findGateway } from '../../../src/cli/find-gateway.js';
 import { loadConfig } from '../../../src/config/load.js';
 import { acquireLock } from '../../../src/postgres/embedded/lock.js';
 import { keyPair } from '../../helpers/key-pairs.js';

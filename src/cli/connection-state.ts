@@ -3,7 +3,7 @@
 import type { ConnectionState } from '../client/index.js';
 
 /** Undefined where there is nothing to say. */
-export function connectionText(state: ConnectionState): string | undefined {
+export function formatConnectionState(state: ConnectionState): string | undefined {
   switch (state.phase) {
     case 'connecting':
       return undefined;

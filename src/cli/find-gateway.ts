@@ -2,9 +2,9 @@
 
 import type { Config } from '../config/load.js';
 import { readLock } from '../postgres/embedded/lock.js';
-import { signHere } from './sign.js';
+import { signLocally } from './sign-locally.js';
 
-export interface FoundGateway {
+export interface LocalGateway {
   readonly url: string;
   /** A token to look with, made from the secret that is configured or kept here. @throws UsageError without one */
   token(): Promise<string>;
@@ -18,12 +18,12 @@ const THIS_MACHINE = new Map([
   ['::', '::1'],
 ]);
 
-export async function findGateway(config: Config): Promise<FoundGateway> {
+export async function findGateway(config: Config): Promise<LocalGateway> {
   const lock = await readLock(config.dataDir);
   const address = THIS_MACHINE.get(config.host) ?? config.host;
   const host = address.includes(':') ? `[${address}]` : address;
   return {
     url: lock?.url ?? `http://${host}:${config.port}`,
-    token: () => signHere({ role: 'admin', sub: 'cli', ttlSeconds: TTL_SECONDS }, config),
+    token: () => signLocally({ role: 'admin', sub: 'cli', ttlSeconds: TTL_SECONDS }, config),
   };
 }

@@ -6,7 +6,7 @@ import type { Config } from '../config/load.js';
 import { acquireLock, type Lock } from '../postgres/embedded/lock.js';
 import { EmbeddedError, startEmbedded, type EmbeddedServer } from '../postgres/embedded/server.js';
 
-export interface ProvidedDatabase {
+export interface StartedDatabase {
   readonly connections: {
     readonly database: pg.ClientConfig;
     readonly listenDatabase: pg.ClientConfig;
@@ -23,7 +23,7 @@ export interface ProvidedDatabase {
 /** Where the guide's programs look for a database; taken by another server, the private socket is left. */
 const TCP_PORT = 5432;
 
-export async function provideDatabase(config: Config): Promise<ProvidedDatabase> {
+export async function startDatabase(config: Config): Promise<StartedDatabase> {
   const { database, listenDatabase = database, dataDir } = config;
   if (database !== undefined && listenDatabase !== undefined) {
     return {
@@ -36,14 +36,14 @@ export async function provideDatabase(config: Config): Promise<ProvidedDatabase>
   }
   const lock = await acquireLock(dataDir);
   try {
-    return provided(await startOnEitherWay(dataDir), lock);
+    return createStartedDatabase(await startWithFreePort(dataDir), lock);
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-async function startOnEitherWay(dataDir: string): Promise<EmbeddedServer> {
+async function startWithFreePort(dataDir: string): Promise<EmbeddedServer> {
   try {
     return await startEmbedded({ dataDir, tcpPort: TCP_PORT });
   } catch (error) {
@@ -52,7 +52,7 @@ async function startOnEitherWay(dataDir: string): Promise<EmbeddedServer> {
   }
 }
 
-function provided(embedded: EmbeddedServer, lock: Lock): ProvidedDatabase {
+function createStartedDatabase(embedded: EmbeddedServer, lock: Lock): StartedDatabase {
   const database = embedded.connection;
   return {
     connections: { database, listenDatabase: database },

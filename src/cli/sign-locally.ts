@@ -7,7 +7,7 @@ import type { Config } from '../config/load.js';
 import { UsageError } from './exit.js';
 
 /** @throws UsageError where there is nothing to sign with. */
-export async function signHere(content: TokenContent, config: Config): Promise<string> {
+export async function signLocally(content: TokenContent, config: Config): Promise<string> {
   const [secret] = await resolveSecrets(config);
   if (secret !== undefined) return signToken(content, secret);
   throw new UsageError(
