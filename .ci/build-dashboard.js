@@ -1,6 +1,7 @@
 // Bundles the dashboard into dist/dashboard. Scripts, styles and fonts have names that change with
 // their content, and the page refers to them by these names. Each text file is also compressed, so
-// that the gateway need not compress it for each request. With --watch, bundles again after changes.
+// that the gateway need not compress it for each request. With --watch, bundles again after
+// changes.
 
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';

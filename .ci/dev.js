@@ -8,7 +8,9 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import ts from 'typescript';
 
-/** The code of TypeScript's message after a build: "Found {0} errors. Watching for file changes." */
+/**
+ * The code of TypeScript's message after a build: "Found {0} errors. Watching for file changes."
+ */
 const BUILT = 6194;
 const args = process.argv.length > 2 ? process.argv.slice(2) : ['serve'];
 
@@ -33,8 +35,8 @@ const host = ts.createSolutionBuilderWithWatchHost(
 );
 ts.createSolutionBuilderWithWatch(host, ['.ci/tsconfig.build.json'], {}).build();
 
-// Ctrl+C in a terminal reaches the gateway too, which then ends by itself; a second signal would cut
-// off its drain.
+// Ctrl+C in a terminal reaches the gateway too, which then ends by itself; a second signal would
+// cut off its drain.
 process.on('SIGINT', () => void end(5_000));
 process.on('SIGTERM', () => void end(0));
 

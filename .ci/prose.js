@@ -60,7 +60,7 @@ async function main() {
   if (errors.length > 0 && !values.report) process.exitCode = 1;
 }
 
-/** What is wrong in one file: `{ line, rule, reason }`. */
+/** Checks one file. Returns its findings: `{ line, rule, reason }`. */
 async function check(path, text) {
   if (extname(path) === '.md') return checkProse(text, (line) => line);
   const comments = readComments(path, text);

@@ -1,6 +1,6 @@
-// Bundles TypeBox's 683 files into a few for the tests. Every file passes through each loader of the
-// test runner, which took a second of CPU in each process that uses a schema. The bundle is made once
-// and cached below node_modules.
+// Bundles TypeBox's 683 files into a few for the tests. Every file passes through each loader of
+// the test runner, which took a second of CPU in each process that uses a schema. The bundle is
+// made once and cached below node_modules.
 
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { register } from 'node:module';

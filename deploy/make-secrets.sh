@@ -22,6 +22,6 @@ for name in postgres pgbouncer web; do
     -addext basicConstraints=critical,CA:FALSE -keyout $name.key -out $name.crt 2>/dev/null
 done
 
-# Containers read them as users of their own; on this machine the folder (0700) lets in nobody else.
+# Containers read the files as users of their own; the folder (0700) keeps out all others here.
 chmod 644 ./*
 chmod 600 ca.key

@@ -1,5 +1,5 @@
-// The shape of the program: imports point along the data path, nobody else reads the environment, and every file
-// says first what it is responsible for.
+// The shape of the program: imports point along the data path, nobody else reads the environment,
+// and every file says first what it is responsible for.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, normalize, relative } from 'node:path';
@@ -7,9 +7,9 @@ import t from 'tap';
 import ts from 'typescript';
 
 /**
- * What each part of `src` may import of the others: a folder or a file at its top, and below `gateway` and `postgres` a
- * folder of theirs. A part that is not listed imports no other and is imported by the roots alone. Packages are free
- * but where they are listed.
+ * What each part of `src` may import of the others: a folder or a file at its top, and below
+ * `gateway` and `postgres` a folder of theirs. A part that is not listed imports no other and is
+ * imported by the roots alone. Packages are free but where they are listed.
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
@@ -107,7 +107,10 @@ interface Source {
   readonly imports: readonly string[];
 }
 
-/** The part that a file belongs to: `gateway/hub` for `gateway/hub/hub.ts`, `gateway` for `gateway/gateway.ts`. */
+/**
+ * The part that a file belongs to: `gateway/hub` for `gateway/hub/hub.ts`, `gateway` for
+ * `gateway/gateway.ts`.
+ */
 function findPart(path: string): string {
   const segments = path.split('/');
   const isFloor = segments[0] === 'gateway' || segments[0] === 'postgres';

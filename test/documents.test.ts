@@ -1,4 +1,5 @@
-// The documents say what there is: their tables match the code, their links lead somewhere, and the README is short.
+// The documents say what there is: their tables match the code, their links lead somewhere, and the
+// README is short.
 
 import { execFileSync } from 'node:child_process';
 import { access, readdir, readFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// What of an error reaches the log: what it is and where, never what somebody wrote into a row or a request.
+// What of an error reaches the log: what it is and where, never what somebody wrote into a row or a
+// request.
 
 import t from 'tap';
 import { pino } from 'pino';

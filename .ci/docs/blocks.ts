@@ -1,5 +1,6 @@
-// Generated blocks in Markdown: `<!-- generated: NAME -->` opens one, `<!-- end -->` closes it. Everything between the
-// two markers belongs to the generator; everything else is left as it is. Pure.
+// Generated blocks in Markdown: `<!-- generated: NAME -->` opens one, `<!-- end -->` closes it.
+// Everything between the two markers belongs to the generator; everything else is left as it is.
+// Pure.
 
 /** Returns the Markdown of the block with this name. */
 export type Generate = (name: string) => Promise<string> | string;

@@ -1,11 +1,14 @@
-// Why each dependency is there, in one line. A dependency without a line, or a line without a dependency, is an error.
+// Why each dependency is there, in one line. A dependency without a line, or a line without a
+// dependency, is an error.
 
 import { readFileSync } from 'node:fs';
 import { code, table } from './table.js';
 
 type Use = 'runtime' | 'dashboard' | 'development';
 
-/** The packages of one reason stand in one row; a `*` ends a name that several packages begin with. */
+/**
+ * The packages of one reason stand in one row; a `*` ends a name that several packages begin with.
+ */
 const REASONS: Readonly<Record<Use, readonly (readonly [packages: string, reason: string])[]>> = {
   runtime: [
     ['fastify', 'HTTP: routing, validation, lifecycle'],

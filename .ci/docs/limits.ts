@@ -1,4 +1,4 @@
-// What the gateway turns away, with the figures of the code that does so.
+// The table of limits: each rejection, with the figures of the code that makes it.
 
 import { OTHER_FILES, HTTP_SHARE } from '../../src/gateway/http/limits/capacity.js';
 import { PROBLEMS } from '../../src/gateway/http/problems/problem.js';

@@ -1,11 +1,11 @@
-// The gateway's own metrics. Those of the process and of Node are named by prom-client and left out.
+// The table of the gateway's own metrics. prom-client documents those of the process and of Node.
 
 import { Registry } from 'prom-client';
 import { createCounters, createHistograms } from '../../src/gateway/metrics/counters.js';
 import { createQueueGauge, registerGauges } from '../../src/gateway/metrics/gauges.js';
 import { code, table } from './table.js';
 
-/** What prom-client keeps about a metric; its types lack the labels. */
+/** The fields that prom-client keeps about a metric; its types lack the labels. */
 interface Described {
   readonly name: string;
   readonly help: string;

@@ -1,4 +1,4 @@
-// What each role may do, from the table that sockets and HTTP use.
+// The table of roles and permissions, from the object that sockets and HTTP use.
 
 import { PERMISSIONS, type Permission } from '../../src/gateway/auth/roles.js';
 import { code, table } from './table.js';

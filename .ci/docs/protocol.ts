@@ -1,4 +1,5 @@
-// The protocol's tables: messages, changes, error codes, close codes, the row, presence and deliveries.
+// The protocol's tables: messages, changes, error codes, close codes, the row, presence and
+// deliveries.
 
 import type { TObject, TSchema } from 'typebox';
 import { createAsyncApiDocument } from '../../src/protocol/asyncapi.js';
@@ -24,7 +25,9 @@ const CHANGE_MEANING: Readonly<Record<string, string>> = {
     '`since` nor `delivery` is forgotten.',
 };
 
-/** The summaries of the AsyncAPI document; the status that clients send has a name of its own there. */
+/**
+ * The summaries of the AsyncAPI document; the status that clients send has a name of its own there.
+ */
 function readSummary(type: string, direction: 'server' | 'client'): string {
   const { messages } = createAsyncApiDocument().components;
   const name = direction === 'client' && type === 'status' ? 'statusReport' : type;
@@ -33,7 +36,7 @@ function readSummary(type: string, direction: 'server' | 'client'): string {
   return message.summary;
 }
 
-/** @param tag the field that tells the messages apart */
+/** @param tag the field that distinguishes the messages */
 function messageRows(
   messages: readonly TObject[],
   tag: 'type' | 'op',

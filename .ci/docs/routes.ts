@@ -15,7 +15,7 @@ interface OpenApi {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 }
 
-/** What the roles' table must allow for each operation; undefined if it needs no token. */
+/** The permission that each operation needs; undefined if it needs no token. */
 const ACTIONS: Readonly<Record<string, Permission | undefined>> = {
   live: undefined,
   ready: undefined,

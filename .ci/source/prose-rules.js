@@ -1,11 +1,11 @@
-// The rules of plain English that a machine can check, each a plugin of retext. Errors fail the check; the length of a
-// sentence is a warning.
+// The rules of plain English that a machine can check, each a plugin of retext. Errors fail the
+// check; the length of a sentence is a warning.
 
 import { toString } from 'nlcst-to-string';
 import { visit } from 'unist-util-visit';
 
 const MAX_WORDS = 25;
-/** What not to write, and what to write instead. */
+/** Words to avoid, and what to write instead. */
 const WORDS = [
   [/\bwhoever\b/i, 'write "the client" or "the user"'],
   [/\bwhom\b/i, 'name the client, the session or the process'],

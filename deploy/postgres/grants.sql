@@ -1,11 +1,11 @@
--- What a gateway with MIGRATE=check may do, and nothing else: it owns no table and cannot change the audit. To be run as
--- the owner after each migration:
+-- Rights for a gateway with MIGRATE=check, and no more: the role owns no table and cannot change
+-- the audit. Run it as the owner after each migration:
 --
 --   lablink-gateway db migrate && lablink-gateway db sql -- "$(cat grants.sql)"
 
 GRANT USAGE ON SCHEMA public TO lablink_gateway;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vms TO lablink_gateway;
--- What agents did, which of them are there, and who has enrolled.
+-- Deliveries, presence and enrolments of agents.
 GRANT SELECT, INSERT, UPDATE, DELETE ON vm_deliveries, vm_presence, gateways TO lablink_gateway;
 GRANT EXECUTE ON FUNCTION prune_vm_presence, prune_vm_deliveries TO lablink_gateway;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vm_enrolments TO lablink_gateway;

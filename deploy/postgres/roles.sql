@@ -1,6 +1,6 @@
--- Two roles and the database. `lablink` owns the schema and the audit and is used for migrations and backups;
--- `lablink_gateway` is what gateways are, and may do what grants.sql says. To be run by psql, once, as a superuser, and
--- again to change the passwords:
+-- Two roles and the database. `lablink` owns the schema and the audit and is used for migrations
+-- and backups; `lablink_gateway` is what gateways are, and may do what grants.sql says. To be run
+-- by psql, once, as a superuser, and again to change the passwords:
 --
 --   OWNER_PASSWORD_FILE=… GATEWAY_PASSWORD_FILE=… psql -X -f roles.sql postgres
 
@@ -20,7 +20,7 @@ ALTER ROLE lablink CREATEDB;
 SELECT 'CREATE DATABASE lablink_db'
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'lablink_db') \gexec
 ALTER DATABASE lablink_db OWNER TO lablink;
--- Who may connect can LISTEN, and so read commands, and NOTIFY, and so forge rows.
+-- A role that may connect can LISTEN, and so read commands, and NOTIFY, and so forge rows.
 REVOKE ALL ON DATABASE lablink_db FROM PUBLIC;
 GRANT CONNECT ON DATABASE lablink_db TO lablink_gateway;
 

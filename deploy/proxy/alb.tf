@@ -1,5 +1,6 @@
-# An Application Load Balancer before several gateways: the settings that WebSockets need. A gateway behind it needs
-# TRUST_PROXY with the networks of the balancer's subnets: it adds the client's address to X-Forwarded-For.
+# An Application Load Balancer before several gateways: the settings that WebSockets need. A gateway
+# behind it needs TRUST_PROXY with the networks of the balancer's subnets: it adds the client's
+# address to X-Forwarded-For.
 
 variable "vpc_id" {
   type = string
@@ -23,7 +24,8 @@ resource "aws_lb" "lablink" {
   load_balancer_type = "application"
   subnets            = var.subnet_ids
   security_groups    = var.security_group_ids
-  # Over the heartbeat (25 s) and the longest wait over HTTP (60 s, which is the default here and too short).
+  # Over the heartbeat (25 s) and the longest wait over HTTP (60 s, which is the default here and
+  # too short).
   idle_timeout = 90
   # The host as it came: a gateway compares it with the origin of a browser's page.
   preserve_host_header       = true
@@ -36,7 +38,7 @@ resource "aws_lb_target_group" "gateways" {
   port        = 8080
   protocol    = "HTTP"
   target_type = "ip"
-  # Sockets stay for days: a gateway that was started anew gets the next requests.
+  # Sockets stay for days: a gateway that has just started gets the next requests.
   load_balancing_algorithm_type = "least_outstanding_requests"
   # A gateway that leaves sees its own sockets off; over DRAIN_SECONDS and 5.
   deregistration_delay = 16

@@ -8,7 +8,8 @@ resource "aws_db_instance" "lablink" {
 
   db_name  = "lablink_db"
   username = "lablink"
-  # RDS makes the password, keeps it in Secrets Manager and changes it: it is in no file and in no state of Terraform.
+  # RDS makes the password, keeps it in Secrets Manager and changes it: it is in no file and in no
+  # state of Terraform.
   manage_master_user_password = true
 
   allocated_storage     = var.allocated_storage
@@ -24,7 +25,8 @@ resource "aws_db_instance" "lablink" {
   # The CA whose certificates the gateway checks: its bundle is sslrootcert.
   ca_cert_identifier = "rds-ca-rsa2048-g1"
 
-  # Any moment of the last seven days can be restored. Beside it `db backup`, which can also be read elsewhere.
+  # Any moment of the last seven days can be restored. Beside it `db backup`, which can also be read
+  # elsewhere.
   backup_retention_period   = 7
   backup_window             = "03:00-04:00"
   maintenance_window        = "mon:04:00-mon:05:00"
@@ -33,7 +35,7 @@ resource "aws_db_instance" "lablink" {
   skip_final_snapshot       = false
   final_snapshot_identifier = "lablink-final-${var.environment}"
 
-  # Who connected, who was turned away, and what was slow.
+  # Log connections, rejected connections and slow queries.
   enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
   performance_insights_enabled    = true
 
@@ -46,7 +48,7 @@ resource "aws_db_parameter_group" "lablink" {
   name_prefix = "lablink-${var.environment}-"
   family      = "postgres17"
 
-  # Nobody without TLS.
+  # Refuse connections without TLS.
   parameter {
     name  = "rds.force_ssl"
     value = "1"

@@ -1,4 +1,5 @@
-// The process that asks for VMs, so many at a time: over HTTP, or by the same statements on bare connections.
+// The process that asks for VMs, so many at a time: over HTTP, or by the same statements on bare
+// connections.
 
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
@@ -24,7 +25,10 @@ export interface Asked {
 const TOKEN_TTL_SECONDS = 3_600;
 const ACTOR = { name: 'admin:bench', requestId: 'bench' };
 
-/** A person of her own for each request: the moment it is sent, which the row carries to whoever is told. */
+/**
+ * A person of its own for each request: the moment at which it is sent, which the row carries to
+ * every receiver.
+ */
 const person = (n: number): string => stampOf(nowUs()).replace('@', `-${n}@`);
 
 /** Closed loops, side by side: each asks again as soon as it is answered. */

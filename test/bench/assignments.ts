@@ -1,5 +1,5 @@
-// Everyone asks for a VM: how many are given in a second over HTTP, held against a bare loop of the same statements,
-// and how soon the VM's agent is told.
+// Everyone asks for a VM: how many are assigned in a second over HTTP, compared with a bare loop of
+// the same statements, and how soon the VM's agent receives the assignment.
 
 import { addReports, emptyReport } from '../../src/loadtest/virtual-users-report.js';
 import { Crowd } from '../../src/loadtest/virtual-users.js';
@@ -24,7 +24,7 @@ const DEADLINE_MS = 20_000;
 
 interface Round {
   readonly asked: Asked;
-  /** What the agents were told; undefined where there are none. */
+  /** The latencies of agents; undefined where there are none. */
   readonly agents: TallySum | undefined;
 }
 
@@ -93,7 +93,7 @@ async function gatewayRound(bench: Bench): Promise<Round> {
   }
 }
 
-/** Nobody has a VM any more; dead rows would slow the rounds that come later. */
+/** Releases every VM; dead rows would slow the rounds that come later. */
 async function free({ client }: Bench): Promise<void> {
   await client.query(`UPDATE vms SET status = 'available', email = NULL, crd_command = NULL`);
   await client.query('VACUUM ANALYZE vms');
@@ -120,7 +120,10 @@ function perSecond(rounds: readonly Round[]): number {
   return (rounds.length * VMS * 1e6) / tookUs;
 }
 
-/** What went wrong, in words: speed is no excuse for a person without a VM, or a VM that was not told. */
+/**
+ * The failures of a round, in words: speed is no excuse for a person without a VM, or for a VM that
+ * received no assignment.
+ */
 function faultsOf({ asked, agents }: Round): string[] {
   const faults: string[] = [];
   if (asked.given !== VMS) faults.push(`${asked.given} of ${VMS} persons were given a VM`);

@@ -1,5 +1,6 @@
-// A process of those who mean harm, at a pace that leaves others the CPU: floods, broken handshakes, headers that never
-// end, and dashboards that read nothing. It goes on from when it is called until it ends.
+// A process of those who mean harm, at a pace that leaves others the CPU: floods, broken
+// handshakes, headers that never end, and dashboards that read nothing. It goes on from when it is
+// called until it ends.
 
 import { connect as connectTcp } from 'node:net';
 import { WebSocket } from 'ws';

@@ -7,7 +7,7 @@ import { serve } from '../../src/loadtest/rpc.js';
 import { readBytewise, readNothing, talkEndlessly, type Endpoint } from '../faults/bad-readers.js';
 import { CREDENTIALS } from './servers.js';
 
-/** Nobody's VM: the agent of another would be sent away when it comes. */
+/** A hostname without an agent: another agent would be closed when this one connects. */
 const TALKER = 'talker';
 /** They end with their process. */
 const forever = { teardown: () => undefined };

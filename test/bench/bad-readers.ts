@@ -1,5 +1,6 @@
-// Clients who read badly beside those that are measured, and what a gateway makes of them: a dashboard that reads
-// nothing, one that reads a byte a second, and an agent that talks without end.
+// Clients who read badly beside those that are measured, and what a gateway makes of them: a
+// dashboard that reads nothing, one that reads a byte a second, and an agent that talks without
+// end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Remote } from '../../src/loadtest/rpc.js';
@@ -50,7 +51,10 @@ export class BadReaders {
     return this.remote.stop();
   }
 
-  /** How many sockets the gateway has closed so. They themselves cannot tell: they do not read it. */
+  /**
+   * How many of these sockets the gateway has closed. The readers cannot report it: they do not
+   * read.
+   */
   async #closedWith(code: number): Promise<number> {
     const text = await (await fetch(`${this.server.url}/metrics`)).text();
     const series = `lablink_sessions_closed_total{by="gateway",code="${code}"} `;

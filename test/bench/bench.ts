@@ -1,5 +1,6 @@
-// The benchmark: a bare LISTEN client, a naive bridge and the gateway, side by side in one run on a database of its
-// own. Exits with 1 when the gateway lost a push, told one twice or out of order, with 2 when it cannot be run as asked.
+// The benchmark: a bare LISTEN client, a naive bridge and the gateway, side by side in one run on a
+// database of its own. Exits with 1 when the gateway lost a push, or sent one twice or out of
+// order, and with 2 when it cannot be run as asked.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -139,7 +140,10 @@ async function runScenario(
   return faults;
 }
 
-/** Every contender's rounds, in turn there and back, so that what changes on the machine meanwhile meets all. */
+/**
+ * Every contender's rounds, in turn there and back, so that what changes on the machine meanwhile
+ * meets all.
+ */
 async function passes(bench: Bench, scenario: Scenario): Promise<PassResult[]> {
   const { contenders, rounds: count } = scenario;
   const rounds = new Map<Contender, PassResult[]>();

@@ -1,5 +1,6 @@
-// Makes plain JavaScript of the gateway, the benchmark's processes and the clients they borrow from test/faults, so that what is measured is what an
-// installed gateway runs: a loader that transpiles while it runs wraps functions and adds to every process.
+// Makes plain JavaScript of the gateway, the benchmark's processes and the clients they borrow from
+// test/faults, so that what is measured is what an installed gateway runs: a loader that transpiles
+// while it runs wraps functions and adds to every process.
 
 import { cp, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// The floor: a process with a bare LISTEN client, and what it is told. No push through a gateway can be faster.
+// The floor: a process with a bare LISTEN client, and the notifications it receives. No push
+// through a gateway can be faster.
 
 import pg from 'pg';
 import { Clients } from '../../src/loadtest/clients.js';

@@ -1,4 +1,5 @@
-// A gap of a server's making: its LISTEN session is ended, and no session can be opened, until it may come back.
+// A gap of a server's making: its LISTEN session is ended, and no session can be opened, until it
+// may come back.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs } from '../../src/loadtest/clock.js';
@@ -10,7 +11,7 @@ const LISTENING = `
   SELECT pid FROM pg_stat_activity
   WHERE datname = $1 AND application_name LIKE '% listen' AND query LIKE 'LISTEN%'`;
 
-/** Does it while nobody listens; returns when somebody did again. */
+/** Runs `act` while no gateway listens; returns when a gateway listens again. */
 export async function duringGap(bench: Bench, act: () => Promise<unknown>): Promise<number> {
   const { superuser, database } = bench;
   const { database: name = '' } = database;

@@ -1,5 +1,6 @@
-// How cost grows: the same load on more VMs and before more dashboards, and coming back after more was missed. A change
-// must cost what it is told to, and catching up what changed.
+// How cost grows: the same load on more VMs and before more dashboards, and a return after more was
+// missed. A change must cost in proportion to its receivers, and catching up in proportion to what
+// changed.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -78,7 +79,7 @@ async function measureReturns(bench: Bench): Promise<Figure[]> {
       await crowd.join(server.endpoint, CREDENTIALS);
       const returned = async (missed: number): Promise<number> => {
         await crowd.leave();
-        // One batch is the first so many rows, all of them changed by one UPDATE.
+        // A batch is the first so many rows, all of them changed by one UPDATE.
         await writer.call('first', { rows: missed });
         await crowd.quiet(1_000);
         const beforeUs = await server.cpuUs();

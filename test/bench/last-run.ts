@@ -3,11 +3,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
-/** Of the sources: what runs is a copy. npm runs a script in the package's folder. */
+/** The README of the sources: what runs is a copy. npm runs a script in the package's folder. */
 const README = resolve('test/bench/README.md');
 const HEADING = '## The last run\n';
 
-/** Takes the place of what the last run printed. @param printed Markdown, with headings of the third level */
+/**
+ * Takes the place of what the last run printed. @param printed Markdown, with headings of the third
+ * level
+ */
 export async function writeLastRun(printed: string): Promise<void> {
   const readme = await readFile(README, 'utf8');
   const [before = '', after = ''] = readme.split(HEADING);

@@ -18,7 +18,10 @@ export async function describeMachine(client: pg.Client): Promise<string> {
   );
 }
 
-/** What share of the CPU is taken while the benchmark waits: with much of it gone, latencies are the machine's. */
+/**
+ * The share of the CPU that others take while the benchmark waits. If it is large, the latencies
+ * are the machine's.
+ */
 async function shareTaken(): Promise<number> {
   const sum = (of: (times: ReturnType<typeof cpus>[number]['times']) => number): number =>
     cpus().reduce((total, { times }) => total + of(times), 0);
@@ -28,7 +31,10 @@ async function shareTaken(): Promise<number> {
   return 1 - (sum(({ idle }) => idle) - idleBefore) / (all() - allBefore);
 }
 
-/** How many files a process may open. Node raises its own limit as far as it may go: the hard limit is what counts. */
+/**
+ * How many files a process may open. Node raises its own limit as far as it may go: the hard limit
+ * is what counts.
+ */
 export function openFilesLimit(): number {
   const limit = Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }));
   return Number.isNaN(limit) ? Infinity : limit;

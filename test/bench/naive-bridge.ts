@@ -1,6 +1,6 @@
-// The bridge that one writes in an afternoon: LISTEN, JSON.parse, and JSON.stringify for every socket. No tokens, no
-// state on connect, no bounds, and what is missed is missed; nothing here is slow on purpose. It prints its URL when it
-// serves.
+// The bridge that one writes in an afternoon: LISTEN, JSON.parse, and JSON.stringify for every
+// socket. No tokens, no state on connect, no bounds, and what is missed is missed; nothing here is
+// slow on purpose. It prints its URL when it serves.
 
 import { createServer } from 'node:http';
 import pg from 'pg';

@@ -1,4 +1,5 @@
-// One pass: a scenario against one contender, from its start to the proof that nobody missed anything.
+// A pass: a scenario against one contender, from its start to the proof that no client missed a
+// change.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
@@ -21,11 +22,11 @@ import type { Contender, Load, Pace, Scenario } from './scenarios.js';
 import { CREDENTIALS, Server, type Workshop } from './servers.js';
 import { Floor, type Watchers } from './watchers.js';
 
-/** What connecting cost, and what a connected socket costs while nothing happens. */
+/** The cost of connecting, and of a connected socket while nothing happens. */
 export interface SocketCost {
   /** Until all were connected. */
   readonly connectUs: number;
-  /** Of the server, for each socket. */
+  /** CPU time of the server, for each socket. */
   readonly cpuUs: number;
   /** For each socket, in bytes. */
   readonly rss: number;
@@ -39,30 +40,44 @@ export interface PassResult {
   readonly changes: number;
   readonly agentChanges: number;
   readonly writerLateness: Latencies;
-  /** Of the server, from the first change until everyone was told the last: one for each burst or pace. */
+  /**
+   * CPU time of the server, from the first change until every client had the last: a figure for
+   * each burst or pace.
+   */
   readonly cpuUs: number[];
-  /** Until everyone had been told, or was back: one for each burst, gap or storm. */
+  /**
+   * Time until every client had the last change, or was back: a figure for each burst, gap or
+   * storm.
+   */
   readonly settledUs: number[];
   readonly socketCost: SocketCost | undefined;
-  /** What the server's process grew by while rows changed, where that was asked. */
+  /**
+   * Growth of the server's process while rows changed; undefined unless the scenario asks for it.
+   */
   readonly grown: Growth | undefined;
-  /** What became of them, where there were any and they can be known. */
+  /** Outcomes of the bad readers; undefined if there were none, or if they cannot be known. */
   readonly badReaders: BadReadersReport | undefined;
   /** How many rows some client knew otherwise than the table in the end, or at the end of a gap. */
   readonly differences: number;
 }
 
-/** Who measures, and with what. */
+/** The database that is measured, with connections to it. */
 export interface Bench extends Workshop {
-  /** Of the table's owner. */
+  /** Connected as the table's owner. */
   readonly client: pg.Client;
-  /** Of the superuser, in another database. */
+  /** Connected as the superuser, to another database. */
   readonly superuser: pg.Client;
 }
 
-/** Long enough that hot code has been compiled when it counts: after 1.5 s the compiler still took a fifth of the CPU. */
+/**
+ * Long enough that hot code has been compiled when it counts: after 1.5 s the compiler still took a
+ * fifth of the CPU.
+ */
 const WARM_UP_MS = 5_000;
-/** By profile, to take the notifications of a burst in cost 83 ms of CPU at the first, and 39 at the sixth. */
+/**
+ * By profile, to take the notifications of a burst in cost 83 ms of CPU at the first, and 39 at the
+ * sixth.
+ */
 const WARM_UP_BURSTS = 5;
 /** Enough for that too, and few beside those that are measured. */
 const WARM_UP_SOCKETS = 100;
@@ -114,7 +129,7 @@ class Pass {
   #grown: Growth | undefined;
   #badReaders: BadReadersReport | undefined;
   #differences = 0;
-  /** Rows that did not change since need not be known: only the gateway tells the state first. */
+  /** Rows that did not change since need not be known: only the gateway sends the state first. */
   #sinceVersion = 0;
 
   constructor(
@@ -172,7 +187,7 @@ class Pass {
     };
   }
 
-  /** From now on, whoever means harm. */
+  /** The attackers join from here on. */
   async #attack(): Promise<Remote<AttackersHandlers> | undefined> {
     if (this.served === undefined || this.contender !== 'attacked') return undefined;
     const module = new URL('./attackers.js', import.meta.url);
@@ -209,7 +224,10 @@ class Pass {
     await this.#compare();
   }
 
-  /** The pace, beside clients who read badly from its beginning on; the gateway closes them after its end. */
+  /**
+   * The pace, beside clients who read badly from its beginning on; the gateway closes them after
+   * its end.
+   */
   async #stall(load: Pace): Promise<void> {
     const { served, contender } = this;
     await this.#warmUpPace(load);
@@ -280,7 +298,7 @@ class Pass {
     await this.#compare();
   }
 
-  /** What came until now warmed up. */
+  /** The rounds until now were the warm-up. */
   async #beginToCount(): Promise<void> {
     await this.watchers.quiet(DEADLINE_MS);
     await this.writer.call('take');
@@ -288,7 +306,7 @@ class Pass {
     await this.watchers.record();
   }
 
-  /** Does it, waits until everyone has been told, and counts the server's CPU time. */
+  /** Runs `act`, waits until every client has the last change, and counts the server's CPU time. */
   async #costing<T>(act: () => Promise<T>): Promise<T> {
     const server = this.served?.server;
     const beforeUs = (await server?.cpuUs()) ?? 0;
@@ -298,7 +316,10 @@ class Pass {
     return result;
   }
 
-  /** Holds what everyone was told against the table; returns when the last was told. */
+  /**
+   * Compares what every client received with the table; returns when the last client has the last
+   * change.
+   */
   async #compare(): Promise<number> {
     await this.watchers.quiet(DEADLINE_MS);
     const table = await readTable(this.bench.client);

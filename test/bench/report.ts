@@ -1,4 +1,5 @@
-// Results as Markdown tables, which read well in a terminal too. Ratios stand below what they compare.
+// Results as Markdown tables, which read well in a terminal too. Ratios stand below what they
+// compare.
 
 import type { Percentiles } from '../../src/loadtest/latencies.js';
 import { formatMarkdownTable } from '../../src/table.js';
@@ -7,7 +8,7 @@ import type { BadReadersReport } from './bad-readers.js';
 import type { PassResult } from './pass.js';
 import { describe, type Contender, type Scenario } from './scenarios.js';
 
-/** One figure of a contender's; undefined where it has none. */
+/** A figure of a contender; undefined where it has none. */
 interface Column {
   readonly title: string;
   readonly digits: number;
@@ -32,7 +33,7 @@ function latency(title: string, of: (result: PassResult) => TallySum): Column[] 
   }));
 }
 
-/** The bare listener is nobody's agent and nobody's dashboard: its one latency is the floor of both. */
+/** The bare listener is neither an agent nor a dashboard: its one latency is the floor of both. */
 const pushesToAgents = ({ contender, told }: PassResult): TallySum =>
   contender === 'floor' ? told.dashboards : told.agents;
 
@@ -134,7 +135,9 @@ function ratioLine(
   return [[`${one} / ${other}`, ...ratios]];
 }
 
-/** What bounds the figures, how far the writer itself was late; and what became of bad readers. */
+/**
+ * The bounds of the figures, the lateness of the writer itself, and the outcomes of bad readers.
+ */
 function notes(results: readonly PassResult[]): string[] {
   const lateness = results.map(({ writerLateness }) => writerLateness.percentiles());
   const late = Math.max(...lateness.map(({ p99 }) => p99));

@@ -1,4 +1,5 @@
-// What is measured: how many watch, how many rows there are, what changes or goes wrong, and who is compared.
+// The scenarios: how many clients watch, how many rows there are, what changes or goes wrong, and
+// which contenders are compared.
 
 /** `attacked` and `stalled` are the gateway too, while others mean it harm, or read badly. */
 export type Contender = 'floor' | 'naive' | 'gateway' | 'attacked' | 'stalled';
@@ -24,7 +25,7 @@ export interface Pace {
 }
 
 export type Load =
-  /** Nobody changes anything: what does a socket cost that waits? */
+  /** No row changes: what does a waiting socket cost? */
   | { readonly kind: 'none' }
   | ({ readonly kind: 'pace' } & Pace)
   /** The same, while clients read badly: all but the plain gateway have them. */

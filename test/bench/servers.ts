@@ -1,4 +1,5 @@
-// The servers that are measured: the naive bridge and the gateway, each a process of its own with a probe in it.
+// The servers that are measured: the naive bridge and the gateway, each a process of its own with a
+// probe in it.
 
 import type pg from 'pg';
 import { endpointOf, type Endpoint } from '../../src/loadtest/endpoint.js';
@@ -7,13 +8,13 @@ import type { MemorySample, ProbeHandlers } from '../../src/loadtest/probe.js';
 import { Remote } from '../../src/loadtest/rpc.js';
 import type { Contender } from './scenarios.js';
 
-/** What signs the tokens of a benchmark's clients. */
+/** The secret that signs the tokens of a benchmark's clients. */
 export const CREDENTIALS = {
   kind: 'secret',
   secret: 'a secret that only benchmarks know, of enough bytes',
 } as const satisfies Credentials;
 
-/** What servers are started from. */
+/** The files that servers are started from. */
 export interface Workshop {
   readonly database: pg.ClientConfig;
   /** Where the gateway leaves its CPU profiles, if anywhere. */
@@ -23,7 +24,7 @@ export interface Workshop {
 const PROBE = new URL('../../src/loadtest/probe.js', import.meta.url);
 const NAIVE = new URL('./naive-bridge.js', import.meta.url);
 const GATEWAY = new URL('../../src/main.js', import.meta.url);
-/** What the naive bridge prints, and the gateway in its banner. */
+/** The line that the naive bridge prints, and the gateway in its banner. */
 const LISTENING = /(http:\/\/\S+)\s/;
 
 export class Server {
@@ -60,7 +61,7 @@ export class Server {
     return this.remote.call('memory');
   }
 
-  /** What the process holds now. */
+  /** The memory that the process holds now. */
   async rss(): Promise<number> {
     return (await this.remote.call('figures')).rss;
   }

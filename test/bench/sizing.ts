@@ -1,5 +1,6 @@
-// How large, and how many: what the sockets of one gateway take of memory, and what every gateway that listens costs the
-// database. Only ratios and memory mean something on a machine that others use too.
+// How large, and how many: what the sockets of one gateway take of memory, and what every gateway
+// that listens costs the database. Only ratios and memory mean something on a machine that others
+// use too.
 
 import pg from 'pg';
 import { OWNER } from '../../src/postgres/embedded/database.js';
@@ -66,7 +67,7 @@ async function commitsPerSecond(
     }),
   );
   const rate = (commits * 1_000) / (performance.now() - from);
-  // One that answers no more is not asked to say goodbye.
+  // A server that does not answer is not asked to close.
   for (const client of listening) client.connection.stream.destroy();
   await Promise.all(writers.map((writer) => writer.end()));
   return rate;
@@ -92,7 +93,7 @@ async function listeningCosts(
   });
 }
 
-/** What a gateway holds with so many agents, after garbage collections. */
+/** The memory of a gateway with so many agents, after garbage collections. */
 async function socketCosts(bench: Bench): Promise<string[][]> {
   const lines: string[][] = [];
   for (const agents of SOCKETS) {

@@ -1,5 +1,6 @@
-// What it costs when ten thousand agents connect at once, and do so again after a network that was away: statements and
-// time of the gateway, and how long it takes until a dashboard knows them all. `npm run bench:storm`.
+// The cost of ten thousand agents that connect at once, and do so again after a network outage:
+// statements and time of the gateway, and the time until a dashboard knows them all. `npm run
+// bench:storm`.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +16,9 @@ const AGENTS = Number(process.env.STORM_AGENTS ?? 10_000);
 const SECRET = 'a secret that only the storm knows, of enough bytes';
 const hostnameOf = (n: number): string => `vm-${String(n).padStart(5, '0')}`;
 
-/** The process of the agents: opens a socket for each, and ends them all when told to. */
+/**
+ * The process of the agents: opens a socket for each, and ends them all when its parent says so.
+ */
 async function beAgents(): Promise<void> {
   const sockets: Awaited<ReturnType<typeof connect>>[] = [];
   process.on('message', (url: string) => {

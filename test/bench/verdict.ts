@@ -27,7 +27,7 @@ export function mergeRounds(rounds: readonly [PassResult, ...PassResult[]]): Pas
   };
 }
 
-/** What went wrong, in words; empty when all is well. */
+/** The failures, in words; empty if there are none. */
 export function faultsOf(result: PassResult, { load }: Scenario): string[] {
   const { told, differences, contender, agentChanges, badReaders } = result;
   const { agents, dashboards } = told;
@@ -37,7 +37,7 @@ export function faultsOf(result: PassResult, { load }: Scenario): string[] {
   if (outOfOrder > 0) faults.push(`${outOfOrder} pushes came out of order`);
   const duplicated = agents.duplicated + dashboards.duplicated;
   if (duplicated > 0) faults.push(`${duplicated} pushes came twice`);
-  // An agent that keeps up is told of every change; a dashboard may be told of several as one.
+  // An agent that keeps up receives every change; a dashboard may receive several as one.
   const isTold = contender !== 'floor' && ['pace', 'stall', 'bursts'].includes(load.kind);
   const missing = isTold ? agentChanges - agents.delivered : 0;
   if (missing > 0) faults.push(`${missing} changes were never pushed to their agent`);

@@ -1,4 +1,4 @@
-// Who watches in a pass: a crowd of clients on a server's sockets, or the bare listener.
+// The watchers of a pass: clients on a server's sockets, or the bare listener.
 
 import type pg from 'pg';
 import type { ClientsReport, Comparison } from '../../src/loadtest/clients.js';

@@ -1,4 +1,5 @@
-// compose.yaml and the Dockerfiles: sound to the tools that read them, true to the files beside them, and without secrets.
+// compose.yaml and the Dockerfiles: sound to the tools that read them, true to the files beside
+// them, and without secrets.
 
 import { spawnSync } from 'node:child_process';
 import { access, readFile } from 'node:fs/promises';
@@ -25,7 +26,10 @@ interface Compose {
 const compose = parse(await deployed('compose.yaml'), { merge: true }) as Compose;
 const services = Object.entries(compose.services);
 
-/** Its rules of taste are left out, and the one that forbids to publish a port to the world: nginx is for the world. */
+/**
+ * Its rules of taste are left out, and the one that forbids to publish a port to the world: nginx
+ * is for the world.
+ */
 const DCLINT = [
   'no-quotes-in-volumes',
   'no-unbound-port-interfaces',

@@ -1,5 +1,5 @@
-// The files of deploy/ as tests run them: the very files, in which nothing but addresses, ports, paths and timeouts is put
-// in place of others.
+// The files of deploy/ as tests run them: the very files, in which nothing but addresses, ports,
+// paths and timeouts is put in place of others.
 
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -8,7 +8,10 @@ import { temporaryFolder } from '../helpers/process.js';
 
 export const deployed = (path: string): Promise<string> => readFile(`deploy/${path}`, 'utf8');
 
-/** The file with every occurrence of each text replaced. One that is not there is a mistake: the file has changed. */
+/**
+ * The file with every occurrence of each text replaced. A text that is not there is a mistake: the
+ * file has changed.
+ */
 export async function substituted(
   path: string,
   replacements: Readonly<Record<string, string>>,

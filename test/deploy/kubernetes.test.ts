@@ -1,4 +1,5 @@
-// The kustomize base and overlay: what kubectl makes of them has the types of the API, field by field, and its parts fit.
+// The kustomize base and overlay: what kubectl makes of them has the types of the API, field by
+// field, and its parts fit.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -48,7 +49,10 @@ const MODULES: Readonly<Record<string, string>> = {
   'networking.k8s.io/v1': 'networking.k8s.io/v1',
 };
 
-/** Compiles the manifests as literals of their types: a field that is misspelled, misplaced or missing is an error. */
+/**
+ * Compiles the manifests as literals of their types: a field that is misspelled, misplaced or
+ * missing is an error.
+ */
 function typeErrors(manifests: readonly Manifest[]): string[] {
   const lines = manifests
     .filter(({ apiVersion }) => apiVersion in MODULES)

@@ -1,4 +1,5 @@
-// Prometheus' rules and configuration, and the dashboard: promtool takes them, and what they ask for is what there is.
+// Prometheus' rules and configuration, and the dashboard: promtool takes them, and what they ask
+// for is what there is.
 
 import { spawnSync } from 'node:child_process';
 import { cp, readFile, writeFile } from 'node:fs/promises';
@@ -51,7 +52,10 @@ interface Selector {
   readonly labels: readonly string[];
 }
 
-/** Metrics and the labels that are asked of them: in matchers beside them, and in what they are summed by. */
+/**
+ * Metrics and the labels that are asked of them: in matchers beside them, and in what they are
+ * summed by.
+ */
 function selectorsIn(expression: string): Selector[] {
   const by = [...expression.matchAll(/\bby \(([^)]*)\)/g)]
     .flatMap(([, names = '']) => names.split(','))
@@ -67,7 +71,7 @@ function selectorsIn(expression: string): Selector[] {
   );
 }
 
-/** Those that Prometheus adds. */
+/** The labels that Prometheus adds. */
 const ADDED = ['instance', 'job', 'le'];
 
 t.test('rules and dashboard ask for what a gateway says, and for nothing else', async (t) => {
@@ -82,7 +86,9 @@ t.test('rules and dashboard ask for what a gateway says, and for nothing else', 
     return reads?.has('lablink_resyncs_total{reason="routine"}') === true && found;
   });
 
-  /** A counter that has not counted yet shows no labels; the generated table of metrics has them. */
+  /**
+   * A counter that has not counted yet shows no labels; the generated table of metrics has them.
+   */
   const written = new Map(
     (await readFile('src/gateway/metrics/README.md', 'utf8'))
       .split('\n')

@@ -1,5 +1,5 @@
-// A server as deploy/ describes it: who gets in and who does not, what the gateway's role may do and what not, and a
-// gateway on it whose queries go through PgBouncer.
+// A server as deploy/ describes it: who gets in and who does not, what the gateway's role may do
+// and what not, and a gateway on it whose queries go through PgBouncer.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
@@ -201,7 +201,7 @@ t.test('a server with our files', { skip: noPostgres || noPgBouncer }, async (t)
     t.match(await admin('DELETE', '/v1/vms?confirm=1'), { status: /^20[04]$/ });
     await agent.nextOf('absent');
 
-    await cut; // What nobody uses is closed, and so are the gateway's own.
+    await cut; // Unused connections are closed, and so are the gateway's own.
     const heartbeats = async (): Promise<{ arrived: number; missed: boolean }> => {
       const text = await (await fetch(`${gateway.url}/metrics`)).text();
       const arrived = /^lablink_heartbeat_round_trip_seconds_count (\d+)/m.exec(text)?.[1];

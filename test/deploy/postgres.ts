@@ -1,5 +1,6 @@
-// Debian's PostgreSQL with postgresql.conf, pg_hba.conf and roles.sql of deploy/, and PgBouncer with its file before it:
-// servers made and started as deploy/README.md says, each as the system user postgres.
+// Debian's PostgreSQL with postgresql.conf, pg_hba.conf and roles.sql of deploy/, and PgBouncer
+// with its file before it: servers made and started as deploy/README.md says, each as the system
+// user postgres.
 
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -26,7 +27,7 @@ const AS_POSTGRES = ['--reuid', 'postgres', '--regid', 'postgres', '--init-group
 
 export class PostgresServer {
   constructor(
-    /** What `make-secrets.sh` made. */
+    /** The files that `make-secrets.sh` made. */
     readonly secrets: string,
     readonly folder: string,
     readonly port: number,

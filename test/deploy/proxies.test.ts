@@ -1,5 +1,6 @@
-// The real nginx and HAProxy with the files of deploy/proxy: a socket lives on for longer than their timeouts, because of
-// the heartbeat and of nothing else; what a client says of itself is not believed; the metrics stay inside.
+// The real nginx and HAProxy with the files of deploy/proxy: a socket lives on for longer than
+// their timeouts, because of the heartbeat and of nothing else; what a client says of itself is not
+// believed; the metrics stay inside.
 
 import t from 'tap';
 import { startServer } from '../helpers/database.js';
@@ -30,10 +31,13 @@ const PROXIES: readonly {
   },
 ];
 
-/** So long that a machine may stand still for seconds, and neither the proxy nor the gateway takes the other for dead. */
+/**
+ * So long that a machine may stand still for seconds, and neither the proxy nor the gateway takes
+ * the other for dead.
+ */
 const TIMEOUT_MS = 8_000;
 const PING_MS = 2_000;
-/** What a socket says within one and a half timeouts. */
+/** The state of a socket after one and a half timeouts. */
 const PINGS = (1.5 * TIMEOUT_MS) / PING_MS;
 /** A wait over HTTP lasts at most this long; see http/wait.ts. */
 const LONGEST_WAIT_MS = 60_000;

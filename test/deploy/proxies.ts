@@ -1,4 +1,5 @@
-// nginx and HAProxy with the configurations of deploy/proxy, on loopback, before gateways of a test.
+// nginx and HAProxy with the configurations of deploy/proxy, on loopback, before gateways of a
+// test.
 
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { get } from 'node:https';

@@ -1,5 +1,5 @@
-// The settings in all files of deploy/ are those of the program, and its configuration takes them; the commands in them are
-// there, with their options.
+// The settings in all files of deploy/ are those of the program, and its configuration takes them;
+// the commands in them are there, with their options.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { deployed, makeSecrets } from './deployed.js';
 
 type Values = Readonly<Record<string, string>>;
 
-/** What each file tells a program of ours, in the environment. */
+/** The variables that each file sets for a program of ours. */
 async function environments(): Promise<Map<string, Values>> {
   const compose = parse(await deployed('compose.yaml'), { merge: true }) as {
     services: Record<string, { image?: string; environment?: Values }>;
@@ -62,7 +62,9 @@ async function environments(): Promise<Map<string, Values>> {
   ]);
 }
 
-/** The value as the program is given it there: secrets and certificates where this test has them. */
+/**
+ * The value as the program is given it there: secrets and certificates where this test has them.
+ */
 const asGiven = (secrets: string, value: string): string =>
   value
     .replace('${QUERIES_TO:-postgres:5432}', 'postgres:5432')
@@ -127,7 +129,7 @@ t.test('every command is one of the program, with its options', async (t) => {
   }
 });
 
-/** Of what is no subcommand of `db`. */
+/** Arguments that are no subcommand of `db`. */
 async function helpOf(t: Test, name: string): Promise<string> {
   const program = runCommand(t, [...name.split(' '), '--help'], {});
   t.match(await program.exited, { code: 0 }, name);

@@ -1,5 +1,6 @@
-// Two gateways on one database behind the real HAProxy, with our file: whoever asks either reaches agents on both; one is
-// killed and both are restarted under load, and nobody misses an assignment.
+// Two gateways on one database behind the real HAProxy, with our file. A request to either reaches
+// agents on both. A gateway is killed and both are restarted under load, and no agent misses an
+// assignment.
 
 import t from 'tap';
 import { startGatewayProcess, type GatewayProcess } from '../faults/gateway-process.js';
@@ -12,8 +13,8 @@ import { lacking } from './deployed.js';
 import { startHaproxy, type Proxy } from './proxies.js';
 
 /**
- * VMs that nobody but this test changes, so that each of their assignments stands until it has arrived. Enough that some
- * are on either gateway, however their connections cross.
+ * VMs that only this test changes, so that each of their assignments stands until it has arrived.
+ * There are enough that some are on either gateway, however their connections cross.
  */
 const SEATS = Array.from({ length: 12 }, (_, n) => `seat-${n}`);
 const CLIENTS = HOSTNAMES.length + SEATS.length + 2;
@@ -41,7 +42,7 @@ class Sockets {
     );
   }
 
-  /** Resolves with the latest socket on which an agent has been told of this assignment. */
+  /** Resolves with the latest socket on which an agent received this assignment. */
   async told(hostname: string, assignmentId: string): Promise<RawClient> {
     return until(`${hostname} is told of ${assignmentId}`, () =>
       this.#byPath
@@ -68,7 +69,9 @@ interface Row {
   readonly assignment_id: string;
 }
 
-/** Changes a VM as an admin; asks again, as people do, while the one that is asked is going down. */
+/**
+ * Changes a VM as an admin; asks again, as people do, while the one that is asked is going down.
+ */
 async function change(
   urls: () => readonly string[],
   token: string,
@@ -101,7 +104,7 @@ t.test('two gateways behind HAProxy', { skip: lacking('haproxy') }, async (t) =>
   const [a, b] = gateways;
   const urls = (): string[] => gateways.map(({ url }) => url);
   const admin = await a.token('admin');
-  // A gateway that is away refuses at once; one that is slow to answer is none that is away.
+  // A gateway that is away refuses at once; a gateway that is slow to answer is not away.
   const proxy = await startHaproxy(t, urls(), {
     'timeout connect 2s': 'timeout connect 30s',
     'timeout check 2s': 'timeout check 30s',
@@ -116,11 +119,14 @@ t.test('two gateways behind HAProxy', { skip: lacking('haproxy') }, async (t) =>
       'SELECT FROM vm_deliveries WHERE assignment_id = $1 AND acknowledged_at IS NOT NULL';
     return (await database.query(sql, [assignmentId])).length === 1;
   };
-  /** Assigns the seat through one of `through`; when its agent has acknowledged that, the seat is free again. */
+  /**
+   * Assigns the seat through one of `through`; when its agent has acknowledged that, the seat is
+   * free again.
+   */
   const assign = async (seat: string, through: () => readonly string[]): Promise<RawClient> => {
     const person = { email: `${Math.random()}@b.c`, crd_command: 'run' };
     const vm = await change(through, admin, seat, { status: 'in-use', ...person });
-    // A socket that is lost takes the acknowledgement with it: the next one is told again.
+    // A lost socket takes the acknowledgement with it, so the next socket sends it again.
     const client = await until('the acknowledgement is recorded', async () => {
       const latest = await sockets.told(seat, vm.assignment_id);
       latest.send({ type: 'ack', assignment_id: vm.assignment_id });

@@ -1,4 +1,5 @@
-// The units: systemd takes them, they are closed as far as it can tell, and their times fit.
+// The units: systemd accepts them, they are as restricted as systemd can check, and their times
+// fit.
 
 import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// The Terraform files: they parse, every name they refer to is there, and the database is what the guide asks of one.
+// The Terraform files: they parse, every name they refer to is there, and the database is what the
+// guide asks of one.
 
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';

@@ -19,7 +19,7 @@ export type Api = (
   headers?: Readonly<Record<string, string>>,
 ) => Promise<Answer>;
 
-/** One who asks this gateway with a token of her own. */
+/** A caller of this gateway with a token of its own. */
 export async function apiOf(
   { url, token }: Pick<TestGateway, 'url' | 'token'>,
   role: Role = 'admin',

@@ -1,4 +1,5 @@
-// An AsyncAPI document as tests read it: references followed, messages found by what is done with them.
+// An AsyncAPI document as tests read it: references followed, messages found by what is done with
+// them.
 
 export interface Reference {
   readonly $ref: string;
@@ -12,14 +13,14 @@ export interface Document {
 }
 
 export interface Message {
-  /** What its `type` must be. */
+  /** The value of the message's `type`. */
   readonly type: string;
   readonly summary: string;
   /** Where its schema is. */
   readonly schema: string;
 }
 
-/** What a reference leads to, through others if need be. */
+/** Resolves a reference, through others if need be. */
 export function deref(document: Document, $ref: string): unknown {
   let found: unknown = document;
   for (const step of $ref.split('/').slice(1)) {

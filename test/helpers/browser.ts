@@ -1,5 +1,5 @@
-// A real browser on the dashboard of a test's gateway: one browser a test file, and for each visit a context of its own,
-// as if somebody else sat down at another machine.
+// A real browser on the dashboard of a test's gateway. Each test file has one browser, and each
+// visit a context of its own, as on another machine.
 
 import { existsSync } from 'node:fs';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
@@ -54,7 +54,7 @@ export async function startBrowser(
   };
 }
 
-/** What the page complained of: uncaught errors, and what its policy refused. */
+/** Errors of the page: uncaught ones, and what its policy refused. */
 export function watchComplaints(page: Page): readonly string[] {
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error)));

@@ -1,5 +1,6 @@
-// A cluster that is made once and copied for each test file: initdb takes most of a second of CPU, a
-// copy a twentieth of that. It is made by the product, and anew whenever what makes it has changed.
+// A cluster that is made once and copied for each test file: initdb takes most of a second of CPU,
+// a copy a twentieth of that. The product makes the cluster, and makes it again whenever the code
+// that makes it has changed.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';

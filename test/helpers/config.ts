@@ -1,4 +1,4 @@
-// What the configuration says of an environment.
+// Configurations of environments for tests, and the problems of those that are refused.
 
 import { ConfigError, loadConfig } from '../../src/config/load.js';
 

@@ -1,5 +1,5 @@
-// Throw-away databases for tests: one cluster a test file, made by the product's own supervisor, and
-// any number of databases in it. Everything is gone when the test ends.
+// Throw-away databases for tests: one cluster a test file, made by the product's own supervisor,
+// and any number of databases in it. Everything is gone when the test ends.
 
 import { rm } from 'node:fs/promises';
 import pg from 'pg';
@@ -10,7 +10,7 @@ import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { copyCluster } from './cluster-cache.js';
 import { scratchFolder } from './scratch-folder.js';
 
-/** What of tap's test is needed. */
+/** The part of tap's test that is needed. */
 export interface Teardown {
   teardown(fn: () => unknown): unknown;
 }
@@ -33,7 +33,7 @@ export interface TestDatabase {
   readonly config: pg.ClientConfig;
   /** As the superuser `postgres`. */
   readonly adminConfig: pg.ClientConfig;
-  /** Of the owner; ended by the teardown. */
+  /** Connects as the owner; ended by the teardown. */
   readonly pool: pg.Pool;
   /** Runs one statement on the pool and gives its rows. */
   query<R extends pg.QueryResultRow>(sql: string, params?: unknown[]): Promise<R[]>;

@@ -24,7 +24,10 @@ export const runDbOn = (
   user?: string,
 ): Promise<Ended> => runDb(args, { DATABASE_URL: urlOf(database, user) });
 
-/** Runs `db` with these arguments in an environment with these variables. One at a time: stdout is one. */
+/**
+ * Runs `db` with these arguments in an environment with these variables. Runs follow each other,
+ * because they share stdout.
+ */
 export async function runDb(
   args: readonly string[],
   variables: Readonly<Record<string, string>>,

@@ -1,4 +1,5 @@
-// `serve` as a process of its own, on a database of a test's: with its own limit of open files, and to be sent signals.
+// `serve` as a process of its own, on a database of a test's: with its own limit of open files, and
+// to be sent signals.
 
 import { readFile } from 'node:fs/promises';
 import { signToken } from '../../src/gateway/auth/token.js';

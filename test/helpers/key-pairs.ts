@@ -1,4 +1,5 @@
-// Key pairs as an identity provider has them: the public one for the gateway, the private one to sign tokens.
+// Key pairs as an identity provider has them: the public one for the gateway, the private one to
+// sign tokens.
 
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { SignJWT, type JWTPayload } from 'jose';

@@ -1,5 +1,5 @@
-// Markdown as tests read it: sections, tables, fenced code, links and the anchors of headings. Fenced code is not taken
-// for headings or links.
+// Markdown as tests read it: sections, tables, fenced code, links and the anchors of headings.
+// Fenced code is not taken for headings or links.
 
 /** A fenced block of code. */
 export interface CodeBlock {
@@ -21,7 +21,9 @@ export function readSection(document: string, heading: string): string {
   return section.split('\n## ')[0] ?? '';
 }
 
-/** The rows of all tables in a text, without their headings; each row its cells, without backticks. */
+/**
+ * The rows of all tables in a text, without their headings; each row its cells, without backticks.
+ */
 export function readTableRows(text: string): string[][] {
   return text
     .split(/\n(?!\|)/)

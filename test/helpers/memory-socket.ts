@@ -1,4 +1,5 @@
-// A socket for tests: it keeps what it was sent. Its reader can stall, so that bytes pile up unsent, and read on.
+// A socket for tests: it keeps what it was sent. Its reader can stall, so that bytes pile up
+// unsent, and read on.
 
 import { Compile } from 'typebox/compile';
 import type { Frame } from '../../src/gateway/hub/hub.js';
@@ -74,7 +75,7 @@ export class MemorySocket implements Socket {
     this.bufferedAmount = Math.max(0, this.bufferedAmount - bytes);
   }
 
-  /** The reader takes everything and reads on. Whoever uses the socket is to be told. */
+  /** The reader takes everything and reads on. The test then notifies the session. */
   drain(): void {
     this.#stalled = false;
     this.bufferedAmount = 0;

@@ -1,5 +1,5 @@
-// What a client knows: the messages of one socket folded into state as the protocol tells clients to, and compared
-// with the table. A message that breaks the protocol throws.
+// The state that a client knows: the messages of one socket, folded as the protocol tells clients
+// to, and compared with the table. A message that breaks the protocol throws.
 
 import { isDeepStrictEqual } from 'node:util';
 import { DASHBOARD_COLUMNS } from '../../src/protocol/row.js';
@@ -9,13 +9,13 @@ import { until } from './until.js';
 
 export type Vm = Record<string, unknown>;
 
-/** Of presence, what is kept here; all of it is in helpers/presence.ts. */
+/** The part of presence that is kept here; all of it is in helpers/presence.ts. */
 interface Known {
   readonly hostname: string;
   readonly online: boolean;
 }
 
-/** The table as PostgreSQL tells it, cut down to the given columns. */
+/** The table as PostgreSQL prints it, cut down to the given columns. */
 export async function readTable(
   database: Pick<TestDatabase, 'query'>,
   columns?: readonly string[],
@@ -34,7 +34,7 @@ function pick(vm: Vm, columns: readonly string[] = Object.keys(vm)): Vm {
 export class FleetModel {
   rows = new Map<string, Vm>();
   /** Where the client would resume. */
-  /** Whether an agent of the hostname is online, of those of whom anything is known. */
+  /** Whether an agent of the hostname is online, for hostnames with a known presence. */
   online = new Map<string, boolean>();
   cursor: string | undefined;
   live: boolean | undefined;
@@ -70,7 +70,7 @@ export class FleetModel {
     return this;
   }
 
-  /** Resolves when the client knows exactly what the table holds, and has been told that the feed is live. */
+  /** Resolves when the client knows exactly what the table holds, and that the feed is live. */
   async untilTable(database: Pick<TestDatabase, 'query'>): Promise<void> {
     await until('a client of all VMs knows the table', async () => {
       const table = await readTable(database);
@@ -78,7 +78,7 @@ export class FleetModel {
     });
   }
 
-  /** Whether the client has been told exactly this, and that the feed is live. */
+  /** Whether the client knows exactly this, and that the feed is live. */
   knows(table: ReadonlyMap<string, Vm>): boolean {
     if (this.live !== true || this.#snapshotUnderWay || this.rows.size !== table.size) return false;
     for (const [hostname, vm] of table) {
@@ -164,7 +164,10 @@ export class VmModel {
     return this;
   }
 
-  /** Resolves when the client knows exactly what the table holds of its VM, and that the feed is live. */
+  /**
+   * Resolves when the client knows exactly what the table holds of its VM, and that the feed is
+   * live.
+   */
   async untilTable(database: Pick<TestDatabase, 'query'>): Promise<void> {
     await until(`the client of ${this.hostname} knows its row`, async () => {
       const table = await readTable(database);
@@ -172,7 +175,7 @@ export class VmModel {
     });
   }
 
-  /** Whether the client has been told exactly what this table says of its VM, and that the feed is live. */
+  /** Whether the client knows exactly what this table says of its VM, and that the feed is live. */
   knows(table: ReadonlyMap<string, Vm>): boolean {
     return this.live === true && isDeepStrictEqual(this.vm, table.get(this.hostname) ?? null);
   }

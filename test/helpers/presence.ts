@@ -1,4 +1,4 @@
-// What a dashboard knows of agents: the messages of its socket folded as the protocol tells clients to.
+// The presence that a dashboard knows: the messages of its socket, folded by the protocol's rules.
 
 import type { Presence } from '../../src/protocol/presence.js';
 import type { Role } from '../../src/gateway/auth/roles.js';

@@ -1,4 +1,5 @@
-// The command as a process of its own, as people run it: from `dist`, with an environment of its own.
+// The command as a process of its own, as people run it: from `dist`, with an environment of its
+// own.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -44,7 +45,10 @@ export class Program {
     });
   }
 
-  /** Resolves with what `find` gives once it gives something; rejects when the program has ended without. */
+  /**
+   * Resolves with what `find` gives once it gives something; rejects when the program has ended
+   * without.
+   */
   async until<T>(find: (program: this) => T | null | undefined | false): Promise<T> {
     for (;;) {
       const found = find(this);
@@ -81,7 +85,7 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');
   } catch {
-    // Nobody of the group is left.
+    // Resolves when no process of the group is left.
   }
 }
 

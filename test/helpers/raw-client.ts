@@ -1,4 +1,5 @@
-// A WebSocket client that knows nothing of the gateway: it keeps every message, and tests wait for those they expect.
+// A WebSocket client that knows nothing of the gateway: it keeps every message, and tests wait for
+// those they expect.
 
 import { once } from 'node:events';
 import { WebSocket, type ClientOptions } from 'ws';
@@ -31,7 +32,9 @@ export class RawClient {
     });
   }
 
-  /** The first message not yet taken that satisfies the predicate; those before it are passed over. */
+  /**
+   * The first message not yet taken that satisfies the predicate; those before it are passed over.
+   */
   async next(matches: (message: Message) => boolean = () => true): Promise<Message> {
     for (;;) {
       while (this.#read < this.messages.length) {

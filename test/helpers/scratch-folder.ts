@@ -1,5 +1,6 @@
-// Folders for what a test throws away: in memory where there is plenty of it, because a cluster is a
-// thousand small files. The name tells whose it is, so what a killed test left is removed by the next.
+// Folders for the files that a test throws away: in memory where there is plenty of it, because a
+// cluster is a thousand small files. The name carries the owner's pid, so that the next test
+// removes what a killed test left.
 
 import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

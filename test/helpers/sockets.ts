@@ -1,4 +1,5 @@
-// The TCP sockets under WebSockets, at either end: what a test breaks, and where it sees what is kept unsent.
+// The TCP sockets under WebSockets, at either end: what a test breaks, and where it sees what is
+// kept unsent.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Socket } from 'node:net';

@@ -6,7 +6,10 @@ const POLL_MS = 20;
 /** Far beyond what anything here takes, and within the time a test file has. */
 const PATIENCE_MS = 60_000;
 
-/** Resolves with the first value that is neither undefined nor false; throws, naming what was awaited, if none comes. */
+/**
+ * Resolves with the first value that is neither undefined nor false; throws, naming what was
+ * awaited, if none comes.
+ */
 export async function until<T>(
   what: string,
   attempt: () => Promise<T | undefined | false> | T | undefined | false,
