@@ -1,13 +1,13 @@
-// Addresses in the configuration: where to listen, and which proxies to believe.
+// Parses addresses in the configuration: the address to listen on, and the proxies to trust.
 
 import { BlockList, isIP } from 'node:net';
 
-/** In every way that IPv6 has to write them. */
+/** All loopback addresses; a BlockList also matches every spelling of an IPv6 address. */
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
-/** Whether only this machine can reach what listens on `host`: 127.0.0.0/8, ::1 or `localhost`. */
+/** Whether only this machine can connect to a server on `host`: 127.0.0.0/8, ::1 or `localhost`. */
 export function isLoopback(host: string): boolean {
   const version = isIP(host);
   if (version === 0) return host.toLowerCase() === 'localhost';
@@ -16,23 +16,23 @@ export function isLoopback(host: string): boolean {
 
 /**
  * Whether `host` is an IP address or a host name (RFC 1123 §2.1). A name that ends in digits is
- * neither: resolvers read `127.1` and `0177.1` as addresses, each in its own way.
+ * neither, because resolvers disagree on which address `127.1` or `0177.1` is.
  */
 export function isHost(host: string): boolean {
   if (isIP(host) !== 0) return true;
   return /^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(host) && !/(^|\.)\d+$/.test(host);
 }
 
-/** Whether the peer at `hop`, counted from the socket's own (0), is a proxy to believe. */
+/** Decides whether the peer at `hop` is a trusted proxy; 0 is the peer of the socket itself. */
 export type TrustHop = (address: string, hop: number) => boolean;
 
-/** As Fastify's `trustProxy` takes it. */
+/** The proxies to trust, as Fastify's option `trustProxy` expects them. */
 export type TrustProxy = boolean | string[] | TrustHop;
 
 /**
- * Reads `false`, `true`, a number of hops (0 to 99), or addresses and CIDR ranges between commas.
- * Undefined when it is none of these. Hops become a function, because Fastify 5 believes nobody
- * when it is given a number.
+ * Parses `false`, `true`, a number of hops (0 to 99), or addresses and CIDR ranges separated by
+ * commas. Hops become a function, because Fastify 5 trusts no proxy if it receives a number.
+ * @returns undefined if `text` is none of these
  */
 export function parseTrustProxy(text: string): TrustProxy | undefined {
   if (text === 'true' || text === 'false') return text === 'true';
@@ -44,7 +44,10 @@ export function parseTrustProxy(text: string): TrustProxy | undefined {
   return ranges.every(isRange) ? ranges : undefined;
 }
 
-/** An address, or one with a prefix length; a prefix of 0, the whole Internet, is written `true`. */
+/**
+ * Whether `range` is an address, with or without a prefix length. A prefix of 0, the whole
+ * Internet, is rejected: it is written `true`.
+ */
 function isRange(range: string): boolean {
   const [address = '', prefix, ...rest] = range.split('/');
   const version = address.includes('%') ? 0 : isIP(address);

@@ -1,11 +1,13 @@
-// Which columns of `vms` dashboards may see besides the usual ones. Never `crd_command`.
+// Parses the list of additional columns of `vms` that dashboards see. `crd_command` is never among
+// them.
 
-/** What no dashboard sees, whatever is configured: it often holds a one-time code. */
+/** The column that no configuration can show, because it often contains a one-time code. */
 const HIDDEN = 'crd_command';
 
 /**
- * Reads names of columns with commas between them, in the order given. Undefined when one is
- * empty, hidden, or cannot be a column (PostgreSQL cuts names at 63 bytes: "NAMEDATALEN").
+ * Parses names of columns separated by commas, and keeps their order.
+ * @returns undefined if a name is empty, hidden, or longer than PostgreSQL's names (63 bytes:
+ * "NAMEDATALEN")
  */
 export function parseColumns(text: string): string[] | undefined {
   if (text === '') return [];

@@ -1,8 +1,8 @@
-// What is said when the configuration cannot be used: everything that is wrong with it, at once.
+// The error for an unusable configuration. It reports all problems together.
 
 /**
- * The configuration is not usable. Its message has one line for each fault, which names the
- * variable, what was given (never a secret's value) and what is expected.
+ * The configuration is unusable. The message has one line per problem, with the variable, its value
+ * (never that of a secret) and the expected value.
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -17,7 +17,7 @@ export class ConfigError extends Error {
 
 const SHOWN_CHARACTERS = 200;
 
-/** A value as a message shows it: quoted, on one line, cut when long. Not for secrets. */
+/** Quotes a value for a message: on one line, and shortened to 200 characters. Not for secrets. */
 export function quoteValue(value: string | number): string {
   const text = String(value);
   const cut = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;

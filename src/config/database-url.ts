@@ -1,11 +1,12 @@
-// Reads a database URL as pg does (pg-connection-string), and refuses what pg would quietly ignore or misread.
+// Parses a database URL as pg does (pg-connection-string), and rejects URLs that pg would misread,
+// or whose parameters pg would silently ignore.
 
 import type { ClientConfig } from 'pg';
 import { parse, toClientConfig } from 'pg-connection-string';
 import { quoteValue } from './config-error.js';
 import { SSL_MODES } from './variables.js';
 
-/** What names a database and how to log in to it. */
+/** The address of a database, and the role to connect as. */
 export interface ConnectionParameters {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
@@ -14,14 +15,17 @@ export interface ConnectionParameters {
   readonly database?: string | undefined;
 }
 
+/** The content of a database URL. A property is undefined if the URL does not contain it. */
 export interface DatabaseUrl extends ConnectionParameters {
-  /** Present when the URL says sslmode or names a certificate. */
+  /** Undefined if the URL has neither `sslmode` nor a certificate. */
   readonly ssl?: ClientConfig['ssl'];
-  /** Settings for the server, as `-c name=value` (libpq's `options`). */
+  /** Settings of the session, as `-c name=value` (libpq's `options`). */
   readonly options?: string | undefined;
 }
 
-/** The parameters that may stand in the query; each value that has a fixed set, with its set. */
+/**
+ * The allowed query parameters, each with its allowed values; undefined if any value is allowed.
+ */
 const QUERY_PARAMETERS = new Map<string, readonly string[] | undefined>([
   ['host', undefined],
   ['port', undefined],
@@ -36,13 +40,13 @@ const QUERY_PARAMETERS = new Map<string, readonly string[] | undefined>([
 ]);
 
 /**
- * Reads `url`; what it does not say is undefined. Certificates are read from their files.
+ * Parses `url`, and reads certificates from their files.
  *
- * `sslmode` means what pg 8 makes of it: `prefer`, `require` and `verify-ca` all check the
- * certificate and the host name as `verify-full` does and never fall back to plain text; `no-verify`
- * encrypts and checks nothing; `uselibpqcompat=true` gives them libpq's weaker meanings.
+ * `sslmode` has the meaning of pg 8. `prefer`, `require` and `verify-ca` check the certificate and
+ * the host name as `verify-full` does, and never fall back to plain text. `no-verify` encrypts
+ * without checking the certificate. `uselibpqcompat=true` selects libpq's weaker meanings.
  *
- * @returns a string when the URL is unusable: why, without any part that could be a password
+ * @returns a string if the URL is unusable: the reason, without any part that could be a password
  */
 export function readDatabaseUrl(url: string): DatabaseUrl | string {
   const fault = findUrlProblem(url);
@@ -54,8 +58,9 @@ export function readDatabaseUrl(url: string): DatabaseUrl | string {
     return describeParseError(error);
   }
   const { host, port, user, password, database, ssl, options } = config;
-  if (port !== undefined && !(port >= 1 && port <= 65_535)) return 'its port is not 1 to 65535';
-  if (host?.includes(',')) return 'it names more than one host';
+  if (port !== undefined && !(port >= 1 && port <= 65_535))
+    return 'its port must be from 1 to 65535';
+  if (host?.includes(',')) return 'it must name one host only';
   return {
     host: emptyToUndefined(host),
     port,
@@ -67,13 +72,14 @@ export function readDatabaseUrl(url: string): DatabaseUrl | string {
   };
 }
 
-/** pg-connection-string says '' of a part that is not there. */
+/** pg-connection-string returns '' for a missing part. */
 function emptyToUndefined(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
 
 function findUrlProblem(url: string): string | undefined {
-  // Unescaped, these end the user and password early, and the rest would be taken for a host.
+  // Unescaped, these characters end the user or password early, and the rest would be read as the
+  // host.
   if (/#|\?.*@/.test(url)) return 'write # as %23, ? as %3F and @ as %40 inside user and password';
   const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
   for (const [name, value] of new URLSearchParams(query)) {
@@ -86,7 +92,10 @@ function findUrlProblem(url: string): string | undefined {
   return undefined;
 }
 
-/** Why pg-connection-string gave up. The URL itself stands in some of its messages, so none is repeated. */
+/**
+ * Describes why pg-connection-string failed. Its own messages may contain the URL, so they are not
+ * repeated.
+ */
 function describeParseError(error: unknown): string {
   if (error instanceof Error && 'path' in error && 'code' in error) {
     return `its certificate file ${quoteValue(String(error.path))} cannot be read (${String(error.code)})`;
@@ -94,5 +103,5 @@ function describeParseError(error: unknown): string {
   if (error instanceof Error && error.message.includes('sslrootcert')) {
     return 'its sslmode needs sslrootcert';
   }
-  return 'it is not a URL like postgresql://user:password@host:5432/database';
+  return 'it must be a URL like postgresql://user:password@host:5432/database';
 }

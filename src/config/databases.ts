@@ -1,15 +1,16 @@
-// Which database, and how to reach it: from DATABASE_URL, LABLINK_CONFIG and PG* together. What one
-// leaves open another may say; where two say different things, nothing is guessed.
+// Resolves the database to use from DATABASE_URL, LABLINK_CONFIG and PG* together. The sources
+// complete each other; if two of them disagree, that is an error.
 
 import type { ClientConfig } from 'pg';
 import { quoteValue } from './config-error.js';
 import { readDatabaseUrl, type ConnectionParameters, type DatabaseUrl } from './database-url.js';
 import { DATABASE_DEFAULTS, type Environment } from './variables.js';
 
+/** The databases to connect to. */
 export interface Databases {
-  /** Undefined: none is named, and the embedded one is used. */
+  /** Undefined if no source names a database: the embedded one is used. */
   readonly database: ClientConfig | undefined;
-  /** The direct way for LISTEN and migrations; undefined: the same as `database`. */
+  /** The direct connection for LISTEN and migrations; undefined if it is the same as `database`. */
   readonly listenDatabase: ClientConfig | undefined;
 }
 
@@ -17,7 +18,7 @@ type Parameter = keyof ConnectionParameters;
 
 interface Source {
   readonly parameters: ConnectionParameters;
-  /** The variable that says a part. */
+  /** Returns the environment variable that sets a parameter, for messages. */
   readonly variable: (part: Parameter) => string;
 }
 
@@ -29,7 +30,7 @@ const PG_VARIABLES = {
   database: 'PGDATABASE',
 } as const satisfies Record<Parameter, keyof Environment>;
 
-/** Any of these names a database; PGSSLMODE alone does not. */
+/** Each of these variables names a database. PGSSLMODE alone does not. */
 export const DATABASE_VARIABLES: readonly (keyof Environment)[] = [
   'DATABASE_URL',
   'LABLINK_CONFIG',
@@ -37,8 +38,8 @@ export const DATABASE_VARIABLES: readonly (keyof Environment)[] = [
 ];
 
 /**
- * Brings the sources together. What is wrong is added to `problems`.
- * @param file the parts that LABLINK_CONFIG says; undefined when there is no such file
+ * Resolves the databases from all sources, and adds what is wrong to `problems`.
+ * @param file the parameters in the file of LABLINK_CONFIG; undefined without such a file
  */
 export function resolveDatabases(
   environment: Environment,
@@ -103,7 +104,7 @@ function readPgVariables(environment: Environment): ConnectionParameters {
   };
 }
 
-/** What the sources say about one part; that they differ is a problem. */
+/** Resolves one parameter. Sources that disagree are added to `problems`. */
 function resolveParameter<P extends Parameter>(
   part: P,
   sources: readonly Source[],
@@ -119,20 +120,26 @@ function resolveParameter<P extends Parameter>(
       .join(' and ');
     problems.push(
       part === 'password'
-        ? `${names} give different passwords; expected one, or the same`
-        : `${names} name different databases: ${part} ${values}; expected one, or the same`,
+        ? `${names} give different passwords; expected only one, or the same value`
+        : `${names} name different databases: ${part} ${values}; expected only one, or the same value`,
     );
   }
   return first.parameters[part];
 }
 
-/** PGSSLMODE as pg reads it: all that check are `verify-full`, and none falls back to plain text. */
+/**
+ * Converts PGSSLMODE as pg does: every mode that checks is `verify-full`, and no mode falls back to
+ * plain text.
+ */
 function readSslMode(mode: Environment['PGSSLMODE']): NonNullable<ClientConfig['ssl']> {
   if (mode === undefined || mode === 'disable') return false;
   return mode === 'no-verify' ? { rejectUnauthorized: false } : true;
 }
 
-/** The same database without the pooler: its port is not the pooler's. */
+/**
+ * Resolves the direct connection to the same database. Its default port is 5432, because the other
+ * port may be the pooler's.
+ */
 function resolveListenDatabase(database: ClientConfig, url: DatabaseUrl): ClientConfig {
   return {
     host: url.host ?? database.host,

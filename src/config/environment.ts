@@ -1,18 +1,20 @@
-// Reads the environment's variables from the texts they come as.
+// Reads and validates the environment variables.
 
 import { Type, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { quoteValue } from './config-error.js';
 import { Environment, VARIABLES } from './variables.js';
 
-/** Whether `env` gives `name` a value; an empty one is none, as `NAME=` in a compose file means. */
+/**
+ * Whether `name` has a value. An empty value counts as not set, as `NAME=` in a compose file means.
+ */
 export function isSet(env: NodeJS.ProcessEnv, name: string): boolean {
   return env[name] !== undefined && env[name] !== '';
 }
 
 /**
- * Reads and checks every variable. What is wrong is added to `problems`, and left out or taken at
- * its default, so that the rest can be checked too.
+ * Reads and validates every variable. Problems are added to `problems`, and the variable then has
+ * its default or no value, so that all others are validated too.
  */
 export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Environment {
   const read: Record<string, unknown> = {};
@@ -29,7 +31,10 @@ export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Env
   return read;
 }
 
-/** Numbers only from plain decimal digits: TypeBox's own conversion takes `0x10` and `12.5` too. */
+/**
+ * Converts `text` to a number if `schema` is an integer. Only decimal digits are accepted, because
+ * TypeBox's own conversion also accepts `0x10` and `12.5`.
+ */
 export function convertText(schema: TSchema, text: string): string | number {
   return Type.IsInteger(schema) && /^(0|[1-9]\d{0,9})$/.test(text) ? Number(text) : text;
 }
@@ -39,9 +44,9 @@ function describeValue(text: string, secret: boolean | undefined): string {
 }
 
 /**
- * Refuses every `LABLINK_…` variable that nobody reads: it is a misspelling, and what it was to
- * change would silently stay as it was.
- * @param referenced names that LABLINK_CONFIG refers to
+ * Adds every unknown `LABLINK_…` variable to `problems`: a misspelled variable would otherwise
+ * silently have no effect.
+ * @param referenced names that the file of LABLINK_CONFIG refers to
  */
 export function rejectUnknown(
   env: NodeJS.ProcessEnv,

@@ -1,14 +1,17 @@
-// The variable OFFLINE_GRACE: how long an agent may stay away.
+// Parses the variable OFFLINE_GRACE: how long an agent may be offline.
 
 import { parseDurationMs, type DurationFormat } from '../duration.js';
 
 const GRACE: DurationFormat = {
   units: ['s', 'm', 'h'],
-  minMs: 10_000, // An agent that is away for less is reconnecting, or its network is.
+  minMs: 10_000, // A shorter absence may be a reconnect.
   maxMs: 7 * 24 * 3_600_000, // Presence is kept for longer.
 };
 
-/** Reads seconds, or a number with `s`, `m` or `h`, as milliseconds; undefined if invalid. */
+/**
+ * Parses seconds, or a number with `s`, `m` or `h`.
+ * @returns ms; undefined if the text is not a duration from 10 seconds to 7 days
+ */
 export function parseGrace(text: string): number | undefined {
   return parseDurationMs(/\d$/.test(text) ? `${text}s` : text, GRACE);
 }

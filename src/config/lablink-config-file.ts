@@ -1,5 +1,6 @@
-// Reads the YAML file of LABLINK_CONFIG: `db: {dbname, user, password, host, port}`, in which `${NAME}` stands for
-// an environment variable. No value of it is ever repeated in a message: any of them may be a secret.
+// Reads the YAML file of LABLINK_CONFIG: `db: {dbname, user, password, host, port}`, in which
+// `${NAME}` stands for an environment variable. Messages never contain a value of the file, because
+// each may be a secret.
 
 import { readFileSync } from 'node:fs';
 import { Type, type TSchema } from 'typebox';
@@ -12,22 +13,23 @@ import { Environment, describeExpected } from './variables.js';
 
 const { PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGUSER } = Environment.properties;
 
-/** The section `db`. Each key means what its variable means, and passes the same check. */
+/** The section `db`. Each key has the meaning and the validation of its environment variable. */
 const Db = Type.Object(
   { dbname: PGDATABASE, user: PGUSER, password: PGPASSWORD, host: PGHOST, port: PGPORT },
   { additionalProperties: false },
 );
 const schemas = new Map<string, TSchema>(Object.entries(Db.properties));
 
+/** The content of the file. */
 export interface LablinkConfigFile {
   readonly connection: ConnectionParameters;
-  /** The names of the environment variables it refers to. */
+  /** The names of the environment variables that the file refers to. */
   readonly references: ReadonlySet<string>;
 }
 
 /**
- * Reads the section `db` of the file at `path`. The file is the allocator's own; its other
- * sections are left alone. What is wrong is added to `problems`.
+ * Reads the section `db` of the file at `path`, and adds what is wrong to `problems`. The file
+ * belongs to the allocator, so its other sections are ignored.
  */
 export function readLablinkConfigFile(
   path: string,
@@ -48,7 +50,7 @@ export function readLablinkConfigFile(
   return { connection: { ...rest, database: dbname }, references };
 }
 
-/** The keys and values of the section `db`, values as YAML has them. */
+/** Reads the keys of the section `db` and their values as YAML defines them. */
 function readEntries(path: string, faults: string[]): [string, unknown][] {
   let text: string;
   try {
@@ -66,7 +68,10 @@ function readEntries(path: string, faults: string[]): [string, unknown][] {
   return [];
 }
 
-/** An error is told by line and code: its message quotes the text around it. The rest follow from the first. */
+/**
+ * Parses the text. Only the first error is reported, because others follow from it, and only by
+ * line and code, because its message quotes the text.
+ */
 function parseYaml(text: string, faults: string[]): unknown {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
@@ -89,8 +94,8 @@ function isMapping(value: unknown): value is Map<unknown, unknown> {
 }
 
 /**
- * Puts variables in place of their `${NAME}`, once: what they hold is not looked into again.
- * Undefined when one cannot be had.
+ * Replaces each `${NAME}` by the variable's value, in which references are not replaced again.
+ * @returns undefined if a variable is not set
  */
 function substituteVariables(
   key: string,
@@ -103,7 +108,7 @@ function substituteVariables(
   const before = faults.length;
   const text = value.replace(/\$\{([^}]*)\}/g, (_reference, name: string) => {
     if (!/^[A-Za-z_]\w*$/.test(name)) {
-      faults.push(`db.${key} has a \${…} that does not hold the name of a variable`);
+      faults.push(`db.${key} has a \${…} without the name of a variable`);
       return '';
     }
     references.add(name);
@@ -124,7 +129,10 @@ function validateEntry(key: string, value: unknown): string[] {
   return [`db.${key} is ${describeKind(value)} (not shown); expected ${describeExpected(schema)}`];
 }
 
-/** `0123` and `true` are no text in YAML until they are quoted; a person is helped by hearing so. */
+/**
+ * Describes the type of a value. In YAML `0123` and `true` are not text unless quoted, so the
+ * message says which type was found.
+ */
 function describeKind(value: unknown): string {
   if (value === null) return 'a key without a value';
   if (typeof value === 'string') return 'text';

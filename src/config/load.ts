@@ -1,5 +1,5 @@
-// The configuration: the only reader of the process's environment. Everything is checked once, at the start, and
-// everything that is wrong is told at once.
+// Loads the configuration. No other file reads the environment of the process. Everything is
+// validated once, at the start, and all problems are reported together.
 
 import { resolve } from 'node:path';
 import type { ClientConfig } from 'pg';
@@ -20,44 +20,52 @@ import type { Environment } from './variables.js';
 export { ConfigError } from './config-error.js';
 export { Environment, VARIABLES, type Variable } from './variables.js';
 
+/** The configuration of the gateway. */
 export interface Config {
-  /** Undefined: the embedded database in `dataDir`. Else complete, `ssl` included. */
+  /** Undefined for the embedded database in `dataDir`; otherwise complete, including `ssl`. */
   readonly database: ClientConfig | undefined;
-  /** Where LISTEN and migrations connect; undefined: as `database`. */
+  /** The connection for LISTEN and migrations; undefined if it is the same as `database`. */
   readonly listenDatabase: ClientConfig | undefined;
   readonly host: string;
-  /** 0: the system chooses. */
+  /** 0 to 65535; with 0 the system chooses the port. */
   readonly port: number;
   /** An absolute path; the folder may not exist yet. */
   readonly dataDir: string;
-  /** The first signs, all verify. Empty, and no public key: the one kept in `dataDir` (only on loopback). */
+  /**
+   * The first signs, and all verify. If there is neither a secret nor a public key, the secret in
+   * `dataDir` is used, on loopback only.
+   */
   readonly jwtSecrets: readonly string[];
-  /** Verify what others signed. */
+  /** Verify tokens that others have signed. */
   readonly jwtPublicKeys: readonly PublicKey[];
-  /** Whose pages may use the gateway besides its own: origins as browsers send them. */
+  /**
+   * The origins, besides the gateway's own, whose pages may use the gateway; written as browsers
+   * send them.
+   */
   readonly allowedOrigins: readonly string[];
-  /** As Fastify's option of this name takes it. */
+  /** The trusted proxies, as Fastify's option of this name expects them. */
   readonly trustProxy: TrustProxy;
-  /** How often one identity may ask over HTTP. */
+  /** The limit of HTTP requests per minute of one identity. */
   readonly requestsPerMinute: number;
   readonly socketLimits: {
     readonly total: number;
     readonly perAddress: number;
     readonly perIdentity: number;
   };
+  /** How long stopping may take to close all sockets, in ms. */
   readonly drainMs: number;
-  /** How long the agent of a VM in use may stay away; undefined: for ever. */
+  /** How long the agent of a VM in use may be offline, in ms; undefined if there is no limit. */
   readonly offlineGraceMs: number | undefined;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly migrate: Environment['MIGRATE'];
-  /** Columns that dashboards see besides the protocol's. */
+  /** Columns that dashboards see in addition to those of the protocol. */
   readonly dashboardColumns: readonly string[];
 }
 
 /**
- * Reads and checks the environment, and the files it names; writes nothing. A variable that is
- * empty counts as not set.
- * @throws ConfigError with everything that is wrong, and never a secret in it
+ * Reads and validates the environment and the files that it names. An empty variable counts as not
+ * set.
+ * @throws ConfigError with all problems; it never contains a secret
  */
 export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
   const problems: string[] = [];
@@ -96,16 +104,19 @@ export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
   };
 }
 
-/** The environment for programs of others: this process's without what is ours, see there. */
+/**
+ * Creates the environment for another program: that of this process without the gateway's own
+ * variables.
+ */
 export function createToolEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return removeOwnVariables(env);
 }
 
-/** What is missing only because of what else is set. */
+/** Adds the variables to `problems` that are required because of other variables. */
 function rejectIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string[]): void {
   if (!isLoopback(host) && !isSet(env, 'JWT_SECRET') && !isSet(env, 'JWT_PUBLIC_KEY')) {
     problems.push(
-      `JWT_SECRET is not set, nor JWT_PUBLIC_KEY, and HOST ${quoteValue(host)} is open to others; expected a ` +
+      `JWT_SECRET is not set, nor is JWT_PUBLIC_KEY, and HOST ${quoteValue(host)} is not loopback; expected a ` +
         `secret of ${MIN_SECRET_BYTES} bytes or more, such as \`openssl rand -base64 48\` prints, or a public key`,
     );
   }
@@ -116,13 +127,13 @@ function rejectIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string
   }
   if (isSet(env, 'LISTEN_DATABASE_URL') && !DATABASE_VARIABLES.some((name) => isSet(env, name))) {
     problems.push(
-      'LISTEN_DATABASE_URL is set (not shown), but nothing names the database that it is ' +
-        `another way to; expected one of ${DATABASE_VARIABLES.join(', ')}`,
+      'LISTEN_DATABASE_URL is set (not shown), but no variable names the database to which it is ' +
+        `a direct connection; expected one of ${DATABASE_VARIABLES.join(', ')}`,
     );
   }
 }
 
-/** What commands that are run here inherit: the whole environment, as it is. */
+/** Copies the whole environment, for a command that inherits it. */
 export function copyEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env };
 }

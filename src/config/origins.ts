@@ -1,9 +1,10 @@
-// Origins: the sites whose pages may talk to the gateway from a browser.
+// Parses the origins whose pages may use the gateway from a browser.
 
 /**
- * Reads origins between commas, each exactly as browsers send it (RFC 6454 §6.2): scheme, host in
- * lower case, and a port that is not the scheme's own. Undefined when one is anything else: it
+ * Parses origins separated by commas. Each must be written as browsers send it (RFC 6454 §6.2):
+ * scheme, host in lower case, and the port unless it is the scheme's default. Any other spelling
  * would never match.
+ * @returns undefined if an origin is anything else
  */
 export function parseOrigins(text: string): readonly string[] | undefined {
   if (text === '') return [];
@@ -11,7 +12,7 @@ export function parseOrigins(text: string): readonly string[] | undefined {
   return origins.every(isOrigin) ? [...new Set(origins)] : undefined;
 }
 
-/** A URL's host may hold a `*`, which would stand for itself alone. */
+/** Whether `text` is an origin. A `*` is rejected, because it would match only itself. */
 function isOrigin(text: string): boolean {
   return /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }

@@ -1,29 +1,36 @@
-// Public keys that verify tokens. Each is for the one algorithm that its kind is for, so that nothing else chooses it.
+// Parses the public keys that verify tokens. The type of a key determines its one algorithm, so
+// that no token can choose it.
 
 import { createPublicKey, type KeyObject } from 'node:crypto';
 
-/** Signatures of RFC 7518 §3.3 and §3.4, and of RFC 8037 §3.1. */
+/** The algorithms of RFC 7518 §3.3 and §3.4, and of RFC 8037 §3.1. */
 export type PublicKeyAlgorithm = 'RS256' | 'ES256' | 'EdDSA';
 
+/** A public key that verifies tokens. */
 export interface PublicKey {
   readonly algorithm: PublicKeyAlgorithm;
   /** SubjectPublicKeyInfo as PEM (RFC 7468 §13). */
   readonly pem: string;
 }
 
-/** RFC 7518 §3.3. */
+/** The smallest RSA key (RFC 7518 §3.3). */
 const MIN_RSA_BITS = 2_048;
 
+/** The expected value of a public key, for messages. */
 export const EXPECTED_PUBLIC_KEY =
-  'one PEM that begins with -----BEGIN PUBLIC KEY-----, of RSA with ' +
+  'one key in PEM that begins with -----BEGIN PUBLIC KEY-----: RSA with ' +
   `${MIN_RSA_BITS} bits or more, EC P-256 or Ed25519`;
 
-/** One alone, and with this label: Node would take a private key or a certificate too, and the first of several. */
+/**
+ * Exactly one key with this label. Node would also accept a private key, a certificate, or the
+ * first of several keys.
+ */
 const PEM = /^-----BEGIN PUBLIC KEY-----[\w+/=\s]+-----END PUBLIC KEY-----$/;
 
 /**
- * Reads a key in PEM, in which `\n` may stand for a line break, as where an environment is a file
- * of lines. Undefined when it is none, or of a kind that no algorithm here is for.
+ * Parses a key in PEM. ` ` may stand for a line break, because files of environment variables have
+ * one variable per line.
+ * @returns undefined if the text is not a key of a supported type
  */
 export function parsePublicKey(text: string): PublicKey | undefined {
   const pem = text.replaceAll('\\n', '\n').trim();
@@ -52,7 +59,9 @@ function detectAlgorithm({
   return asymmetricKeyType === 'ed25519' ? 'EdDSA' : undefined;
 }
 
-/** Whether a text is a key or a certificate in PEM, and so no secret to share: the world may know it. */
+/**
+ * Whether a text contains a key or a certificate in PEM, and therefore cannot be a shared secret.
+ */
 export function isPem(text: string): boolean {
   return text.includes('-----BEGIN ');
 }

@@ -1,5 +1,6 @@
-// Secrets from files, as container platforms and systemd hand them over: NAME_FILE names a file that holds the value
-// of NAME. What is read is checked like any other value, and no more shown.
+// Reads secrets from files, as container platforms and systemd provide them: NAME_FILE names a file
+// that contains the value of NAME. The value is validated like that of the variable, and never
+// shown.
 
 import { readFileSync } from 'node:fs';
 import { quoteValue } from './config-error.js';
@@ -9,8 +10,8 @@ import { VARIABLES } from './variables.js';
 const SECRETS = VARIABLES.filter(({ about }) => about.secret).map(({ name }) => name);
 
 /**
- * The environment with every secret whose NAME_FILE is set read from that file. What is wrong is
- * added to `problems`.
+ * Returns the environment, in which each secret with a NAME_FILE has the content of that file. Adds
+ * what is wrong to `problems`.
  */
 export function readSecretFiles(env: NodeJS.ProcessEnv, problems: string[]): NodeJS.ProcessEnv {
   const read: NodeJS.ProcessEnv = {};
@@ -25,7 +26,7 @@ export function readSecretFiles(env: NodeJS.ProcessEnv, problems: string[]): Nod
 
 function readSecretFile(path: string, variable: string, problems: string[]): string | undefined {
   try {
-    // An editor, or `openssl rand`, ends the last line.
+    // Editors and `openssl rand` end the last line with a line break.
     const secret = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
     if (secret !== '') return secret;
     problems.push(`${variable} ${quoteValue(path)} is an empty file; expected a secret in it`);

@@ -1,13 +1,17 @@
-// The environment for programs of others that a command starts: what they need of ours, and none of our secrets.
+// Creates the environment for other programs that a command starts. It never contains the gateway's
+// secrets.
 
 import { VARIABLES } from './variables.js';
 
-/** libpq's own variables that choose no database: where passwords and certificates lie, and how psql behaves. */
+/**
+ * Variables of libpq that do not choose a database: the paths of passwords and certificates, and
+ * the behaviour of psql.
+ */
 const KEPT = /^(PGPASSFILE|PGSYSCONFDIR|PGLOCALEDIR|PG_COLOR)$/;
 
 /**
- * What is left of `env` without the variables of this program and without those by which libpq would choose a database
- * of its own: who starts a program says which one it is to use.
+ * Copies `env` without the variables of the gateway and without those that choose a database for
+ * libpq. The caller names the database explicitly.
  */
 export function removeOwnVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ours = new Set(VARIABLES.map(({ name }) => name));

@@ -1,25 +1,31 @@
-// The kinds of environment variables that there are several of: what each must be, and how that is said.
+// Defines the schemas that several environment variables share: their validation, and the
+// description of the expected value.
 
 import { Type } from 'typebox';
 import { EXPECTED_PUBLIC_KEY, isPem, parsePublicKey } from './public-key.js';
 
-/** The smallest secret for HS256: as long as its hash (RFC 7518 §3.2). */
+/** The smallest secret for HS256 in bytes: the length of its hash (RFC 7518 §3.2). */
 export const MIN_SECRET_BYTES = 32;
 
+/** Defines a variable with a secret for HS256. */
 export const defineSecret = (description: string) =>
   Type.Optional(
     Type.Refine(
       Type.String({
         description,
-        expected: `${MIN_SECRET_BYTES} bytes or more, and no key in PEM`,
+        expected: `${MIN_SECRET_BYTES} bytes or more, and not a key in PEM`,
         secret: true,
       }),
-      // Who knows a public key that is taken for a secret could sign with it (RFC 8725 §2.1).
+      // If a public key were used as a secret, everyone who knows it could sign tokens (RFC 8725
+      // §2.1).
       (secret) => Buffer.byteLength(secret) >= MIN_SECRET_BYTES && !isPem(secret),
     ),
   );
 
-/** Not shown in messages: it may be a private key, by mistake. */
+/**
+ * Defines a variable with a public key in PEM. Messages never show it, because it may be a private
+ * key by mistake.
+ */
 export const definePublicKey = (description: string) =>
   Type.Optional(
     Type.Refine(
@@ -28,6 +34,10 @@ export const definePublicKey = (description: string) =>
     ),
   );
 
+/**
+ * Defines a variable with the URL of a database. Messages never show it, because it may contain a
+ * password.
+ */
 export const defineDatabaseUrl = (description: string) =>
   Type.Optional(
     Type.String({
@@ -38,6 +48,7 @@ export const defineDatabaseUrl = (description: string) =>
     }),
   );
 
+/** Defines a variable with one of a fixed set of values. */
 export const defineEnum = <const T extends readonly string[]>(
   values: T,
   fallback: T[number],
@@ -51,6 +62,7 @@ export const defineEnum = <const T extends readonly string[]>(
     }),
   );
 
+/** Defines a variable with a count from 1 to 1,000,000. */
 export const defineCount = (fallback: number, description: string) =>
   Type.Integer({
     minimum: 1,

@@ -1,4 +1,5 @@
-// Every environment variable, once: its type, default and description. The README's table is checked against it.
+// Defines every environment variable: its type, default and description. `npm run docs` writes the
+// table of the documents from it.
 
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
@@ -14,7 +15,7 @@ import {
   defineSecret,
 } from './variable-kinds.js';
 
-/** Where a database is named and nothing says these of it. */
+/** The parameters of a named database that no source sets. */
 export const DATABASE_DEFAULTS = {
   host: 'localhost',
   port: 5432,
@@ -22,7 +23,7 @@ export const DATABASE_DEFAULTS = {
   database: 'lablink_db',
 } as const;
 
-/** What pg understands; libpq's `allow` is missing: pg has no such thing. */
+/** The modes that pg supports. libpq's `allow` is missing, because pg does not support it. */
 export const SSL_MODES = [
   'disable',
   'prefer',
@@ -33,18 +34,19 @@ export const SSL_MODES = [
 ] as const;
 
 /**
- * The variables. One with a default that is not optional always has a value. The defaults of
- * optional ones (`PG*`) hold where a database is named and no source says that part of it.
+ * The schema of all variables. A variable that is not optional always has a value, its default if
+ * it is not set. The defaults of the optional variables `PG*` apply if a database is named and no
+ * source sets the parameter.
  */
 export const Environment = Type.Object({
   DATABASE_URL: defineDatabaseUrl(
-    'The database. Without it, PG* and LABLINK_CONFIG, an embedded one in DATA_DIR is used.',
+    'The URL of the database. If neither it nor PG* nor LABLINK_CONFIG is set, an embedded database in DATA_DIR is used.',
   ),
   PGHOST: Type.Optional(
     Type.String({
       pattern: '^[^,\\s]+$',
       default: DATABASE_DEFAULTS.host,
-      description: "The database's host, or the folder of its Unix socket.",
+      description: 'The host of the database, or the folder of its Unix socket.',
       expected: 'one host name, address or folder',
     }),
   ),
@@ -53,7 +55,7 @@ export const Environment = Type.Object({
       minimum: 1,
       maximum: 65_535,
       default: DATABASE_DEFAULTS.port,
-      description: "The database's port.",
+      description: 'The port of the database.',
       expected: 'an integer from 1 to 65535',
     }),
   ),
@@ -68,7 +70,7 @@ export const Environment = Type.Object({
   PGPASSWORD: Type.Optional(
     Type.String({
       minLength: 1,
-      description: "The role's password. Without one, ~/.pgpass (or PGPASSFILE) is asked.",
+      description: 'The password of the role. If it is not set, ~/.pgpass (or PGPASSFILE) is read.',
       expected: 'a password',
       secret: true,
     }),
@@ -77,7 +79,7 @@ export const Environment = Type.Object({
     Type.String({
       minLength: 1,
       default: DATABASE_DEFAULTS.database,
-      description: "The database's name.",
+      description: 'The name of the database.',
       expected: 'the name of a database',
     }),
   ),
@@ -85,8 +87,8 @@ export const Environment = Type.Object({
     defineEnum(
       SSL_MODES,
       'disable',
-      'TLS to the database, where DATABASE_URL has no sslmode. All but disable and no-verify check ' +
-        'the certificate and the host name.',
+      'The TLS mode of database connections, unless DATABASE_URL has sslmode. All modes except disable and ' +
+        'no-verify check the certificate and the host name.',
     ),
   ),
   LABLINK_CONFIG: Type.Optional(
@@ -98,14 +100,14 @@ export const Environment = Type.Object({
     }),
   ),
   LISTEN_DATABASE_URL: defineDatabaseUrl(
-    'A direct way to the same database, where the other goes through a pooler: LISTEN and ' +
-      'migrations use it. Parts it lacks are as in the other, the port 5432.',
+    'A direct connection to the same database, if the other one goes through a pooler. LISTEN and ' +
+      'migrations use it. Missing parts are the same as in the other; the default port is 5432.',
   ),
   HOST: Type.Refine(
     Type.String({
       default: '127.0.0.1',
       description:
-        'The address to listen on. Other than loopback, JWT_SECRET or JWT_PUBLIC_KEY is required.',
+        'The address to listen on. If it is not loopback, JWT_SECRET or JWT_PUBLIC_KEY is required.',
       expected: 'an IP address (without brackets) or a host name',
     }),
     isHost,
@@ -114,24 +116,25 @@ export const Environment = Type.Object({
     minimum: 0,
     maximum: 65_535,
     default: 8080,
-    description: 'The port to listen on; 0 lets the system choose.',
+    description: 'The port to listen on. With 0 the system chooses the port.',
     expected: 'an integer from 0 to 65535',
   }),
   DATA_DIR: Type.String({
     minLength: 1,
     default: '.lablink',
-    description: 'Where the embedded database and a generated secret are kept.',
+    description: 'The folder of the embedded database and of a generated secret.',
     expected: 'the path of a folder',
   }),
   JWT_SECRET: defineSecret(
-    'Signs and verifies tokens (HS256). On loopback, without JWT_PUBLIC_KEY, one is made and kept in DATA_DIR.',
+    'The secret that signs and verifies tokens (HS256). On loopback, without JWT_PUBLIC_KEY, the gateway generates one and keeps it in DATA_DIR.',
   ),
   JWT_SECRET_PREVIOUS: defineSecret(
     'An older secret whose tokens are still accepted, for rotation.',
   ),
   JWT_PUBLIC_KEY: definePublicKey(
-    'Verifies tokens that others sign: PEM, in which \\n may stand for a line break, of an RSA (RS256), ' +
-      'EC P-256 (ES256) or Ed25519 (EdDSA) key.',
+    'Verifies tokens that others sign: an RSA (RS256), EC P-256 (ES256) or Ed25519 (EdDSA) key in PEM. ' +
+      '\
+ may stand for a line break.',
   ),
   JWT_PUBLIC_KEY_PREVIOUS: definePublicKey(
     'An older public key whose tokens are still accepted, for rotation.',
@@ -140,8 +143,9 @@ export const Environment = Type.Object({
     Type.String({
       default: '',
       description:
-        'Sites besides its own whose pages may use the gateway from a browser, with commas.',
-      expected: 'origins like https://lab.example.org or http://localhost:5173, with commas',
+        'Origins, besides its own, whose pages may use the gateway from a browser, separated by commas.',
+      expected:
+        'origins like https://lab.example.org or http://localhost:5173, separated by commas',
     }),
     (text) => parseOrigins(text) !== undefined,
   ),
@@ -149,8 +153,9 @@ export const Environment = Type.Object({
     Type.String({
       default: 'false',
       description:
-        'Which proxies to believe about a client: its address (X-Forwarded-For), the host it asked (X-Forwarded-Host).',
-      expected: 'false, true, a number of hops up to 99, or addresses and CIDR ranges with commas',
+        'The proxies whose headers are trusted for the address of a client (X-Forwarded-For) and the requested host (X-Forwarded-Host).',
+      expected:
+        'false, true, a number of hops up to 99, or addresses and CIDR ranges separated by commas',
     }),
     (text) => parseTrustProxy(text) !== undefined,
   ),
@@ -159,36 +164,36 @@ export const Environment = Type.Object({
     maximum: 1_000_000_000,
     default: 6_000,
     description:
-      'How often one identity (role and `sub`) may ask over HTTP; upgrades are not counted.',
+      'The limit of HTTP requests per minute of one identity (role and `sub`). Upgrades are not counted.',
     expected: 'an integer from 1 to 1000000000',
   }),
   MAX_SOCKETS: defineCount(
     20_000,
-    'Sockets and waits in all; fewer where the process may not open as many files.',
+    'The limit of all sockets and waiting requests. It is lower if the process may not open as many files.',
   ),
   MAX_SOCKETS_PER_ADDRESS: defineCount(
     2_000,
-    'Sockets from one address (of IPv6, from one /64). Loopback is not counted.',
+    'The limit of sockets from one IPv4 address or one IPv6 /64 network. Loopback is not counted.',
   ),
   MAX_SOCKETS_PER_IDENTITY: defineCount(
     500,
-    'Sockets of one role and sub, whatever tokens they bring.',
+    'The limit of sockets of one role and sub, with any number of tokens.',
   ),
   DRAIN_SECONDS: Type.Integer({
     minimum: 0,
     maximum: 3_600,
     default: 5,
     description:
-      'How long the end may take to tell the sockets, one after the other, to come back elsewhere. ' +
-      'The process is gone at most 5 seconds later.',
+      'How many seconds stopping may take to close all sockets, one after the other, so that their clients reconnect ' +
+      'elsewhere. The process ends at most 5 seconds later.',
     expected: 'an integer from 0 to 3600',
   }),
   OFFLINE_GRACE: Type.Refine(
     Type.String({
       default: '',
       description:
-        'Seconds (or 120s, 2m, 1h) that the agent of a VM in use may stay away, once it was seen there; then the VM ' +
-        'is set failed. Without it, for ever.',
+        'How long the agent of a VM in use may be offline, once it was online: seconds, or 120s, 2m, 1h. After that the VM ' +
+        'becomes failed. If it is not set, there is no limit.',
       expected: 'seconds, or a number with s, m or h, from 10 seconds to 7 days',
     }),
     (text) => text === '' || parseGrace(text) !== undefined,
@@ -196,18 +201,18 @@ export const Environment = Type.Object({
   LOG_LEVEL: defineEnum(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     'info',
-    'The least severe log line written to stderr.',
+    'The lowest level of log lines that are written to stderr.',
   ),
   MIGRATE: defineEnum(
     ['apply', 'check'],
     'apply',
-    'Whether the start brings the schema up to date, or only checks that it is.',
+    'Whether the start updates the schema, or only checks that it is up to date.',
   ),
   DASHBOARD_COLUMNS: Type.Refine(
     Type.String({
       default: '',
-      description: 'Columns that dashboards may see besides the usual ones, with commas.',
-      expected: 'names of columns with commas between them, without crd_command',
+      description: 'Additional columns that dashboards see, separated by commas.',
+      expected: 'names of columns separated by commas, without crd_command',
     }),
     (text) => parseColumns(text) !== undefined,
   ),
@@ -221,7 +226,7 @@ const About = Type.Object({
   secret: Type.Optional(Type.Literal(true)),
 });
 
-/** One variable as a person is told of it. */
+/** An environment variable and its documentation. */
 export interface Variable {
   readonly name: string;
   readonly schema: TSchema;
@@ -233,12 +238,12 @@ function readAbout(schema: TSchema): Variable['about'] {
   return schema;
 }
 
-/** What a value of this schema must be, in words. */
+/** Describes the expected value of a schema, for messages. */
 export function describeExpected(schema: TSchema): string {
   return readAbout(schema).expected;
 }
 
-/** Every variable, in the order of the schema. */
+/** All variables, in the order of the schema. */
 export const VARIABLES: readonly Variable[] = Object.entries<TSchema>(Environment.properties).map(
   ([name, schema]) => ({ name, schema, about: readAbout(schema) }),
 );

@@ -1,4 +1,4 @@
-// Which database the environment names, from URL, PG* and file together.
+// Resolving the database from the URL, PG* and the file together.
 
 import { join } from 'node:path';
 import pg from 'pg';
@@ -16,7 +16,7 @@ const DEFAULTS = {
   options: undefined,
 };
 
-t.test('a whole URL is taken', async (t) => {
+t.test('every part of a URL is used', async (t) => {
   const { database, listenDatabase } = loadConfig({
     DATABASE_URL:
       'postgresql://us%40er:p%23%2Fw@db.example:6432/lab%20link?options=-c%20work_mem%3D8MB',
@@ -33,20 +33,20 @@ t.test('a whole URL is taken', async (t) => {
   t.equal(listenDatabase, undefined);
 });
 
-t.test('what nothing says is at its default', async (t) => {
+t.test('a parameter that no source sets has its default', async (t) => {
   t.strictSame(loadConfig({ DATABASE_URL: 'postgres://' }).database, DEFAULTS);
   t.strictSame(loadConfig({ DATABASE_URL: 'postgres:///' }).database, DEFAULTS);
   t.strictSame(loadConfig({ DATABASE_URL: 'postgres://db' }).database, { ...DEFAULTS, host: 'db' });
 });
 
-t.test('a Unix socket can be named in each way that PostgreSQL knows', async (t) => {
+t.test('a Unix socket can be named in every way that PostgreSQL supports', async (t) => {
   const expected = { ...DEFAULTS, host: '/run/pg', database: 'lab' };
   t.strictSame(loadConfig({ DATABASE_URL: 'postgresql:///lab?host=/run/pg' }).database, expected);
   t.strictSame(loadConfig({ DATABASE_URL: 'postgresql://%2Frun%2Fpg/lab' }).database, expected);
   t.strictSame(loadConfig({ PGHOST: '/run/pg', PGDATABASE: 'lab' }).database, expected);
 });
 
-t.test('each PG variable but PGSSLMODE names a database', async (t) => {
+t.test('each PG variable except PGSSLMODE names a database', async (t) => {
   t.strictSame(loadConfig({ PGHOST: 'h' }).database, { ...DEFAULTS, host: 'h' });
   t.strictSame(loadConfig({ PGPORT: '5433' }).database, { ...DEFAULTS, port: 5433 });
   t.strictSame(loadConfig({ PGUSER: 'u' }).database, { ...DEFAULTS, user: 'u' });
@@ -55,7 +55,7 @@ t.test('each PG variable but PGSSLMODE names a database', async (t) => {
   t.equal(loadConfig({ PGSSLMODE: 'require' }).database, undefined);
 });
 
-t.test('PG variables say what the URL leaves open', async (t) => {
+t.test('PG variables complete the URL', async (t) => {
   const { database } = loadConfig({
     DATABASE_URL: 'postgres://u@h/d',
     PGHOST: 'h',
@@ -74,7 +74,7 @@ t.test('PG variables say what the URL leaves open', async (t) => {
   });
 });
 
-t.test('sources that say different things are refused', async (t) => {
+t.test('sources that disagree are rejected', async (t) => {
   const url = { DATABASE_URL: 'postgres://u:pw-one@h:1/d' };
   const cases: [NodeJS.ProcessEnv, string][] = [
     [{ PGHOST: 'h2' }, 'DATABASE_URL and PGHOST name different databases: host "h" and "h2"'],
@@ -87,7 +87,9 @@ t.test('sources that say different things are refused', async (t) => {
     [{ PGPASSWORD: 'pw-two' }, 'DATABASE_URL and PGPASSWORD give different passwords'],
   ];
   for (const [env, problem] of cases) {
-    t.strictSame(problemsOf({ ...url, ...env }), [`${problem}; expected one, or the same`]);
+    t.strictSame(problemsOf({ ...url, ...env }), [
+      `${problem}; expected only one, or the same value`,
+    ]);
   }
   t.equal(
     problemsOf({ ...url, PGHOST: 'h2', PGPORT: '2', PGUSER: 'u2', PGPASSWORD: 'pw-two' }).length,
@@ -119,18 +121,18 @@ t.test('the file is a source like the others', async (t) => {
   t.notMatch(both.join(), /from-file|other@/);
 });
 
-t.test('a URL that pg would misread is refused, and shows nothing of itself', async (t) => {
+t.test('a URL that pg would misread is rejected, and not shown', async (t) => {
   const bad: [string, RegExp][] = [
     ['hunter2', /^DATABASE_URL is set \(7 bytes, not shown\); expected a URL/],
     ['mysql://u:hunter2@h/d', /expected a URL/],
     ['postgres://u:12#hunter2@h/d', /write # as %23/],
     ['postgres://u:12?hunter2@h/d', /write # as %23/],
-    ['postgres://u:hunter2@h:99999/d', /not a URL/],
-    ['postgres://u:hunter2@h:0/d', /port is not 1 to 65535/],
-    ['postgres://u:hunter2@h/d?port=x', /not a URL|port is not/],
-    ['postgres://u:hunter2@h/d?port=70000', /port is not 1 to 65535/],
-    ['postgres://u:hunter2@a,b/d', /more than one host/],
-    ['postgres://u:hunter2@h/%E0%A4%A', /not a URL/],
+    ['postgres://u:hunter2@h:99999/d', /must be a URL/],
+    ['postgres://u:hunter2@h:0/d', /port must be from 1 to 65535/],
+    ['postgres://u:hunter2@h/d?port=x', /must be a URL|port must be/],
+    ['postgres://u:hunter2@h/d?port=70000', /port must be from 1 to 65535/],
+    ['postgres://u:hunter2@a,b/d', /one host only/],
+    ['postgres://u:hunter2@h/%E0%A4%A', /must be a URL/],
     ['postgres://u:hunter2@h/d?sslmode=allow', /its sslmode is not one of disable, prefer/],
     ['postgres://u:hunter2@h/d?uselibpqcompat=yes', /its uselibpqcompat is not one of/],
     [
@@ -156,7 +158,7 @@ t.test('a URL that pg would misread is refused, and shows nothing of itself', as
   }
 });
 
-t.test('TLS is as pg 8 has it', async (t) => {
+t.test('TLS modes have the meaning of pg 8', async (t) => {
   const sslOf = (env: NodeJS.ProcessEnv) => loadConfig(env).database?.ssl;
   const ca = join(t.testdir({ 'ca.pem': 'a certificate' }), 'ca.pem');
   const url = 'postgres://h/d?sslmode=';
@@ -178,8 +180,8 @@ t.test('TLS is as pg 8 has it', async (t) => {
   }
 });
 
-t.test('every mode that checks, checks everything: nothing is switched off', async (t) => {
-  // pg warns that this will change in its next major version.
+t.test('every mode that checks the certificate checks it completely', async (t) => {
+  // pg warns that this changes in its next major version.
   t.capture(process, 'emitWarning');
   for (const mode of ['prefer', 'require', 'verify-ca']) {
     const { database } = loadConfig({ DATABASE_URL: `postgres://h/d?sslmode=${mode}` });
@@ -187,7 +189,7 @@ t.test('every mode that checks, checks everything: nothing is switched off', asy
   }
 });
 
-t.test('the direct way is the same database at another place', async (t) => {
+t.test('the direct connection is the same database at another address', async (t) => {
   const DATABASE_URL = 'postgres://u:p@pooler:6432/d?sslmode=no-verify&options=-cx=1';
   const directOf = (LISTEN_DATABASE_URL: string) =>
     loadConfig({ DATABASE_URL, LISTEN_DATABASE_URL }).listenDatabase;
@@ -209,35 +211,32 @@ t.test('the direct way is the same database at another place', async (t) => {
   );
 });
 
-t.test('a direct way to nothing is refused', async (t) => {
+t.test('a direct connection without a database is rejected', async (t) => {
   const problems = problemsOf({ LISTEN_DATABASE_URL: 'postgres://u:hunter2@db' });
   t.equal(problems.length, 1);
-  t.match(problems[0], /^LISTEN_DATABASE_URL .* nothing names the database/);
+  t.match(problems[0], /^LISTEN_DATABASE_URL .* no variable names the database/);
   t.notMatch(problems[0], 'hunter2');
 });
 
-t.test('a refused database is not also said to be missing', async (t) => {
+t.test('a rejected database is not reported as missing too', async (t) => {
   const LISTEN_DATABASE_URL = 'postgres://db';
   t.equal(problemsOf({ DATABASE_URL: 'nonsense', LISTEN_DATABASE_URL }).length, 1);
   t.equal(problemsOf({ PGPORT: 'nonsense', LISTEN_DATABASE_URL }).length, 1);
 });
 
-t.test(
-  'pg connects where the configuration says, whatever its process has in the environment',
-  async (t) => {
-    const elsewhere = {
-      PGHOST: 'elsewhere',
-      PGPORT: '1',
-      PGUSER: 'somebody',
-      PGDATABASE: 'other',
-      PGSSLMODE: 'require',
-    };
-    t.intercept(process, 'env', { value: { ...process.env, ...elsewhere } });
-    const client = new pg.Client(loadConfig({ DATABASE_URL: 'postgres://' }).database);
-    const { host, port, user, database, ssl } = client;
-    t.strictSame(
-      { host, port, user, database, ssl },
-      { host: 'localhost', port: 5432, user: 'lablink', database: 'lablink_db', ssl: false },
-    );
-  },
-);
+t.test('pg connects to the configured database, whatever PG* its process has', async (t) => {
+  const elsewhere = {
+    PGHOST: 'elsewhere',
+    PGPORT: '1',
+    PGUSER: 'somebody',
+    PGDATABASE: 'other',
+    PGSSLMODE: 'require',
+  };
+  t.intercept(process, 'env', { value: { ...process.env, ...elsewhere } });
+  const client = new pg.Client(loadConfig({ DATABASE_URL: 'postgres://' }).database);
+  const { host, port, user, database, ssl } = client;
+  t.strictSame(
+    { host, port, user, database, ssl },
+    { host: 'localhost', port: 5432, user: 'lablink', database: 'lablink_db', ssl: false },
+  );
+});

@@ -1,4 +1,5 @@
-// The YAML file of LABLINK_CONFIG, as the allocator has it.
+// The YAML file of LABLINK_CONFIG is read as the allocator writes it, and its problems are
+// reported.
 
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -12,7 +13,7 @@ function load(t: Test, yaml: string, env: NodeJS.ProcessEnv = {}): Config {
   return loadConfig({ ...env, LABLINK_CONFIG: fileOf(t, yaml) });
 }
 
-/** What the file is refused for, without the path at the front of each line. */
+/** Returns the problems of the file, without the path at the start of each line. */
 function faultsOf(t: Test, yaml: string, env: NodeJS.ProcessEnv = {}): string[] {
   try {
     load(t, yaml, env);
@@ -32,46 +33,49 @@ db:
   port: 5432
 `;
 
-t.test("the guide's file names its database, with the password from the environment", async (t) => {
-  t.strictSame(load(t, GUIDE, { DB_PASSWORD: 'pä$$: "w"' }).database, {
-    host: 'lablink-db-prod.xxxxx.us-west-2.rds.amazonaws.com',
-    port: 5432,
-    user: 'lablink',
-    password: 'pä$$: "w"',
-    database: 'lablink_db',
-    ssl: false,
-    options: undefined,
-  });
-});
+t.test(
+  'the file of the database guide names a database, with the password from the environment',
+  async (t) => {
+    t.strictSame(load(t, GUIDE, { DB_PASSWORD: 'pä$$: "w"' }).database, {
+      host: 'lablink-db-prod.xxxxx.us-west-2.rds.amazonaws.com',
+      port: 5432,
+      user: 'lablink',
+      password: 'pä$$: "w"',
+      database: 'lablink_db',
+      ssl: false,
+      options: undefined,
+    });
+  },
+);
 
 t.test('an empty section names the database with all defaults', async (t) => {
   t.match(load(t, 'db: {}').database, { host: 'localhost', port: 5432, database: 'lablink_db' });
 });
 
-t.test("other sections are the allocator's business", async (t) => {
+t.test('other sections of the file are ignored', async (t) => {
   t.match(load(t, 'machine: {type: g4dn}\ndb: {host: h}\napp: 7').database, { host: 'h' });
 });
 
-t.test('any value may refer to variables, in its middle too, and each once', async (t) => {
+t.test('any value may contain references, which are replaced once', async (t) => {
   const yaml = 'db: {host: "db.${ZONE}.${DOMAIN}", port: "${DB_PORT}", password: "${LABLINK_PW}"}';
   const env = { ZONE: 'a', DOMAIN: 'example', DB_PORT: '6000', LABLINK_PW: '${ZONE}' };
   const expected = { host: 'db.a.example', port: 6000, password: '${ZONE}' };
   t.match(load(t, yaml, env).database, expected, 'a LABLINK_ name it refers to is known');
 });
 
-t.test('a reference that leads nowhere is refused by its name', async (t) => {
+t.test('a reference to a missing variable is reported with its name', async (t) => {
   t.strictSame(faultsOf(t, GUIDE), ['db.password refers to DB_PASSWORD, which is not set']);
   t.strictSame(faultsOf(t, GUIDE, { DB_PASSWORD: '' }), [
     'db.password refers to DB_PASSWORD, which is not set',
   ]);
   for (const reference of ['${}', '${A:-b}', '${oc.env:A}', '${1A}', '${A B}']) {
     t.strictSame(faultsOf(t, `db: {user: '${reference}'}`, { A: 'a' }), [
-      'db.user has a ${…} that does not hold the name of a variable',
+      'db.user has a ${…} without the name of a variable',
     ]);
   }
 });
 
-t.test('all faults are told at once', async (t) => {
+t.test('all problems are reported together', async (t) => {
   const yaml =
     'db: {user: "${NOBODY}", port: 0, host: "a,b", table_name: vms, password: 0123, dbname: }';
   t.strictSame(faultsOf(t, yaml), [
@@ -84,7 +88,7 @@ t.test('all faults are told at once', async (t) => {
   ]);
 });
 
-t.test('every kind of wrong value is refused', async (t) => {
+t.test('every type of wrong value is rejected', async (t) => {
   for (const value of ['true', '[a]', '{a: b}', '12', '1.5', '~', '""']) {
     for (const key of ['dbname', 'user', 'password', 'host']) {
       const faults = faultsOf(t, `db: {${key}: ${value}}`);
@@ -97,7 +101,7 @@ t.test('every kind of wrong value is refused', async (t) => {
   }
 });
 
-t.test('a file without the section is refused', async (t) => {
+t.test('a file without the section is rejected', async (t) => {
   for (const yaml of ['', '# nothing', 'database: {host: h}', 'db:', 'db: lablink', '[db]', 'db']) {
     t.strictSame(faultsOf(t, yaml), [
       'it has no section db; expected db: {dbname, user, password, host, port}',
@@ -105,7 +109,7 @@ t.test('a file without the section is refused', async (t) => {
   }
 });
 
-t.test('what is not YAML is refused by its line, without quoting it', async (t) => {
+t.test('text that is not YAML is rejected with its line number, and not quoted', async (t) => {
   const bad: [string, RegExp][] = [
     ['db:\n  user: u\n  password: "hunter2', /^it is not YAML at line \d \(\w+\)$/],
     ['db:\n  user: u\n  password: @hunter2', /^it is not YAML at line 3 \(\w+\)$/],
@@ -122,7 +126,7 @@ t.test('what is not YAML is refused by its line, without quoting it', async (t) 
   }
 });
 
-t.test('aliases that multiply are refused, not expanded', async (t) => {
+t.test('aliases that multiply are rejected and not expanded', async (t) => {
   const levels = Array.from({ length: 9 }, (_, n) =>
     n === 0
       ? 'a0: &a0 [x]'
@@ -133,7 +137,7 @@ t.test('aliases that multiply are refused, not expanded', async (t) => {
   t.match(faultsOf(t, `${levels.join('\n')}\ndb: {}`)[0], /^it is not YAML/);
 });
 
-t.test('a file that cannot be read is refused with the reason', async (t) => {
+t.test('an unreadable file is rejected with the reason', async (t) => {
   const folder = t.testdir({});
   for (const [path, code] of [
     [folder, 'EISDIR'],
@@ -144,7 +148,7 @@ t.test('a file that cannot be read is refused with the reason', async (t) => {
   }
 });
 
-t.test('a key named after an object of the language is a key like any other', async (t) => {
+t.test('a key named like a property of objects is a key like any other', async (t) => {
   for (const key of ['__proto__', 'constructor', 'toString']) {
     t.match(faultsOf(t, `db: {${key}: x}`)[0], `db has an unknown key "${key}"`);
   }

@@ -1,4 +1,4 @@
-// What the environment may say, and that everything wrong in it is told at once, without a secret.
+// Loading the configuration: accepted values, and all problems reported together without a secret.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { resolve } from 'node:path';
@@ -8,38 +8,41 @@ import { Environment, loadConfig, VARIABLES } from '../../src/config/load.js';
 import { problemsOf, SECRET } from '../helpers/config.js';
 import { keyPair, pemOf } from '../helpers/key-pairs.js';
 
-t.test('an empty environment is a gateway on loopback with the embedded database', async (t) => {
-  t.strictSame(loadConfig({}), {
-    database: undefined,
-    listenDatabase: undefined,
-    host: '127.0.0.1',
-    port: 8080,
-    dataDir: resolve('.lablink'),
-    jwtSecrets: [],
-    jwtPublicKeys: [],
-    allowedOrigins: [],
-    trustProxy: false,
-    requestsPerMinute: 6000,
-    socketLimits: { total: 20_000, perAddress: 2_000, perIdentity: 500 },
-    drainMs: 5_000,
-    offlineGraceMs: undefined,
-    logLevel: 'info',
-    migrate: 'apply',
-    dashboardColumns: [],
-  });
-});
+t.test(
+  'an empty environment configures a gateway on loopback with the embedded database',
+  async (t) => {
+    t.strictSame(loadConfig({}), {
+      database: undefined,
+      listenDatabase: undefined,
+      host: '127.0.0.1',
+      port: 8080,
+      dataDir: resolve('.lablink'),
+      jwtSecrets: [],
+      jwtPublicKeys: [],
+      allowedOrigins: [],
+      trustProxy: false,
+      requestsPerMinute: 6000,
+      socketLimits: { total: 20_000, perAddress: 2_000, perIdentity: 500 },
+      drainMs: 5_000,
+      offlineGraceMs: undefined,
+      logLevel: 'info',
+      migrate: 'apply',
+      dashboardColumns: [],
+    });
+  },
+);
 
 t.test('an empty variable counts as not set', async (t) => {
   const empty = Object.fromEntries(VARIABLES.map(({ name }) => [name, '']));
   t.strictSame(loadConfig({ ...empty, LABLINK_ANYTHING: '' }), loadConfig({}));
 });
 
-t.test('without an argument the environment of the process is read', async (t) => {
+t.test('the default environment is that of the process', async (t) => {
   t.intercept(process, 'env', { value: { PORT: '4711' } });
   t.equal(loadConfig().port, 4711);
 });
 
-t.test('every variable is taken', async (t) => {
+t.test('every variable is read', async (t) => {
   const [key, older] = [keyPair('EdDSA').pem, keyPair('RS256').pem];
   const config = loadConfig({
     HOST: '::',
@@ -84,60 +87,57 @@ t.test('every variable is taken', async (t) => {
   });
 });
 
-t.test(
-  'each bad value is refused, by its name, with what was given and what is expected',
-  async (t) => {
-    const bad: Record<string, readonly string[]> = {
-      HOST: ['a b', 'http://x', '[::1]', '127.1', '256.1.1.1', '-x', 'x-', 'a,b', '2130706433'],
-      PORT: ['-1', '65536', '80.5', '0x50', '1e3', 'http', ' 80', '080', 'true'],
-      PGPORT: ['0', '65536', 'five'],
-      PGHOST: ['a,b', 'a b'],
-      PGSSLMODE: ['allow', 'Require', 'true'],
-      TRUST_PROXY: [
-        'yes',
-        'True',
-        '-1',
-        '100',
-        '1.5',
-        '10.0.0.0/0',
-        '10.0.0.0/33',
-        '::1/129',
-        '::/0',
-        '10.0.0.0/8/8',
-        '10.0.0.0/',
-        'proxy.example',
-        '10.0.0.1,',
-        'fe80::1%eth0',
-        'true,false',
-      ],
-      ALLOWED_ORIGINS: ['*', 'null', 'lab.example.org', 'https://lab.example.org/'],
-      MAX_SOCKETS: ['0', '-1', '1000001', 'many'],
-      DRAIN_SECONDS: ['-1', '0.5', '3601'],
-      LOG_LEVEL: ['loud', 'INFO', 'warning'],
-      MIGRATE: ['yes', 'true', 'Apply'],
-      DASHBOARD_COLUMNS: [
-        'crd_command',
-        'zone, crd_command ',
-        'CRD_Command',
-        'zone,',
-        ',',
-        'x'.repeat(64),
-      ],
-    };
-    for (const [name, values] of Object.entries(bad)) {
-      for (const value of values) {
-        const problems = problemsOf({ [name]: value, JWT_SECRET: SECRET });
-        t.equal(problems.length, 1, `${name}=${value}`);
-        t.ok(
-          problems[0]?.startsWith(`${name} is ${JSON.stringify(value)}; expected `),
-          `${name}=${value}`,
-        );
-      }
+t.test('each bad value is rejected with its name, the value and the expected value', async (t) => {
+  const bad: Record<string, readonly string[]> = {
+    HOST: ['a b', 'http://x', '[::1]', '127.1', '256.1.1.1', '-x', 'x-', 'a,b', '2130706433'],
+    PORT: ['-1', '65536', '80.5', '0x50', '1e3', 'http', ' 80', '080', 'true'],
+    PGPORT: ['0', '65536', 'five'],
+    PGHOST: ['a,b', 'a b'],
+    PGSSLMODE: ['allow', 'Require', 'true'],
+    TRUST_PROXY: [
+      'yes',
+      'True',
+      '-1',
+      '100',
+      '1.5',
+      '10.0.0.0/0',
+      '10.0.0.0/33',
+      '::1/129',
+      '::/0',
+      '10.0.0.0/8/8',
+      '10.0.0.0/',
+      'proxy.example',
+      '10.0.0.1,',
+      'fe80::1%eth0',
+      'true,false',
+    ],
+    ALLOWED_ORIGINS: ['*', 'null', 'lab.example.org', 'https://lab.example.org/'],
+    MAX_SOCKETS: ['0', '-1', '1000001', 'many'],
+    DRAIN_SECONDS: ['-1', '0.5', '3601'],
+    LOG_LEVEL: ['loud', 'INFO', 'warning'],
+    MIGRATE: ['yes', 'true', 'Apply'],
+    DASHBOARD_COLUMNS: [
+      'crd_command',
+      'zone, crd_command ',
+      'CRD_Command',
+      'zone,',
+      ',',
+      'x'.repeat(64),
+    ],
+  };
+  for (const [name, values] of Object.entries(bad)) {
+    for (const value of values) {
+      const problems = problemsOf({ [name]: value, JWT_SECRET: SECRET });
+      t.equal(problems.length, 1, `${name}=${value}`);
+      t.ok(
+        problems[0]?.startsWith(`${name} is ${JSON.stringify(value)}; expected `),
+        `${name}=${value}`,
+      );
     }
-  },
-);
+  }
+});
 
-t.test('each good value is taken', async (t) => {
+t.test('each good value is accepted', async (t) => {
   const good: Record<string, readonly string[]> = {
     HOST: ['0.0.0.0', '::1', 'localhost', 'gateway-1.example.org', '10.1.2.3', 'fe80::1%eth0'],
     PORT: ['0', '1', '65535'],
@@ -152,7 +152,7 @@ t.test('each good value is taken', async (t) => {
   }
 });
 
-t.test('all bad values are named at once, one line each', async (t) => {
+t.test('all bad values are reported together, on one line each', async (t) => {
   const env = {
     PORT: 'x',
     HOST: '0.0.0.0',
@@ -170,31 +170,28 @@ t.test('all bad values are named at once, one line each', async (t) => {
   t.throws(() => loadConfig(env), { name: 'ConfigError', message: problems.join('\n  ') });
 });
 
-t.test('a value that is long or has several lines is shown cut, on one line', async (t) => {
+t.test('a value that is long or has several lines is shortened to one line', async (t) => {
   const [line = ''] = problemsOf({ LOG_LEVEL: `a\nb${'x'.repeat(10_000)}` });
   t.match(line, 'LOG_LEVEL is "a\\nbxxx');
   t.ok(line.length < 300);
 });
 
-t.test(
-  'a LABLINK_ variable that nobody reads is refused, with the name it may be meant to have',
-  async (t) => {
-    t.strictSame(
-      problemsOf({ LABLINK_PORT: 'hunter2', LABLINK_X: 'hunter2', LAB: 'x', PORTS: 'x' }),
-      [
-        'LABLINK_PORT is not a variable of this program; the variable is called PORT',
-        'LABLINK_X is not a variable of this program',
-      ],
-    );
-  },
-);
+t.test('an unknown LABLINK_ variable is rejected, with the name that may be meant', async (t) => {
+  t.strictSame(
+    problemsOf({ LABLINK_PORT: 'hunter2', LABLINK_X: 'hunter2', LAB: 'x', PORTS: 'x' }),
+    [
+      'LABLINK_PORT is not a variable of this program; the variable is called PORT',
+      'LABLINK_X is not a variable of this program',
+    ],
+  );
+});
 
-t.test('a secret needs 32 bytes, and stands in no message', async (t) => {
+t.test('a secret needs 32 bytes, and no message contains it', async (t) => {
   for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
     const short = 'thirty-one bytes are not enough';
     t.equal(short.length, 31);
     const problems = problemsOf({ JWT_SECRET: SECRET, [name]: short });
-    const expected = '32 bytes or more, and no key in PEM';
+    const expected = '32 bytes or more, and not a key in PEM';
     t.strictSame(problems, [`${name} is set (31 bytes, not shown); expected ${expected}`]);
   }
   t.strictSame(
@@ -205,15 +202,18 @@ t.test('a secret needs 32 bytes, and stands in no message', async (t) => {
   t.equal(problemsOf({ JWT_SECRET: 'ü'.repeat(15) }).length, 1);
 });
 
-t.test('a public key is no secret: whoever knows it could sign', async (t) => {
-  const { pem } = keyPair('RS256');
-  for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
-    const problems = problemsOf({ JWT_SECRET: SECRET, [name]: pem });
-    t.match(problems, [/^JWT_SECRET.* is set \(\d+ bytes, not shown\); .* no key in PEM$/]);
-  }
-});
+t.test(
+  'a public key is rejected as a secret, because everyone who knows it could sign',
+  async (t) => {
+    const { pem } = keyPair('RS256');
+    for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
+      const problems = problemsOf({ JWT_SECRET: SECRET, [name]: pem });
+      t.match(problems, [/^JWT_SECRET.* is set \(\d+ bytes, not shown\); .* no key in PEM$/]);
+    }
+  },
+);
 
-t.test('a key that cannot be used is refused, with those that can, and is not shown', async (t) => {
+t.test('an unusable key is rejected with the list of usable types, and not shown', async (t) => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1_024 });
   const mistaken = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   for (const name of ['JWT_PUBLIC_KEY', 'JWT_PUBLIC_KEY_PREVIOUS']) {
@@ -227,7 +227,7 @@ t.test('a key that cannot be used is refused, with those that can, and is not sh
   }
 });
 
-t.test('an older secret or key alone is refused', async (t) => {
+t.test('a previous secret or key alone is rejected', async (t) => {
   for (const [name, value] of [
     ['JWT_SECRET', SECRET],
     ['JWT_PUBLIC_KEY', keyPair('EdDSA').pem],
@@ -238,7 +238,7 @@ t.test('an older secret or key alone is refused', async (t) => {
 });
 
 t.test(
-  'only loopback may do without a secret or key; elsewhere the refusal says how to make one',
+  'a secret or key is optional on loopback only; the message says how to create one',
   async (t) => {
     const { pem } = keyPair('EdDSA');
     for (const HOST of [
@@ -270,7 +270,7 @@ t.test(
   },
 );
 
-t.test('proxies are believed as far as TRUST_PROXY says, by Fastify itself', async (t) => {
+t.test('Fastify trusts exactly the proxies of TRUST_PROXY', async (t) => {
   const clientOf = async (TRUST_PROXY: string, peer: string): Promise<string> => {
     const server = Fastify({ trustProxy: loadConfig({ TRUST_PROXY }).trustProxy });
     server.get('/', (request) => request.ip);
@@ -287,7 +287,7 @@ t.test('proxies are believed as far as TRUST_PROXY says, by Fastify itself', asy
   t.equal(await clientOf('10.0.0.0/8', '192.0.2.1'), '192.0.2.1');
 });
 
-t.test('every variable is described, and every default passes its own check', async (t) => {
+t.test('every variable has a description, and every default is valid', async (t) => {
   t.strictSame(
     VARIABLES.map(({ name }) => name),
     Object.keys(Environment.properties),

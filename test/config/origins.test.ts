@@ -1,9 +1,9 @@
-// Origins are taken as browsers send them: any other spelling would never match, and so be a trap.
+// Origins must be written as browsers send them, because any other spelling would never match.
 
 import t from 'tap';
 import { parseOrigins } from '../../src/config/origins.js';
 
-t.test('origins between commas are taken once each', async (t) => {
+t.test('origins are separated by commas, and duplicates are removed', async (t) => {
   t.strictSame(parseOrigins(''), []);
   t.strictSame(parseOrigins('https://lab.example.org, http://localhost:5173,http://[::1]:8080'), [
     'https://lab.example.org',
@@ -13,7 +13,7 @@ t.test('origins between commas are taken once each', async (t) => {
   t.strictSame(parseOrigins('https://a.example,https://a.example'), ['https://a.example']);
 });
 
-t.test('what no browser sends as an origin is refused', async (t) => {
+t.test('text that no browser sends as an origin is rejected', async (t) => {
   for (const text of [
     '*',
     'null',

@@ -1,18 +1,18 @@
-// Which keys are taken, and for which algorithm.
+// Accepted public keys, and the algorithm of each.
 
 import { generateKeyPairSync } from 'node:crypto';
 import t from 'tap';
 import { isPem, parsePublicKey } from '../../src/config/public-key.js';
 import { ALGORITHMS, keyPair, pemOf } from '../helpers/key-pairs.js';
 
-t.test('a key is for the algorithm of its kind', async (t) => {
+t.test('the type of a key determines its algorithm', async (t) => {
   for (const algorithm of ALGORITHMS) {
     const { pem } = keyPair(algorithm);
     t.strictSame(parsePublicKey(pem), { algorithm, pem: pem.trim() });
   }
 });
 
-t.test('an environment may hold it on one line, or with the line breaks of others', async (t) => {
+t.test('a key may be on one line, or have the line breaks of another system', async (t) => {
   const { pem } = keyPair('ES256');
   const expected = parsePublicKey(pem);
   t.strictSame(parsePublicKey(pem.replaceAll('\n', '\\n')), expected);
@@ -20,7 +20,7 @@ t.test('an environment may hold it on one line, or with the line breaks of other
   t.match(parsePublicKey(`\n ${pem}\n\n`), { algorithm: 'ES256' });
 });
 
-t.test('a key of another kind, or too small, is refused', async (t) => {
+t.test('a key of another type, or one that is too small, is rejected', async (t) => {
   for (const { publicKey } of [
     generateKeyPairSync('rsa', { modulusLength: 1_024 }),
     generateKeyPairSync('rsa', { modulusLength: 2_047 }),
@@ -34,7 +34,7 @@ t.test('a key of another kind, or too small, is refused', async (t) => {
   }
 });
 
-t.test('what is no public key, or not that alone, is refused', async (t) => {
+t.test('text other than exactly one public key is rejected', async (t) => {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   const pem = pemOf(publicKey);
   for (const text of [
@@ -57,7 +57,7 @@ t.test('what is no public key, or not that alone, is refused', async (t) => {
   }
 });
 
-t.test('a key or a certificate is known from a secret', async (t) => {
+t.test('a key or a certificate is recognised as not being a secret', async (t) => {
   for (const label of ['PUBLIC KEY', 'RSA PUBLIC KEY', 'CERTIFICATE', 'PRIVATE KEY']) {
     t.ok(isPem(`-----BEGIN ${label}-----\nAAAA\n-----END ${label}-----`));
   }

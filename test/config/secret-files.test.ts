@@ -1,4 +1,4 @@
-// Secrets that come from files: as good as those of the environment, and no more shown.
+// Secrets from files are validated like those of the environment, and never shown.
 
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { loadConfig, VARIABLES } from '../../src/config/load.js';
 import { problemsOf, SECRET } from '../helpers/config.js';
 import { keyPair } from '../helpers/key-pairs.js';
 
-t.test('every secret may come from a file, without the end of its last line', async (t) => {
+t.test('every secret may be read from a file, without its last line break', async (t) => {
   const values: Record<string, string> = {
     DATABASE_URL: 'postgresql://ada:pass@db/lab',
     LISTEN_DATABASE_URL: 'postgresql://direct',
@@ -34,18 +34,18 @@ t.test('every secret may come from a file, without the end of its last line', as
   t.strictSame(loadConfig(files), loadConfig(values));
 });
 
-t.test('an empty name of a file counts as not set', async (t) => {
+t.test('an empty file name counts as not set', async (t) => {
   t.strictSame(loadConfig({ JWT_SECRET_FILE: '' }), loadConfig({}));
 });
 
-t.test('a secret by both ways is refused, and neither is shown', async (t) => {
+t.test('a secret that is set twice is rejected, and neither value is shown', async (t) => {
   const path = join(t.testdir({ secret: SECRET }), 'secret');
   t.strictSame(problemsOf({ JWT_SECRET: SECRET, JWT_SECRET_FILE: path }), [
     'JWT_SECRET and JWT_SECRET_FILE are both set; expected one',
   ]);
 });
 
-t.test('a file that holds no usable secret is refused, with its name alone', async (t) => {
+t.test('a file without a usable secret is rejected, and only its name is shown', async (t) => {
   const folder = t.testdir({ empty: '\n', short: 'short' });
   mkdirSync(join(folder, 'folder'));
   t.strictSame(
@@ -56,13 +56,13 @@ t.test('a file that holds no usable secret is refused, with its name alone', asy
       [`JWT_SECRET_FILE "${folder}/gone" cannot be read (ENOENT)`],
       [`JWT_SECRET_FILE "${folder}/folder" cannot be read (EISDIR)`],
       [`JWT_SECRET_FILE "${folder}/empty" is an empty file; expected a secret in it`],
-      ['JWT_SECRET is set (5 bytes, not shown); expected 32 bytes or more, and no key in PEM'],
+      ['JWT_SECRET is set (5 bytes, not shown); expected 32 bytes or more, and not a key in PEM'],
     ],
   );
 });
 
 t.test(
-  'a file of somebody else is refused',
+  'a file without read permission is rejected',
   { skip: process.getuid?.() === 0 && 'root reads every file' },
   async (t) => {
     const path = join(t.testdir({ secret: SECRET }), 'secret');
