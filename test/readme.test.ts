@@ -6,7 +6,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import t from 'tap';
-import ts from 'typescript';
+import { compileModules } from './helpers/compile.js';
 import { startDatabase } from './helpers/database.js';
 import { freePort } from './helpers/free-port.js';
 import { type CodeBlock, readCodeBlocks } from './helpers/markdown.js';
@@ -197,34 +197,6 @@ t.test('snippets in JavaScript and TypeScript compile under strict settings', as
     .flatMap(readCodeBlocks)
     .filter(({ language }) => language === 'js' || language === 'ts');
   t.ok(snippets.length >= 2);
-  const modules = new Map(
-    snippets.map(({ text }, index) => [resolve(`snippet-${index}.mts`), text]),
-  );
-  t.same(compile(modules), []);
+  const messages = compileModules(snippets.map(({ text }) => text));
+  t.same(messages.flat(), []);
 });
-
-/** What the compiler reports about modules that import the package by its name. */
-function compile(modules: ReadonlyMap<string, string>): string[] {
-  const options: ts.CompilerOptions = {
-    strict: true,
-    noEmit: true,
-    skipLibCheck: true,
-    exactOptionalPropertyTypes: true,
-    target: ts.ScriptTarget.ES2023,
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    types: ['node'],
-  };
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists } = host;
-  host.fileExists = (file) => modules.has(file) || fileExists(file);
-  host.getSourceFile = (file, version) => {
-    const text = modules.get(file);
-    if (text === undefined) return getSourceFile(file, version);
-    return ts.createSourceFile(file, text, version);
-  };
-  const program = ts.createProgram([...modules.keys()], options, host);
-  return ts
-    .getPreEmitDiagnostics(program)
-    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
-}

@@ -1,20 +1,8 @@
 // The types of the client, as a program with strict settings sees them: each snippet compiles
 // without an assertion, and a mistake does not.
 
-import { resolve } from 'node:path';
 import t from 'tap';
-import ts from 'typescript';
-
-const OPTIONS: ts.CompilerOptions = {
-  strict: true,
-  noEmit: true,
-  skipLibCheck: true,
-  exactOptionalPropertyTypes: true,
-  target: ts.ScriptTarget.ES2023,
-  module: ts.ModuleKind.NodeNext,
-  moduleResolution: ts.ModuleResolutionKind.NodeNext,
-  types: ['node'],
-};
+import { compileModules } from '../helpers/compile.js';
 
 const IMPORT = `import { createClient } from '../../src/client/index.js';\n`;
 
@@ -38,31 +26,11 @@ const BAD = `
   for await (const message of vm) console.log(message.vm);
 `;
 
-/** Returns what the compiler reports about each of these modules, which need not be on disk. */
-function compile(modules: readonly string[]): string[][] {
-  const textByName = new Map(
-    modules.map((text, index) => [resolve(`test/client/snippet-${index}.ts`), IMPORT + text]),
-  );
-  const host = ts.createCompilerHost(OPTIONS);
-  const fileExists = host.fileExists.bind(host);
-  const getSourceFile = host.getSourceFile.bind(host);
-  host.fileExists = (file) => textByName.has(file) || fileExists(file);
-  host.getSourceFile = (file, version) => {
-    const text = textByName.get(file);
-    return text === undefined
-      ? getSourceFile(file, version)
-      : ts.createSourceFile(file, text, version);
-  };
-  const program = ts.createProgram([...textByName.keys()], OPTIONS, host);
-  return [...textByName.keys()].map((name) =>
-    ts
-      .getPreEmitDiagnostics(program, program.getSourceFile(name))
-      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n')),
-  );
-}
-
 t.test('an agent reads its command and acknowledges it; a mistake is reported', (t) => {
-  const [good, bad] = compile([GOOD, BAD]);
+  const [good, bad] = compileModules(
+    [GOOD, BAD].map((text) => IMPORT + text),
+    'test/client',
+  );
   t.same(good, []);
   t.match(bad, [/Property 'vm' does not exist/]);
   t.end();
