@@ -208,7 +208,7 @@ t.test(
     const { pem } = keyPair('RS256');
     for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
       const problems = problemsOf({ JWT_SECRET: SECRET, [name]: pem });
-      t.match(problems, [/^JWT_SECRET.* is set \(\d+ bytes, not shown\); .* no key in PEM$/]);
+      t.match(problems, [/^JWT_SECRET.* is set \(\d+ bytes, not shown\); .* not a key in PEM$/]);
     }
   },
 );
