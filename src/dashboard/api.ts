@@ -1,4 +1,4 @@
-// What the page asks the gateway for over HTTP. A failure is a value: a problem that is told in words.
+// The HTTP requests of the page. A failure is a value: a problem that is shown to the user.
 
 import { vmPath } from '../protocol/paths.js';
 import type { AuditEvent } from './model/history.js';
@@ -10,17 +10,17 @@ export type ApiResult<T> =
 
 export interface Page<T> {
   readonly items: readonly T[];
-  /** For `after` of the next page; null at the end. */
+  /** The `after` parameter of the next page; null at the end. */
   readonly next: string | null;
 }
 
 interface RequestOptions {
   readonly body?: object;
-  /** The change is wanted only of this version of the row. */
+  /** Change the row only if it still has this version. */
   readonly ifMatch?: number;
 }
 
-/** How long an answer may take. */
+/** How long a response may take. */
 const TIMEOUT_MS = 15_000;
 const HISTORY_LIMIT = 25;
 const FEED_LIMIT = 50;
@@ -31,17 +31,18 @@ export class Api {
     private readonly token: string,
   ) {}
 
-  /** The time by the gateway's clock, as an HTTP date; null where it is not told. */
+  /** Reads the time of the gateway's clock as an HTTP date; null if the gateway does not result. */
   async readGatewayDate(): Promise<string | null> {
     const response = await fetch(`${this.base}/health/live`).catch(() => undefined);
     return response?.headers.get('date') ?? null;
   }
 
+  /** Reads a page of a VM's audit events, the latest first. */
   readHistory(hostname: string, after: string | undefined): Promise<ApiResult<Page<AuditEvent>>> {
     return this.#events(`${vmPath(hostname)}/events`, HISTORY_LIMIT, after);
   }
 
-  /** The latest events of all VMs. */
+  /** Reads the latest events of all VMs. */
   readLatestEvents(): Promise<ApiResult<Page<AuditEvent>>> {
     return this.#events('/v1/events', FEED_LIMIT, undefined);
   }
@@ -52,32 +53,35 @@ export class Api {
     after: string | undefined,
   ): Promise<ApiResult<Page<AuditEvent>>> {
     const query = `?limit=${limit}${after === undefined ? '' : `&after=${after}`}`;
-    const answer = await this.#ask('GET', path + query);
-    if (!answer.ok) return answer;
-    const { events, next } = answer.value as { events: AuditEvent[]; next: string | null };
+    const result = await this.#request('GET', path + query);
+    if (!result.ok) return result;
+    const { events, next } = result.value as { events: AuditEvent[]; next: string | null };
     return { ok: true, value: { items: events, next } };
   }
 
+  /** Reads the deliveries of a VM's assignments, the latest first. */
   async readDeliveries(hostname: string): Promise<ApiResult<readonly Delivery[]>> {
-    const answer = await this.#ask('GET', `${vmPath(hostname)}/deliveries`);
-    if (!answer.ok) return answer;
-    return { ok: true, value: (answer.value as { deliveries: Delivery[] }).deliveries };
+    const result = await this.#request('GET', `${vmPath(hostname)}/deliveries`);
+    if (!result.ok) return result;
+    return { ok: true, value: (result.value as { deliveries: Delivery[] }).deliveries };
   }
 
+  /** Changes columns of a VM's row, if the row still has this version. */
   changeVm(hostname: string, body: object, version: number): Promise<ApiResult<unknown>> {
-    return this.#ask('PATCH', vmPath(hostname), { body, ifMatch: version });
+    return this.#request('PATCH', vmPath(hostname), { body, ifMatch: version });
   }
 
+  /** Deletes a VM's row, if the row still has this version. */
   deleteVm(hostname: string, version: number): Promise<ApiResult<unknown>> {
-    return this.#ask('DELETE', vmPath(hostname), { ifMatch: version });
+    return this.#request('DELETE', vmPath(hostname), { ifMatch: version });
   }
 
-  /** Names exactly this assignment, and so needs no version. */
+  /** Releases an assignment. Its id names exactly one assignment, so no version is needed. */
   releaseAssignment(assignmentId: string): Promise<ApiResult<unknown>> {
-    return this.#ask('DELETE', `/v1/assignments/${assignmentId}`);
+    return this.#request('DELETE', `/v1/assignments/${assignmentId}`);
   }
 
-  async #ask(
+  async #request(
     method: string,
     path: string,
     { body, ifMatch }: RequestOptions = {},
@@ -90,7 +94,7 @@ export class Api {
         method,
         headers,
         signal: AbortSignal.timeout(TIMEOUT_MS),
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        body: body === undefined ? null : JSON.stringify(body),
       });
       const text = await response.text();
       if (response.ok) return { ok: true, value: text === '' ? undefined : JSON.parse(text) };
@@ -101,9 +105,12 @@ export class Api {
   }
 }
 
-/** A proxy on the way may answer with a page of its own. */
+/** Reads the problem of a response. A proxy may result with a page that is no problem document. */
 function readProblem(status: number, text: string): Problem {
-  const unknown = { code: undefined, detail: `The answer was HTTP ${status}, and no word why.` };
+  const unknown = {
+    code: undefined,
+    detail: `The gateway answered with HTTP ${status} and gave no reason.`,
+  };
   try {
     const body: unknown = JSON.parse(text);
     if (typeof body !== 'object' || body === null) return unknown;

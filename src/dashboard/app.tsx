@@ -1,4 +1,5 @@
-// Who is signed in decides what is shown: the sign-in, the fleet, or why there is none to see.
+// Chooses the page: the sign-in without a token, the console with one, or the reason why the
+// gateway closed the session.
 
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
@@ -11,32 +12,37 @@ import { readToken, forgetToken, storeToken } from './session.js';
 export function Dashboard(): JSX.Element {
   const [token, setToken] = useState(readToken);
   const [ended, setEnded] = useState<Closed | undefined>(undefined);
-  const enter = (fresh: string | undefined): void => {
+  const startSession = (fresh: string | undefined): void => {
     setEnded(undefined);
     setToken(fresh);
   };
 
-  // A link with a token may be opened in a tab that shows the page already.
+  // A link with a token may be opened in a tab that already shows the page.
   useEffect(() => {
-    const look = (): void => {
-      if (location.hash.includes('token=')) enter(readToken());
+    const readLink = (): void => {
+      if (location.hash.includes('token=')) startSession(readToken());
     };
-    addEventListener('hashchange', look);
-    return () => removeEventListener('hashchange', look);
+    addEventListener('hashchange', readLink);
+    return () => removeEventListener('hashchange', readLink);
   }, []);
 
   const signOut = (): void => {
     forgetToken();
-    enter(undefined);
+    startSession(undefined);
   };
   const signIn = (pasted: string): void => {
     storeToken(pasted);
-    enter(pasted);
+    startSession(pasted);
   };
   if (token === undefined) return <SignIn onToken={signIn} />;
   if (ended !== undefined) {
     return (
-      <SessionEnded ended={ended} token={token} onRetry={() => enter(token)} onSignOut={signOut} />
+      <SessionEnded
+        ended={ended}
+        token={token}
+        onRetry={() => startSession(token)}
+        onSignOut={signOut}
+      />
     );
   }
   return <Console key={token} token={token} onEnded={setEnded} onSignOut={signOut} />;

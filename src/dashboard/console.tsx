@@ -1,4 +1,4 @@
-// What one sees who is signed in: the fleet at a glance, the table, what happens, and one VM's drawer.
+// The page of a signed-in user: the summary, the table, the activity, and the drawer of one VM.
 
 import type { JSX } from 'preact';
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
@@ -7,6 +7,7 @@ import { Api } from './api.js';
 import { setClockSkew, useFleet, useMedia } from './hooks.js';
 import { LiveFleet } from './live-fleet.js';
 import type { Query } from './model/query.js';
+import type { UrlState } from './model/url-state.js';
 import { computeClockSkewMs } from './model/time.js';
 import { decodeClaims } from './model/token.js';
 import { ActivityFeed } from './components/activity-feed.js';
@@ -25,9 +26,9 @@ interface Props {
   readonly onSignOut: () => void;
 }
 
-/** From here on there is room for the table and what happens side by side. */
+/** Screens with room for the table and the activity side by side. */
 const WIDE = '(min-width: 72rem)';
-/** Below, the drawer covers everything. */
+/** Screens on which the drawer covers everything. */
 const NARROW = '(max-width: 45rem)';
 
 export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
@@ -41,17 +42,8 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
   const isAdmin = claims?.role === 'admin';
 
   useEffect(() => fleet.setQuery(url.query), [fleet, url.query]);
-  useEffect(() => {
-    void api.readGatewayDate().then((date) => setClockSkew(computeClockSkewMs(date, Date.now())));
-  }, [api]);
-  useEffect(() => {
-    if (!isAdmin) return;
-    void api.readLatestEvents().then((answer) => {
-      if (answer.ok) fleet.addHistory(answer.value.items);
-    });
-  }, [api, fleet, isAdmin]);
+  useGatewayReads(api, fleet, isAdmin);
   const close = useCallback(() => select(undefined), [select]);
-  const hasVms = useFleet(fleet, ({ loaded, store }) => !loaded || store.counters.total > 0);
 
   const drawer = url.selected !== undefined && (
     <Drawer
@@ -74,23 +66,15 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
         <main class="stage">
           <Glance fleet={fleet} query={url.query} onQuery={setQuery} />
           <div class="panes">
-            <section class="fleet" aria-label="VMs" hidden={!isWide && showsActivity}>
-              {hasVms ? (
-                <>
-                  <Toolbar fleet={fleet} query={url.query} onQuery={setQuery} />
-                  <FleetTable
-                    fleet={fleet}
-                    query={url.query}
-                    selected={url.selected}
-                    onQuery={setQuery}
-                    onSelect={select}
-                  />
-                </>
-              ) : (
-                <EmptyFleet isAdmin={isAdmin} />
-              )}
-            </section>
-            {/* Where there is room, the drawer takes the place of the activity and covers nothing. */}
+            <FleetPane
+              fleet={fleet}
+              url={url}
+              isAdmin={isAdmin}
+              isHidden={!isWide && showsActivity}
+              onQuery={setQuery}
+              onSelect={select}
+            />
+            {/* On wide screens the drawer replaces the activity and covers nothing. */}
             <ActivityFeed
               fleet={fleet}
               onSelect={select}
@@ -106,7 +90,53 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
   );
 }
 
-/** Watches for as long as it is shown. */
+/** Reads the gateway's clock once, and for admins the events from before the page was opened. */
+function useGatewayReads(api: Api, fleet: LiveFleet, isAdmin: boolean): void {
+  useEffect(() => {
+    void api.readGatewayDate().then((date) => setClockSkew(computeClockSkewMs(date, Date.now())));
+  }, [api]);
+  useEffect(() => {
+    if (!isAdmin) return;
+    void api.readLatestEvents().then((result) => {
+      if (result.ok) fleet.addHistory(result.value.items);
+    });
+  }, [api, fleet, isAdmin]);
+}
+
+interface FleetPaneProps {
+  readonly fleet: LiveFleet;
+  readonly url: UrlState;
+  readonly isAdmin: boolean;
+  readonly isHidden: boolean;
+  readonly onQuery: (query: Query) => void;
+  readonly onSelect: (hostname: string | undefined) => void;
+}
+
+/** The table with its toolbar, or a hint while the fleet has no VM. */
+function FleetPane(props: FleetPaneProps): JSX.Element {
+  const { fleet, url, isAdmin, isHidden, onQuery, onSelect } = props;
+  const hasVms = useFleet(fleet, ({ loaded, store }) => !loaded || store.counters.total > 0);
+  return (
+    <section class="fleet" aria-label="VMs" hidden={isHidden}>
+      {hasVms ? (
+        <>
+          <Toolbar fleet={fleet} query={url.query} onQuery={onQuery} />
+          <FleetTable
+            fleet={fleet}
+            query={url.query}
+            selected={url.selected}
+            onQuery={onQuery}
+            onSelect={onSelect}
+          />
+        </>
+      ) : (
+        <EmptyFleet isAdmin={isAdmin} />
+      )}
+    </section>
+  );
+}
+
+/** Watches the fleet for as long as the component is mounted. */
 function useLiveFleet(token: string, query: Query, onEnded: (ended: Closed) => void): LiveFleet {
   const fleet = useMemo(() => {
     const client = createClient({ url: readGatewayUrl(), token });
@@ -128,7 +158,7 @@ interface PaneSwitchProps {
 
 function PaneSwitch({ showsActivity, onSwitch }: PaneSwitchProps): JSX.Element {
   return (
-    <nav class="pane-switch" aria-label="What is shown">
+    <nav class="pane-switch" aria-label="View">
       <button type="button" aria-pressed={!showsActivity} onClick={() => onSwitch(false)}>
         VMs
       </button>
@@ -139,7 +169,7 @@ function PaneSwitch({ showsActivity, onSwitch }: PaneSwitchProps): JSX.Element {
   );
 }
 
-/** The fragment is the state of what is shown: a link must not change it. */
+/** Focuses the table without following the link: the fragment holds the state of the view. */
 function skipToFleet(event: Event): void {
   event.preventDefault();
   document.getElementById('fleet')?.focus();

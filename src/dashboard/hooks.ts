@@ -1,9 +1,10 @@
-// What components hang on: the frames of the fleet, one clock for all relative times, and the window's size.
+// Hooks of the components: the frames of the fleet, one clock for all relative times, and media
+// queries.
 
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import type { LiveFleet } from './live-fleet.js';
 
-/** Draws again after a frame in which what is selected became another. */
+/** Renders the component again after a frame in which the selected value has changed. */
 export function useFleet<T>(fleet: LiveFleet, select: (fleet: LiveFleet) => T): T {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const value = select(fleet);
@@ -12,8 +13,8 @@ export function useFleet<T>(fleet: LiveFleet, select: (fleet: LiveFleet) => T): 
   useEffect(
     () =>
       fleet.subscribe(() => {
-        const { value: shown, select: look } = latest.current;
-        if (!Object.is(look(fleet), shown)) redraw(undefined);
+        const { value: rendered, select: read } = latest.current;
+        if (!Object.is(read(fleet), rendered)) redraw(undefined);
       }),
     [fleet],
   );
@@ -25,21 +26,21 @@ const tickers = new Set<() => void>();
 let timer: ReturnType<typeof setInterval> | undefined;
 let skewMs = 0;
 
-/** What the gateway's clock is ahead of this machine's by. */
+/** Sets how far the gateway's clock is ahead of this machine's, in ms; negative if it is behind. */
 export function setClockSkew(ms: number): void {
   skewMs = ms;
 }
 
-/** The time by the gateway's clock. */
+/** Reads the time of the gateway's clock, in ms since the epoch. */
 export const readGatewayTime = (): number => Date.now() + skewMs;
 
-/** The time by the gateway's clock, told every second; one timer serves all who ask. */
+/** The time of the gateway's clock, updated every second. All components share one timer. */
 export function useNow(): number {
   const [nowMs, setNow] = useState(readGatewayTime);
   useEffect(() => {
     const tick = (): void => setNow(readGatewayTime());
     tickers.add(tick);
-    timer ??= setInterval(() => tickers.forEach((each) => each()), TICK_MS);
+    timer ??= setInterval(() => tickers.forEach((ticker) => ticker()), TICK_MS);
     return () => {
       tickers.delete(tick);
       if (tickers.size > 0) return;
@@ -50,7 +51,7 @@ export function useNow(): number {
   return nowMs;
 }
 
-/** Whether a media query holds. */
+/** Whether a media query matches. */
 export function useMedia(query: string): boolean {
   const [matches, setMatches] = useState(() => matchMedia(query).matches);
   useEffect(() => {

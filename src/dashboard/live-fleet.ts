@@ -1,5 +1,5 @@
-// The fleet as it is watched, outside of what draws it: the SDK's watch fills the store as messages come, and at most
-// once a frame what was touched moves in the view and those who draw are told.
+// The live fleet, outside of the components. Messages of the client library fill the store as they
+// arrive; at most once per frame the changed rows move in the view and the components are notified.
 
 import type { ConnectionState, Delivery, FleetWatch, Presence } from '../client/index.js';
 import { ActivityLog, describeChange, describePresence } from './model/activity.js';
@@ -15,16 +15,16 @@ export class LiveFleet {
   readonly store: FleetStore;
   readonly view: TableView;
   readonly activity = new ActivityLog();
-  /** Changes, by second. */
+  /** Changes per second. */
   readonly changes = new RateHistory();
-  /** How long assignments took to be acknowledged, by second. */
+  /** The time until assignments were acknowledged, in ms, by second. */
   readonly deliveries = new RateHistory();
-  /** Whether the fleet was ever told. */
+  /** Whether the fleet has been received at least once. */
   loaded = false;
-  /** Another one after every frame with changes. */
+  /** Increases with every frame that has changes. */
   revision = 0;
   readonly #listeners = new Set<() => void>();
-  #framed = false;
+  #frameRequested = false;
 
   constructor(
     private readonly watch: FleetWatch,
@@ -38,8 +38,8 @@ export class LiveFleet {
         if (event !== undefined) this.activity.add(hostname, event, Date.now());
       },
       presence: (hostname, before, after) => {
-        if (this.loaded) this.#presenceChanged(hostname, before, after);
-        else this.#deliveryKnown(after?.delivery ?? undefined);
+        if (this.loaded) this.#recordPresence(hostname, before, after);
+        else this.#recordEarlierDelivery(after?.delivery ?? undefined);
       },
     });
     this.view = new TableView(this.store.records, query);
@@ -59,17 +59,18 @@ export class LiveFleet {
     return this.watch.connection;
   }
 
-  /** Resolves when the watch is over. */
+  /** Resolves when the connection to the gateway has ended for good. */
   get closed(): FleetWatch['closed'] {
     return this.watch.closed;
   }
 
+  /** Sets which VMs are shown, and in which order. */
   setQuery(query: Query): void {
     this.view.query = query;
     this.#requestFrame();
   }
 
-  /** What happened before the page was opened, the latest first. */
+  /** Adds the events from before the page was opened to the activity, the latest first. */
   addHistory(events: readonly AuditEvent[]): void {
     const earlier = events.flatMap((event) => {
       const activity = describePastEvent(event);
@@ -81,17 +82,21 @@ export class LiveFleet {
     this.#requestFrame();
   }
 
-  /** Calls `listener` after each frame with changes. @returns what removes it. */
+  /**
+   * Calls `listener` after each frame with changes.
+   * @returns the function that removes it.
+   */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
+  /** Closes the connection to the gateway. */
   close(): void {
     this.watch.close();
   }
 
-  #presenceChanged(
+  #recordPresence(
     hostname: string,
     before: Presence | undefined,
     after: Presence | undefined,
@@ -100,22 +105,22 @@ export class LiveFleet {
     this.changes.add(nowMs);
     for (const event of describePresence(before, after)) this.activity.add(hostname, event, nowMs);
     const tookMs = computeAckLatencyMs(after?.delivery ?? undefined);
-    const isNews = after?.delivery?.acked_at !== before?.delivery?.acked_at;
-    if (tookMs !== undefined && isNews) this.deliveries.add(nowMs, tookMs);
+    const isNew = after?.delivery?.acked_at !== before?.delivery?.acked_at;
+    if (tookMs !== undefined && isNew) this.deliveries.add(nowMs, tookMs);
   }
 
-  /** What was acknowledged before the page was opened belongs into the plot too. */
-  #deliveryKnown(delivery: Delivery | undefined): void {
+  /** Adds an acknowledgement from before the page was opened to the plot. */
+  #recordEarlierDelivery(delivery: Delivery | undefined): void {
     const ackedMs = parseTime(delivery?.acked_at);
     const tookMs = computeAckLatencyMs(delivery);
     if (ackedMs !== undefined && tookMs !== undefined) this.deliveries.add(ackedMs, tookMs);
   }
 
   #requestFrame(): void {
-    if (this.#framed) return;
-    this.#framed = true;
+    if (this.#frameRequested) return;
+    this.#frameRequested = true;
     requestAnimationFrame(() => {
-      this.#framed = false;
+      this.#frameRequested = false;
       this.view.apply(this.store.takeChanged());
       this.revision++;
       for (const listener of this.#listeners) listener();

@@ -1,4 +1,5 @@
-// The page's start: the theme, the styles, and the one element that everything is drawn into.
+// The entry point of the page: applies the theme and renders the dashboard into the page's root
+// element.
 
 import { render } from 'preact';
 import { Dashboard } from './app.js';
@@ -7,5 +8,5 @@ import './styles/main.css';
 
 applyTheme();
 const root = document.getElementById('app');
-if (root === null) throw new Error('the page has no place to draw into');
+if (root === null) throw new Error('the page has no element with the id app');
 render(<Dashboard />, root);

@@ -1,19 +1,22 @@
-// Who is signed in: a token for this tab alone, forgotten when it is closed. It comes pasted, or in the URL's fragment,
-// out of which it is taken before anything else looks at it.
+// The token of the user. It is kept for this tab only and is forgotten when the tab is closed. The
+// user pastes it, or it comes in the URL's fragment, which it is removed from first.
 
 import { extractToken } from './model/url-state.js';
 
 const KEY = 'lablink-token';
 
-/** The token of this tab; one that the URL brings goes before one that is kept. */
+/**
+ * Reads the token of this tab; a token in the URL replaces a stored one. Undefined if there is
+ * none.
+ */
 export function readToken(): string | undefined {
-  const brought = extractToken(location.hash);
-  if (brought !== undefined) {
-    history.replaceState(null, '', location.pathname + location.search + brought.rest);
-    storeToken(brought.token);
+  const fromUrl = extractToken(location.hash);
+  if (fromUrl !== undefined) {
+    history.replaceState(null, '', location.pathname + location.search + fromUrl.rest);
+    storeToken(fromUrl.token);
   }
-  const kept = sessionStorage.getItem(KEY);
-  return kept === null || kept === '' ? undefined : kept;
+  const stored = sessionStorage.getItem(KEY);
+  return stored === null || stored === '' ? undefined : stored;
 }
 
 export function storeToken(token: string): void {
@@ -24,7 +27,7 @@ export function forgetToken(): void {
   sessionStorage.removeItem(KEY);
 }
 
-/** The gateway's URL: where the page came from, with the path it has behind a proxy, if any. */
+/** Reads the gateway's URL from the page's: its origin, and its path behind a proxy. */
 export function readGatewayUrl(): string {
   return new URL('.', location.origin + location.pathname).href.replace(/\/$/, '');
 }

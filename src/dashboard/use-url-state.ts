@@ -1,4 +1,5 @@
-// What is looked at, kept in the URL's fragment: choices replace it, an opened drawer is a step one can go back from.
+// Keeps the state of the view in the URL's fragment. A new query replaces the history entry;
+// opening a drawer adds one, so that the browser's back button closes it.
 
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import type { Query } from './model/query.js';

@@ -1,4 +1,5 @@
-// Which rows are drawn of ever so many: those in sight and a few around. All rows are equally high.
+// Virtual scrolling: only the rows in sight and a few around them are rendered. All rows have the
+// same height.
 
 import {
   elementScroll,
@@ -9,27 +10,28 @@ import {
 import { useLayoutEffect, useReducer, useState } from 'preact/hooks';
 
 export interface VirtualRows {
-  /** What the rows drawn are, by index. */
+  /** The rows to render, by index. */
   readonly indexes: readonly { readonly index: number; readonly startPx: number }[];
-  /** How high all rows are together. */
+  /** The height of all rows together. */
   readonly heightPx: number;
-  /** Brings a row into sight. */
+  /** Scrolls a row into sight. */
   readonly reveal: (index: number) => void;
-  /** How many rows are in sight. */
+  /** How many rows fit in sight. */
   readonly pageSize: number;
 }
 
 interface Options {
   readonly count: number;
   readonly rowHeightPx: number;
-  /** What scrolls; undefined before it is there. */
+  /** The element that scrolls; undefined until it is rendered. */
   readonly scroller: HTMLElement | undefined;
-  /** How far below the start of what scrolls the rows begin. */
+  /** The distance from the start of the scroller's content to the first row. */
   readonly marginPx: number;
-  /** How much of the top is covered by what sticks there. */
+  /** The height of the sticky header, which covers the top of the scroller. */
   readonly coveredPx: number;
 }
 
+/** Rows rendered beyond each end of those in sight. */
 const OVERSCAN = 8;
 
 export function useVirtualRows(options: Options): VirtualRows {

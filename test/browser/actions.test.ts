@@ -43,7 +43,7 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     await drawer.getByLabel('Person (email)').fill('eve@example.com');
     await drawer.getByLabel('Command').fill('start-host --code=1');
     await press(drawer, 'Assign');
-    await said(drawer, 'vm-1 is assigned to eve@example.com.');
+    await said(drawer, 'vm-1 was assigned to eve@example.com.');
     t.same(await vmOf(database), {
       status: 'in-use',
       email: 'eve@example.com',
@@ -53,21 +53,21 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     await press(drawer, 'Show the command');
     await said(drawer, 'start-host --code=1');
 
-    await press(drawer, 'Assign to another');
-    await said(drawer, 'This takes the VM from eve@example.com.');
+    await press(drawer, 'Assign to another person');
+    await said(drawer, 'eve@example.com will lose the VM.');
     await drawer.getByLabel('Person (email)').fill('bob@example.com');
-    await press(drawer, 'Assign to another');
-    await said(drawer, 'vm-1 is assigned to bob@example.com.');
+    await press(drawer, 'Assign to another person');
+    await said(drawer, 'vm-1 was assigned to bob@example.com.');
     t.same(await vmOf(database), { status: 'in-use', email: 'bob@example.com', crd_command: null });
 
     await press(drawer, 'Mark failed');
     await press(drawer, 'Mark failed');
-    await said(drawer, 'vm-1 is marked failed.');
+    await said(drawer, 'vm-1 was marked failed.');
     t.match(await vmOf(database), { status: 'failed', email: 'bob@example.com' });
     await press(drawer, 'Release');
-    await said(drawer, 'bob@example.com loses the VM; it stays failed.');
+    await said(drawer, 'bob@example.com will lose the VM; it stays failed.');
     await press(drawer, 'Release');
-    await said(drawer, 'vm-1 is released by bob@example.com.');
+    await said(drawer, 'vm-1 was released from bob@example.com.');
     t.match(await vmOf(database), { status: 'failed', email: null });
     await press(drawer, 'Mark available');
     await press(drawer, 'Mark available');
@@ -75,7 +75,7 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     t.match(await vmOf(database), { status: 'available' });
 
     const history = drawer.locator('section', { hasText: 'History' });
-    await history.getByText('Available → in-use, nobody → eve@example.com').waitFor();
+    await history.getByText('Available → in-use, no person → eve@example.com').waitFor();
     await until(
       'the history has all of it',
       async () => (await history.locator('li').count()) >= 6,
@@ -88,8 +88,8 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     t.ok(await confirm.isDisabled());
     await drawer.getByLabel('Type vm-1 to confirm').fill('vm-1');
     await confirm.click();
-    await said(drawer, 'vm-1 is deleted.');
-    await said(drawer, 'There is no VM of this hostname now.');
+    await said(drawer, 'vm-1 was deleted.');
+    await said(drawer, 'This VM no longer exists.');
     t.equal(await vmOf(database), undefined);
     await page.getByRole('heading', { name: 'No VMs yet' }).waitFor();
   });
@@ -123,11 +123,11 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
       t.match(await vmOf(database), { email: winner });
       const loser = admins[outcomes.indexOf('refused')]?.drawer;
       if (loser === undefined) throw new Error('nobody was refused');
-      await said(loser, 'Nothing was changed: somebody changed this VM while you looked at it.');
-      await said(loser, 'This VM has changed since you opened this:');
+      await said(loser, 'Nothing was changed: this VM was changed while you were looking at it.');
+      await said(loser, 'This VM has changed since you opened the form:');
       await loser.locator('.change-notice ins').filter({ hasText: winner }).waitFor();
-      await press(loser, 'Go on from here');
-      await said(loser, `This takes the VM from ${winner}.`);
+      await press(loser, 'Use the current state');
+      await said(loser, `${winner} will lose the VM.`);
       await press(loser, 'Cancel');
     },
   );
@@ -144,7 +144,7 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
       'commands are secret',
     );
     await press(drawer, 'Release');
-    await said(drawer, 'Nothing was changed: this assignment had ended already.');
+    await said(drawer, 'Nothing was changed: this assignment had already ended.');
     t.match(await vmOf(database), { status: 'in-use', email: 'eve@example.com' });
     await database.query('DELETE FROM vms');
     await drawer.locator('.change-notice').getByText('deleted').waitFor();
@@ -158,11 +158,14 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
       await press(drawer, 'Mark failed');
       await stop();
       await press(drawer, 'Mark failed');
-      await said(drawer, /The database does not answer\. Whether the change was made is not known/);
+      await said(
+        drawer,
+        /The database does not respond, so the change may or may not have been made\./,
+      );
       await start();
       await gateway.ready();
       await press(drawer, 'Mark failed');
-      await said(drawer, 'vm-1 is marked failed.');
+      await said(drawer, 'vm-1 was marked failed.');
       t.match(await vmOf(database), { status: 'failed' });
     },
   );

@@ -99,7 +99,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await shows(...all);
     t.equal(new URL(page.url()).hash, '');
     await page.getByLabel('Agent').selectOption('online');
-    await page.getByText('No VM is like this now.').waitFor();
+    await page.getByText('No VM matches the filters.').waitFor();
     await page.getByRole('button', { name: 'Show all VMs' }).click();
     await shows(...all);
   });

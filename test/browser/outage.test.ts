@@ -70,8 +70,8 @@ t.test('what is away', { skip: NO_BROWSER }, async (t) => {
       const page = await open(gateway.url, { token: await gateway.token('dashboard') });
       await untilLive(page);
       await stop();
-      await connectionTitle(page).filter({ hasText: 'Database away' }).waitFor();
-      await page.getByText('What is shown is what was last known').waitFor();
+      await connectionTitle(page).filter({ hasText: 'Database unavailable' }).waitFor();
+      await page.getByText('The page shows the last known state').waitFor();
       await rowOf(page, 'vm-3').waitFor();
       await start();
       await untilLive(page);

@@ -21,9 +21,9 @@ t.test('the sign-in', { skip: NO_BROWSER }, async (t) => {
     const token = page.getByLabel('Token', { exact: true });
     await token.fill('no token');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByText('This is no token').waitFor();
+    await page.getByText('This is not a token').waitFor();
     await token.fill(`  ${await gateway.token('dashboard', 'wall')}\n`);
-    await page.getByText(/^dashboard, wall, good for 59 min/).waitFor();
+    await page.getByText(/^dashboard, wall, valid for 59 min/).waitFor();
     await page.getByRole('button', { name: 'Sign in' }).click();
     await untilLive(page);
     await page.reload();
@@ -66,7 +66,10 @@ t.test('the sign-in', { skip: NO_BROWSER }, async (t) => {
     await page.getByRole('heading', { name: 'Expired' }).waitFor();
     await page.reload();
     await page.getByRole('heading', { name: 'Expired' }).waitFor();
-    t.match(await page.locator('.gate-card').textContent(), /good until .*token --role dashboard/s);
+    t.match(
+      await page.locator('.gate-card').textContent(),
+      /valid until .*token --role dashboard/s,
+    );
     await page.getByRole('button', { name: 'Use another token' }).click();
     await token.fill(await gateway.token('dashboard'));
     await page.getByRole('button', { name: 'Sign in' }).click();

@@ -39,7 +39,7 @@ t.test('a change of a row', async (t) => {
     [free, hers, 'was assigned to ada@x'],
     [hers, vm('vm-1', { ...ADA, email: 'bob@x', assignment_id: 'two' }), 'was assigned to bob@x'],
     [hers, vm('vm-1', { ...ADA, assignment_id: 'two' }), 'has a new command for ada@x'],
-    [free, vm('vm-1', { status: 'in-use', assignment_id: 'x' }), 'was assigned to nobody'],
+    [free, vm('vm-1', { status: 'in-use', assignment_id: 'x' }), 'was assigned to no person'],
     [hers, free, 'was released by ada@x'],
     [hers, failed, 'failed'],
     [failed, vm('vm-1', { status: 'failed' }), 'was released by ada@x'],
@@ -65,14 +65,14 @@ t.test('news of an agent', async (t) => {
   });
   t.same(words(undefined, away), []);
   t.same(words(away, made), ['came online']);
-  t.same(words(made, undefined), ['went away']);
+  t.same(words(made, undefined), ['went offline']);
   t.same(words(made, acked), ['acknowledged its assignment']);
   t.same(words(acked, acked), []);
   t.same(words(acked, ended), ['ended its command: failed, exit code 2']);
   t.same(words(made, { ...ended, online: false }), [
     'acknowledged its assignment',
     'ended its command: failed, exit code 2',
-    'went away',
+    'went offline',
   ]);
 });
 
@@ -115,9 +115,9 @@ t.test('the audit', async (t) => {
   const assigned = { new_status: 'in-use', new_email: 'ada@x', crd_command_changed: true };
   for (const [words, parts] of [
     ['Registered, available', { op: 'insert' }],
-    ['Deleted; it was available, ada@x', { op: 'delete', old_email: 'ada@x' }],
+    ['Deleted; was available, ada@x', { op: 'delete', old_email: 'ada@x' }],
     ['The whole table was emptied', { op: 'truncate' }],
-    ['Available → in-use, nobody → ada@x, the command changed', assigned],
+    ['Available → in-use, no person → ada@x, the command changed', assigned],
     ['Renamed from vm-0', { old_hostname: 'vm-0' }],
     ['Other columns changed', {}],
   ] as const) {
@@ -145,8 +145,11 @@ t.test('the audit', async (t) => {
 t.test(
   'problems: what is known of the change, and the gateway’s word where nothing better is',
   async (t) => {
-    t.match(describeProblem({ code: 'version_mismatch', detail: '' }), 'somebody changed this VM');
-    t.match(describeProblem({ code: 'database_unavailable', detail: '' }), 'is not known');
+    t.match(describeProblem({ code: 'version_mismatch', detail: '' }), 'this VM was changed');
+    t.match(
+      describeProblem({ code: 'database_unavailable', detail: '' }),
+      'may or may not have been made',
+    );
     t.match(describeProblem({ code: undefined, detail: '' }), 'cannot be reached');
     t.equal(describeProblem({ code: undefined, detail: 'HTTP 502' }), 'HTTP 502');
     t.equal(describeProblem({ code: 'of tomorrow', detail: 'A detail.' }), 'A detail.');
@@ -172,14 +175,14 @@ t.test('what differs, without telling a command', async (t) => {
     told.find(({ field }) => field === 'note'),
     { after: '{"a":1}' },
   );
-  t.same(listDifferences(before, undefined), [{ field: 'VM', before: 'there', after: 'deleted' }]);
+  t.same(listDifferences(before, undefined), [{ field: 'VM', before: 'exists', after: 'deleted' }]);
 });
 
 t.test('the connection', async (t) => {
   const titleOf = (...state: Parameters<typeof describeConnection>): string =>
     describeConnection(...state).title;
   t.equal(titleOf({ phase: 'live' }, true, 0), 'Live');
-  t.equal(titleOf({ phase: 'stale' }, true, 0), 'Database away');
+  t.equal(titleOf({ phase: 'stale' }, true, 0), 'Database unavailable');
   t.equal(titleOf({ phase: 'connecting' }, false, 0), 'Connecting');
   t.equal(titleOf({ phase: 'connecting' }, true, 0), 'Catching up');
   const reconnecting = {

@@ -1,4 +1,4 @@
-// The form of one action: what it will do, what it needs to know, and for a deletion the hostname typed out.
+// The form of one action: its warning, its fields, and for a deletion the hostname to confirm.
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
@@ -7,7 +7,7 @@ import { ACTIONS, type ActionKind, type ActionValues } from './action-kinds.js';
 
 interface Props {
   readonly kind: ActionKind;
-  /** The row that is decided about. */
+  /** The row as the user saw it when they opened the form. */
   readonly base: WatchedVm;
   readonly isBusy: boolean;
   readonly onSubmit: (values: ActionValues) => void;
@@ -31,7 +31,7 @@ export function ActionForm({ kind, base, isBusy, onSubmit, onCancel }: Props): J
       {kind === 'assign' && (
         <>
           <Field label="Person (email)" value={email} onValue={setEmail} />
-          <Field label="Command (may be left empty)" value={command} onValue={setCommand} />
+          <Field label="Command (optional)" value={command} onValue={setCommand} />
         </>
       )}
       {kind === 'delete' && (

@@ -1,11 +1,11 @@
-// The actions on a VM, once: when each is offered, what it is called, what it asks of the gateway, and what it says.
+// The actions on a VM: when each is offered, its texts, and its request.
 
 import type { WatchedVm } from '../../client/index.js';
 import type { ApiResult, Api } from '../api.js';
 
 export type ActionKind = 'assign' | 'release' | 'available' | 'failed' | 'delete';
 
-/** What the person filled in. */
+/** The values of the form. */
 export interface ActionValues {
   readonly email: string;
   readonly command: string;
@@ -14,7 +14,7 @@ export interface ActionValues {
 interface Action {
   readonly isOffered: (vm: WatchedVm) => boolean;
   readonly name: (vm: WatchedVm) => string;
-  /** What will happen, before it does. */
+  /** The consequences, shown before the user confirms. */
   readonly warning: (vm: WatchedVm) => string;
   readonly run: (api: Api, vm: WatchedVm, values: ActionValues) => Promise<ApiResult<unknown>>;
   readonly done: (vm: WatchedVm, values: ActionValues) => string;
@@ -23,53 +23,53 @@ interface Action {
 export const ACTIONS: Readonly<Record<ActionKind, Action>> = {
   assign: {
     isOffered: () => true,
-    name: ({ email }) => (email === null ? 'Assign' : 'Assign to another'),
+    name: ({ email }) => (email === null ? 'Assign' : 'Assign to another person'),
     warning: ({ email }) =>
-      email === null ? 'The VM runs the command at once.' : `This takes the VM from ${email}.`,
+      email === null ? 'The VM runs the command immediately.' : `${email} will lose the VM.`,
     run: (api, vm, { email, command }) => {
       const reassign = vm.email !== null && vm.email !== email;
       const body = {
         status: 'in-use',
         email,
-        ...(command === '' ? {} : { crd_command: command }),
-        ...(reassign ? { reassign } : {}),
+        crd_command: command === '' ? undefined : command,
+        reassign: reassign ? true : undefined,
       };
       return api.changeVm(vm.hostname, body, readVersion(vm));
     },
-    done: ({ hostname }, { email }) => `${hostname} is assigned to ${email}.`,
+    done: ({ hostname }, { email }) => `${hostname} was assigned to ${email}.`,
   },
   release: {
     isOffered: ({ assignment_id, email }) => assignment_id !== null && email !== null,
     name: () => 'Release',
     warning: ({ email, status }) =>
-      `${email ?? ''} loses the VM${status === 'failed' ? '; it stays failed' : ''}.`,
+      `${email ?? ''} will lose the VM${status === 'failed' ? '; it stays failed' : ''}.`,
     run: (api, vm) => api.releaseAssignment(vm.assignment_id ?? ''),
-    done: ({ hostname, email }) => `${hostname} is released by ${email ?? ''}.`,
+    done: ({ hostname, email }) => `${hostname} was released from ${email ?? ''}.`,
   },
   available: {
     isOffered: ({ status }) => status !== 'available',
     name: () => 'Mark available',
     warning: ({ email }) =>
-      email === null ? 'The VM may be given to anyone.' : `${email} loses the VM.`,
+      email === null ? 'The VM can be assigned again.' : `${email} will lose the VM.`,
     run: (api, vm) => api.changeVm(vm.hostname, { status: 'available' }, readVersion(vm)),
     done: ({ hostname }) => `${hostname} is available.`,
   },
   failed: {
     isOffered: ({ status }) => status !== 'failed',
     name: () => 'Mark failed',
-    warning: () => 'Nobody is given this VM until it is available again.',
+    warning: () => 'The VM is not assigned until it is available again.',
     run: (api, vm) => api.changeVm(vm.hostname, { status: 'failed' }, readVersion(vm)),
-    done: ({ hostname }) => `${hostname} is marked failed.`,
+    done: ({ hostname }) => `${hostname} was marked failed.`,
   },
   delete: {
     isOffered: () => true,
     name: () => 'Delete',
     warning: ({ email }) =>
-      `The row is removed; the history stays.${email === null ? '' : ` ${email} loses the VM.`}`,
+      `The row is deleted; its history is kept.${email === null ? '' : ` ${email} will lose the VM.`}`,
     run: (api, vm) => api.deleteVm(vm.hostname, readVersion(vm)),
-    done: ({ hostname }) => `${hostname} is deleted.`,
+    done: ({ hostname }) => `${hostname} was deleted.`,
   },
 };
 
-/** A row from before there were versions counts as 0, as the gateway's ETag has it. */
+/** Reads the version for `If-Match`; a row without a version counts as 0, as in its ETag. */
 const readVersion = ({ version }: WatchedVm): number => version ?? 0;

@@ -1,5 +1,5 @@
-// What an admin may do to one VM. To act is to decide about the row as it was when the panel was opened: what becomes of
-// it meanwhile is shown, and the gateway refuses what was decided about an older one.
+// The actions of an admin on one VM. An action applies to the row as it was when its form was
+// opened: later changes are shown, and the gateway rejects an action on an outdated row.
 
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -12,13 +12,13 @@ import { ACTIONS, type ActionKind, type ActionValues } from './action-kinds.js';
 
 interface Props {
   readonly api: Api;
-  /** The row as it is now; undefined when there is none. */
+  /** The current row; undefined if there is none. */
   readonly vm: WatchedVm | undefined;
 }
 
 interface Open {
   readonly kind: ActionKind;
-  /** The row that is decided about. */
+  /** The row as it was when the form was opened. */
   readonly base: WatchedVm;
 }
 
@@ -40,10 +40,10 @@ export function Actions({ api, vm }: Props): JSX.Element | null {
   };
   const act = async ({ kind, base }: Open, values: ActionValues): Promise<void> => {
     setBusy(true);
-    const answer: ApiResult<unknown> = await ACTIONS[kind].run(api, base, values);
+    const result: ApiResult<unknown> = await ACTIONS[kind].run(api, base, values);
     setBusy(false);
-    setProblem(answer.ok ? undefined : answer.problem);
-    if (!answer.ok) return;
+    setProblem(result.ok ? undefined : result.problem);
+    if (!result.ok) return;
     setOpen(undefined);
     setDone(ACTIONS[kind].done(base, values));
   };
@@ -51,18 +51,7 @@ export function Actions({ api, vm }: Props): JSX.Element | null {
   return (
     <div class="actions">
       {open === undefined && vm !== undefined && (
-        <div class="action-buttons">
-          {ACTION_KINDS.filter((kind) => ACTIONS[kind].isOffered(vm)).map((kind) => (
-            <button
-              key={kind}
-              class={`button ${kind === 'delete' ? 'danger' : ''}`}
-              type="button"
-              onClick={() => begin(kind, vm)}
-            >
-              {ACTIONS[kind].name(vm)}
-            </button>
-          ))}
-        </div>
+        <ActionButtons vm={vm} onChoose={(kind) => begin(kind, vm)} />
       )}
       {open !== undefined && (
         <div class="action-panel" ref={panel}>
@@ -88,6 +77,29 @@ export function Actions({ api, vm }: Props): JSX.Element | null {
 
 const ACTION_KINDS = Object.keys(ACTIONS) as ActionKind[];
 
+interface ActionButtonsProps {
+  readonly vm: WatchedVm;
+  readonly onChoose: (kind: ActionKind) => void;
+}
+
+/** The actions that the row's state allows. */
+function ActionButtons({ vm, onChoose }: ActionButtonsProps): JSX.Element {
+  return (
+    <div class="action-buttons">
+      {ACTION_KINDS.filter((kind) => ACTIONS[kind].isOffered(vm)).map((kind) => (
+        <button
+          key={kind}
+          class={`button ${kind === 'delete' ? 'danger' : ''}`}
+          type="button"
+          onClick={() => onChoose(kind)}
+        >
+          {ACTIONS[kind].name(vm)}
+        </button>
+      ))}
+    </div>
+  );
+}
+
 function Done({ text }: { readonly text: string }): JSX.Element {
   return (
     <p class={text === '' ? 'sr-only' : 'note good'} role="status">
@@ -102,12 +114,12 @@ interface ChangeNoticeProps {
   readonly onAccept: () => void;
 }
 
-/** What changed since the panel was opened. */
+/** Shows what has changed in the row since the form was opened. */
 function ChangeNotice({ base, vm, onAccept }: ChangeNoticeProps): JSX.Element | null {
   if (vm?.version === base.version) return null;
   return (
     <div class="change-notice" role="alert">
-      <p>This VM has changed since you opened this:</p>
+      <p>This VM has changed since you opened the form:</p>
       <dl>
         {listDifferences(base, vm).map(({ field, before, after }) => (
           <div key={field}>
@@ -120,7 +132,7 @@ function ChangeNotice({ base, vm, onAccept }: ChangeNoticeProps): JSX.Element | 
       </dl>
       {vm !== undefined && (
         <button class="button" type="button" onClick={onAccept}>
-          Go on from here
+          Use the current state
         </button>
       )}
     </div>

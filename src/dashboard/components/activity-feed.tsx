@@ -1,5 +1,5 @@
-// What happens across the fleet, the latest first. It can be paused to be read, and a flood is drawn a few times a
-// second and not for every drop.
+// The fleet's activity, the latest first. The list can be paused, and a burst of events is rendered
+// a few times a second instead of once per event.
 
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -14,6 +14,7 @@ interface Props {
   readonly hidden: boolean;
 }
 
+/** How many entries are rendered. */
 const SHOWN = 60;
 const REDRAW_MS = 400;
 
@@ -35,9 +36,9 @@ export function ActivityFeed({ fleet, onSelect, hidden }: Props): JSX.Element {
         </button>
       </div>
       {entries.length === 0 ? (
-        <p class="activity-empty">Nothing has happened since you opened the page.</p>
+        <p class="activity-empty">No activity since you opened the page.</p>
       ) : (
-        <ol class="activity-list" tabIndex={0} aria-label="What happened, the latest first">
+        <ol class="activity-list" tabIndex={0} aria-label="Activity, the latest first">
           {entries.map((entry) => (
             <Item key={entry.id} entry={entry} onSelect={onSelect} />
           ))}
@@ -67,7 +68,7 @@ function Item({ entry: { hostname, kind, text, atMs }, onSelect }: ItemProps): J
   );
 }
 
-/** The entries to draw, and how many came since it was paused. */
+/** The entries to render, and how many were added since the list was paused. */
 function useEntries(
   fleet: LiveFleet,
   paused: boolean,
@@ -76,14 +77,14 @@ function useEntries(
   const [count, setCount] = useState(fleet.activity.count);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => {
-    const draw = (): void => {
+    const update = (): void => {
       timer.current = undefined;
       setCount(fleet.activity.count);
       if (!paused) setShown(takeSnapshot(fleet));
     };
-    draw();
+    update();
     const stop = fleet.subscribe(() => {
-      timer.current ??= setTimeout(draw, REDRAW_MS);
+      timer.current ??= setTimeout(update, REDRAW_MS);
     });
     return () => {
       stop();

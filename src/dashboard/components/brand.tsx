@@ -1,4 +1,4 @@
-// The mark and the name, as the sign-in and the header show them.
+// The logo and the product's name, for the sign-in and the header.
 
 import type { JSX } from 'preact';
 

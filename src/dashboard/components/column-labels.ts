@@ -1,4 +1,4 @@
-// The heads of the table's columns.
+// The labels of the table's columns.
 
 import type { Column } from '../model/query.js';
 

@@ -1,4 +1,4 @@
-// A command to be copied into a terminal.
+// A shell command with a button that copies it.
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
@@ -8,7 +8,7 @@ export function CopyableCommand({ text }: { readonly text: string }): JSX.Elemen
   const copy = (): void => {
     void navigator.clipboard.writeText(text).then(() => setCopied(true));
   };
-  // Browsers lend the clipboard to pages of https and of this machine only.
+  // Browsers allow the clipboard only for HTTPS pages and localhost.
   const canCopy = 'clipboard' in navigator;
   return (
     <div class="command">

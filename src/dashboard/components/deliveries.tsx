@@ -1,4 +1,4 @@
-// The latest assignments of a VM and how each of them arrived: made, pushed, acknowledged, ended.
+// The latest assignments of a VM and how far each was delivered: made, pushed, acknowledged, ended.
 
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
@@ -12,22 +12,23 @@ import { Timestamp } from './fields.js';
 interface Props {
   readonly api: Api;
   readonly hostname: string;
-  /** Of the record as it is shown: another one has them read again. */
+  /** The revision of the VM's record; the deliveries are read again when it changes. */
   readonly revision: number | undefined;
   readonly nowMs: number;
 }
 
-const REST_MS = 300;
+/** Changes within this time cause one read. */
+const REFRESH_DELAY_MS = 300;
 const SHOWN = 5;
 
 export function Deliveries({ api, hostname, revision, nowMs }: Props): JSX.Element | null {
   const [deliveries, setDeliveries] = useState<readonly Delivery[]>([]);
   useEffect(() => {
     const load = async (): Promise<void> => {
-      const answer = await api.readDeliveries(hostname);
-      if (answer.ok) setDeliveries(answer.value.slice(0, SHOWN));
+      const result = await api.readDeliveries(hostname);
+      if (result.ok) setDeliveries(result.value.slice(0, SHOWN));
     };
-    const timer = setTimeout(() => void load(), REST_MS);
+    const timer = setTimeout(() => void load(), REFRESH_DELAY_MS);
     return () => clearTimeout(timer);
   }, [hostname, revision]);
   if (deliveries.length === 0) return null;

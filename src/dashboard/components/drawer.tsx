@@ -1,4 +1,4 @@
-// One VM's drawer: everything that is known of it, what an admin may do, and its history.
+// The drawer of one VM: its columns, the actions of an admin, and its history.
 
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
@@ -53,11 +53,11 @@ export function Drawer({ fleet, api, hostname, isAdmin, onClose }: Props): JSX.E
           </p>
         )}
       </div>
-      {/* The key of an admin's panel is the VM, not its row: it stays while the row changes. */}
+      {/* An admin's form belongs to the hostname, so it stays open when the row changes. */}
       <div class="drawer-body">
         {isAdmin && <Actions api={api} vm={record?.vm} />}
         {record === undefined ? (
-          <Gone isLoaded={fleet.loaded} />
+          <MissingVm isLoaded={fleet.loaded} />
         ) : (
           <Fields record={record} nowMs={nowMs} />
         )}
@@ -68,12 +68,10 @@ export function Drawer({ fleet, api, hostname, isAdmin, onClose }: Props): JSX.E
   );
 }
 
-function Gone({ isLoaded }: { readonly isLoaded: boolean }): JSX.Element {
+function MissingVm({ isLoaded }: { readonly isLoaded: boolean }): JSX.Element {
   return (
     <p class="note" role="status">
-      {isLoaded
-        ? 'There is no VM of this hostname now. What it was stands in its history.'
-        : 'Loading…'}
+      {isLoaded ? 'This VM no longer exists. Its history is kept.' : 'Loading…'}
     </p>
   );
 }

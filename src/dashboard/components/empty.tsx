@@ -1,4 +1,4 @@
-// No VM yet: what there will be, and the command that starts it.
+// The page without a VM: how VMs appear, and the commands that start one.
 
 import type { JSX } from 'preact';
 import { readGatewayUrl } from '../session.js';
@@ -16,10 +16,8 @@ export function EmptyFleet({ isAdmin }: { readonly isAdmin: boolean }): JSX.Elem
       </svg>
       <h2>No VMs yet</h2>
       <p>
-        A VM appears here the moment its agent registers it
-        {isAdmin
-          ? '. With the secret of this gateway at hand, these two start one:'
-          : ', or an admin does.'}
+        A VM appears here as soon as its agent or an admin registers it.
+        {isAdmin && ' To start one, run these commands where the gateway’s secret is set:'}
       </p>
       {isAdmin && (
         <>
@@ -27,7 +25,7 @@ export function EmptyFleet({ isAdmin }: { readonly isAdmin: boolean }): JSX.Elem
           <CopyableCommand text={agent} />
         </>
       )}
-      <p>To see a whole workshop live, on a machine of your own:</p>
+      <p>To see a simulated workshop, run this on your own machine:</p>
       <CopyableCommand text="lablink-gateway demo" />
     </div>
   );

@@ -1,4 +1,4 @@
-// All that is known of one VM: its row, column by column, and its agent.
+// The columns of one VM's row, and its agent's presence.
 
 import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
@@ -12,7 +12,7 @@ interface Props {
   readonly nowMs: number;
 }
 
-/** Shown by name; whatever else a row has follows as it is. */
+/** The columns with a label; other columns follow under their own names. */
 const KNOWN = [
   'id',
   'hostname',
@@ -30,7 +30,7 @@ export function Fields({ record, nowMs }: Props): JSX.Element {
   const more = [...readColumns(vm)].filter(([name]) => !KNOWN.includes(name));
   return (
     <dl class="fields">
-      <Field name="Person">{vm.email ?? <span class="faint">nobody</span>}</Field>
+      <Field name="Person">{vm.email ?? <span class="faint">none</span>}</Field>
       {stage !== 'none' && (
         <Field name="Delivery">
           <DeliveryMark record={record} nowMs={nowMs} />
@@ -42,7 +42,9 @@ export function Fields({ record, nowMs }: Props): JSX.Element {
         </Field>
       )}
       {presence?.duplicate === true && (
-        <Field name="Warning">Agents of this hostname are online on more than one gateway.</Field>
+        <Field name="Warning">
+          Agents with this hostname are connected to more than one gateway.
+        </Field>
       )}
       <Field name="Changed">
         <Timestamp text={vm.updated_at} nowMs={nowMs} />
@@ -82,7 +84,9 @@ function Field({ name, children }: FieldProps): JSX.Element {
   );
 }
 
-/** A command may hold somebody's code, and the page may hang on a wall. */
+/**
+ * Hides the command until a click: it may contain a one-time code, and the screen may be public.
+ */
 function Secret({ text }: { readonly text: string | null }): JSX.Element {
   const [isShown, setShown] = useState(false);
   if (text === null) return <span class="faint">none</span>;
@@ -99,9 +103,10 @@ interface MomentProps {
   readonly nowMs: number;
 }
 
+/** A time with its age; the text itself if it is no time. */
 export function Timestamp({ text, nowMs }: MomentProps): JSX.Element {
   const timeMs = parseTime(text);
-  if (timeMs === undefined) return <span class="faint">{text ?? 'not known'}</span>;
+  if (timeMs === undefined) return <span class="faint">{text ?? 'unknown'}</span>;
   const since = formatAge(timeMs, nowMs);
   return (
     <time dateTime={new Date(timeMs).toISOString()}>

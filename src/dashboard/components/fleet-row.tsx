@@ -1,5 +1,5 @@
-// One VM's row. It is drawn again only when its record, its place or a relative time in it has changed; a cell that
-// changed a moment ago glows.
+// One row of the table. It is rendered again only when its record, position or relative times
+// change; cells that have just changed are highlighted.
 
 import { Component, type ComponentChildren, type JSX } from 'preact';
 import { formatDelivery } from '../model/delivery-labels.js';
@@ -11,7 +11,7 @@ import { Icon } from './icons.js';
 
 interface Props {
   readonly record: VmRecord;
-  /** The record is changed in place: this tells that it was. */
+  /** The record changes in place; a new revision causes a render. */
   readonly revision: number;
   readonly index: number;
   readonly startPx: number;
@@ -20,6 +20,7 @@ interface Props {
   readonly isSelected: boolean;
 }
 
+/** Formats the element id of a VM's row. */
 export const formatRowId = (hostname: string): string => `vm-row-${encodeURIComponent(hostname)}`;
 
 export class FleetRow extends Component<Props> {
@@ -42,18 +43,18 @@ export class FleetRow extends Component<Props> {
         <div class="cell cell-hostname" role="gridcell">
           <span class="text">{hostname}</span>
         </div>
-        <Glowing record={record} cell="status">
+        <HighlightedCell record={record} cell="status">
           <StatusMark record={record} />
-        </Glowing>
-        <Glowing record={record} cell="email">
+        </HighlightedCell>
+        <HighlightedCell record={record} cell="email">
           <span class="text">{vm.email ?? ''}</span>
-        </Glowing>
-        <Glowing record={record} cell="agent">
+        </HighlightedCell>
+        <HighlightedCell record={record} cell="agent">
           <AgentMark record={record} nowMs={nowMs} />
-        </Glowing>
-        <Glowing record={record} cell="delivery">
+        </HighlightedCell>
+        <HighlightedCell record={record} cell="delivery">
           <DeliveryMark record={record} nowMs={nowMs} />
-        </Glowing>
+        </HighlightedCell>
         <div class="cell cell-changed" role="gridcell">
           {changedAtMs !== undefined && (
             <time
@@ -69,18 +70,20 @@ export class FleetRow extends Component<Props> {
   }
 }
 
-/** As long as the styles let it glow. A row that is scrolled into sight later does not. */
+/**
+ * The duration of the highlight in the styles. A row that is scrolled into sight later has none.
+ */
 const GLOW_MS = 1_600;
 
-interface GlowingProps {
+interface HighlightedCellProps {
   readonly record: VmRecord;
   readonly cell: RowCell;
   readonly children: ComponentChildren;
 }
 
-function Glowing({ record, cell, children }: GlowingProps): JSX.Element {
+function HighlightedCell({ record, cell, children }: HighlightedCellProps): JSX.Element {
   const { count, atMs } = record.cells[cell];
-  // Two names for one animation: another name begins it anew.
+  // Two names for the same animation: a changed name restarts it.
   const glow = Date.now() - atMs < GLOW_MS ? (count % 2 === 0 ? 'glow-even' : 'glow-odd') : '';
   return (
     <div class={`cell cell-${cell} ${glow}`} role="gridcell">
@@ -115,9 +118,9 @@ export function AgentMark({ record, nowMs }: MarkProps): JSX.Element {
     >
       <Icon name={online ? 'online' : 'away'} />
       <span class="text">
-        {online ? 'online' : 'away'}
+        {online ? 'online' : 'offline'}
         <span class="since">{since}</span>
-        {presence?.duplicate === true && <strong class="duplicate"> twice</strong>}
+        {presence?.duplicate === true && <strong class="duplicate"> duplicate</strong>}
       </span>
     </span>
   );

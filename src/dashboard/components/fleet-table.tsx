@@ -1,12 +1,13 @@
-// The table: the rows in sight of ever so many, in the order that is asked for. The arrow keys move one row's mark
-// through all of them, and Enter opens its drawer.
+// The table of VMs, with virtual scrolling. The arrow keys move the active row, and Enter opens its
+// drawer.
 
 import type { JSX } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useFleet, useMedia, useNow } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
 import { COLUMNS, DEFAULT_QUERY, isFiltered, sortBy, type Query } from '../model/query.js';
-import { useVirtualRows } from '../use-virtual-rows.js';
+import type { VmRecord } from '../model/vm-record.js';
+import { useVirtualRows, type VirtualRows } from '../use-virtual-rows.js';
 import { COLUMN_LABELS } from './column-labels.js';
 import { FleetRow, formatRowId } from './fleet-row.js';
 import { Icon } from './icons.js';
@@ -19,7 +20,7 @@ interface Props {
   readonly onSelect: (hostname: string) => void;
 }
 
-/** Below, a row is a card of two lines, and the whole page scrolls. */
+/** On smaller screens a row is a card of two lines, and the whole page scrolls. */
 const CARDS = '(max-width: 58rem), (max-height: 34rem)';
 const ROW_REM = 2.75;
 const CARD_REM = 4.25;
@@ -27,35 +28,13 @@ const CARD_REM = 4.25;
 export function FleetTable({ fleet, query, selected, onQuery, onSelect }: Props): JSX.Element {
   const rows = useFleet(fleet, ({ view }) => view.rows);
   useFleet(fleet, ({ revision }) => revision);
-  const nowMs = useNow();
   const isCards = useMedia(CARDS);
-  const [active, setActive] = useState<string | undefined>(undefined);
   const grid = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
   const frame = useScrollFrame(isCards, grid, body);
   const rowHeightPx = frame.remPx * (isCards ? CARD_REM : ROW_REM);
   const virtual = useVirtualRows({ ...frame, count: rows.length, rowHeightPx });
-  const activeIndex = rows.findIndex(({ hostname }) => hostname === active);
-
-  const move = (index: number): void => {
-    const row = rows[Math.min(Math.max(index, 0), rows.length - 1)];
-    if (row === undefined) return;
-    setActive(row.hostname);
-    virtual.reveal(rows.indexOf(row));
-  };
-  const press = (event: KeyboardEvent): void => {
-    const to = findTargetIndex(event.key, activeIndex, rows.length, virtual.pageSize);
-    if (to !== undefined) move(to);
-    else if (event.key === 'Enter' && active !== undefined) onSelect(active);
-    else return;
-    event.preventDefault();
-  };
-  const choose = (event: Event): void => {
-    const hostname = findHostname(event.target);
-    if (hostname === undefined) return;
-    setActive(hostname);
-    onSelect(hostname);
-  };
+  const { active, press, choose } = useActiveRow(rows, virtual, onSelect);
   const drawn = virtual.indexes.flatMap(({ index, startPx }) => {
     const record = rows[index];
     return record === undefined ? [] : [{ record, index, startPx }];
@@ -85,25 +64,79 @@ export function FleetTable({ fleet, query, selected, onQuery, onSelect }: Props)
         style={{ height: `${virtual.heightPx}px` }}
         onClick={choose}
       >
-        {drawn.map(({ record, index, startPx }) => (
-          <FleetRow
-            key={record.hostname}
-            record={record}
-            revision={record.revision}
-            index={index}
-            startPx={startPx}
-            nowMs={nowMs}
-            isActive={record.hostname === active}
-            isSelected={record.hostname === selected}
-          />
-        ))}
+        <Rows drawn={drawn} active={active} selected={selected} />
       </div>
       {rows.length === 0 && fleet.loaded && <NoMatch query={query} onQuery={onQuery} />}
     </div>
   );
 }
 
-/** What scrolls: the table in itself, or as cards the page around it; and where in that the rows begin. */
+interface DrawnRow {
+  readonly record: VmRecord;
+  readonly index: number;
+  readonly startPx: number;
+}
+
+interface RowsProps {
+  readonly drawn: readonly DrawnRow[];
+  readonly active: string | undefined;
+  readonly selected: string | undefined;
+}
+
+/** The rows in sight; each is rendered again only if it has changed. */
+function Rows({ drawn, active, selected }: RowsProps): JSX.Element {
+  const nowMs = useNow();
+  return (
+    <>
+      {drawn.map(({ record, index, startPx }) => (
+        <FleetRow
+          key={record.hostname}
+          record={record}
+          revision={record.revision}
+          index={index}
+          startPx={startPx}
+          nowMs={nowMs}
+          isActive={record.hostname === active}
+          isSelected={record.hostname === selected}
+        />
+      ))}
+    </>
+  );
+}
+
+/** The active row, and the handlers that move it by keyboard and open drawers. */
+function useActiveRow(
+  rows: readonly VmRecord[],
+  virtual: VirtualRows,
+  onSelect: (hostname: string) => void,
+) {
+  const [active, setActive] = useState<string | undefined>(undefined);
+  const activeIndex = rows.findIndex(({ hostname }) => hostname === active);
+  const move = (index: number): void => {
+    const row = rows[Math.min(Math.max(index, 0), rows.length - 1)];
+    if (row === undefined) return;
+    setActive(row.hostname);
+    virtual.reveal(rows.indexOf(row));
+  };
+  const press = (event: KeyboardEvent): void => {
+    const to = findTargetIndex(event.key, activeIndex, rows.length, virtual.pageSize);
+    if (to !== undefined) move(to);
+    else if (event.key === 'Enter' && active !== undefined) onSelect(active);
+    else return;
+    event.preventDefault();
+  };
+  const choose = (event: Event): void => {
+    const hostname = findHostname(event.target);
+    if (hostname === undefined) return;
+    setActive(hostname);
+    onSelect(hostname);
+  };
+  return { active, press, choose };
+}
+
+/**
+ * Measures what scrolls, the table or (with cards) the page, and where the rows begin in it.
+ */
 function useScrollFrame(
   isCards: boolean,
   grid: { readonly current: HTMLDivElement | null },
@@ -176,7 +209,7 @@ function NoMatch({ query, onQuery }: Omit<HeadProps, 'isHidden'>): JSX.Element {
   return (
     <div class="empty small" role="row">
       <div role="gridcell">
-        <p>No VM is like this now. One that becomes so appears by itself.</p>
+        <p>No VM matches the filters. Matching VMs will appear here.</p>
         {isFiltered(query) && (
           <button class="button" type="button" onClick={() => onQuery(DEFAULT_QUERY)}>
             Show all VMs
@@ -187,7 +220,7 @@ function NoMatch({ query, onQuery }: Omit<HeadProps, 'isHidden'>): JSX.Element {
   );
 }
 
-/** The index that a key leads to; undefined for a key that leads nowhere. */
+/** Finds the index that a key moves to; undefined for other keys. */
 function findTargetIndex(
   key: string,
   index: number,

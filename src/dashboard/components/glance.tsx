@@ -1,4 +1,5 @@
-// The fleet at a glance: counts by status, each of them a filter, agents, assignments that wait, and two small plots.
+// The summary of the fleet: counts by status, which are also filters, agents, unacknowledged
+// assignments, and two small plots.
 
 import type { JSX } from 'preact';
 import { useFleet, useNow } from '../hooks.js';
@@ -16,10 +17,10 @@ interface Props {
   readonly onQuery: (query: Query) => void;
 }
 
-/** Drawn only when the query changes; its parts follow the fleet each at their own pace. */
+/** Rendered only when the query changes; its children follow the fleet separately. */
 export function Glance({ fleet, query, onQuery }: Props): JSX.Element {
   return (
-    <section class="glance" aria-label="At a glance">
+    <section class="glance" aria-label="Summary">
       <Counts fleet={fleet} query={query} onQuery={onQuery} />
       <Plots fleet={fleet} />
     </section>
@@ -69,8 +70,8 @@ function Counts({ fleet, query, onQuery }: Props): JSX.Element {
   );
 }
 
-/** Made once: to make one takes longer than all else of a frame. */
-const FIGURE = new Intl.NumberFormat();
+/** Created once: creating a formatter takes longer than the rest of a frame. */
+const NUMBER_FORMAT = new Intl.NumberFormat();
 
 interface CountProps {
   readonly name: string;
@@ -90,8 +91,8 @@ function Count({ name, icon, tone, value, of, pressed, onPress }: CountProps): J
         {name}
       </span>
       <span class="count-value">
-        {FIGURE.format(value)}
-        {of !== undefined && <span class="count-of"> / {FIGURE.format(of)}</span>}
+        {NUMBER_FORMAT.format(value)}
+        {of !== undefined && <span class="count-of"> / {NUMBER_FORMAT.format(of)}</span>}
       </span>
     </button>
   );
@@ -102,7 +103,7 @@ interface SharesProps {
   readonly total: number;
 }
 
-/** How the fleet divides, as one bar; the counts above say it in numbers. */
+/** The statuses as shares of one bar; hidden from screen readers, which read the counts. */
 function Shares({ byStatus, total }: SharesProps): JSX.Element {
   return (
     <div class="shares" aria-hidden="true">

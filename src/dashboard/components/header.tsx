@@ -1,4 +1,4 @@
-// The top of the page: whether what is shown is live, who looks, and the theme.
+// The header of the page: the state of the connection, the user, and the theme.
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
@@ -17,7 +17,7 @@ interface Props {
   readonly onSignOut: () => void;
 }
 
-/** With less time left it is told. */
+/** The time left is shown when the token expires sooner than this. */
 const EXPIRES_SOON_MS = 15 * 60_000;
 
 export function Header({ fleet, claims, onSignOut }: Props): JSX.Element {
@@ -53,7 +53,7 @@ function ConnectionPill({ fleet }: { readonly fleet: LiveFleet }): JSX.Element {
       <Icon name={TONE_ICONS[tone]} />
       <span class="connection-title">{title}</span>
       {tone === 'trouble' && <span class="connection-detail">{detail}</span>}
-      {/* Told aloud once for each state, and not every second of a countdown. */}
+      {/* Screen readers announce each state once, not every second of a countdown. */}
       <span class="sr-only" role="status">
         {title.replace(/ in \d+ s$/, '')}
       </span>

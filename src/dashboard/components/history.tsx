@@ -1,4 +1,5 @@
-// A VM's history from the audit, the latest first, a page at a time; read again when the row has changed.
+// A VM's history from the audit, the latest first, in pages. It is read again when the row has
+// changed.
 
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
@@ -11,31 +12,34 @@ import { Timestamp } from './fields.js';
 interface Props {
   readonly api: Api;
   readonly hostname: string;
-  /** Of the row as it is shown. */
+  /** The version of the row; the history is read again when it changes. */
   readonly version: number | null | undefined;
 }
 
-/** One who changes a VM a hundred times a second is read of once. */
-const REST_MS = 300;
+/** Changes within this time cause one read. */
+const REFRESH_DELAY_MS = 300;
 
 export function History({ api, hostname, version }: Props): JSX.Element {
   const [page, setPage] = useState<Page<AuditEvent> | undefined>(undefined);
-  const [trouble, setTrouble] = useState('');
+  const [problem, setProblem] = useState('');
   const nowMs = useNow();
   const load = async (shown: readonly AuditEvent[], after: string | undefined): Promise<void> => {
-    const answer = await api.readHistory(hostname, after);
-    setTrouble(answer.ok ? '' : describeProblem(answer.problem));
-    if (answer.ok) setPage({ items: [...shown, ...answer.value.items], next: answer.value.next });
+    const result = await api.readHistory(hostname, after);
+    setProblem(result.ok ? '' : describeProblem(result.problem));
+    if (result.ok) setPage({ items: [...shown, ...result.value.items], next: result.value.next });
   };
   useEffect(() => {
-    const timer = setTimeout(() => void load([], undefined), page === undefined ? 0 : REST_MS);
+    const timer = setTimeout(
+      () => void load([], undefined),
+      page === undefined ? 0 : REFRESH_DELAY_MS,
+    );
     return () => clearTimeout(timer);
   }, [hostname, version]);
   const next = page?.next ?? null;
   return (
     <section class="history" aria-labelledby="history-title">
       <h3 id="history-title">History</h3>
-      {trouble !== '' && <p class="note">{trouble}</p>}
+      {problem !== '' && <p class="note">{problem}</p>}
       <ol class="history-list">
         {page?.items.map((event) => (
           <li key={event.id}>
@@ -47,7 +51,7 @@ export function History({ api, hostname, version }: Props): JSX.Element {
       </ol>
       {next !== null && (
         <button class="button" type="button" onClick={() => void load(page?.items ?? [], next)}>
-          Earlier
+          Show earlier
         </button>
       )}
     </section>

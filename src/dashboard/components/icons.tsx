@@ -1,4 +1,5 @@
-// Marks by shape, so that nobody needs to tell colours apart. They are beside their words, and silent.
+// Icons that differ in shape, so that they can be told apart without colour. They stand beside
+// their labels and are hidden from screen readers.
 
 import type { JSX } from 'preact';
 import type { ActivityKind } from '../model/activity.js';

@@ -1,5 +1,5 @@
-// Why the fleet is not shown any more, and what helps: a token that expired, one that may not look, or a gateway that
-// sent the page away.
+// Explains why the gateway closed the session and what the user can do: the token expired, is not
+// allowed or not accepted, or the gateway asked not to reconnect.
 
 import type { JSX } from 'preact';
 import type { Closed } from '../../client/index.js';
@@ -24,7 +24,7 @@ export function SessionEnded({ ended, token, onRetry, onSignOut }: Props): JSX.E
         <h1>{title}</h1>
         <p>{text}</p>
         {command !== undefined && <CopyableCommand text={command} />}
-        <p class="hint">The gateway said: {ended.reason}</p>
+        <p class="hint">The gateway’s reason: {ended.reason}</p>
         <div class="gate-buttons">
           <button class="button primary" type="button" onClick={onSignOut}>
             Use another token
@@ -53,15 +53,15 @@ function explainClose({ code, reason }: Closed, claims: TokenClaims | undefined)
   if (code === 403 || code === 4403) {
     return {
       title: 'Not allowed',
-      text: `A token of the role ${claims?.role ?? 'unknown'} may not watch the fleet: dashboards and admins may.`,
+      text: `A token with the role ${claims?.role ?? 'unknown'} may not watch the fleet. Use a token with the role dashboard or admin.`,
       command,
       canRetry: false,
     };
   }
   if (code !== 401 && code !== 4401) {
     return {
-      title: 'The gateway ended the connection',
-      text: 'It said not to come back by itself. A person may.',
+      title: 'The gateway closed the connection',
+      text: 'The gateway asked this page not to reconnect automatically. You can try again.',
       canRetry: true,
     };
   }
@@ -70,12 +70,12 @@ function explainClose({ code, reason }: Closed, claims: TokenClaims | undefined)
   if (!expired) {
     return {
       title: 'Not accepted',
-      text: 'The gateway does not know this token: it was signed elsewhere, or for another gateway.',
+      text: 'The gateway does not accept this token. It may have been signed with another secret.',
       command,
       canRetry: true,
     };
   }
   const when =
-    expiresAtMs === undefined ? '' : ` It was good until ${formatDateTime(expiresAtMs)}.`;
+    expiresAtMs === undefined ? '' : ` It was valid until ${formatDateTime(expiresAtMs)}.`;
   return { title: 'Expired', text: `Your token has expired.${when}`, command, canRetry: false };
 }

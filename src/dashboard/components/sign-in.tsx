@@ -1,4 +1,4 @@
-// The sign-in: a token is pasted, and what it says of itself is shown before it is used.
+// The sign-in: the user pastes a token, and its claims are shown before it is used.
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
@@ -10,11 +10,11 @@ import { CopyableCommand } from './copyable-command.js';
 
 export function SignIn({ onToken }: { readonly onToken: (token: string) => void }): JSX.Element {
   const [text, setText] = useState('');
-  const [refused, setRefused] = useState(false);
+  const [rejected, setRejected] = useState(false);
   const token = text.trim();
   const submit = (event: Event): void => {
     event.preventDefault();
-    if (decodeClaims(token) === undefined) setRefused(true);
+    if (decodeClaims(token) === undefined) setRejected(true);
     else onToken(token);
   };
   return (
@@ -23,8 +23,8 @@ export function SignIn({ onToken }: { readonly onToken: (token: string) => void 
         <Brand />
         <h1>Sign in</h1>
         <p>
-          With a token of the role <b>dashboard</b>, to watch, or <b>admin</b>, to act as well. It
-          is kept for this tab only.
+          Paste a token with the role <b>dashboard</b> to watch, or <b>admin</b> to also make
+          changes. It is kept for this tab only.
         </p>
         <label class="field">
           <span>Token</span>
@@ -35,22 +35,22 @@ export function SignIn({ onToken }: { readonly onToken: (token: string) => void 
             autofocus
             value={text}
             aria-describedby="token-says"
-            aria-invalid={refused}
+            aria-invalid={rejected}
             onInput={({ currentTarget }) => {
               setText(currentTarget.value);
-              setRefused(false);
+              setRejected(false);
             }}
           />
         </label>
         <p class="hint" id="token-says" role="status">
-          {refused
-            ? 'This is no token: it has three parts with dots between.'
+          {rejected
+            ? 'This is not a token: a token has three parts separated by dots.'
             : describeToken(token)}
         </p>
         <button class="button primary" type="submit" disabled={token === ''}>
           Sign in
         </button>
-        <p class="hint">No token yet? Where the gateway runs:</p>
+        <p class="hint">No token yet? Run this where the gateway runs:</p>
         <CopyableCommand text="lablink-gateway token --role dashboard" />
       </form>
     </main>
@@ -62,6 +62,6 @@ function describeToken(token: string): string {
   if (claims === undefined) return '';
   const { role, sub, expiresAtMs } = claims;
   const leftMs = (expiresAtMs ?? Infinity) - readGatewayTime();
-  const good = leftMs > 0 ? `good for ${formatRemaining(leftMs)}` : 'expired';
-  return `${role}, ${sub}${expiresAtMs === undefined ? '' : `, ${good}`}`;
+  const validity = leftMs > 0 ? `valid for ${formatRemaining(leftMs)}` : 'expired';
+  return `${role}, ${sub}${expiresAtMs === undefined ? '' : `, ${validity}`}`;
 }

@@ -1,4 +1,4 @@
-// A small plot of the last minutes. The number beside it says what it shows now; the drawing is silent.
+// A small plot of the last minutes. Screen readers read the current value beside it.
 
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
@@ -17,20 +17,20 @@ interface Props {
 const HEIGHT_PX = 44;
 
 export function Sparkline({ name, value, kind, tone, data }: Props): JSX.Element {
-  const place = useRef<HTMLDivElement>(null);
+  const container = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | undefined>(undefined);
   useEffect(() => {
-    const element = place.current;
+    const element = container.current;
     if (element === null) return;
-    const drawn = new UPlot(createPlotOptions(kind, element), data, element);
-    plot.current = drawn;
+    const chart = new UPlot(createPlotOptions(kind, element), data, element);
+    plot.current = chart;
     const resized = new ResizeObserver(() =>
-      drawn.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
+      chart.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
     );
     resized.observe(element);
     return () => {
       resized.disconnect();
-      drawn.destroy();
+      chart.destroy();
     };
   }, [kind]);
   useEffect(() => plot.current?.setData(data), [data]);
@@ -40,7 +40,7 @@ export function Sparkline({ name, value, kind, tone, data }: Props): JSX.Element
         <span class="plot-name">{name}</span>
         <span class="plot-value">{value}</span>
       </figcaption>
-      <div class="plot-place" ref={place} aria-hidden="true" />
+      <div class="plot-place" ref={container} aria-hidden="true" />
       <span class="plot-span" aria-hidden="true">
         <span>3 min ago</span>
         <span>now</span>
@@ -49,7 +49,7 @@ export function Sparkline({ name, value, kind, tone, data }: Props): JSX.Element
   );
 }
 
-/** Colours are read whenever it is drawn: the theme may have changed. */
+/** Colours are read at each drawing, because the theme may have changed. */
 function createPlotOptions(kind: Props['kind'], element: HTMLElement): UPlot.Options {
   const ink = (): string => readTextColor(element);
   const series: UPlot.Series =

@@ -1,4 +1,5 @@
-// What narrows the table down: a free search, agents, and how many of how many are shown.
+// The toolbar of the table: the search, the filter by agent, the order on small screens, and how
+// many VMs are shown.
 
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -32,7 +33,7 @@ export function Toolbar({ fleet, query, onQuery }: Props): JSX.Element {
         >
           <option value="">All agents</option>
           <option value="online">Agent online</option>
-          <option value="away">Agent away</option>
+          <option value="away">Agent offline</option>
         </select>
       </div>
       <SortSelect query={query} onQuery={onQuery} />
@@ -54,8 +55,8 @@ export function Toolbar({ fleet, query, onQuery }: Props): JSX.Element {
   );
 }
 
-/** Typing is answered at once; the table follows when the fingers rest for a moment. */
-const PAUSE_MS = 120;
+/** The table is filtered when the user has not typed for this time. */
+const DEBOUNCE_MS = 120;
 
 function Search({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
   const [text, setText] = useState(query.search);
@@ -63,7 +64,7 @@ function Search({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
   useEffect(() => setText(query.search), [query.search]);
   useEffect(() => {
     if (text === query.search) return;
-    const timer = setTimeout(() => onQuery({ ...query, search: text }), PAUSE_MS);
+    const timer = setTimeout(() => onQuery({ ...query, search: text }), DEBOUNCE_MS);
     return () => clearTimeout(timer);
   }, [text, query]);
   useEffect(() => {
@@ -90,14 +91,14 @@ function Search({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
   );
 }
 
-/** Where there is no room for the heads of columns. */
+/** The order, for screens too small for column headers. */
 function SortSelect({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
   const value = `${query.descending ? '-' : ''}${query.sort}`;
   const choose = (chosen: string): void => {
     const sort = COLUMNS.find((column) => column === chosen.replace('-', '')) ?? DEFAULT_QUERY.sort;
     onQuery({ ...query, sort, descending: chosen.startsWith('-') });
   };
-  const names = (column: Column): string => COLUMN_LABELS[column];
+  const formatLabel = (column: Column): string => COLUMN_LABELS[column];
   return (
     <div class="select sort-select">
       <select
@@ -107,10 +108,10 @@ function SortSelect({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
       >
         {COLUMNS.flatMap((column) => [
           <option key={column} value={column}>
-            {names(column)} ↑
+            {formatLabel(column)} ↑
           </option>,
           <option key={`-${column}`} value={`-${column}`}>
-            {names(column)} ↓
+            {formatLabel(column)} ↓
           </option>,
         ])}
       </select>

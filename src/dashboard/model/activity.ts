@@ -1,9 +1,9 @@
-// What happened, in words, the latest first: so many entries and no more.
+// The activity log: events in words, the latest first, up to a fixed number.
 
 import type { Presence, WatchedVm } from '../../client/index.js';
-import { changedColumns } from './columns.js';
+import { listChangedColumns } from './columns.js';
 
-/** What an entry is about: decides its mark. */
+/** The kind of an event; decides its icon. */
 export type ActivityKind =
   | 'registered'
   | 'assigned'
@@ -17,62 +17,67 @@ export type ActivityKind =
   | 'acknowledged'
   | 'ended';
 
+/** An event in words. */
 export interface ActivityEvent {
   readonly kind: ActivityKind;
-  /** Goes on after the hostname: `was assigned to ada@example.com`. */
+  /** Continues a sentence that begins with the hostname: `was assigned to ada@example.com`. */
   readonly text: string;
 }
 
 export interface ActivityEntry extends ActivityEvent {
-  /** Counts up. */
+  /** Increases; negative for events from before the page was opened. */
   readonly id: number;
   readonly hostname: string;
   readonly atMs: number;
 }
 
-/** More than a person reads back, and nothing to a browser. */
+/** More than a person reads back, and little memory. */
 const MAX_ENTRIES = 200;
 
 export class ActivityLog {
   /** The latest first. */
   #entries: readonly ActivityEntry[] = [];
-  #waiting: ActivityEntry[] = [];
+  /** The entries added since `entries` was last read, the earliest first. */
+  #added: ActivityEntry[] = [];
   #count = 0;
 
   add(hostname: string, { kind, text }: ActivityEvent, atMs: number): void {
-    this.#waiting.push({ id: ++this.#count, hostname, kind, text, atMs });
-    if (this.#waiting.length > 2 * MAX_ENTRIES) this.#waiting = this.#waiting.slice(-MAX_ENTRIES);
+    this.#added.push({ id: ++this.#count, hostname, kind, text, atMs });
+    if (this.#added.length > 2 * MAX_ENTRIES) this.#added = this.#added.slice(-MAX_ENTRIES);
   }
 
-  /** Puts what happened before everything else at the end. @param earlier the latest first */
+  /**
+   * Appends events from before the page was opened.
+   * @param earlier the latest first.
+   */
   addHistory(earlier: readonly Omit<ActivityEntry, 'id'>[]): void {
-    const below = earlier.map((entry, index) => ({ ...entry, id: -1 - index }));
-    this.#entries = [...this.entries, ...below].slice(0, MAX_ENTRIES);
+    const history = earlier.map((entry, index) => ({ ...entry, id: -1 - index }));
+    this.#entries = [...this.entries, ...history].slice(0, MAX_ENTRIES);
   }
 
-  /** How many there ever were, but for the earlier ones. */
+  /** How many entries were ever added, without the history. */
   get count(): number {
     return this.#count;
   }
 
-  /** Another array after something was added. */
+  /** The entries, the latest first; a new array if something was added. */
   get entries(): readonly ActivityEntry[] {
-    if (this.#waiting.length > 0) {
-      this.#entries = [...this.#waiting.reverse(), ...this.#entries].slice(0, MAX_ENTRIES);
-      this.#waiting = [];
+    if (this.#added.length > 0) {
+      this.#entries = [...this.#added.reverse(), ...this.#entries].slice(0, MAX_ENTRIES);
+      this.#added = [];
     }
     return this.#entries;
   }
 }
 
-/** What a change of a row means to people; undefined for one that means nothing to them. */
+/** Describes a change of a row; undefined if it is of no interest to users. */
 export function describeChange(
   before: WatchedVm | undefined,
   after: WatchedVm | undefined,
 ): ActivityEvent | undefined {
   if (after === undefined) return before && { kind: 'deleted', text: 'was deleted' };
   if (before === undefined) return { kind: 'registered', text: `was registered, ${after.status}` };
-  const person = after.email ?? 'nobody';
+  const person = after.email ?? 'no person';
   if (after.assignment_id !== null && after.assignment_id !== before.assignment_id) {
     return before.status === 'in-use' && before.email === after.email
       ? { kind: 'assigned', text: `has a new command for ${person}` }
@@ -82,11 +87,11 @@ export function describeChange(
   if (before.email !== null && after.email === null) {
     return { kind: 'released', text: `was released by ${before.email}` };
   }
-  const shown = changedColumns(before, after).filter((name) => !HIDDEN_COLUMNS.includes(name));
+  const shown = listChangedColumns(before, after).filter((name) => !HIDDEN_COLUMNS.includes(name));
   return shown.length === 0 ? undefined : { kind: 'changed', text: `changed ${shown.join(', ')}` };
 }
 
-/** Columns whose change means nothing to people, or is told otherwise. */
+/** Columns whose changes are not described: they are technical or secret. */
 const HIDDEN_COLUMNS = ['updated_at', 'version', 'crd_command'];
 
 function describeStatus(before: WatchedVm, after: WatchedVm): ActivityEvent {
@@ -97,7 +102,7 @@ function describeStatus(before: WatchedVm, after: WatchedVm): ActivityEvent {
     : { kind: 'released', text: `was released by ${before.email}` };
 }
 
-/** What news of an agent means to people: everything that happened, in the order in which it does. */
+/** Describes a change of an agent's presence: every event, in the order of occurrence. */
 export function describePresence(
   before: Presence | undefined,
   after: Presence | undefined,
@@ -106,18 +111,20 @@ export function describePresence(
   const wasOnline = before?.online ?? false;
   const isOnline = after?.online ?? false;
   if (isOnline && !wasOnline) events.push({ kind: 'online', text: 'came online' });
-  const [delivered, known] = [after?.delivery, before?.delivery];
+  const delivered = after?.delivery;
+  const known = before?.delivery;
   if (delivered) {
-    const told = known?.assignment_id === delivered.assignment_id ? known : undefined;
-    if (delivered.acked_at !== null && (told?.acked_at ?? null) === null)
+    const earlier = known?.assignment_id === delivered.assignment_id ? known : undefined;
+    if (delivered.acked_at !== null && (earlier?.acked_at ?? null) === null)
       events.push({ kind: 'acknowledged', text: 'acknowledged its assignment' });
-    if (delivered.ended_at !== null && (told?.ended_at ?? null) === null)
+    if (delivered.ended_at !== null && (earlier?.ended_at ?? null) === null)
       events.push({ kind: 'ended', text: `ended its command: ${formatOutcome(delivered)}` });
   }
-  if (wasOnline && !isOnline) events.push({ kind: 'away', text: 'went away' });
+  if (wasOnline && !isOnline) events.push({ kind: 'away', text: 'went offline' });
   return events;
 }
 
+/** Formats how a command ended: `failed, exit code 7`. */
 export function formatOutcome({
   outcome,
   exit_code: code,

@@ -1,12 +1,14 @@
-// What two rows, or two other objects of the gateway's, differ in: column by column, however deep, as one may be JSON.
+// Compares rows, or other objects of the gateway, column by column. A column may hold JSON.
 
 export type Columns = ReadonlyMap<string, unknown>;
 
+/** Reads all columns of a row, in their order. */
 export const readColumns = (row: object): Columns => new Map<string, unknown>(Object.entries(row));
 
-/** The names of the columns that differ, those of the later one first. */
-export function changedColumns(before: object, after: object): string[] {
-  const [earlier, later] = [readColumns(before), readColumns(after)];
+/** Lists the columns that differ, first those of the later row. */
+export function listChangedColumns(before: object, after: object): string[] {
+  const earlier = readColumns(before);
+  const later = readColumns(after);
   const names = new Set([...later.keys(), ...earlier.keys()]);
   return [...names].filter((name) => !isSameValue(earlier.get(name), later.get(name)));
 }

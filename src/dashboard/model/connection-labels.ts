@@ -1,4 +1,4 @@
-// The state of the connection, in words: what is shown, how fresh it is, and what comes next.
+// The labels of the connection's state: whether the page is up to date, and what happens next.
 
 import type { ConnectionState } from '../../client/index.js';
 
@@ -10,7 +10,10 @@ export interface ConnectionLabel {
   readonly detail: string;
 }
 
-/** @param loaded whether the fleet was ever told. */
+/**
+ * Describes the state of the connection.
+ * @param loaded whether the fleet has been received at least once.
+ */
 export function describeConnection(
   state: ConnectionState,
   loaded: boolean,
@@ -18,17 +21,17 @@ export function describeConnection(
 ): ConnectionLabel {
   switch (state.phase) {
     case 'live':
-      return { tone: 'live', title: 'Live', detail: 'Every change is shown as it happens.' };
+      return { tone: 'live', title: 'Live', detail: 'Changes appear as they happen.' };
     case 'stale':
       return {
         tone: 'trouble',
-        title: 'Database away',
-        detail: 'What is shown is what was last known; it is brought up to date by itself.',
+        title: 'Database unavailable',
+        detail: 'The page shows the last known state and updates itself when the database is back.',
       };
     case 'connecting':
       return loaded
-        ? { tone: 'busy', title: 'Catching up', detail: 'What was missed is being told.' }
-        : { tone: 'busy', title: 'Connecting', detail: 'The fleet is being told.' };
+        ? { tone: 'busy', title: 'Catching up', detail: 'Loading the changes that were missed.' }
+        : { tone: 'busy', title: 'Connecting', detail: 'Loading the fleet.' };
     case 'reconnecting': {
       const seconds = Math.max(0, Math.ceil((state.nextTryMs - nowMs) / 1_000));
       const when = seconds === 0 ? 'Reconnecting' : `Reconnecting in ${seconds} s`;

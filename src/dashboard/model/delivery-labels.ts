@@ -1,11 +1,11 @@
-// How far the delivery of an assignment has come, in words.
+// The labels of an assignment's delivery: how far it has come.
 
 import { formatOutcome } from './activity.js';
 import type { Delivery } from '../../client/index.js';
 import { formatAge, formatDuration, parseTime } from './time.js';
 import type { VmRecord } from './vm-record.js';
 
-/** Short enough for a cell; empty where there is no assignment. */
+/** Formats the delivery for a table cell; empty if there is no assignment. */
 export function formatDelivery(record: VmRecord, nowMs: number): string {
   const { delivery } = record;
   const madeMs = parseTime(delivery?.made_at);
@@ -27,11 +27,15 @@ export function formatDelivery(record: VmRecord, nowMs: number): string {
   }
 }
 
-/** From the commit of the assignment to the agent's word that it has it. */
+/**
+ * Computes the time from the commit of an assignment to the agent's acknowledgement, in ms;
+ * undefined if it is not acknowledged.
+ */
 export function computeAckLatencyMs(
   delivery: Pick<Delivery, 'made_at' | 'acked_at'> | undefined,
 ): number | undefined {
-  const [madeMs, ackedMs] = [parseTime(delivery?.made_at), parseTime(delivery?.acked_at)];
+  const madeMs = parseTime(delivery?.made_at);
+  const ackedMs = parseTime(delivery?.acked_at);
   return madeMs === undefined || ackedMs === undefined ? undefined : ackedMs - madeMs;
 }
 

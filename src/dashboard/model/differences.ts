@@ -1,7 +1,7 @@
-// What of a row changed between two of its versions, in words for the person who is about to change it.
+// The differences between two versions of a row, for an admin who is about to change it.
 
 import type { WatchedVm } from '../../client/index.js';
-import { changedColumns, readColumns } from './columns.js';
+import { listChangedColumns, readColumns } from './columns.js';
 
 export interface Difference {
   readonly field: string;
@@ -15,23 +15,27 @@ const LABELS: Readonly<Record<string, string>> = {
   crd_command: 'Command',
   assignment_id: 'Assignment',
 };
-/** Change with everything, and tell nothing. */
+/** Columns that change with every update or never. */
 const IGNORED_COLUMNS = ['version', 'updated_at', 'id', 'hostname', 'created_at'];
 
-/** @param after undefined for a row that is gone. */
+/**
+ * Lists the differences in labels and values.
+ * @param after undefined if the row was deleted.
+ */
 export function listDifferences(before: WatchedVm, after: WatchedVm | undefined): Difference[] {
-  if (after === undefined) return [{ field: 'VM', before: 'there', after: 'deleted' }];
-  const [earlier, later] = [readColumns(before), readColumns(after)];
-  return changedColumns(before, after)
+  if (after === undefined) return [{ field: 'VM', before: 'exists', after: 'deleted' }];
+  const earlier = readColumns(before);
+  const later = readColumns(after);
+  return listChangedColumns(before, after)
     .filter((name) => !IGNORED_COLUMNS.includes(name))
     .map((name) => ({
       field: LABELS[name] ?? name,
-      before: formatValue(name, earlier.get(name), 'the old one'),
-      after: formatValue(name, later.get(name), 'a new one'),
+      before: formatValue(name, earlier.get(name), 'old value'),
+      after: formatValue(name, later.get(name), 'new value'),
     }));
 }
 
-/** A command may hold somebody's code: that it changed is enough. */
+/** Hides commands, which may contain a one-time code: only that they changed is shown. */
 function formatValue(name: string, value: unknown, hidden: string): string {
   if (value === null || value === undefined) return 'none';
   if (name === 'crd_command' || name === 'assignment_id') return hidden;

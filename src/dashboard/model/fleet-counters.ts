@@ -1,11 +1,12 @@
-// The fleet in numbers, kept as records come, change and go: never counted anew.
+// The counters of the fleet, updated with each record that is added, changed or removed.
 
 import type { VmRecord } from './vm-record.js';
 
-/** The statuses that mean something here; any other is `other`. */
+/** The statuses with a meaning in the page; any other belongs to `other`. */
 export const STATUS_GROUPS = ['available', 'in-use', 'failed', 'other'] as const;
 export type StatusGroup = (typeof STATUS_GROUPS)[number];
 
+/** Returns the group of a record's status. */
 export function groupStatus({ vm: { status } }: Pick<VmRecord, 'vm'>): StatusGroup {
   return STATUS_GROUPS.find((known) => known === status) ?? 'other';
 }
@@ -13,7 +14,7 @@ export function groupStatus({ vm: { status } }: Pick<VmRecord, 'vm'>): StatusGro
 export class FleetCounters {
   total = 0;
   online = 0;
-  /** Assignments that no agent has acknowledged. */
+  /** VMs whose assignment has not been acknowledged. */
   waiting = 0;
   readonly byStatus: Record<StatusGroup, number> = {
     available: 0,
@@ -22,11 +23,12 @@ export class FleetCounters {
     other: 0,
   };
 
-  /** Counts a record in; to be counted out as it is now before it changes. */
+  /** Counts a record. It must be removed in the same state, before it changes. */
   add(record: VmRecord): void {
     this.#count(record, 1);
   }
 
+  /** Undoes `add`. */
   remove(record: VmRecord): void {
     this.#count(record, -1);
   }

@@ -1,12 +1,12 @@
-// All VMs as the page holds them, apart from what is drawn: changes are applied as they come, and what they touched
-// waits, each record once, until the next frame takes it.
+// Stores all VMs of the page, apart from the components. Changes are applied as they arrive; the
+// changed records are collected, each once, until the next frame takes them.
 
 import type { Presence, WatchedVm } from '../../client/index.js';
-import { changedColumns } from './columns.js';
+import { listChangedColumns } from './columns.js';
 import { FleetCounters } from './fleet-counters.js';
 import { VmRecord } from './vm-record.js';
 
-/** Told of each change that is one; never of a row that is told again as it was. */
+/** Called for each change; not for a message that repeats the known state. */
 export interface StoreEvents {
   readonly vm: (
     hostname: string,
@@ -23,9 +23,9 @@ export interface StoreEvents {
 export class FleetStore {
   readonly counters = new FleetCounters();
   readonly #records = new Map<string, VmRecord>();
-  /** Of agents also before their VM has a row. */
+  /** The presence of every agent, also of agents whose VM has no row yet. */
   readonly #presences = new Map<string, Presence>();
-  #touched = new Set<VmRecord>();
+  #changed = new Set<VmRecord>();
 
   constructor(private readonly events: StoreEvents) {}
 
@@ -33,6 +33,7 @@ export class FleetStore {
     return this.#records;
   }
 
+  /** Applies a VM's row; undefined if it was deleted. */
   setVm(hostname: string, vm: WatchedVm | undefined, nowMs: number): void {
     const record = this.#records.get(hostname);
     const before = record?.vm;
@@ -43,6 +44,7 @@ export class FleetStore {
     this.events.vm(hostname, before, vm);
   }
 
+  /** Applies an agent's presence; undefined if there is none any more. */
   setPresence(hostname: string, presence: Presence | undefined, nowMs: number): void {
     const before = this.#presences.get(hostname);
     if (isSame(before, presence)) return;
@@ -53,25 +55,25 @@ export class FleetStore {
     this.events.presence(hostname, before, presence);
   }
 
-  /** The records that came, changed or went since the last time. */
+  /** Returns the records that were added, changed or removed since the last call. */
   takeChanged(): ReadonlySet<VmRecord> {
-    const touched = this.#touched;
-    if (touched.size > 0) this.#touched = new Set();
-    return touched;
+    const changed = this.#changed;
+    if (changed.size > 0) this.#changed = new Set();
+    return changed;
   }
 
   #add(vm: WatchedVm): void {
     const record = new VmRecord(vm, this.#presences.get(vm.hostname));
     this.#records.set(vm.hostname, record);
     this.counters.add(record);
-    this.#touched.add(record);
+    this.#changed.add(record);
   }
 
   #change(record: VmRecord, change: () => void): void {
     this.counters.remove(record);
     change();
     this.counters.add(record);
-    this.#touched.add(record);
+    this.#changed.add(record);
   }
 
   #drop(hostname: string): void {
@@ -79,12 +81,12 @@ export class FleetStore {
     if (record === undefined) return;
     this.#records.delete(hostname);
     this.counters.remove(record);
-    this.#touched.add(record);
+    this.#changed.add(record);
   }
 }
 
-function isSame(one: object | undefined, other: object | undefined): boolean {
-  if (one === other) return true;
-  if (one === undefined || other === undefined) return false;
-  return changedColumns(one, other).length === 0;
+function isSame(before: object | undefined, after: object | undefined): boolean {
+  if (before === after) return true;
+  if (before === undefined || after === undefined) return false;
+  return listChangedColumns(before, after).length === 0;
 }

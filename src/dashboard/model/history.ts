@@ -1,8 +1,8 @@
-// The audit, in words: a VM's history, and what happened across the fleet before the page was opened.
+// Describes audit events: a VM's history, and the fleet's activity from before the page was opened.
 
 import { describeChange, type ActivityEvent } from './activity.js';
 
-/** A row of the audit, as far as it is shown. */
+/** An event of the audit, as far as it is shown. */
 export interface AuditEvent {
   readonly id: number;
   readonly at: string;
@@ -19,12 +19,13 @@ export interface AuditEvent {
   readonly actor: string | null;
 }
 
+/** Describes an event for a VM's history, as a sentence without its end. */
 export function describeEvent(event: AuditEvent): string {
   switch (event.op) {
     case 'insert':
       return `Registered, ${event.new_status ?? ''}${formatPerson(event.new_email)}`;
     case 'delete':
-      return `Deleted; it was ${event.old_status ?? ''}${formatPerson(event.old_email)}`;
+      return `Deleted; was ${event.old_status ?? ''}${formatPerson(event.old_email)}`;
     case 'truncate':
       return 'The whole table was emptied';
     case 'update':
@@ -32,7 +33,7 @@ export function describeEvent(event: AuditEvent): string {
   }
 }
 
-/** Who made the change: of the gateway its bearer, else the database's role. */
+/** Formats the author of the change: the token's subject, or the role in the database. */
 export function formatActor({ actor, database_user: user }: AuditEvent): string {
   return actor ?? `${user}, in the database`;
 }
@@ -43,13 +44,15 @@ function describeUpdate(event: AuditEvent): string {
   if (event.old_hostname !== null && event.old_hostname !== event.hostname)
     parts.push(`Renamed from ${event.old_hostname}`);
   if (was !== is) parts.push(`${was ?? 'none'} → ${is ?? 'none'}`);
-  if (had !== has) parts.push(`${had ?? 'nobody'} → ${has ?? 'nobody'}`);
+  if (had !== has) parts.push(`${had ?? 'no person'} → ${has ?? 'no person'}`);
   if (event.crd_command_changed === true) parts.push('the command changed');
   const text = parts.join(', ');
   return text === '' ? 'Other columns changed' : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** The same as the feed would have told it; undefined for what it would not have. */
+/**
+ * Describes an event as the live activity would have; undefined if it would not have been shown.
+ */
 export function describePastEvent(event: AuditEvent): ActivityEvent | undefined {
   const { op, old_status: was, new_status: is, old_email: had, new_email: has } = event;
   if (event.hostname === null) return undefined;
@@ -65,7 +68,7 @@ export function describePastEvent(event: AuditEvent): ActivityEvent | undefined 
   return describeChange(op === 'insert' ? undefined : before, op === 'delete' ? undefined : after);
 }
 
-/** What the audit does not say of a row. */
+/** The columns that the audit does not record. */
 const UNKNOWN = { id: 0, created_at: null, updated_at: null, version: null };
 
 function formatPerson(email: string | null): string {

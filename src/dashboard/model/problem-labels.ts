@@ -1,38 +1,40 @@
-// Why the gateway did not do something, in words for the person who asked for it.
+// Explains why the gateway did not carry out a request, for the user who made it.
 
 export interface Problem {
-  /** Of RFC 9457's body; undefined where the answer was none of the gateway's, or there was none. */
+  /** The problem's code (RFC 9457); undefined without a response, or if a proxy answered. */
   readonly code: string | undefined;
   readonly detail: string;
 }
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   version_mismatch:
-    'Nothing was changed: somebody changed this VM while you looked at it. See what is different, and decide again.',
-  vm_not_found: 'Nothing was changed: this VM has been deleted meanwhile.',
+    'Nothing was changed: this VM was changed while you were looking at it. Check the differences and decide again.',
+  vm_not_found: 'Nothing was changed: this VM has been deleted.',
   assignment_not_found:
-    'Nothing was changed: this assignment had ended already. See what is different, and decide again.',
+    'Nothing was changed: this assignment had already ended. Check the differences and decide again.',
   assigned_to_another: 'Nothing was changed: another person has this VM.',
   vm_not_in_use: 'Nothing was changed: only a VM in use has a person and a command.',
   token_expired: 'Nothing was changed: your token has expired. Sign in with a new one.',
   token_invalid: 'Nothing was changed: the gateway does not accept your token.',
   not_allowed: 'Nothing was changed: your token does not allow this.',
-  rate_limited: 'Nothing was changed: your token asks too often. Wait a minute.',
-  database_busy: 'Nothing was changed: others held this VM for too long. Try again.',
-  draining: 'Nothing was changed: the gateway is about to end. Try again in a moment.',
+  rate_limited:
+    'Nothing was changed: too many requests with your token. Wait a minute and try again.',
+  database_busy: 'Nothing was changed: another transaction locked this VM for too long. Try again.',
+  draining: 'Nothing was changed: the gateway is shutting down. Try again in a moment.',
   database_unavailable:
-    'The database does not answer. Whether the change was made is not known: look again when it is back.',
+    'The database does not respond, so the change may or may not have been made. Check again when it is back.',
 };
 
 const UNREACHABLE =
-  'The gateway cannot be reached. Whether the change was made is not known: look again when it is back.';
+  'The gateway cannot be reached, so the change may or may not have been made. Check again when it is back.';
 
+/** Explains a problem; falls back to the gateway's own detail. */
 export function describeProblem({ code, detail }: Problem): string {
   if (code === undefined) return detail === '' ? UNREACHABLE : detail;
   return EXPLANATIONS[code] ?? detail;
 }
 
-/** Whether what is shown was no longer so. */
+/** Whether the page showed an outdated state when the user decided. */
 export function isConflict({ code }: Problem): boolean {
   return code === 'version_mismatch' || code === 'vm_not_found' || code === 'assignment_not_found';
 }

@@ -1,4 +1,4 @@
-// Which VMs are shown, and in what order.
+// The query of the table: which VMs are shown, and in which order.
 
 import { groupStatus, STATUS_GROUPS, type StatusGroup } from './fleet-counters.js';
 import type { VmRecord } from './vm-record.js';
@@ -7,12 +7,12 @@ export const COLUMNS = ['hostname', 'status', 'email', 'agent', 'delivery', 'cha
 export type Column = (typeof COLUMNS)[number];
 
 export interface Query {
-  /** Empty: whatever the status. */
+  /** Empty for all statuses. */
   readonly statuses: readonly StatusGroup[];
   readonly agent: 'online' | 'away' | undefined;
-  /** Only assignments that wait for an acknowledgement. */
+  /** Only VMs whose assignment has not been acknowledged. */
   readonly waiting: boolean;
-  /** Words that must all be found; as typed. */
+  /** The search as typed; a VM must contain all its words. */
   readonly search: string;
   readonly sort: Column;
   readonly descending: boolean;
@@ -27,11 +27,12 @@ export const DEFAULT_QUERY: Query = {
   descending: false,
 };
 
+/** Whether the query hides any VM. */
 export function isFiltered({ statuses, agent, waiting, search }: Query): boolean {
   return statuses.length > 0 || agent !== undefined || waiting || search.trim() !== '';
 }
 
-/** The query with this status asked for too, or no longer. */
+/** Adds a status to the filter, or removes it. */
 export function toggleStatus(query: Query, status: StatusGroup): Query {
   const statuses = query.statuses.includes(status)
     ? query.statuses.filter((other) => other !== status)
@@ -39,7 +40,7 @@ export function toggleStatus(query: Query, status: StatusGroup): Query {
   return { ...query, statuses };
 }
 
-/** The same column again turns the order around; times begin with the latest. */
+/** Sorts by a column; the same column again reverses the order. Times begin with the latest. */
 export function sortBy(query: Query, sort: Column): Query {
   const descending = query.sort === sort ? !query.descending : sort === 'changed';
   return { ...query, sort, descending };
@@ -47,6 +48,7 @@ export function sortBy(query: Query, sort: Column): Query {
 
 export type Matcher = (record: VmRecord) => boolean;
 
+/** Creates the test whether a record is shown. */
 export function createMatcher({ statuses, agent, waiting, search }: Query): Matcher {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return (record) =>
@@ -56,23 +58,23 @@ export function createMatcher({ statuses, agent, waiting, search }: Query): Matc
     words.every((word) => record.searchText.includes(word));
 }
 
-export type Comparator = (one: VmRecord, other: VmRecord) => number;
+export type Comparator = (a: VmRecord, b: VmRecord) => number;
 
-/** A whole order: the hostname decides where the column does not. */
+/** Creates a total order: hostnames decide between records with equal values. */
 export function createComparator({ sort, descending }: Query): Comparator {
   const key = KEYS[sort];
   const direction = descending ? -1 : 1;
-  return (one, other) =>
-    compareKeys(key(one), key(other), direction) ||
-    compareKeys(one.sortKey, other.sortKey, sort === 'hostname' ? direction : 1) ||
-    compareKeys(one.hostname, other.hostname, 1);
+  return (a, b) =>
+    compareKeys(key(a), key(b), direction) ||
+    compareKeys(a.sortKey, b.sortKey, sort === 'hostname' ? direction : 1) ||
+    compareKeys(a.hostname, b.hostname, 1);
 }
 
 type Key = string | number | undefined;
 
 const STAGES = ['made', 'pushed', 'acknowledged', 'ended', 'none'];
 
-/** What each column sorts by; undefined comes last either way. */
+/** The value that each column sorts by; undefined comes last in both directions. */
 const KEYS: Readonly<Record<Column, (record: VmRecord) => Key>> = {
   hostname: (record) => record.sortKey,
   status: (record) => `${STATUS_GROUPS.indexOf(groupStatus(record))} ${record.vm.status}`,
@@ -82,15 +84,15 @@ const KEYS: Readonly<Record<Column, (record: VmRecord) => Key>> = {
   changed: (record) => record.changedAtMs,
 };
 
-/** Those online first, the longest first; then those away. */
+/** Orders online agents before offline ones, and each by how long they have been so. */
 function computeAgentKey({ online, sinceMs }: VmRecord): number {
   const since = sinceMs ?? Number.MAX_SAFE_INTEGER / 2;
   return online ? since - Number.MAX_SAFE_INTEGER / 2 : since;
 }
 
-function compareKeys(one: Key, other: Key, direction: 1 | -1): number {
-  if (one === other) return 0;
-  if (one === undefined) return 1;
-  if (other === undefined) return -1;
-  return one < other ? -direction : direction;
+function compareKeys(a: Key, b: Key, direction: 1 | -1): number {
+  if (a === b) return 0;
+  if (a === undefined) return 1;
+  if (b === undefined) return -1;
+  return a < b ? -direction : direction;
 }

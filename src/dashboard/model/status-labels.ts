@@ -1,4 +1,4 @@
-// Statuses as people read them. One that nobody here knows is shown as it is.
+// The labels of the statuses. A status outside of these groups is shown as it is.
 
 import type { StatusGroup } from './fleet-counters.js';
 

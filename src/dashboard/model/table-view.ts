@@ -1,5 +1,5 @@
-// The rows that are shown, in order. A change moves its rows and leaves the others as they are: 10,000 rows cost one walk
-// a frame and no sorting.
+// The rows of the table, filtered and sorted. A change moves only the changed rows: with 10,000
+// rows a frame costs one pass and no sorting.
 
 import {
   createComparator,
@@ -26,7 +26,7 @@ export class TableView {
     this.#rebuild();
   }
 
-  /** Another array after every change. */
+  /** The rows to show, in order; a new array after every change. */
   get rows(): readonly VmRecord[] {
     return this.#rows;
   }
@@ -42,13 +42,16 @@ export class TableView {
     this.#rebuild();
   }
 
-  /** @param touched the records that came, changed or went. */
-  apply(touched: ReadonlySet<VmRecord>): void {
-    if (touched.size === 0) return;
-    const coming = [...touched].filter((record) => this.#isShown(record)).sort(this.#compare);
+  /**
+   * Updates the rows. Called once per frame.
+   * @param changed the records that were added, changed or removed.
+   */
+  apply(changed: ReadonlySet<VmRecord>): void {
+    if (changed.size === 0) return;
+    const added = [...changed].filter((record) => this.#isShown(record)).sort(this.#compare);
     this.#rows = mergeSorted(
-      this.#rows.filter((record) => !touched.has(record)),
-      coming,
+      this.#rows.filter((record) => !changed.has(record)),
+      added,
       this.#compare,
     );
   }
@@ -62,25 +65,25 @@ export class TableView {
   }
 }
 
-/** One sorted list of two, of which few come: each finds its place by halving. */
+/** Merges few added records into many sorted ones, by binary search. */
 function mergeSorted(
-  staying: readonly VmRecord[],
-  coming: readonly VmRecord[],
+  kept: readonly VmRecord[],
+  added: readonly VmRecord[],
   compare: Comparator,
 ): readonly VmRecord[] {
-  if (coming.length === 0) return staying;
+  if (added.length === 0) return kept;
   const merged: VmRecord[] = [];
   let from = 0;
-  for (const record of coming) {
-    const to = findInsertIndex(record, staying, from, compare);
-    for (const before of staying.slice(from, to)) merged.push(before);
+  for (const record of added) {
+    const to = findInsertIndex(record, kept, from, compare);
+    for (const before of kept.slice(from, to)) merged.push(before);
     merged.push(record);
     from = to;
   }
-  return merged.concat(staying.slice(from));
+  return merged.concat(kept.slice(from));
 }
 
-/** The index, at or after `from`, of the first that comes after the record. */
+/** Finds the first index, from `from` on, whose record does not come before the given one. */
 function findInsertIndex(
   record: VmRecord,
   sorted: readonly VmRecord[],

@@ -1,28 +1,33 @@
-// Times as people read them. The gateway's clock counts, not this machine's: what they differ by is learnt from an
-// answer's `Date`.
+// Formats times for people. They refer to the gateway's clock: its difference to this machine's is
+// computed from the `Date` header of a response.
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** A clock that is this near is right: `Date` has whole seconds, and the answer took a moment. */
+/**
+ * A smaller difference counts as none: `Date` has whole seconds, and the response took a moment.
+ */
 const TOLERANCE_MS = 2_000;
 
-/** Milliseconds since the epoch of a time in UTC, with a zone or without; undefined for what is none. */
+/** Parses a time, in UTC if it has no zone, to ms since the epoch; undefined if it is no time. */
 export function parseTime(text: string | null | undefined): number | undefined {
   if (text === null || text === undefined) return undefined;
   const timeMs = Date.parse(/(?:Z|[+-]\d\d(?::?\d\d)?)$/.test(text) ? text : `${text}Z`);
   return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
-/** How far the gateway's clock is ahead of this machine's; 0 where it cannot be told apart. */
+/** Computes how far the gateway's clock is ahead of this machine's, in ms; 0 if it is unknown. */
 export function computeClockSkewMs(dateHeader: string | null, nowMs: number): number {
   const skewMs = Date.parse(dateHeader ?? '') - nowMs;
   return Math.abs(skewMs) > TOLERANCE_MS ? skewMs : 0;
 }
 
-/** How long ago, in one unit: `now`, `12 s`, `5 min`, `3 h`, `2 d`. What lies ahead is now: clocks differ a little. */
+/**
+ * Formats an age in one unit: `now`, `12 s`, `5 min`, `3 h`, `2 d`. The future is `now`: clocks
+ * differ.
+ */
 export function formatAge(timeMs: number, nowMs: number): string {
   const ms = nowMs - timeMs;
   if (ms < SECOND_MS) return 'now';
@@ -32,14 +37,14 @@ export function formatAge(timeMs: number, nowMs: number): string {
   return `${Math.floor(ms / DAY_MS)} d`;
 }
 
-/** How long something took: `8 ms`, `1.4 s`, `3 min`. */
+/** Formats a duration: `8 ms`, `1.4 s`, `3 min`. */
 export function formatDuration(ms: number): string {
   if (ms < SECOND_MS) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 10 * SECOND_MS) return `${(ms / SECOND_MS).toFixed(1)} s`;
   return formatAge(0, ms);
 }
 
-/** How long is left, in two units: `11 h 40 min`, `4 min 05 s`. */
+/** Formats the time left in two units: `11 h 40 min`, `4 min 05 s`. */
 export function formatRemaining(ms: number): string {
   if (ms <= 0) return '0 s';
   if (ms < MINUTE_MS) return `${Math.ceil(ms / SECOND_MS)} s`;
@@ -51,11 +56,11 @@ export function formatRemaining(ms: number): string {
   return `${Math.floor(ms / DAY_MS)} d`;
 }
 
-const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const TIME_OF_DAY = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 
-/** The moment in words of this machine's zone, to the second. */
-export const formatDateTime = (timeMs: number): string => MOMENT.format(timeMs);
+/** Formats a date and time in this machine's zone, to the second. */
+export const formatDateTime = (timeMs: number): string => DATE_TIME.format(timeMs);
 
-/** The time of day alone. */
+/** Formats the time of day. */
 export const formatTimeOfDay = (timeMs: number): string => TIME_OF_DAY.format(timeMs);

@@ -1,13 +1,14 @@
-// What a token says of itself. Unverified: it decides what the page offers, and the gateway what is done.
+// Decodes a token without verifying it: the claims decide what the page offers; the gateway decides
+// what is allowed.
 
 export interface TokenClaims {
   readonly role: string;
   readonly sub: string;
-  /** Milliseconds since the epoch; undefined for one that does not say. */
+  /** In ms since the epoch; undefined if the token has no expiry. */
   readonly expiresAtMs: number | undefined;
 }
 
-/** The claims of a JWT (RFC 7519); undefined for what is none. */
+/** Decodes the claims of a JWT (RFC 7519); undefined if the text is no token. */
 export function decodeClaims(token: string): TokenClaims | undefined {
   const [, payload, signature] = token.split('.');
   if (payload === undefined || signature === undefined) return undefined;

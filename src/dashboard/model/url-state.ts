@@ -1,5 +1,5 @@
-// What is looked at, as the URL's fragment: it survives a reload, can be sent to a colleague, and is never told to a
-// server. A token may come in it too, and is taken out at once.
+// The state of the view as a URL fragment: it survives a reload, can be sent to a colleague, and is
+// never sent to a server. The fragment may also carry a token.
 
 import { COLUMNS, DEFAULT_QUERY, type Query } from './query.js';
 import { STATUS_GROUPS } from './fleet-counters.js';
@@ -10,15 +10,15 @@ export interface UrlState {
   readonly selected: string | undefined;
 }
 
-/** Reads a fragment, with its `#` or without. What it does not know is passed over. */
+/** Parses a fragment, with or without its `#`. Unknown parameters and values are ignored. */
 export function parseUrlState(fragment: string): UrlState {
   const parameters = new URLSearchParams(fragment.replace(/^#/, ''));
-  const asked = parameters.get('status')?.split(',') ?? [];
+  const statuses = parameters.get('status')?.split(',') ?? [];
   const sort = parameters.get('sort') ?? DEFAULT_QUERY.sort;
   const agent = parameters.get('agent');
   return {
     query: {
-      statuses: STATUS_GROUPS.filter((status) => asked.includes(status)),
+      statuses: STATUS_GROUPS.filter((status) => statuses.includes(status)),
       agent: agent === 'online' || agent === 'away' ? agent : undefined,
       waiting: parameters.has('waiting'),
       search: parameters.get('q') ?? '',
@@ -29,7 +29,7 @@ export function parseUrlState(fragment: string): UrlState {
   };
 }
 
-/** The fragment, with its `#`; empty where nothing differs from what is usual. */
+/** Formats the fragment, with its `#`; empty for the default state. */
 export function formatUrlState({ query, selected }: UrlState): string {
   const parameters = new URLSearchParams();
   const { statuses, agent, waiting, search, sort, descending } = query;
@@ -44,7 +44,7 @@ export function formatUrlState({ query, selected }: UrlState): string {
   return text === '' ? '' : `#${text}`;
 }
 
-/** The token in a fragment, and the fragment without it. */
+/** Extracts the token from a fragment, and returns the rest; undefined if there is none. */
 export function extractToken(
   fragment: string,
 ): { readonly token: string; readonly rest: string } | undefined {

@@ -1,14 +1,14 @@
-// One VM as the page holds it: the row, its agent's presence, and what sorting, searching and the glow of a changed cell
-// need at hand. Changed in place, so that 10,000 of them cost nothing while they rest.
+// One VM of the page: its row, its agent's presence, and derived values for sorting, searching and
+// highlighting. Records change in place, so that unchanged VMs cost nothing.
 
 import type { Delivery, Presence, WatchedVm } from '../../client/index.js';
 import { parseTime } from './time.js';
 
-/** The cells that glow when what they show changes. */
+/** The cells that are highlighted when their content changes. */
 export const ROW_CELLS = ['status', 'email', 'agent', 'delivery'] as const;
 export type RowCell = (typeof ROW_CELLS)[number];
 
-/** How often a cell changed, and when it last did; before that -Infinity. */
+/** How often a cell changed, and when it last did; -Infinity if never. */
 export interface CellChange {
   readonly count: number;
   readonly atMs: number;
@@ -18,14 +18,14 @@ const NEVER: CellChange = { count: 0, atMs: -Infinity };
 export type DeliveryStage = 'none' | 'made' | 'pushed' | 'acknowledged' | 'ended';
 
 export class VmRecord {
-  /** Compares as people count: vm-9 comes before vm-10. */
+  /** The hostname with padded numbers, so that vm-9 sorts before vm-10. */
   readonly sortKey: string;
-  /** What a search looks in. */
+  /** The text that is searched. */
   searchText = '';
   changedAtMs: number | undefined;
-  /** Since when the agent is online, or away. */
+  /** When the agent came online or went offline, in ms since the epoch. */
   sinceMs: number | undefined;
-  /** Another one after every change. */
+  /** Increases with every change. */
   revision = 0;
   readonly cells: Record<RowCell, CellChange> = {
     status: NEVER,
@@ -59,13 +59,16 @@ export class VmRecord {
     return this.#presence?.online ?? false;
   }
 
-  /** Of the assignment that the row has now: row and presence come one after the other. */
+  /**
+   * The delivery of the row's current assignment; undefined while the presence still describes an
+   * earlier assignment, because row and presence arrive separately.
+   */
   get delivery(): Delivery | undefined {
     const delivery = this.#presence?.delivery ?? undefined;
     return delivery?.assignment_id === this.#vm.assignment_id ? delivery : undefined;
   }
 
-  /** How far the current assignment has come. */
+  /** How far the delivery of the current assignment has come. */
   get stage(): DeliveryStage {
     const { assignment_id: current } = this.#vm;
     if (current === null) return 'none';
@@ -78,7 +81,7 @@ export class VmRecord {
     return delivery.pushed_at === null ? 'made' : 'pushed';
   }
 
-  /** Whether somebody has the VM, and its agent has not said that it knows. */
+  /** Whether the VM is in use and its agent has not acknowledged the assignment. */
   get waiting(): boolean {
     return this.#vm.status === 'in-use' && (this.stage === 'made' || this.stage === 'pushed');
   }
@@ -92,9 +95,9 @@ export class VmRecord {
   }
 
   #change(nowMs: number, change: () => void): void {
-    const before = this.#shown();
+    const before = this.#readCells();
     change();
-    const after = this.#shown();
+    const after = this.#readCells();
     for (const cell of ROW_CELLS) {
       if (before[cell] !== after[cell])
         this.cells[cell] = { count: this.cells[cell].count + 1, atMs: nowMs };
@@ -103,7 +106,7 @@ export class VmRecord {
     this.#derive();
   }
 
-  #shown(): Record<RowCell, unknown> {
+  #readCells(): Record<RowCell, unknown> {
     const { status, email, assignment_id } = this.#vm;
     const { online, stage } = this;
     return { status, email, agent: online, delivery: `${stage} ${assignment_id ?? ''}` };
@@ -117,7 +120,7 @@ export class VmRecord {
   }
 }
 
-/** Wide enough for a timestamp in a hostname. */
+/** The width that numbers are padded to: enough for a timestamp in a hostname. */
 const DIGITS = 20;
 
 function formatSortKey(hostname: string): string {
