@@ -8,7 +8,7 @@ t.test('a cursor is an epoch and an offset', async (t) => {
   t.same(parseCursor('A_z-9.0'), { epoch: 'A_z-9', offset: 0 });
 });
 
-t.test('every cursor is read back as it was written', async (t) => {
+t.test('every formatted cursor is parsed to the same position', async (t) => {
   const epoch = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
   const offset = fc.maxSafeNat();
   fc.assert(
@@ -18,7 +18,7 @@ t.test('every cursor is read back as it was written', async (t) => {
   );
 });
 
-t.test('what is no cursor is malformed', async (t) => {
+t.test('malformed text is no cursor', async (t) => {
   const malformed = {
     nothing: '',
     'no offset': 'epoch',
@@ -36,5 +36,6 @@ t.test('what is no cursor is malformed', async (t) => {
     'an epoch with other characters': 'é.1',
     'a quote': 'a".1',
   };
-  for (const [what, text] of Object.entries(malformed)) t.equal(parseCursor(text), undefined, what);
+  for (const [description, text] of Object.entries(malformed))
+    t.equal(parseCursor(text), undefined, description);
 });

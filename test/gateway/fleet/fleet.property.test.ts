@@ -1,5 +1,6 @@
-// The fleet against a plain Map: whatever happens to it, a walk from any offset is what changed since, and a reader
-// that walks in pieces, stops, comes back with its cursor or starts again ends with the rows and the presence of the Map.
+// The fleet against a plain Map. After any history, a read from any offset returns what changed
+// since then. A reader that reads in batches, stops, resumes with its cursor or begins again ends
+// with the rows and the presence of the Map.
 
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
@@ -10,23 +11,23 @@ import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 
 const EPOCH = 'epoch-1';
 
-/** What should be known of one hostname, or of its agent: a row or a presence, or a marker, and since which offset. */
+/** The expected latest entry of a hostname's row or presence: its text, or a tombstone. */
 interface Known {
   readonly kind: 'row' | 'presence';
   readonly hostname: string;
-  /** The row's text, or the presence's. */
+  /** The row's or presence's text; undefined in a tombstone. */
   readonly text: string | undefined;
   readonly version: number;
   readonly offset: number;
 }
 
-/** The obvious way to do what the fleet does. */
+/** The obvious implementation of a fleet. */
 class Model {
   readonly known = new Map<string, Known>();
   head = 0;
-  newestDropped = 0;
+  newestPruned = 0;
 
-  /** What a reader that knows everything holds of this kind. */
+  /** The state of a reader that is up to date, by kind. */
   held(kind: Known['kind']): Map<string, string> {
     const all = this.after(0).filter((known) => known.kind === kind);
     return new Map(
@@ -55,18 +56,21 @@ class Model {
       .sort((a, b) => a.offset - b.offset);
   }
 
-  /** Keeps the newest markers; a quarter more than that is not worth the trouble. */
-  drop(maxTombstones: number): void {
-    const markers = this.after(0).filter(({ text }) => text === undefined);
-    if (markers.length <= maxTombstones * 1.25) return;
-    for (const { kind, hostname, offset } of markers.slice(0, markers.length - maxTombstones)) {
+  /** Keeps the newest tombstones, with a quarter of slack. */
+  prune(maxTombstones: number): void {
+    const tombstones = this.after(0).filter(({ text }) => text === undefined);
+    if (tombstones.length <= maxTombstones * 1.25) return;
+    for (const { kind, hostname, offset } of tombstones.slice(
+      0,
+      tombstones.length - maxTombstones,
+    )) {
       this.known.delete(`${kind} ${hostname}`);
-      this.newestDropped = offset;
+      this.newestPruned = offset;
     }
   }
 }
 
-/** A client: what it holds, and the cursor with which it would come back. */
+/** A client: its state, and the cursor with which it would reconnect. */
 class Reader {
   held = { row: new Map<string, string>(), presence: new Map<string, string>() };
   cursor: string | undefined;
@@ -75,7 +79,7 @@ class Reader {
 
   constructor(private readonly fleet: Fleet) {}
 
-  /** Comes back on a new socket; only what ended with a cursor counts. */
+  /** Reconnects on a new socket; only state that ended with a cursor counts. */
   reconnect(): void {
     this.#snapshotHead = undefined;
     const cursor = parseCursor(this.cursor ?? '');
@@ -83,10 +87,10 @@ class Reader {
     else this.#beginSnapshot();
   }
 
-  /** Walks over at most `count` entries; true when it has met all there are. */
-  walk(count: number): boolean {
+  /** Reads at most `count` entries; returns true if it has read all. */
+  readOn(count: number): boolean {
     const { fleet } = this;
-    // A marker made before a snapshot began tells of a row that is not in it.
+    // Tombstones from before a snapshot began concern rows that are not in it.
     const offset = Math.max(this.#offset, this.#snapshotHead ?? 0);
     if (!fleet.canResume({ epoch: fleet.epoch, offset })) this.#beginSnapshot();
     let left = count;
@@ -116,7 +120,7 @@ class Reader {
   }
 }
 
-/** An entry as the model knows it. */
+/** Converts an entry to the model's form. */
 function shown(entry: FleetEntry): Known {
   const { hostname, offset } = entry;
   if (entry.kind === 'presence')
@@ -127,7 +131,7 @@ function shown(entry: FleetEntry): Known {
 
 interface History {
   readonly maxTombstones: number;
-  /** Each with the place where the fleet is looked at after it: 0 is the start, 1 the head. */
+  /** Each with the offset at which the fleet is checked after it: 0 is the start, 1 the head. */
   readonly steps: readonly (readonly [step: Step, where: number])[];
 }
 
@@ -151,9 +155,9 @@ function remove({ fleet, model }: World, hostname: string, version: number): voi
 }
 
 function raise({ fleet, model }: World, hostname: string, version: number): void {
-  const marker = fleet.get(hostname);
-  if (marker?.kind !== 'deleted') return;
-  fleet.raiseTombstone(marker, version);
+  const tombstone = fleet.get(hostname);
+  if (tombstone?.kind !== 'deleted') return;
+  fleet.raiseTombstone(tombstone, version);
   model.raise(hostname, version);
 }
 
@@ -168,9 +172,9 @@ function forgetPresence({ fleet, model }: World, hostname: string): void {
   fleet.forgetPresence(hostname);
 }
 
-function dropMarkers({ fleet, model }: World): void {
+function pruneTombstones({ fleet, model }: World): void {
   fleet.pruneTombstones();
-  model.drop(fleet.maxTombstones);
+  model.prune(fleet.maxTombstones);
 }
 
 const hostname = fc.nat({ max: 11 }).map((n) => `vm-${n}`);
@@ -193,10 +197,10 @@ const anyStep = fc.oneof(
   { weight: 1, arbitrary: step('raise', [hostname, version], raise) },
   { weight: 6, arbitrary: step('presence', [hostname, fc.boolean()], setPresence) },
   { weight: 3, arbitrary: step('forget', [hostname], forgetPresence) },
-  { weight: 2, arbitrary: step('drop', [], dropMarkers) },
+  { weight: 2, arbitrary: step('prune', [], pruneTombstones) },
   {
     weight: 1,
-    // Enough for the log to be compacted.
+    // Enough that the log is compacted.
     arbitrary: step('churn', [hostname, fc.constantFrom(10, 600, 1_100)], (world, h, times) => {
       for (let i = 0; i < times; i++) {
         upsert(world, h, i);
@@ -206,8 +210,8 @@ const anyStep = fc.oneof(
   },
   {
     weight: 8,
-    arbitrary: step('walk', [reader, fc.nat({ max: 6 })], ({ readers }, i, count) => {
-      readers[i]?.walk(count);
+    arbitrary: step('read', [reader, fc.nat({ max: 6 })], ({ readers }, i, count) => {
+      readers[i]?.readOn(count);
     }),
   },
   {
@@ -216,7 +220,7 @@ const anyStep = fc.oneof(
   },
 );
 
-/** What must hold at every moment: every question has the answer that the Map gives. */
+/** Checks the invariant: every query returns what the Map returns. */
 function check({ fleet, model }: World, offset: number): void {
   const rows = [...model.held('row').keys()];
   const versions = rows.map((hostname) => model.get('row', hostname)?.version ?? NaN);
@@ -231,7 +235,7 @@ function check({ fleet, model }: World, offset: number): void {
       sumOfVersions: versions.reduce((sum, version) => sum + BigInt(version), 0n),
     },
     after: model.after(offset),
-    canResume: offset <= model.head && offset >= model.newestDropped,
+    canResume: offset <= model.head && offset >= model.newestPruned,
     canResumeElsewhere: false,
   };
   const after = [...fleet.entriesAfter(offset)];
@@ -255,12 +259,12 @@ function check({ fleet, model }: World, offset: number): void {
   }
 }
 
-/** Everyone walks to the end, on this socket or the next. */
+/** All readers read to the end, on their sockets or on new ones. */
 function finish({ model, readers }: World): void {
   for (const reader of readers) {
     for (const again of [false, true]) {
       if (again) reader.reconnect();
-      assert.ok(reader.walk(Infinity));
+      assert.ok(reader.readOn(Infinity));
       for (const kind of ['row', 'presence'] as const)
         assert.deepEqual(sorted(reader.held[kind]), sorted(model.held(kind)));
     }
@@ -269,7 +273,7 @@ function finish({ model, readers }: World): void {
 
 const sorted = (held: Map<string, string>): unknown => [...held].sort();
 
-t.test('a fleet is a plain Map to every reader, wherever it stands', async (t) => {
+t.test('a fleet equals a plain Map for every reader, at every offset', async (t) => {
   const history: fc.Arbitrary<History> = fc.record({
     maxTombstones: fc.constantFrom(0, 1, 4, 100),
     steps: fc.array(fc.tuple(anyStep, fc.double({ min: 0, max: 1.1, noNaN: true })), {
@@ -284,7 +288,7 @@ t.test('a fleet is a plain Map to every reader, wherever it stands', async (t) =
     const world = { fleet, model: new Model(), readers };
     for (const [[, run], where] of steps) {
       run(world);
-      // Any offset: the start, the middle, the end, beyond.
+      // Any offset: the start, the middle, the end, and beyond the end.
       check(world, Math.round(where * world.model.head));
     }
     finish(world);
@@ -300,7 +304,7 @@ function explain(result: fc.RunDetails<[History]>): string {
   return [
     result.errorInstance instanceof Error ? result.errorInstance.message : '',
     `seed ${result.seed}, path ${result.counterexamplePath ?? ''}`,
-    `markers: ${history?.maxTombstones ?? ''}`,
+    `tombstones: ${history?.maxTombstones ?? ''}`,
     ...(history?.steps.map(([[name], where]) => `  ${name}, checked at ${where}`) ?? []),
   ].join('\n');
 }

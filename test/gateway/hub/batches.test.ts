@@ -8,42 +8,42 @@ const LIMIT = 64 * 1024;
 const CHANGE = 32;
 const full = (entry: VmEntry): string => entry.row;
 
-/** Walks the whole fleet; each piece as its hostnames and its end. */
-function walk(fleet: Fleet): (readonly [string, number])[] {
-  const pieces: (readonly [string, number])[] = [];
+/** Reads the whole fleet; returns each batch as its hostnames and its end. */
+function readAll(fleet: Fleet): (readonly [string, number])[] {
+  const batches: (readonly [string, number])[] = [];
   for (let at = 0; at < fleet.head;) {
-    const piece = readBatch(fleet, at, fleet.head);
-    pieces.push([piece.entries.map(({ hostname }) => hostname).join(''), piece.to]);
-    at = piece.to;
+    const batch = readBatch(fleet, at, fleet.head);
+    batches.push([batch.entries.map(({ hostname }) => hostname).join(''), batch.to]);
+    at = batch.to;
   }
-  return pieces;
+  return batches;
 }
 
-t.test('what fits a piece to the last character travels together', async (t) => {
+t.test('entries that fit a batch to the last character share it', async (t) => {
   const fleet = new Fleet('e', 10);
   fleet.upsert(rowOfLength('a', LIMIT / 2 - CHANGE));
   fleet.upsert(rowOfLength('b', LIMIT / 2 - CHANGE));
-  t.strictSame(walk(fleet), [['ab', 2]]);
+  t.strictSame(readAll(fleet), [['ab', 2]]);
 });
 
-t.test('one character more begins the next piece', async (t) => {
+t.test('one character more begins the next batch', async (t) => {
   const fleet = new Fleet('e', 10);
   fleet.upsert(rowOfLength('a', LIMIT / 2 - CHANGE));
   fleet.upsert(rowOfLength('b', LIMIT / 2 - CHANGE + 1));
   fleet.upsert(vmRow('c', 1));
-  t.strictSame(walk(fleet), [
+  t.strictSame(readAll(fleet), [
     ['a', 1],
     ['bc', 3],
   ]);
 });
 
-t.test('a row larger than a piece travels alone', async (t) => {
+t.test('a row larger than a batch is sent alone', async (t) => {
   const fleet = new Fleet('e', 10);
   fleet.upsert(vmRow('a', 1));
   fleet.upsert(rowOfLength('b', 10 * LIMIT));
   fleet.upsert(rowOfLength('c', 10 * LIMIT));
   fleet.upsert(vmRow('d', 1));
-  t.strictSame(walk(fleet), [
+  t.strictSame(readAll(fleet), [
     ['a', 1],
     ['b', 2],
     ['c', 3],
@@ -51,58 +51,55 @@ t.test('a row larger than a piece travels alone', async (t) => {
   ]);
 });
 
-t.test(
-  'a piece reaches over what has changed since: up to the next entry, or the limit',
-  async (t) => {
-    const fleet = new Fleet('e', 10);
-    fleet.upsert(vmRow('a', 1));
-    fleet.upsert(vmRow('b', 1));
-    fleet.upsert(vmRow('b', 2));
-    fleet.upsert(rowOfLength('c', LIMIT));
-    fleet.upsert(vmRow('a', 2));
-    t.strictSame(readBatch(fleet, 0, 2).entries, [], 'both changed after 2');
-    t.equal(readBatch(fleet, 0, 2).to, 2);
-    const first = readBatch(fleet, 0, 5);
-    t.strictSame([first.entries.map(({ hostname }) => hostname), first.to], [['b'], 3]);
-  },
-);
+t.test('a batch covers superseded offsets up to the next entry or the limit', async (t) => {
+  const fleet = new Fleet('e', 10);
+  fleet.upsert(vmRow('a', 1));
+  fleet.upsert(vmRow('b', 1));
+  fleet.upsert(vmRow('b', 2));
+  fleet.upsert(rowOfLength('c', LIMIT));
+  fleet.upsert(vmRow('a', 2));
+  t.strictSame(readBatch(fleet, 0, 2).entries, [], 'both changed after 2');
+  t.equal(readBatch(fleet, 0, 2).to, 2);
+  const first = readBatch(fleet, 0, 5);
+  t.strictSame([first.entries.map(({ hostname }) => hostname), first.to], [['b'], 3]);
+});
 
-t.test('many deletions do not make a frame larger than rows do', async (t) => {
+t.test('many deletions make no larger frame than rows do', async (t) => {
   const fleet = new Fleet('e', 100_000);
   for (let i = 0; i < 5_000; i++) fleet.delete(`vm${i}`, 1);
   for (let at = 0; at < fleet.head;) {
-    const piece = readBatch(fleet, at, fleet.head);
-    if (formatChanges(piece, full).length > LIMIT + 100) t.fail('a frame beyond the limit');
-    at = piece.to;
+    const batch = readBatch(fleet, at, fleet.head);
+    if (formatChanges(batch, full).length > LIMIT + 100) t.fail('a frame beyond the limit');
+    at = batch.to;
   }
 });
 
-t.test('characters of several bytes arrive whole, whatever piece they fall into', async (t) => {
+t.test('multi-byte characters arrive whole in every batch', async (t) => {
   const fleet = new Fleet('e', 10);
   const rows = ['ä', '日本', '👩🏽‍💻', '"\\\u0000'].map((text, i) =>
     fleet.upsert(vmRow(text, i, text.repeat(20_000 / text.length))),
   );
-  const told: unknown[] = [];
+  const received: unknown[] = [];
   for (let at = 0; at < fleet.head;) {
-    const piece = readBatch(fleet, at, fleet.head);
-    const bytes = Buffer.from(formatChanges(piece, full));
+    const batch = readBatch(fleet, at, fleet.head);
+    const bytes = Buffer.from(formatChanges(batch, full));
     const { changes } = JSON.parse(bytes.toString()) as { changes: { vm: unknown }[] };
-    told.push(...changes.map(({ vm }) => vm));
-    at = piece.to;
+    received.push(...changes.map(({ vm }) => vm));
+    at = batch.to;
   }
   t.strictSame(
-    told,
+    received,
     rows.map(({ row }): unknown => JSON.parse(row)),
   );
 });
 
-t.test('a piece as changes, and as a part of a snapshot', async (t) => {
+t.test('a batch is formatted as changes or as part of a snapshot', async (t) => {
   const fleet = new Fleet('e', 10);
   fleet.upsert(vmRow('a', 1));
   fleet.delete('b"', 1);
-  const piece = readBatch(fleet, 0, fleet.head);
+  const batch = readBatch(fleet, 0, fleet.head);
   const text = (entry: VmEntry): string => `"${entry.hostname}"`;
-  t.strictSame(JSON.parse(formatChanges(piece, text)), {
+  t.strictSame(JSON.parse(formatChanges(batch, text)), {
     type: 'changes',
     changes: [
       { op: 'upsert', vm: 'a' },
@@ -111,8 +108,8 @@ t.test('a piece as changes, and as a part of a snapshot', async (t) => {
     cursor: 'e.2',
   });
   const part = { type: 'snapshot', vms: ['a'], presence: [] };
-  t.strictSame(JSON.parse(formatSnapshot(piece, false, text)), { ...part, more: true });
-  t.strictSame(JSON.parse(formatSnapshot(piece, true, text)), {
+  t.strictSame(JSON.parse(formatSnapshot(batch, false, text)), { ...part, more: true });
+  t.strictSame(JSON.parse(formatSnapshot(batch, true, text)), {
     ...part,
     more: false,
     cursor: 'e.2',

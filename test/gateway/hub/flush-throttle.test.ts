@@ -2,16 +2,16 @@ import { mock } from 'node:test';
 import t from 'tap';
 import { throttleFlushes } from '../../../src/gateway/hub/flush-throttle.js';
 
-const GAP_MS = 4;
+const INTERVAL_MS = 4;
 
-/** A pacer on a clock that the test moves; `endTurn` lets the current turn's end come. */
+/** A throttle on a mocked clock; `endTurn` resolves at the end of the current turn. */
 function setUp() {
   let flushes = 0;
   let onFlush = (): void => undefined;
   const request = throttleFlushes(() => {
     flushes++;
     onFlush();
-  }, GAP_MS);
+  }, INTERVAL_MS);
   return {
     request,
     count: () => flushes,
@@ -23,7 +23,7 @@ function setUp() {
 t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
 t.afterEach(() => mock.timers.reset());
 
-t.test('the first request after a quiet moment is served at the end of the turn', async (t) => {
+t.test('the first request after a quiet interval is flushed at the end of the turn', async (t) => {
   const { request, count, endTurn } = setUp();
   request();
   request();
@@ -32,7 +32,7 @@ t.test('the first request after a quiet moment is served at the end of the turn'
   t.equal(count(), 1, 'once for all of it');
 });
 
-t.test('what comes within the gap is served together at its end', async (t) => {
+t.test('requests within the interval share one flush at its end', async (t) => {
   const { request, count, endTurn } = setUp();
   request();
   await endTurn();
@@ -40,26 +40,26 @@ t.test('what comes within the gap is served together at its end', async (t) => {
     request();
     await endTurn();
   }
-  mock.timers.tick(GAP_MS - 1);
+  mock.timers.tick(INTERVAL_MS - 1);
   t.equal(count(), 1);
   mock.timers.tick(1);
   t.equal(count(), 2);
   request();
   await endTurn();
-  t.equal(count(), 2, 'a gap follows that one, too');
-  mock.timers.tick(GAP_MS);
+  t.equal(count(), 2, 'an interval follows that flush, too');
+  mock.timers.tick(INTERVAL_MS);
   t.equal(count(), 3);
 });
 
 t.test(
-  'nothing is flushed without a request, and after a quiet gap the next is served at once',
+  'nothing is flushed without a request; after a quiet interval the next is flushed at once',
   async (t) => {
     const { request, count, endTurn } = setUp();
-    mock.timers.tick(100 * GAP_MS);
+    mock.timers.tick(100 * INTERVAL_MS);
     t.equal(count(), 0);
     request();
     await endTurn();
-    mock.timers.tick(100 * GAP_MS);
+    mock.timers.tick(100 * INTERVAL_MS);
     t.equal(count(), 1);
     request();
     await endTurn();
@@ -67,16 +67,16 @@ t.test(
   },
 );
 
-t.test('a request made during a flush is served after the gap', async (t) => {
+t.test('a request made during a flush is flushed after the interval', async (t) => {
   const { request, count, onFlush, endTurn } = setUp();
   onFlush(request);
   request();
   await endTurn();
   t.equal(count(), 1);
   onFlush(() => undefined);
-  mock.timers.tick(GAP_MS);
+  mock.timers.tick(INTERVAL_MS);
   t.equal(count(), 2);
-  mock.timers.tick(GAP_MS);
+  mock.timers.tick(INTERVAL_MS);
   t.equal(count(), 2);
 });
 
@@ -88,9 +88,9 @@ t.test('a flush that fails does not end flushing', async (t) => {
     throw new Error('broken');
   });
   request();
-  t.throws(() => mock.timers.tick(GAP_MS), { message: 'broken' });
+  t.throws(() => mock.timers.tick(INTERVAL_MS), { message: 'broken' });
   onFlush(() => undefined);
   request();
-  mock.timers.tick(GAP_MS);
+  mock.timers.tick(INTERVAL_MS);
   t.equal(count(), 3);
 });

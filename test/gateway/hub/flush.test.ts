@@ -1,4 +1,4 @@
-// What those who watch the fleet are told at a flush.
+// The frames that fleet subscribers receive at a flush.
 
 import t from 'tap';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
@@ -8,62 +8,66 @@ import { vmRow } from './rows.js';
 import { changes, setUp, upserted } from './setup.js';
 
 t.test(
-  'all who watch the fleet and keep up share one frame a flush: the same object',
+  'fleet subscribers that do not lag share one frame per flush: the same object',
   async (t) => {
-    const { hub, upsert, delete: remove, watchFleet } = setUp();
-    const watchers = [watchFleet('full'), watchFleet('full'), watchFleet('full')];
+    const { hub, upsert, delete: remove, subscribeToFleet } = setUp();
+    const subscribers = [
+      subscribeToFleet('full'),
+      subscribeToFleet('full'),
+      subscribeToFleet('full'),
+    ];
     upsert(vmRow('a', 1));
     upsert(vmRow('b', 1));
     remove('c');
     t.ok(
-      watchers.every(({ frames }) => frames.length === 0),
+      subscribers.every(({ frames }) => frames.length === 0),
       'nothing before the flush',
     );
     hub.flush();
-    const told = [
+    const expected = [
       upserted(vmRow('a', 1)),
       upserted(vmRow('b', 1)),
       { op: 'delete', hostname: 'c' },
     ];
-    for (const watcher of watchers) {
-      t.strictSame(watcher.texts(), [changes('e.3', ...told)]);
-      t.equal(watcher.frames[0], watchers[0]?.frames[0]);
-      t.equal(watcher.offset, 3);
+    for (const subscriber of subscribers) {
+      t.strictSame(subscriber.texts(), [changes('e.3', ...expected)]);
+      t.equal(subscriber.frames[0], subscribers[0]?.frames[0]);
+      t.equal(subscriber.offset, 3);
     }
     t.equal(hub.highWaterMark, 3);
     hub.flush();
     t.ok(
-      watchers.every(({ frames }) => frames.length === 1),
+      subscribers.every(({ frames }) => frames.length === 1),
       'nothing without a change',
     );
   },
 );
 
 t.test(
-  'a row that changed several times since the last flush is told once, as it is now',
+  'a row that changed several times since the last flush is sent once, in its latest state',
   async (t) => {
-    const { hub, upsert, watchFleet } = setUp();
-    const watcher = watchFleet();
+    const { hub, upsert, subscribeToFleet } = setUp();
+    const subscriber = subscribeToFleet();
     upsert(vmRow('a', 1));
     upsert(vmRow('b', 1));
     upsert(vmRow('a', 2));
     hub.flush();
-    t.strictSame(watcher.texts(), [
+    t.strictSame(subscriber.texts(), [
       changes('e.3', upserted(vmRow('b', 1)), upserted(vmRow('a', 2))),
     ]);
   },
 );
 
-t.test("each view's text is made only when somebody of that view watches", async (t) => {
-  const { hub, upsert, made, watchFleet } = setUp();
+t.test('the text of a projection is made only if a subscriber uses it', async (t) => {
+  const { hub, upsert, made, subscribeToFleet } = setUp();
   upsert(vmRow('a', 1));
   hub.flush();
-  t.strictSame(made, [], 'nobody watches');
-  const admin = watchFleet('full');
+  t.strictSame(made, [], 'no subscriber');
+  const admin = subscribeToFleet('full');
   upsert(vmRow('b', 1));
   hub.flush();
   t.strictSame(made.splice(0), ['full b']);
-  const dashboards = [watchFleet('dashboard'), watchFleet('dashboard')];
+  const dashboards = [subscribeToFleet('dashboard'), subscribeToFleet('dashboard')];
   upsert(vmRow('c', 1, 'secret'));
   hub.flush();
   t.strictSame(made.splice(0), ['full c', 'dashboard c'], 'once for both dashboards');
@@ -73,52 +77,55 @@ t.test("each view's text is made only when somebody of that view watches", async
   t.equal(admin.texts()[1], changes('e.3', upserted(vmRow('c', 1, 'secret'))));
 });
 
-t.test('nothing is made for those who are behind alone', async (t) => {
-  const { hub, upsert, made, watchFleet } = setUp();
+t.test('nothing is made if all subscribers lag', async (t) => {
+  const { hub, upsert, made, subscribeToFleet } = setUp();
   upsert(vmRow('a', 1));
-  const behind = watchFleet('full', 0);
+  const lagging = subscribeToFleet('full', 0);
   upsert(vmRow('b', 1));
   hub.flush();
-  t.strictSame([made, behind.frames], [[], []]);
+  t.strictSame([made, lagging.frames], [[], []]);
 });
 
-t.test('a newcomer joins at a flush: the others are told first', async (t) => {
-  const { hub, upsert, fleet, watchFleet } = setUp();
-  const first = watchFleet();
+t.test('a new subscriber joins at a flush: the others receive the changes first', async (t) => {
+  const { hub, upsert, fleet, subscribeToFleet } = setUp();
+  const first = subscribeToFleet();
   upsert(vmRow('a', 1));
-  const newcomer = watchFleet();
+  const joined = subscribeToFleet();
   t.equal(first.frames.length, 1);
   t.equal(hub.highWaterMark, fleet.head);
-  t.equal(newcomer.frames.length, 0);
+  t.equal(joined.frames.length, 0);
   upsert(vmRow('b', 1));
   hub.flush();
-  t.equal(first.frames[1], newcomer.frames[0]);
+  t.equal(first.frames[1], joined.frames[0]);
 });
 
-t.test('a flush that is too large for a frame comes in several, in order', async (t) => {
-  const { hub, upsert, watchFleet } = setUp();
-  const watchers = [watchFleet(), watchFleet()];
+t.test('a flush too large for one frame is sent in several, in order', async (t) => {
+  const { hub, upsert, subscribeToFleet } = setUp();
+  const subscribers = [subscribeToFleet(), subscribeToFleet()];
   const rows = ['a', 'b', 'c'].map((hostname) => vmRow(hostname, 1, 'x'.repeat(40_000)));
   rows.forEach(upsert);
   hub.flush();
   const frames = rows.map((row, i) => changes(`e.${i + 1}`, upserted(row)));
-  for (const watcher of watchers) t.strictSame(watcher.texts(), frames);
+  for (const subscriber of subscribers) t.strictSame(subscriber.texts(), frames);
 });
 
-t.test('who has no room for the first frame of a flush does not get its second', async (t) => {
-  const { hub, upsert, watchFleet } = setUp();
-  const watcher = watchFleet();
-  watcher.hasRoom = false;
-  const other = watchFleet('full', undefined, () => (watcher.hasRoom = true));
-  upsert(vmRow('a', 1, 'x'.repeat(40_000)));
-  upsert(vmRow('b', 1, 'x'.repeat(40_000)));
-  hub.flush();
-  t.equal(other.frames.length, 2);
-  t.strictSame([watcher.frames.length, watcher.offset], [0, 0]);
-});
+t.test(
+  'a subscriber not writable for the first frame of a flush does not get the second',
+  async (t) => {
+    const { hub, upsert, subscribeToFleet } = setUp();
+    const subscriber = subscribeToFleet();
+    subscriber.isWritable = false;
+    const other = subscribeToFleet('full', undefined, () => (subscriber.isWritable = true));
+    upsert(vmRow('a', 1, 'x'.repeat(40_000)));
+    upsert(vmRow('b', 1, 'x'.repeat(40_000)));
+    hub.flush();
+    t.equal(other.frames.length, 2);
+    t.strictSame([subscriber.frames.length, subscriber.offset], [0, 0]);
+  },
+);
 
-t.test('a flush is asked for at the first change after each flush, and only then', async (t) => {
-  const { hub, upsert, delete: remove, pending, watchFleet } = setUp();
+t.test('a flush is requested at the first change after each flush, and only then', async (t) => {
+  const { hub, upsert, delete: remove, pending, subscribeToFleet } = setUp();
   upsert(vmRow('a', 1));
   t.equal(pending(), 1);
   upsert(vmRow('a', 2));
@@ -128,15 +135,15 @@ t.test('a flush is asked for at the first change after each flush, and only then
   t.equal(pending(), 1);
   upsert(vmRow('a', 3));
   t.equal(pending(), 2);
-  watchFleet();
+  subscribeToFleet();
   upsert(vmRow('a', 4));
-  t.equal(pending(), 3, 'a newcomer flushed in between');
+  t.equal(pending(), 3, 'a new subscriber flushed in between');
   hub.setLive(true);
   remove('a');
-  t.equal(pending(), 4, 'the end of a gap flushed in between');
+  t.equal(pending(), 4, 'going live flushed in between');
 });
 
-t.test('a hub on a fleet that is filled already begins at its head', async (t) => {
+t.test('a hub on a filled fleet begins at its head', async (t) => {
   const fleet = new Fleet('e', 10);
   fleet.upsert(vmRow('a', 1));
   let pending = 0;
@@ -146,61 +153,69 @@ t.test('a hub on a fleet that is filled already begins at its head', async (t) =
   t.equal(pending, 1);
 });
 
-t.test('what was learned in a gap is told before its end', async (t) => {
-  const { hub, upsert, watchFleet } = setUp();
-  const watcher = watchFleet();
+t.test('changes made while the feed was stale are sent before it goes live', async (t) => {
+  const { hub, upsert, subscribeToFleet } = setUp();
+  const subscriber = subscribeToFleet();
   upsert(vmRow('a', 1));
   let framesThen = -1;
-  watcher.sendFeedState = () => (framesThen = watcher.frames.length);
+  subscriber.sendFeedState = () => (framesThen = subscriber.frames.length);
   hub.setLive(true);
   t.equal(framesThen, 1);
 });
 
-t.test('deletions that were forgotten before they were told: all walk instead', async (t) => {
-  const { hub, fleet, upsert, delete: remove, watchFleet } = setUp(1);
+t.test('if tombstones were pruned before they were sent, all subscribers catch up', async (t) => {
+  const { hub, fleet, upsert, delete: remove, subscribeToFleet } = setUp(1);
   for (const hostname of ['a', 'b', 'c']) upsert(vmRow(hostname, 1));
-  const watchers = [watchFleet('full'), watchFleet('dashboard')];
+  const subscribers = [subscribeToFleet('full'), subscribeToFleet('dashboard')];
   for (const hostname of ['a', 'b', 'c']) remove(hostname);
   fleet.pruneTombstones();
   hub.flush();
-  for (const watcher of watchers) {
-    t.strictSame([watcher.catchUps, watcher.frames], [1, []], 'no frame could tell it all');
+  for (const subscriber of subscribers) {
+    t.strictSame(
+      [subscriber.catchUps, subscriber.frames],
+      [1, []],
+      'no frame could describe all changes',
+    );
   }
   t.equal(hub.highWaterMark, fleet.head);
   hub.flush();
-  t.equal(watchers[0]?.catchUps, 1);
+  t.equal(subscribers[0]?.catchUps, 1);
 });
 
-t.test('deletions that were told may be forgotten', async (t) => {
-  const { hub, fleet, delete: remove, upsert, watchFleet } = setUp(1);
-  const watcher = watchFleet();
+t.test('tombstones that were sent may be pruned', async (t) => {
+  const { hub, fleet, delete: remove, upsert, subscribeToFleet } = setUp(1);
+  const subscriber = subscribeToFleet();
   for (const hostname of ['a', 'b', 'c']) remove(hostname);
   hub.flush();
   fleet.pruneTombstones();
   upsert(vmRow('d', 1));
   hub.flush();
-  t.strictSame([watcher.catchUps, watcher.frames.length], [0, 2]);
+  t.strictSame([subscriber.catchUps, subscriber.frames.length], [0, 2]);
 });
 
 t.test(
-  'a flush within a flush tells nobody anything twice, or an older state after a newer',
+  'a flush within a flush sends nothing twice, and no older state after a newer',
   async (t) => {
-    const { hub, upsert, fleet, watchFleet } = setUp();
+    const { hub, upsert, fleet, subscribeToFleet } = setUp();
     let nested = false;
-    const first = watchFleet('full', 0, () => {
+    const first = subscribeToFleet('full', 0, () => {
       if (nested) return;
       nested = true;
       upsert(vmRow('a', 2));
       hub.flush();
     });
-    const second = watchFleet();
+    const second = subscribeToFleet();
     upsert(vmRow('a', 1));
     hub.flush();
     t.strictSame(first.texts(), [
       changes('e.1', upserted(vmRow('a', 1))),
       changes('e.2', upserted(vmRow('a', 2))),
     ]);
-    t.strictSame(second.texts(), [changes('e.1', upserted(vmRow('a', 1)))], 'behind: it may walk');
+    t.strictSame(
+      second.texts(),
+      [changes('e.1', upserted(vmRow('a', 1)))],
+      'lagging: it may catch up',
+    );
     t.strictSame([hub.highWaterMark, second.offset], [fleet.head, 1]);
   },
 );

@@ -1,4 +1,4 @@
-// Who is told what, when they come, when they leave, and when one of them fails.
+// Subscribers: what each receives, subscribing, unsubscribing, and failing.
 
 import v8 from 'node:v8';
 import vm from 'node:vm';
@@ -7,11 +7,11 @@ import { vmRow } from './rows.js';
 import { changes, setUp, upserted } from './setup.js';
 
 t.test(
-  'who watches a VM is told each of its changes at once, in order, and no other',
+  'a VM subscriber receives each change of its VM at once, in order, and no other',
   async (t) => {
-    const { upsert, delete: remove, watchVm } = setUp();
-    const agent = watchVm('a', 'full');
-    const other = watchVm('b', 'full');
+    const { upsert, delete: remove, subscribeToVm } = setUp();
+    const agent = subscribeToVm('a', 'full');
+    const other = subscribeToVm('b', 'full');
     upsert(vmRow('a', 1));
     t.equal(agent.frames.length, 1, 'without a flush');
     upsert(vmRow('a', 2, '', 'in-use'));
@@ -25,26 +25,26 @@ t.test(
   },
 );
 
-t.test('a dashboard that watches a VM sees the columns of a dashboard', async (t) => {
-  const { upsert, watchVm, hub } = setUp();
-  const dashboard = watchVm('a', 'dashboard');
+t.test('a dashboard subscribed to a VM receives the columns of a dashboard', async (t) => {
+  const { upsert, subscribeToVm, hub } = setUp();
+  const dashboard = subscribeToVm('a', 'dashboard');
   upsert(vmRow('a', 1, 'secret'));
   t.strictSame(dashboard.frames, ['{"type":"status","vm":{"hostname":"a","version":1}}']);
   t.equal(hub.formatVmState('a', 'dashboard'), dashboard.frames[0]);
 });
 
-t.test('the state of a VM is its row, or that there is none', async (t) => {
+t.test('the state of a VM is its row, or absent', async (t) => {
   const { upsert, delete: remove, hub } = setUp();
-  t.equal(hub.formatVmState('a', 'full'), '{"type":"absent","hostname":"a"}', 'never heard of');
+  t.equal(hub.formatVmState('a', 'full'), '{"type":"absent","hostname":"a"}', 'unknown');
   upsert(vmRow('a', 1));
   t.equal(hub.formatVmState('a', 'full'), `{"type":"status","vm":${vmRow('a', 1).row}}`);
   remove('a');
   t.equal(hub.formatVmState('a', 'full'), '{"type":"absent","hostname":"a"}', 'deleted');
 });
 
-t.test('who stops watching a VM is told nothing more; the others are', async (t) => {
-  const { hub, upsert, watchVm } = setUp();
-  const [left, stays] = [watchVm('a', 'full'), watchVm('a', 'full')];
+t.test('an unsubscribed VM subscriber receives nothing more; the others do', async (t) => {
+  const { hub, upsert, subscribeToVm } = setUp();
+  const [left, stays] = [subscribeToVm('a', 'full'), subscribeToVm('a', 'full')];
   hub.unsubscribeFromVm(left);
   hub.unsubscribeFromVm(left);
   upsert(vmRow('a', 1));
@@ -52,48 +52,52 @@ t.test('who stops watching a VM is told nothing more; the others are', async (t)
   hub.unsubscribeFromVm(stays);
   upsert(vmRow('a', 2));
   t.equal(stays.frames.length, 1);
-  const back = watchVm('a', 'full');
+  const back = subscribeToVm('a', 'full');
   upsert(vmRow('a', 3));
-  t.equal(back.frames.length, 1, 'the hostname can be watched again');
+  t.equal(back.frames.length, 1, 'the hostname can be subscribed to again');
 });
 
-t.test('who stops watching the fleet is told nothing more', async (t) => {
-  const { hub, upsert, made, watchFleet } = setUp();
-  const watcher = watchFleet();
-  hub.unsubscribeFromFleet(watcher);
+t.test('an unsubscribed fleet subscriber receives nothing more', async (t) => {
+  const { hub, upsert, made, subscribeToFleet } = setUp();
+  const subscriber = subscribeToFleet();
+  hub.unsubscribeFromFleet(subscriber);
   upsert(vmRow('a', 1));
   hub.flush();
   hub.setLive(true);
-  t.strictSame([watcher.frames, watcher.feedChanges, made], [[], 0, []]);
+  t.strictSame([subscriber.frames, subscriber.feedChanges, made], [[], 0, []]);
 });
 
-t.test('everyone is told when the feed enters or leaves a gap, once each time', async (t) => {
-  const { hub, watchFleet, watchVm } = setUp();
-  const watchers = [watchFleet(), watchFleet('dashboard', -1), watchVm('a', 'full')];
+t.test('all subscribers are notified once whenever the feed goes live or stale', async (t) => {
+  const { hub, subscribeToFleet, subscribeToVm } = setUp();
+  const subscribers = [
+    subscribeToFleet(),
+    subscribeToFleet('dashboard', -1),
+    subscribeToVm('a', 'full'),
+  ];
   t.equal(hub.live, false, 'before the table was read');
   hub.setLive(false);
-  t.strictSame(watchers.map(({ feedChanges }) => feedChanges), [0, 0, 0]); // prettier-ignore
+  t.strictSame(subscribers.map(({ feedChanges }) => feedChanges), [0, 0, 0]); // prettier-ignore
   hub.setLive(true);
   hub.setLive(true);
-  t.strictSame([hub.live, ...watchers.map(({ feedChanges }) => feedChanges)], [true, 1, 1, 1]);
+  t.strictSame([hub.live, ...subscribers.map(({ feedChanges }) => feedChanges)], [true, 1, 1, 1]);
   hub.setLive(false);
-  t.strictSame([hub.live, ...watchers.map(({ feedChanges }) => feedChanges)], [false, 2, 2, 2]);
+  t.strictSame([hub.live, ...subscribers.map(({ feedChanges }) => feedChanges)], [false, 2, 2, 2]);
 });
 
-t.test('who leaves while others are told is not told, and nobody is left out', async (t) => {
-  const { hub, upsert, watchFleet, watchVm } = setUp();
-  const leavesWith = watchFleet('full', 0, () => {
+t.test('a subscriber that leaves during a push receives nothing; the others all do', async (t) => {
+  const { hub, upsert, subscribeToFleet, subscribeToVm } = setUp();
+  const leavesWith = subscribeToFleet('full', 0, () => {
     hub.unsubscribeFromFleet(leavesWith);
     hub.unsubscribeFromFleet(leaver);
   });
-  const leaver = watchFleet();
-  const stays = watchFleet();
-  const agentLeaves = watchVm('a', 'full', () => {
+  const leaver = subscribeToFleet();
+  const stays = subscribeToFleet();
+  const agentLeaves = subscribeToVm('a', 'full', () => {
     hub.unsubscribeFromVm(agentLeaves);
     hub.unsubscribeFromVm(agentLeaver);
   });
-  const agentLeaver = watchVm('a', 'full');
-  const agentStays = watchVm('a', 'full');
+  const agentLeaver = subscribeToVm('a', 'full');
+  const agentStays = subscribeToVm('a', 'full');
   upsert(vmRow('a', 1));
   hub.flush();
   upsert(vmRow('a', 2));
@@ -102,10 +106,10 @@ t.test('who leaves while others are told is not told, and nobody is left out', a
   t.strictSame(counts.map(({ frames }) => frames.length), [1, 0, 2, 1, 0, 2]); // prettier-ignore
 });
 
-t.test('the last who watches a VM may leave while he is told', async (t) => {
-  const { hub, upsert, watchVm } = setUp();
-  const leaves = watchVm('a', 'full', () => hub.unsubscribeFromVm(leaves));
-  const stays = watchVm('b', 'full');
+t.test('the last subscriber of a VM may leave during its push', async (t) => {
+  const { hub, upsert, subscribeToVm } = setUp();
+  const leaves = subscribeToVm('a', 'full', () => hub.unsubscribeFromVm(leaves));
+  const stays = subscribeToVm('b', 'full');
   leaves.sendFeedState = () => hub.unsubscribeFromVm(leaves);
   hub.setLive(true);
   hub.subscribeToVm(leaves);
@@ -114,39 +118,39 @@ t.test('the last who watches a VM may leave while he is told', async (t) => {
   t.strictSame([leaves.frames.length, stays.feedChanges], [1, 1]);
 });
 
-t.test('a watcher that fails does not keep the next changes from the others', async (t) => {
-  const { hub, upsert, pending, watchFleet, watchVm } = setUp();
+t.test('a subscriber that throws does not keep later changes from the others', async (t) => {
+  const { hub, upsert, pending, subscribeToFleet, subscribeToVm } = setUp();
   const failure = new Error('broken');
   let broken = true;
   const fail = (): void => {
     if (broken) throw failure;
   };
-  watchVm('a', 'full', fail);
-  watchFleet('full', 0, fail);
+  subscribeToVm('a', 'full', fail);
+  subscribeToFleet('full', 0, fail);
   t.throws(() => upsert(vmRow('a', 1)), failure);
-  t.equal(pending(), 1, 'the flush was asked for all the same');
+  t.equal(pending(), 1, 'the flush was requested nevertheless');
   t.throws(() => hub.flush(), failure);
   broken = false;
-  const watcher = watchFleet();
+  const subscriber = subscribeToFleet();
   upsert(vmRow('a', 2));
   t.equal(pending(), 2);
   hub.flush();
-  t.strictSame(watcher.texts(), [changes('e.2', upserted(vmRow('a', 2)))]);
+  t.strictSame(subscriber.texts(), [changes('e.2', upserted(vmRow('a', 2)))]);
 });
 
-t.test('nothing is kept of those who have left', async (t) => {
+t.test('no memory is kept for subscribers that left', async (t) => {
   v8.setFlagsFromString('--expose-gc');
   const collectGarbage: unknown = vm.runInNewContext('gc');
   if (typeof collectGarbage !== 'function') throw new Error('no way to collect garbage');
-  const { hub, watchVm, watchFleet } = setUp();
+  const { hub, subscribeToVm, subscribeToFleet } = setUp();
   const bytesKept = (): number => {
     Reflect.apply(collectGarbage, undefined, []);
     return process.memoryUsage().heapUsed;
   };
   const comeAndGo = (count: number): void => {
     for (let i = 0; i < count; i++) {
-      hub.unsubscribeFromVm(watchVm(`${'x'.repeat(200)}${i}`, 'full'));
-      hub.unsubscribeFromFleet(watchFleet());
+      hub.unsubscribeFromVm(subscribeToVm(`${'x'.repeat(200)}${i}`, 'full'));
+      hub.unsubscribeFromFleet(subscribeToFleet());
     }
   };
   comeAndGo(1_000);
@@ -156,17 +160,17 @@ t.test('nothing is kept of those who have left', async (t) => {
   t.ok(kept < 50_000 * 40, `${kept} bytes: less than 40 of each`);
 });
 
-t.test('it says how many it told, whether they have room or not', async (t) => {
-  const { hub, upsert, watchVm, watchFleet } = setUp();
+t.test('it returns the number of pushes, whether subscribers are writable or not', async (t) => {
+  const { hub, upsert, subscribeToVm, subscribeToFleet } = setUp();
   t.equal(upsert(vmRow('a', 1)), 0);
-  t.equal(hub.flush(), 0, 'nobody watches');
-  watchVm('a', 'full');
-  watchVm('a', 'dashboard');
-  watchVm('b', 'full');
-  watchFleet('full');
-  watchFleet('dashboard');
-  watchFleet('full', 0);
+  t.equal(hub.flush(), 0, 'no subscriber');
+  subscribeToVm('a', 'full');
+  subscribeToVm('a', 'dashboard');
+  subscribeToVm('b', 'full');
+  subscribeToFleet('full');
+  subscribeToFleet('dashboard');
+  subscribeToFleet('full', 0);
   t.equal(upsert(vmRow('a', 2)), 2);
-  t.equal(hub.flush(), 2, 'one is behind');
+  t.equal(hub.flush(), 2, 'one lags');
   t.equal(hub.flush(), 0, 'nothing has changed');
 });

@@ -6,7 +6,7 @@ import { vmRow } from './rows.js';
 
 const project = (row: string, columns: readonly string[]) => createColumnFilter(columns)(row);
 
-t.test('a dashboard sees the allowed columns alone, in the order of the list', async (t) => {
+t.test('a dashboard sees only the allowed columns, in the order of the list', async (t) => {
   const row = '{"id":1,"hostname":"a","crd_command":"secret","email":null}';
   t.equal(project(row, ['email', 'hostname', 'id']), '{"email":null,"hostname":"a","id":1}');
 });
@@ -16,29 +16,29 @@ t.test('a column the row lacks is left out', async (t) => {
   t.equal(project('{}', ['id', '']), '{}');
 });
 
-t.test('a member stays as it is written', async (t) => {
+t.test('members keep their text', async (t) => {
   const row =
     '{"big":9007199254740993,"money":1.10,"list":[1, {"id":2}],"text":"\\u00e9 \\"id\\":3"}';
   t.equal(project(row, ['big', 'money', 'list', 'text']), row);
   t.equal(project('{ "a" : 1 ,\n "b" : [ ] }', ['b', 'a']), '{\n "b" : [ ] , "a" : 1 }');
 });
 
-t.test('names inside of values are not columns', async (t) => {
+t.test('names inside values are not columns', async (t) => {
   const row =
     '{"note":"\\\\\\",\\"email\\":\\"x","deep":{"email":"y","crd_command":[":",","]},"id":1}';
   t.equal(project(row, ['email', 'crd_command', 'id']), '{"id":1}');
 });
 
-t.test('no depth of nesting is too deep', async (t) => {
+t.test('nesting has no maximum depth', async (t) => {
   const deep = '['.repeat(100_000) + ']'.repeat(100_000);
   t.equal(project(`{"crd_command":${deep},"deep":${deep}}`, ['deep']), `{"deep":${deep}}`);
 });
 
-t.test('what is no JSON ends in an error', async (t) => {
+t.test('invalid JSON throws an error', async (t) => {
   t.throws(() => project('{"id":"', ['id']), SyntaxError);
 });
 
-t.test('property: what is shown is what the row holds', async (t) => {
+t.test('property: the shown values are those of the row', async (t) => {
   const columns = ['id', 'email', 'a"b', 'é', '__proto__', '\\'];
   const name = fc.oneof(fc.constantFrom(...columns), fc.string());
   const property = fc.property(
@@ -56,12 +56,12 @@ t.test('property: what is shown is what the row holds', async (t) => {
   t.doesNotThrow(() => fc.assert(property));
 });
 
-t.test('an admin sees the row as it came; a dashboard one text, made once', async (t) => {
-  const rowText = createRowProjector(['hostname']);
+t.test('an admin sees the original row; a dashboard a reduced text, made once', async (t) => {
+  const projectRow = createRowProjector(['hostname']);
   const entry = new Fleet('e', 10).upsert(vmRow('a', 1));
-  t.equal(rowText(entry, 'full'), entry.row);
+  t.equal(projectRow(entry, 'full'), entry.row);
   t.equal(entry.dashboardRow, undefined, 'not made for an admin');
-  t.equal(rowText(entry, 'dashboard'), '{"hostname":"a"}');
+  t.equal(projectRow(entry, 'dashboard'), '{"hostname":"a"}');
   entry.dashboardRow = 'kept';
-  t.equal(rowText(entry, 'dashboard'), 'kept');
+  t.equal(projectRow(entry, 'dashboard'), 'kept');
 });

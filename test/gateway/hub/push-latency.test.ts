@@ -1,4 +1,4 @@
-// How long news takes: from its arrival, and only of news.
+// The push latency: measured from the arrival of a notification, and only for notifications.
 
 import t from 'tap';
 import { PushLatency } from '../../../src/gateway/hub/push-latency.js';
@@ -6,42 +6,42 @@ import { PushLatency } from '../../../src/gateway/hub/push-latency.js';
 function setUp() {
   const observed: [string, number][] = [];
   const time = { nowMs: 100 };
-  const times = new PushLatency(
+  const latency = new PushLatency(
     (kind, tookMs) => observed.push([kind, tookMs]),
     () => time.nowMs,
   );
-  return { times, observed, time };
+  return { latency, observed, time };
 }
 
-t.test('a change is timed from its arrival, once however many sockets take it', async (t) => {
-  const { times, observed, time } = setUp();
-  times.handleArrival(() => {
+t.test('a change is measured from its arrival, once for all subscribers', async (t) => {
+  const { latency, observed, time } = setUp();
+  latency.handleArrival(() => {
     time.nowMs += 2;
-    times.recordVmPush(3);
+    latency.recordVmPush(3);
   });
   t.same(observed, [['vm', 2]]);
 });
 
-t.test('a flush is timed from the arrival of the oldest change in it', async (t) => {
-  const { times, observed, time } = setUp();
-  times.handleArrival(() => times.markPending());
+t.test('a flush is measured from the arrival of its oldest change', async (t) => {
+  const { latency, observed, time } = setUp();
+  latency.handleArrival(() => latency.markPending());
   time.nowMs += 3;
-  times.handleArrival(() => times.recordVmPush(0));
+  latency.handleArrival(() => latency.recordVmPush(0));
   time.nowMs += 1;
-  times.recordFlush(20);
-  times.recordFlush(20);
+  latency.recordFlush(20);
+  latency.recordFlush(20);
   t.same(observed, [['fleet', 4]]);
 });
 
-t.test('what reaches nobody, or was read and not heard, is not timed', async (t) => {
-  const { times, observed } = setUp();
-  times.handleArrival(() => {
-    times.markPending();
-    times.recordVmPush(0);
+t.test('changes without subscribers, or from a read, are not measured', async (t) => {
+  const { latency, observed } = setUp();
+  latency.handleArrival(() => {
+    latency.markPending();
+    latency.recordVmPush(0);
   });
-  times.recordFlush(0);
-  times.markPending();
-  times.recordVmPush(1);
-  times.recordFlush(1);
+  latency.recordFlush(0);
+  latency.markPending();
+  latency.recordVmPush(1);
+  latency.recordFlush(1);
   t.same(observed, []);
 });

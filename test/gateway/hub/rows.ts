@@ -1,10 +1,10 @@
-// Rows as PostgreSQL would give them, and watchers that keep what the hub tells them.
+// Rows as PostgreSQL would write them, and subscribers that record what the hub pushes.
 
 import type { VmRow } from '../../../src/gateway/fleet/entry.js';
 import type { FleetSubscriber, Frame, VmSubscriber } from '../../../src/gateway/hub/hub.js';
 import type { Projection } from '../../../src/gateway/hub/projection.js';
 
-/** @param padding characters to make the row large with; a dashboard does not see them */
+/** @param padding characters that make the row large; a dashboard does not see them */
 export function vmRow(
   hostname: string,
   version: number,
@@ -54,10 +54,10 @@ export class VmRecorder implements VmSubscriber {
 export class FleetRecorder implements FleetSubscriber {
   readonly frames: Frame[] = [];
   feedChanges = 0;
-  /** How often it was told to walk. */
+  /** How often the hub asked it to catch up. */
   catchUps = 0;
-  /** A watcher without room stays where it is. */
-  hasRoom = true;
+  /** A subscriber that is not writable keeps its offset. */
+  isWritable = true;
 
   constructor(
     readonly projection: Projection,
@@ -66,7 +66,7 @@ export class FleetRecorder implements FleetSubscriber {
   ) {}
 
   push(frame: Frame, to: number): void {
-    if (!this.hasRoom) return;
+    if (!this.isWritable) return;
     this.offset = to;
     this.frames.push(frame);
     this.onPush();

@@ -1,4 +1,4 @@
-// A hub to be tested, and the frames it is to make.
+// A hub under test, and the frames it is expected to make.
 
 import type { VmRow } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
@@ -10,14 +10,14 @@ import {
 } from '../../../src/gateway/hub/projection.js';
 import { FleetRecorder, VmRecorder } from './rows.js';
 
-/** A hub that counts how often it asked to be flushed, and what texts it had made. */
+/** A hub that counts its flush requests and records the texts that were made. */
 export function setUp(maxTombstones = 100) {
   const fleet = new Fleet('e', maxTombstones);
   const made: string[] = [];
   const text = createRowProjector(['hostname', 'version']);
-  const rowText: RowProjector = (entry, view) => {
-    made.push(`${view} ${entry.hostname}`);
-    return text(entry, view);
+  const rowText: RowProjector = (entry, projection) => {
+    made.push(`${projection} ${entry.hostname}`);
+    return text(entry, projection);
   };
   let pending = 0;
   const hub = new Hub(fleet, rowText, () => pending++);
@@ -28,22 +28,26 @@ export function setUp(maxTombstones = 100) {
     pending: () => pending,
     upsert: (row: VmRow) => hub.publish(fleet.upsert(row)),
     delete: (hostname: string) => hub.publish(fleet.delete(hostname, 1)),
-    watchVm: (...args: ConstructorParameters<typeof VmRecorder>) => {
-      const watcher = new VmRecorder(...args);
-      hub.subscribeToVm(watcher);
-      return watcher;
+    subscribeToVm: (...args: ConstructorParameters<typeof VmRecorder>) => {
+      const subscriber = new VmRecorder(...args);
+      hub.subscribeToVm(subscriber);
+      return subscriber;
     },
-    watchFleet: (view: Projection = 'full', offset = fleet.head, onPush?: () => void) => {
-      const watcher = new FleetRecorder(view, offset, onPush);
-      hub.subscribeToFleet(watcher);
-      return watcher;
+    subscribeToFleet: (
+      projection: Projection = 'full',
+      offset = fleet.head,
+      onPush?: () => void,
+    ) => {
+      const subscriber = new FleetRecorder(projection, offset, onPush);
+      hub.subscribeToFleet(subscriber);
+      return subscriber;
     },
   };
 }
 
 /** A frame of changes. */
-export const changes = (cursor: string, ...told: unknown[]): string =>
-  JSON.stringify({ type: 'changes', changes: told, cursor });
+export const changes = (cursor: string, ...expected: unknown[]): string =>
+  JSON.stringify({ type: 'changes', changes: expected, cursor });
 export const upserted = (row: VmRow): unknown => ({
   op: 'upsert',
   vm: JSON.parse(row.row) as unknown,

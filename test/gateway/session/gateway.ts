@@ -1,5 +1,5 @@
-// What a session of a test stands on: requests that settle when the test says so, a stream that counts what it is
-// asked, and clocks that stand still.
+// The environment of a session under test: requests that settle when the test decides, a stream
+// that counts its calls, and fixed clocks.
 
 import type { Identity, VerifyResult } from '../../../src/gateway/auth/token.js';
 import type { Role } from '../../../src/gateway/auth/roles.js';
@@ -11,10 +11,10 @@ import type { Stream } from '../../../src/gateway/session/stream.js';
 import { MemorySocket } from '../../helpers/memory-socket.js';
 
 export const HEARTBEAT_MS = 1_000;
-/** Tokens of `identityOf` expire then, by the clock on the wall. */
+/** When tokens of `createIdentity` expire, by the wall clock. */
 export const EXPIRES_AT_MS = 5_000_000;
 
-export function identityOf(role: Role, sub = 'vm-1', expiresAtMs = EXPIRES_AT_MS): Identity {
+export function createIdentity(role: Role, sub = 'vm-1', expiresAtMs = EXPIRES_AT_MS): Identity {
   return { role, sub, expiresAtMs };
 }
 
@@ -41,16 +41,16 @@ export class StreamRecorder implements Stream {
 }
 
 interface Pending {
-  readonly resolve: (refusal?: RequestRejection) => void;
+  readonly resolve: (rejection?: RequestRejection) => void;
   readonly reject: (error: unknown) => void;
 }
 
 export class RecordedRequests implements RequestHandlers {
-  /** What was asked, as it was asked. */
+  /** The requests, with their arguments. */
   readonly asked: unknown[][] = [];
-  /** What was asked of the database and waits for an answer. */
+  /** The requests that have not settled. */
   readonly pending: Pending[] = [];
-  /** What `verify` answers. */
+  /** The result of `verify`. */
   verified: VerifyResult = { ok: false, reason: 'invalid' };
 
   acknowledge(agent: Identity, assignmentId: string): Promise<RequestRejection | undefined> {
@@ -72,32 +72,32 @@ export class RecordedRequests implements RequestHandlers {
   }
 }
 
-/** A started session and all it stands on. Its welcome is taken from the socket. */
+/** Starts a session and returns its environment. The welcome is already read from the socket. */
 export function setUp({ role, sub, nowMs }: { role?: Role; sub?: string; nowMs?: number } = {}) {
   const socket = new MemorySocket();
   const stream = new StreamRecorder();
   const requests = new RecordedRequests();
   const bugs: unknown[] = [];
-  const refusals: RejectionReason[] = [];
+  const rejections: RejectionReason[] = [];
   const settings: SessionSettings = {
     gateway: 'g',
     heartbeatMs: HEARTBEAT_MS,
     requests,
-    onRejection: (reason) => refusals.push(reason),
+    onRejection: (reason) => rejections.push(reason),
     onBug: (error) => bugs.push(error),
   };
   const session = new Session(
     socket,
     stream,
     settings,
-    identityOf(role ?? 'agent', sub),
+    createIdentity(role ?? 'agent', sub),
     nowMs ?? 0,
   );
   session.start(true);
   const welcome = socket.messages();
   const say = (message: unknown): void => session.receive(JSON.stringify(message), 0);
-  return { socket, stream, requests, bugs, refusals, session, settings, welcome, say };
+  return { socket, stream, requests, bugs, rejections, session, settings, welcome, say };
 }
 
-/** Resolves when whatever waits on settled promises has run. */
+/** Resolves when the callbacks of settled promises have run. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,5 @@
-// Clients as the protocol means them: each applies what its socket is sent, and checks that nothing goes back.
+// Clients after the protocol: each applies what its socket receives, and checks that no hostname
+// goes back to an earlier state.
 
 import { parseCursor } from '../../../src/gateway/fleet/cursor.js';
 import type { Hub } from '../../../src/gateway/hub/hub.js';
@@ -13,57 +14,57 @@ type Change = Extract<ServerMessage, { type: 'changes' }>['changes'][number];
 type Presence = Extract<Change, { op: 'presence' }>;
 type Vm = Extract<ServerMessage, { type: 'status' }>['vm'];
 
-/** A state that a hostname had: its row's version, or that it had none. */
+/** A state of a hostname: its row's version, or absent. */
 type State = number | 'absent';
 
-/** Every state that each hostname ever had, in order. Before the first it was absent. */
+/** All states of each hostname, in order; the first is absent. */
 export class History {
   readonly #states = new Map<string, State[]>();
 
   add(hostname: string, state: State): void {
-    this.of(hostname).push(state);
+    this.list(hostname).push(state);
   }
 
-  of(hostname: string): State[] {
+  list(hostname: string): State[] {
     const states = this.#states.get(hostname) ?? ['absent'];
     this.#states.set(hostname, states);
     return states;
   }
 }
 
-/** What one socket was told, checked against what was: a hostname may skip states and not go back to one. */
-class Told {
+/** Checks what one socket received: a hostname may skip states but never go back to one. */
+class OrderCheck {
   readonly #places = new Map<string, number>();
 
   constructor(private readonly history: History) {}
 
   check(hostname: string, state: State): void {
     const place = this.#places.get(hostname) ?? 0;
-    const found = this.history.of(hostname).indexOf(state, place);
+    const found = this.history.list(hostname).indexOf(state, place);
     if (found === -1) throw new Error(`${hostname} went back to ${state}`);
     this.#places.set(hostname, found);
   }
 }
 
-function versionOf(vm: Vm): number {
+function readVersion(vm: Vm): number {
   if (vm.version === null) throw new Error('a row without a version');
   return vm.version;
 }
 
 abstract class Reader {
-  protected readonly told: Told;
+  protected readonly order: OrderCheck;
   readonly socket = new MemorySocket();
   live: boolean;
 
   constructor(hub: Hub, history: History) {
-    this.told = new Told(history);
+    this.order = new OrderCheck(history);
     this.live = hub.live;
   }
 
   protected abstract readonly stream: Stream;
   protected abstract apply(message: ServerMessage): void;
 
-  get behind(): boolean {
+  get lagging(): boolean {
     return this.stream.lagging;
   }
 
@@ -80,14 +81,14 @@ abstract class Reader {
     return this;
   }
 
-  /** Takes so many bytes of what is unsent; without a number everything, and reads on from then. */
+  /** Reads this many unsent bytes; without a number reads everything, now and later. */
   read(bytes?: number): void {
     if (bytes === undefined) this.socket.drain();
     else this.socket.read(bytes);
     if (this.socket.bufferedAmount === 0) this.stream.sendPending();
   }
 
-  /** Applies what the socket was sent. */
+  /** Applies the messages that the socket received. */
   update(): void {
     for (const message of this.socket.messages()) this.apply(message);
   }
@@ -101,19 +102,19 @@ abstract class Reader {
 export class FleetReader extends Reader {
   protected readonly stream: FleetStream;
   readonly rows = new Map<string, Vm>();
-  /** By hostname, the `since` of each presence that is known. */
+  /** The `since` of each known presence, by hostname. */
   readonly presence = new Map<string, string>();
   /** The messages so far, by their types. */
   readonly types: string[] = [];
   cursor: string | undefined;
   #snapshotUnderWay = false;
-  readonly #versionsTold = new Set<string>();
+  readonly #receivedVersions = new Set<string>();
 
-  /** @param former the same client before it reconnected: what it held, and where it resumes */
+  /** @param former the same client before it reconnected: its state and its cursor. */
   constructor(
     hub: Hub,
     history: History,
-    readonly view: Projection,
+    readonly projection: Projection,
     former?: FleetReader,
   ) {
     super(hub, history);
@@ -125,12 +126,12 @@ export class FleetReader extends Reader {
     this.stream = new FleetStream(
       hub,
       this.socket,
-      view,
+      projection,
       cursor === undefined ? undefined : parseCursor(cursor),
     );
   }
 
-  /** Takes everything; the socket is full again after so many more frames. */
+  /** Reads everything; the socket is full again after this many more frames. */
   readSlowly(frames: number): void {
     this.socket.drain();
     this.socket.fillAfter(frames);
@@ -149,12 +150,12 @@ export class FleetReader extends Reader {
     if (!this.#snapshotUnderWay) {
       this.rows.clear();
       this.presence.clear();
-      this.#versionsTold.clear();
+      this.#receivedVersions.clear();
     }
     for (const vm of part.vms) this.#upsert(vm);
-    once(part.vms.map(({ hostname }) => hostname));
+    assertUnique(part.vms.map(({ hostname }) => hostname));
     for (const { hostname, since } of part.presence) this.presence.set(hostname, String(since));
-    once(part.presence.map(({ hostname }) => hostname));
+    assertUnique(part.presence.map(({ hostname }) => hostname));
     if (part.more !== (part.cursor === undefined))
       throw new Error('a cursor on the last part only');
     this.#snapshotUnderWay = part.more;
@@ -167,13 +168,13 @@ export class FleetReader extends Reader {
       if (change.op === 'upsert') this.#upsert(change.vm);
       else if (change.op === 'presence') this.#takePresence(change);
       else {
-        this.told.check(change.hostname, 'absent');
+        this.order.check(change.hostname, 'absent');
         this.rows.delete(change.hostname);
       }
     }
     const isPresence = ({ op }: { op: string }): boolean => op === 'presence';
-    once(frame.changes.filter((change) => !isPresence(change)).map(hostnameOf));
-    once(frame.changes.filter(isPresence).map(hostnameOf));
+    assertUnique(frame.changes.filter((change) => !isPresence(change)).map(readHostname));
+    assertUnique(frame.changes.filter(isPresence).map(readHostname));
     this.cursor = frame.cursor;
   }
 
@@ -183,11 +184,12 @@ export class FleetReader extends Reader {
   }
 
   #upsert(vm: Vm): void {
-    if ('crd_command' in vm && this.view === 'dashboard') throw new Error('a secret was shown');
-    this.told.check(vm.hostname, versionOf(vm));
-    const told = `${vm.hostname} ${versionOf(vm)}`;
-    if (this.#versionsTold.has(told)) throw new Error(`${told} was told twice`);
-    this.#versionsTold.add(told);
+    if ('crd_command' in vm && this.projection === 'dashboard')
+      throw new Error('a dashboard received crd_command');
+    this.order.check(vm.hostname, readVersion(vm));
+    const key = `${vm.hostname} ${readVersion(vm)}`;
+    if (this.#receivedVersions.has(key)) throw new Error(`${key} was sent twice`);
+    this.#receivedVersions.add(key);
     this.rows.set(vm.hostname, vm);
   }
 }
@@ -201,10 +203,10 @@ export class VmReader extends Reader {
     hub: Hub,
     history: History,
     readonly hostname: string,
-    readonly view: Projection,
+    readonly projection: Projection,
   ) {
     super(hub, history);
-    this.stream = new VmStream(hub, this.socket, hostname, view);
+    this.stream = new VmStream(hub, this.socket, hostname, projection);
   }
 
   protected apply(message: ServerMessage): void {
@@ -216,16 +218,16 @@ export class VmReader extends Reader {
   }
 
   #take(hostname: string, vm: Vm | undefined): void {
-    if (hostname !== this.hostname) throw new Error(`${hostname} is none of its business`);
-    this.told.check(hostname, vm === undefined ? 'absent' : versionOf(vm));
+    if (hostname !== this.hostname) throw new Error(`${hostname} is not its VM`);
+    this.order.check(hostname, vm === undefined ? 'absent' : readVersion(vm));
     this.vm = vm;
   }
 }
 
-function hostnameOf(change: Change): string {
+function readHostname(change: Change): string {
   return change.op === 'upsert' ? change.vm.hostname : change.hostname;
 }
 
-function once(hostnames: readonly string[]): void {
+function assertUnique(hostnames: readonly string[]): void {
   if (new Set(hostnames).size !== hostnames.length) throw new Error('a hostname twice in a frame');
 }

@@ -1,16 +1,16 @@
-// What a session makes of its client's messages.
+// How a session handles its client's messages.
 
 import t from 'tap';
 import { CLOSE } from '../../../src/protocol/close-codes.js';
 import type { Session } from '../../../src/gateway/session/session.js';
-import { identityOf, setUp, settled } from './gateway.js';
+import { createIdentity, setUp, settled } from './gateway.js';
 
 const ASSIGNMENT = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
 const ACK = { type: 'ack', assignment_id: ASSIGNMENT };
 const FAILED = { type: 'status', status: 'failed', assignment_id: ASSIGNMENT };
 const AUTH = { type: 'auth', token: 'fresh' };
 
-t.test('an answer to ping', async (t) => {
+t.test('a ping is answered by a pong', async (t) => {
   const { socket, say } = setUp();
   say({ type: 'ping' });
   t.strictSame(socket.messages(), [{ type: 'pong' }]);
@@ -24,7 +24,7 @@ t.test('frames that are binary or not JSON close the socket', async (t) => {
   }
 });
 
-t.test('JSON that is understood and refused is an error, and the socket stays open', async (t) => {
+t.test('an invalid JSON message is answered by an error, and the socket stays open', async (t) => {
   const { socket, say, requests } = setUp();
   for (const message of [null, 1, [], {}, { type: 'ack' }, { type: 'status', status: 'in-use' }]) {
     say(message);
@@ -36,7 +36,7 @@ t.test('JSON that is understood and refused is an error, and the socket stays op
 });
 
 t.test(
-  'an agent may acknowledge and report; success is silent, a refusal is an error',
+  'an agent may acknowledge and report; success has no reply, a rejection is an error',
   async (t) => {
     const { socket, say, requests } = setUp({ sub: 'vm-7' });
     say(ACK);
@@ -54,7 +54,7 @@ t.test(
   },
 );
 
-t.test('nobody but an agent may acknowledge or report', async (t) => {
+t.test('only agents may acknowledge and report', async (t) => {
   for (const role of ['dashboard', 'admin'] as const) {
     const { socket, say, requests } = setUp({ role });
     for (const message of [ACK, FAILED]) {
@@ -65,24 +65,24 @@ t.test('nobody but an agent may acknowledge or report', async (t) => {
   }
 });
 
-t.test('a client with too many unanswered requests is closed', async (t) => {
+t.test('a client with too many pending requests is closed', async (t) => {
   const { socket, say, requests } = setUp();
   for (let i = 0; i < 16; i++) say(ACK);
   await settled();
   t.strictSame(socket.closes, []);
-  requests.verified = { ok: true, identity: identityOf('agent') };
+  requests.verified = { ok: true, identity: createIdentity('agent') };
   say(AUTH);
-  t.strictSame(socket.closes, [], 'a renewal waits for nothing');
+  t.strictSame(socket.closes, [], 'a renewal is no pending request');
   say(ACK);
   t.strictSame(socket.closes, [CLOSE.tooMany]);
   for (let i = 0; i < 20; i++) {
     requests.pending.shift()?.resolve();
     await settled();
   }
-  t.equal(requests.asked.length, 17, 'the last was not asked');
+  t.equal(requests.asked.length, 17, 'the last was not run');
 });
 
-t.test('what an agent asks is done in turn; a renewal does not wait for it', async (t) => {
+t.test('requests of an agent run in order; a renewal does not wait for them', async (t) => {
   const { say, requests } = setUp();
   for (const message of [ACK, FAILED, ACK]) say(message);
   await settled();
@@ -92,10 +92,10 @@ t.test('what an agent asks is done in turn; a renewal does not wait for it', asy
   t.equal(requests.asked.length, 2, 'the renewal');
   requests.pending[0]?.reject(new Error('a bug'));
   await settled();
-  t.equal(requests.asked.length, 3, 'the next, whatever became of the one before');
+  t.equal(requests.asked.length, 3, 'the next, although the one before failed');
 });
 
-t.test('requests that are answered, or fail, no longer count', async (t) => {
+t.test('requests that have settled no longer count', async (t) => {
   const { socket, say, requests, bugs } = setUp();
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < 16; i++) say(ACK);
@@ -111,7 +111,7 @@ t.test('requests that are answered, or fail, no longer count', async (t) => {
   t.equal(bugs.length, 24);
 });
 
-t.test('a request that rejects is told as a bug, and the socket stays open', async (t) => {
+t.test('a request that throws is reported as a bug, and the socket stays open', async (t) => {
   const { socket, say, requests, bugs } = setUp();
   const error = new Error('a bug');
   say(ACK);
@@ -121,7 +121,7 @@ t.test('a request that rejects is told as a bug, and the socket stays open', asy
   t.strictSame([socket.closes, socket.messages()], [[], []]);
 });
 
-t.test('an answer that cannot be sent is told as a bug', async (t) => {
+t.test('a reply that cannot be sent is reported as a bug', async (t) => {
   const { socket, say, requests, bugs } = setUp();
   const error = new Error('broken');
   socket.onSend = () => {
@@ -133,7 +133,7 @@ t.test('an answer that cannot be sent is told as a bug', async (t) => {
   t.strictSame(bugs, [error]);
 });
 
-t.test('answers that find no room are dropped', async (t) => {
+t.test('replies are dropped if the socket is not writable', async (t) => {
   const { socket, say, requests } = setUp();
   say(ACK);
   socket.fill();
@@ -147,25 +147,25 @@ t.test('answers that find no room are dropped', async (t) => {
   t.strictSame(socket.messages(), [{ type: 'pong' }]);
 });
 
-t.test('too many messages or Pings end the session, and are counted once', async (t) => {
+t.test('too many messages or Pings close the session, counted once', async (t) => {
   const says: ((session: Session, nowMs: number) => void)[] = [
     (session, nowMs) => session.recordActivity(nowMs),
     (session, nowMs) => session.receive('{"type":"ping"}', nowMs),
     (session, nowMs) => session.receive('{"type":"what?"}', nowMs),
   ];
   for (const say of says) {
-    const { socket, session, refusals, stream } = setUp();
+    const { socket, session, rejections, stream } = setUp();
     for (let n = 0; n < 100; n++) say(session, 0);
     t.strictSame(socket.closes, []);
     const answers = socket.frames.length;
     for (let n = 0; n < 3; n++) say(session, 0);
     t.strictSame([socket.closes, stream.stops], [[CLOSE.tooMany], 1]);
-    t.strictSame(refusals, ['too_many_messages']);
-    t.equal(socket.frames.length, answers, 'the one too many is not answered');
+    t.strictSame(rejections, ['too_many_messages']);
+    t.equal(socket.frames.length, answers, 'the message beyond the limit has no reply');
   }
 });
 
-t.test('large messages end it sooner', async (t) => {
+t.test('large messages reach the limit sooner', async (t) => {
   const { socket, session } = setUp();
   for (let n = 0; n < 6; n++) session.receive(`"${'x'.repeat(16 * 1024 - 2)}"`, 0);
   t.strictSame(socket.closes, [CLOSE.tooMany]);

@@ -1,4 +1,4 @@
-// How a session begins, and that nothing follows its end.
+// The begin of a session, and that nothing is sent after its end.
 
 import t from 'tap';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
@@ -10,13 +10,13 @@ import type { Stream } from '../../../src/gateway/session/stream.js';
 import { VmStream } from '../../../src/gateway/session/vm-stream.js';
 import { MemorySocket } from '../../helpers/memory-socket.js';
 import { vmRow } from '../hub/rows.js';
-import { HEARTBEAT_MS, identityOf, setUp, settled, StreamRecorder } from './gateway.js';
+import { HEARTBEAT_MS, createIdentity, setUp, settled, StreamRecorder } from './gateway.js';
 
 const ASSIGNMENT = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
 const ACK = { type: 'ack', assignment_id: ASSIGNMENT };
 const AUTH = { type: 'auth', token: 'fresh' };
 
-t.test('the client is welcomed, then told the state', async (t) => {
+t.test('the client receives welcome, then the state', async (t) => {
   const { welcome, stream } = setUp();
   t.strictSame(welcome, [
     {
@@ -30,12 +30,12 @@ t.test('the client is welcomed, then told the state', async (t) => {
   t.equal(stream.starts, 1);
 });
 
-t.test('a client that is gone with its welcome leaves nobody in the hub', async (t) => {
+t.test('a client that disconnects during welcome leaves no subscriber in the hub', async (t) => {
   const hub = new Hub(new Fleet('e', 1), ({ row }) => row, () => undefined); // prettier-ignore
   const { settings } = setUp();
   const started = (makeStream: (socket: MemorySocket) => Stream): MemorySocket => {
     const socket = new MemorySocket();
-    const session = new Session(socket, makeStream(socket), settings, identityOf('admin'), 0);
+    const session = new Session(socket, makeStream(socket), settings, createIdentity('admin'), 0);
     socket.onSend = () => session.handleDisconnect();
     session.start(false);
     return socket;
@@ -47,10 +47,10 @@ t.test('a client that is gone with its welcome leaves nobody in the hub', async 
   hub.publish(hub.fleet.upsert(vmRow('a', 1)));
   hub.flush();
   hub.setLive(true);
-  for (const socket of sockets) t.equal(socket.frames.length, 1, 'the welcome alone');
+  for (const socket of sockets) t.equal(socket.frames.length, 1, 'only welcome');
 });
 
-t.test('after a close nothing is told, asked or closed again', async (t) => {
+t.test('after a close nothing is sent, run or closed again', async (t) => {
   const { socket, stream, session, requests, say } = setUp();
   say(ACK);
   say(ACK);
@@ -71,44 +71,47 @@ t.test('after a close nothing is told, asked or closed again', async (t) => {
   t.strictSame([stream.stops, stream.drains], [1, 0]);
 });
 
-t.test('a socket that is gone is not closed, and its stream ends', async (t) => {
+t.test('a disconnected socket is not closed, and its stream stops', async (t) => {
   const { socket, stream, session } = setUp();
   session.handleDisconnect();
   session.close(CLOSE.restart);
   t.strictSame([socket.closes, stream.stops], [[], 1]);
 });
 
-t.test('a session that is closed while its stream drains is not pinged', async (t) => {
+t.test('a session closed while its stream sends is not pinged', async (t) => {
   const { socket, settings } = setUp();
   const stream = new StreamRecorder();
-  const session = new Session(socket, stream, settings, identityOf('agent'), 0);
+  const session = new Session(socket, stream, settings, createIdentity('agent'), 0);
   stream.sendPending = () => session.close(CLOSE.replaced);
   session.sweep(HEARTBEAT_MS, 0);
   t.strictSame([socket.closes, socket.pings], [[CLOSE.replaced], 0]);
 });
 
-t.test('a socket that fails under a flush leaves the hub, and the others are told', async (t) => {
-  const hub = new Hub(new Fleet('e', 1), ({ row }) => row, () => undefined); // prettier-ignore
-  const { settings } = setUp();
-  const join = (): { session: Session; socket: MemorySocket } => {
-    const socket = new MemorySocket();
-    const stream = new FleetStream(hub, socket, 'full', undefined);
-    const session = new Session(socket, stream, settings, identityOf('admin'), 0);
-    session.start(false);
-    socket.take();
-    return { session, socket };
-  };
-  const [failing, other] = [join(), join()];
-  failing.socket.onSend = () => failing.session.close(CLOSE.overloaded);
-  for (const version of [1, 2]) {
-    hub.publish(hub.fleet.upsert(vmRow('a', version)));
-    hub.flush();
-  }
-  t.strictSame([failing.socket.frames.length, failing.socket.afterClose], [1, 0]);
-  t.equal(other.socket.frames.length, 2);
-});
+t.test(
+  'a socket that fails during a flush leaves the hub, and the others receive it',
+  async (t) => {
+    const hub = new Hub(new Fleet('e', 1), ({ row }) => row, () => undefined); // prettier-ignore
+    const { settings } = setUp();
+    const join = (): { session: Session; socket: MemorySocket } => {
+      const socket = new MemorySocket();
+      const stream = new FleetStream(hub, socket, 'full', undefined);
+      const session = new Session(socket, stream, settings, createIdentity('admin'), 0);
+      session.start(false);
+      socket.take();
+      return { session, socket };
+    };
+    const [failing, other] = [join(), join()];
+    failing.socket.onSend = () => failing.session.close(CLOSE.overloaded);
+    for (const version of [1, 2]) {
+      hub.publish(hub.fleet.upsert(vmRow('a', version)));
+      hub.flush();
+    }
+    t.strictSame([failing.socket.frames.length, failing.socket.afterClose], [1, 0]);
+    t.equal(other.socket.frames.length, 2);
+  },
+);
 
-t.test('each session has a name of its own, and knows whether the gateway closed it', async (t) => {
+t.test('each session has its own id, and records whether the gateway closed it', async (t) => {
   const [one, other] = [setUp(), setUp()];
   t.not(one.session.id, other.session.id);
   one.session.close(CLOSE.silent);
@@ -118,7 +121,7 @@ t.test('each session has a name of its own, and knows whether the gateway closed
   other.session.close(CLOSE.restart);
   t.equal(other.session.closedWith, undefined);
   other.session.handleProtocolError(1002);
-  t.equal(other.session.closedWith, undefined, 'it had gone');
+  t.equal(other.session.closedWith, undefined, 'it had disconnected');
   const third = setUp();
   third.session.handleProtocolError(1002);
   third.session.handleProtocolError(1007);

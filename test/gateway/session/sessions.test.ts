@@ -21,7 +21,7 @@ t.test('a newer agent replaces an older one of its hostname', async (t) => {
   t.equal(sessions.size, 2);
 });
 
-t.test('agents of other hostnames, and who only watches, are not replaced', async (t) => {
+t.test('agents of other hostnames, dashboards and admins are not replaced', async (t) => {
   const sessions = new Sessions();
   const opened = [
     open(sessions, 'agent', 'vm-1'),
@@ -42,15 +42,18 @@ t.test('an agent that left is not closed by the next', async (t) => {
   t.strictSame(left.socket.closes, []);
 });
 
-t.test('who only watches may leave without a trace on the agent of the same name', async (t) => {
-  const sessions = new Sessions();
-  const agent = open(sessions, 'agent', 'vm-1');
-  sessions.remove(open(sessions, 'admin', 'vm-1').session);
-  open(sessions, 'agent', 'vm-1');
-  t.strictSame(agent.socket.closes, [CLOSE.replaced]);
-});
+t.test(
+  'a session that only watches does not affect the agent of the same name when it leaves',
+  async (t) => {
+    const sessions = new Sessions();
+    const agent = open(sessions, 'agent', 'vm-1');
+    sessions.remove(open(sessions, 'admin', 'vm-1').session);
+    open(sessions, 'agent', 'vm-1');
+    t.strictSame(agent.socket.closes, [CLOSE.replaced]);
+  },
+);
 
-t.test('a replaced agent whose socket ends at once does not take the newer with it', async (t) => {
+t.test('a replaced agent whose socket closes at once does not remove the newer one', async (t) => {
   const sessions = new Sessions();
   const older = open(sessions, 'agent', 'vm-1');
   older.socket.close = () => sessions.remove(older.session);
@@ -59,7 +62,7 @@ t.test('a replaced agent whose socket ends at once does not take the newer with 
   t.strictSame(newer.socket.closes, [CLOSE.replaced]);
 });
 
-t.test('one sweep for all, in which any may end', async (t) => {
+t.test('one sweep covers all sessions, and any may end in it', async (t) => {
   const sessions = new Sessions();
   const opened = ['vm-1', 'vm-2', 'vm-3'].map((sub) => open(sessions, 'agent', sub));
   for (const { socket, session } of opened) {
@@ -75,7 +78,7 @@ t.test('one sweep for all, in which any may end', async (t) => {
   t.equal(sessions.size, 0);
 });
 
-t.test('the end of all', async (t) => {
+t.test('closeAll closes every session', async (t) => {
   const sessions = new Sessions();
   const opened = (['agent', 'dashboard', 'admin'] as const).map((role) =>
     open(sessions, role, 'vm-1'),
@@ -88,7 +91,7 @@ t.test('the end of all', async (t) => {
 
 const MIB = 1024 * 1024;
 
-t.test('who holds most unsent is told to come back later when all hold too much', async (t) => {
+t.test('the sessions with most unsent bytes are closed when the total is too large', async (t) => {
   const sessions = new Sessions();
   const opened = [10, 100, 60, 1, 90].map((mib, n) => {
     const one = open(sessions, 'dashboard', `wall-${n}`);
@@ -97,19 +100,19 @@ t.test('who holds most unsent is told to come back later when all hold too much'
   });
   const closed = () => opened.map(({ socket }) => socket.closes);
   sessions.sweep(0, 0);
-  t.strictSame(closed(), [[], [CLOSE.overloaded], [], [], []], '261 MiB: the largest goes');
+  t.strictSame(closed(), [[], [CLOSE.overloaded], [], [], []], '261 MiB: the largest is closed');
   t.strictSame(
-    opened.map(({ refusals }) => refusals),
+    opened.map(({ rejections }) => rejections),
     [[], ['overloaded'], [], [], []],
   );
   sessions.sweep(1, 0);
-  t.equal(closed().flat().length, 1, 'what a closed one still holds does not count');
+  t.equal(closed().flat().length, 1, 'unsent bytes of closed sessions do not count');
   for (const { socket } of opened) socket.bufferedAmount = 86 * MIB;
   sessions.sweep(2, 0);
   t.equal(closed().flat().length, 3, '344 MiB: two more');
 });
 
-t.test('a full share each harms nobody while they are few', async (t) => {
+t.test('few sessions may each reach their own limit', async (t) => {
   const sessions = new Sessions();
   const opened = Array.from({ length: 1_000 }, () => open(sessions, 'dashboard', 'wall'));
   for (const { socket } of opened) socket.fill();
@@ -117,7 +120,7 @@ t.test('a full share each harms nobody while they are few', async (t) => {
   t.equal(opened.filter(({ socket }) => socket.closes.length > 0).length, 0);
 });
 
-t.test('what was conflated for sessions that have ended stays counted, once', async (t) => {
+t.test('conflated changes of ended sessions stay counted, once', async (t) => {
   const sessions = new Sessions();
   const [one, other] = [open(sessions, 'agent', 'vm-1'), open(sessions, 'agent', 'vm-2')];
   one.stream.conflated = 2;

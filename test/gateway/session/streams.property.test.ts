@@ -1,5 +1,5 @@
-// Every watcher ends at the fleet's state, whatever the order of changes, flushes, joins and slow reads, and however
-// many deletions are forgotten in between. STREAM_RUNS sets how many histories are tried.
+// Every client ends at the fleet's state, whatever the order of changes, flushes, joins and slow
+// reads, and however many tombstones are pruned. STREAM_RUNS sets the number of histories.
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -12,9 +12,9 @@ const RUNS = Number(process.env.STREAM_RUNS ?? 400);
 type Step = readonly [name: string, run: (world: World) => void];
 
 const hostname = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
-const view = fc.constantFrom<Projection>('full', 'dashboard');
+const projection = fc.constantFrom<Projection>('full', 'dashboard');
 const which = fc.nat({ max: 5 });
-/** Rows that share a piece, rows of which a few fill a socket, and a row larger than a socket's share. */
+/** Rows that share a batch, rows of which a few fill a socket, and a row larger than its limit. */
 const length = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(0, 10) },
   { weight: 6, arbitrary: fc.integer({ min: 20_000, max: 60_000 }) },
@@ -50,28 +50,33 @@ const changes = fc.oneof(
     weight: 2,
     arbitrary: step('forget presence', [hostname], (world, h) => world.forgetPresence(h)),
   },
-  { weight: 2, arbitrary: step('forget', [], ({ fleet }) => fleet.pruneTombstones()) },
+  { weight: 2, arbitrary: step('prune', [], ({ fleet }) => fleet.pruneTombstones()) },
   { weight: 6, arbitrary: step('flush', [], (world) => world.flush()) },
   { weight: 1, arbitrary: step('live', [fc.boolean()], ({ hub }, live) => hub.setLive(live)) },
 );
 
 const joins = fc.oneof(
-  { weight: 4, arbitrary: step('join', [view], (world, v) => world.watchFleet(v)) },
+  { weight: 4, arbitrary: step('join', [projection], (world, v) => world.watchFleet(v)) },
   {
     weight: 4,
-    arbitrary: step('join slowly', [fc.integer({ min: 1, max: 3 }), view], (world, frames, v) =>
-      world.watchFleetSlowly(frames, v),
+    arbitrary: step(
+      'join slowly',
+      [fc.integer({ min: 1, max: 3 }), projection],
+      (world, frames, v) => world.watchFleetSlowly(frames, v),
     ),
   },
-  { weight: 1, arbitrary: step('join VM', [hostname, view], (world, h, v) => world.watchVm(h, v)) },
+  {
+    weight: 1,
+    arbitrary: step('join VM', [hostname, projection], (world, h, v) => world.watchVm(h, v)),
+  },
   {
     weight: 2,
     arbitrary: step('rejoin', [which], (world, index) => {
       const former = reader(world, index);
       if (former === undefined) return;
       world.leave(former);
-      if (former instanceof VmReader) world.watchVm(former.hostname, former.view);
-      else world.watchFleet(former.view, former);
+      if (former instanceof VmReader) world.watchVm(former.hostname, former.projection);
+      else world.watchFleet(former.projection, former);
     }),
   },
   {
@@ -111,7 +116,7 @@ const histories = fc.record({
 
 type StepHistory = typeof histories extends fc.Arbitrary<infer T> ? T : never;
 
-t.test('every watcher ends at the state of the fleet, and none sees a hostname go back', (t) => {
+t.test('every client ends at the state of the fleet, and no hostname ever goes back', (t) => {
   const property = fc.property(histories, ({ present, maxTombstones, steps }) => {
     const world = new World(maxTombstones);
     for (const [name, size] of present) world.upsert(name, size);
@@ -135,6 +140,6 @@ function explain(result: fc.RunDetails<[StepHistory]>): string {
   const steps = history?.steps.map(([name]) => name).join('\n  ') ?? '';
   return `${cause}
 seed ${result.seed}, path ${result.counterexamplePath ?? ''}, run ${result.numRuns}
-rows at the start: ${present}; markers: ${history?.maxTombstones ?? ''}
+rows at the start: ${present}; tombstones: ${history?.maxTombstones ?? ''}
   ${steps}`;
 }

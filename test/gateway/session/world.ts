@@ -1,4 +1,4 @@
-// A fleet that changes, its hub, and the readers of it. A flush happens when the hub asked for one, and only then.
+// A fleet that changes, its hub, and its clients. A flush happens only if the hub requested one.
 
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import { Hub, type Frame } from '../../../src/gateway/hub/hub.js';
@@ -13,13 +13,13 @@ export class World {
   readonly hub: Hub;
   readonly history = new History();
   readonly readers = new Set<FleetReader | VmReader>();
-  #rowText = createRowProjector(DASHBOARD_COLUMNS);
+  #projectRow = createRowProjector(DASHBOARD_COLUMNS);
   #version = 0;
   #flushRequested = false;
 
   constructor(maxTombstones = 1_000) {
     this.fleet = new Fleet('epoch', maxTombstones);
-    this.hub = new Hub(this.fleet, this.#rowText, () => (this.#flushRequested = true));
+    this.hub = new Hub(this.fleet, this.#projectRow, () => (this.#flushRequested = true));
   }
 
   upsert(hostname: string, length = 0, status = 'available'): void {
@@ -34,7 +34,7 @@ export class World {
   }
 
   setPresence(hostname: string, length = 0): void {
-    const presence = presenceText(hostname, `t${++this.#version}${'x'.repeat(length)}`);
+    const presence = formatPresence(hostname, `t${++this.#version}${'x'.repeat(length)}`);
     this.hub.publish(this.fleet.setPresence({ hostname, online: true, presence }));
   }
 
@@ -48,22 +48,26 @@ export class World {
     this.hub.flush();
   }
 
-  watchFleet(view: Projection = 'full', former?: FleetReader): FleetReader {
-    const reader = new FleetReader(this.hub, this.history, view, former);
+  watchFleet(projection: Projection = 'full', former?: FleetReader): FleetReader {
+    const reader = new FleetReader(this.hub, this.history, projection, former);
     this.readers.add(reader);
     return reader.start();
   }
 
-  /** A newcomer whose socket is full once it has taken so many frames. */
-  watchFleetSlowly(frames: number, view: Projection = 'full', former?: FleetReader): FleetReader {
-    const reader = new FleetReader(this.hub, this.history, view, former);
+  /** Adds a client whose socket is full after this many frames. */
+  watchFleetSlowly(
+    frames: number,
+    projection: Projection = 'full',
+    former?: FleetReader,
+  ): FleetReader {
+    const reader = new FleetReader(this.hub, this.history, projection, former);
     this.readers.add(reader);
     reader.socket.fillAfter(frames);
     return reader.start();
   }
 
-  watchVm(hostname: string, view: Projection = 'full'): VmReader {
-    const reader = new VmReader(this.hub, this.history, hostname, view);
+  watchVm(hostname: string, projection: Projection = 'full'): VmReader {
+    const reader = new VmReader(this.hub, this.history, hostname, projection);
     this.readers.add(reader);
     return reader.start();
   }
@@ -73,25 +77,28 @@ export class World {
     this.readers.delete(reader);
   }
 
-  /** What must hold at every moment. */
+  /** Checks what must always hold. */
   check(): void {
     for (const reader of this.readers) {
       reader.update();
-      if (reader.socket.mostUnsentAtSend >= MAX_UNSENT_BYTES) throw new Error('sent without room');
+      if (reader.socket.mostUnsentAtSend >= MAX_UNSENT_BYTES)
+        throw new Error('sent to a socket that is not writable');
     }
   }
 
-  /** Everyone reads all there is; then each holds what the fleet holds. */
+  /** Lets all clients read everything, and checks that each has the fleet's state. */
   settle(): void {
     this.flush();
     for (const reader of this.readers) reader.read();
     this.check();
     for (const reader of this.readers) {
-      if (reader.behind) throw new Error('behind, though it has read everything');
-      if (reader.live !== this.hub.live) throw new Error('not told whether the feed is live');
+      if (reader.lagging) throw new Error('lagging, although it has read everything');
+      if (reader.live !== this.hub.live) throw new Error('the client has another feed state');
       const held = reader instanceof VmReader ? reader.vm : Object.fromEntries(reader.rows);
-      if (canonical(held) !== canonical(this.#shownTo(reader))) {
-        throw new Error(`holds ${canonical(held)} instead of ${canonical(this.#shownTo(reader))}`);
+      if (canonical(held) !== canonical(this.#readExpected(reader))) {
+        throw new Error(
+          `holds ${canonical(held)} instead of ${canonical(this.#readExpected(reader))}`,
+        );
       }
       if (reader instanceof FleetReader) this.#checkPresence(reader);
     }
@@ -107,18 +114,18 @@ export class World {
     if (held !== expected) throw new Error(`knows of agents ${held} instead of ${expected}`);
   }
 
-  #shownTo(reader: FleetReader | VmReader): unknown {
+  #readExpected(reader: FleetReader | VmReader): unknown {
     const row = (hostname: string): unknown => {
       const entry = this.fleet.get(hostname);
       if (entry?.kind !== 'vm') return undefined;
-      return JSON.parse(this.#rowText(entry, reader.view));
+      return JSON.parse(this.#projectRow(entry, reader.projection));
     };
     if (reader instanceof VmReader) return row(reader.hostname);
     return Object.fromEntries([...this.fleet.hostnames()].map((name) => [name, row(name)]));
   }
 }
 
-/** Text that is the same for what is equal, whatever the order of names; long strings by their ends. */
+/** Formats equal values as equal text, with sorted names and shortened strings. */
 function canonical(value: unknown): string {
   const sorted = (_: string, part: unknown): unknown => {
     if (typeof part === 'string' && part.length > 40) return `${part.slice(0, 3)}…${part.length}`;
@@ -128,16 +135,20 @@ function canonical(value: unknown): string {
   return value === undefined ? 'none' : JSON.stringify(value, sorted);
 }
 
-/** The only frame since the last call. */
+/** Returns the only frame of a reader. */
 export function onlyFrame(reader: FleetReader | VmReader): Frame {
   const [frame, ...more] = reader.socket.frames;
   if (frame === undefined || more.length > 0) throw new Error(`${more.length + 1} frames or none`);
   return frame;
 }
 
-function presenceText(hostname: string, since: string): string {
+function formatPresence(hostname: string, since: string): string {
   return JSON.stringify({
-    ...{ hostname, online: true, since, duplicate: false },
-    ...{ acked_assignment_id: null, delivery: null },
+    hostname,
+    online: true,
+    since,
+    duplicate: false,
+    acked_assignment_id: null,
+    delivery: null,
   });
 }
