@@ -10,7 +10,7 @@ DECLARE
   -- Not notify_vm_changes(), which others may well have made: the migrations replace all of it.
   functions CONSTANT text[] := '{stamp_vm,notify_vm_read,notify_vm_removed,record_vm_event,record_vm_truncation,'
     'record_vm_delivery,read_vms,vm_text,read_vm_presence,prune_vm_events,prune_vm_presence,prune_vm_deliveries,'
-    'send_vm_changes,make_vm_assignment_id}';
+    'send_vm_changes,make_vm_assignment_id,vm_row_text,vm_row_json,vm_stamp,record_vm_row,notify_vm_row}';
   vms CONSTANT oid := to_regclass('public.vms');
   owner CONSTANT oid := coalesce(
     (SELECT relowner FROM pg_class WHERE oid = vms),

@@ -39,7 +39,11 @@ onEveryServer(async (t, { createDatabase }) => {
     for (const change of [
       'ALTER TABLE vms DISABLE TRIGGER vm_stamp_trigger',
       'ALTER TABLE vms ENABLE TRIGGER vm_stamp_trigger',
-      'ALTER FUNCTION stamp_vm() RESET search_path',
+      'ALTER FUNCTION notify_vm_changes() RESET search_path',
+      'ALTER FUNCTION send_vm_changes() RESET jit',
+      'ALTER TABLE vms ENABLE TRIGGER vm_audit_trigger',
+      'ALTER TABLE vms ENABLE ALWAYS TRIGGER vm_update_set_trigger',
+      'GRANT EXECUTE ON FUNCTION stamp_vm() TO PUBLIC',
       'ALTER FUNCTION stamp_vm() SECURITY INVOKER',
       'ALTER SEQUENCE vms_version_seq NO CYCLE',
       'REVOKE USAGE ON SEQUENCE vms_version_seq FROM PUBLIC',

@@ -72,14 +72,17 @@ const CHECK = `
     FROM public.vms
   ) AS vms, (
     SELECT string_agg(concat_ws(' ', tgname, tgenabled, t.xmin, p.xmin), ', ' ORDER BY tgname) AS triggers,
-      count(*) FILTER (WHERE tgenabled = 'A' AND prosecdef AND tgname IN
-        ('vm_stamp_trigger', 'vm_update_trigger', 'vm_delete_trigger', 'vm_truncate_trigger',
-          'vm_audit_trigger', 'vm_audit_truncate_trigger')) AS in_force
+      count(*) FILTER (WHERE prosecdef AND tgenabled = ANY (CASE
+        WHEN tgname IN ('vm_stamp_trigger', 'vm_truncate_trigger', 'vm_audit_truncate_trigger') THEN '{A}'
+        WHEN tgname IN ('vm_insert_set_trigger', 'vm_update_set_trigger', 'vm_delete_set_trigger') THEN '{O}'
+        WHEN tgname IN ('vm_update_trigger', 'vm_delete_trigger', 'vm_audit_trigger') THEN '{R,A}'
+      END::"char"[])) AS in_force
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = tgfoid
     WHERE tgrelid = 'public.vms'::regclass AND NOT tgisinternal
   ) AS triggers`;
 
-const TRIGGERS = 6;
+/** Triggers in force: ALWAYS, once a statement where rows are not replicated, and for each row where they are. */
+const TRIGGERS = 9;
 
 /** The cheap check of rows and triggers. */
 export async function checkTable(pool: pg.Pool) {

@@ -17,7 +17,7 @@ export interface SchemaDrift {
 interface Described {
   readonly name: string;
   readonly definition: string;
-  /** When a trigger fires: `always`, `replica`, `disabled`, or undefined (not on a replica). */
+  /** When a trigger fires: `always`, `replica` (only there), `disabled`, or undefined (not on a replica). */
   readonly state: string | undefined;
 }
 
@@ -106,8 +106,15 @@ function compareTriggers(wanted: Described, found: Described | undefined): strin
   if (found.definition !== wanted.definition) return `the trigger ${name} is another one`;
   if (found.state === wanted.state) return undefined;
   if (found.state === 'disabled') return `the trigger ${name} is disabled`;
-  return wanted.state === 'always' ? `the trigger ${name} is not ALWAYS` : undefined;
+  return `the trigger ${name} is not ${WANTED[wanted.state ?? 'origin'] ?? 'as it was'}`;
 }
+
+/** As ALTER TABLE ENABLE TRIGGER says it. */
+const WANTED: Readonly<Record<string, string>> = {
+  always: 'ALWAYS',
+  replica: 'REPLICA',
+  origin: 'for the origin alone',
+};
 
 function compareFunctions(wanted: Described, found: Described | undefined): string | undefined {
   const { name } = wanted;

@@ -69,8 +69,18 @@ t.test('the schema', async (t) => {
     ],
     'a trigger that a replica does not fire': [
       'triggers_changed',
+      'ALTER TABLE vms ENABLE TRIGGER vm_stamp_trigger',
+      /vm_stamp_trigger is not ALWAYS/,
+    ],
+    'a trigger that should fire on replicas alone': [
+      'triggers_changed',
       'ALTER TABLE vms ENABLE TRIGGER vm_audit_trigger',
-      /vm_audit_trigger is not ALWAYS/,
+      /vm_audit_trigger is not REPLICA/,
+    ],
+    'a trigger that should not fire on replicas': [
+      'triggers_changed',
+      'ALTER TABLE vms ENABLE ALWAYS TRIGGER vm_update_set_trigger',
+      /vm_update_set_trigger is not for the origin alone/,
     ],
     'a trigger that is missing': [
       'triggers_changed',
