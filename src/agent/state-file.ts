@@ -2,10 +2,11 @@
 // machine once it is saved. One agent at a time uses it. An unreadable file is never treated as an
 // empty one.
 
-import { mkdir, open, readFile, realpath, rename } from 'node:fs/promises';
+import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Compile } from 'typebox/compile';
 import { releaseLock, takeLock, describeThisProcess } from '../processes/lock-file.js';
+import { replaceFile } from '../processes/replace-file.js';
 import { readSystemCode } from '../processes/system-code.js';
 import { AgentError, AgentFileError } from './errors.js';
 import { EMPTY_JOURNAL, Journal } from './journal.js';
@@ -81,28 +82,6 @@ function parse(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
-  }
-}
-
-/**
- * Replaces the content of `path` (mode 0600) atomically and durably: it flushes the data, renames
- * the file, and flushes the folder, in this order.
- */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  const draft = `${path}.new`;
-  const file = await open(draft, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, path);
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -3,10 +3,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { readExpiryMs } from '../client/token.js';
+import { replaceFile } from '../processes/replace-file.js';
 import { readSystemCode } from '../processes/system-code.js';
 import { AgentFileError } from './errors.js';
 import { describeResponse, type SendRequest } from './gateway-api.js';
-import { replaceFile } from './state-file.js';
 
 /** A token that expires this soon is not used. */
 const NEARLY_EXPIRED_MS = 60_000;

@@ -1,7 +1,8 @@
 // The files of backups: their names, how one comes to be whole or not at all, and which old ones go.
 
-import { lstat, mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { renameDurably } from '../../processes/replace-file.js';
 import { readSystemCode } from '../../processes/system-code.js';
 import { MaintenanceError } from './maintenance-error.js';
 
@@ -48,8 +49,7 @@ export async function writeFileAtomically(
       await handle.sync();
       await check(partial);
       const { size } = await handle.stat();
-      await rename(partial, path);
-      await syncFolder(dirname(path));
+      await renameDurably(partial, path);
       return size;
     } catch (error) {
       await rm(partial, { force: true });
@@ -65,16 +65,6 @@ export async function writeFileAtomically(
 /** Writes all that comes, each piece behind the last. */
 export async function writeAll(handle: FileHandle, source: AsyncIterable<Buffer>): Promise<void> {
   for await (const part of source) await handle.writeFile(part);
-}
-
-/** A name is in a folder for good once the folder is on the disk. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function toFileError(path: string, error: unknown): unknown {

@@ -1,6 +1,7 @@
 // The gateway's database in the cluster, and the role that owns it, which is not a superuser.
 
-import pg from 'pg';
+import type pg from 'pg';
+import { withClient } from '../client.js';
 
 /** The role that created the cluster: for maintenance and tests, through the private socket. */
 export const SUPERUSER = 'postgres';
@@ -19,10 +20,7 @@ export async function ensureDatabase(
   superuser: pg.ClientConfig,
   password: string | undefined,
 ): Promise<void> {
-  const client = new pg.Client({ ...superuser, connectionTimeoutMillis: 2_000 });
-  client.on('error', () => undefined); // The running query rejects too.
-  await client.connect();
-  try {
+  await withClient({ ...superuser, connectionTimeoutMillis: 2_000 }, async (client) => {
     const role = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [OWNER]);
     if (role.rowCount === 0) await client.query(`CREATE ROLE ${OWNER} LOGIN`);
     // `db backup --verify` restores into a database of its own.
@@ -36,7 +34,5 @@ export async function ensureDatabase(
     if (password !== undefined) {
       await client.query(`ALTER ROLE ${OWNER} PASSWORD ${client.escapeLiteral(password)}`);
     }
-  } finally {
-    await client.end();
-  }
+  });
 }
