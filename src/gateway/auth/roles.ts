@@ -1,4 +1,5 @@
-// One table of what each role may do, for sockets and HTTP alike. What it does not allow is refused.
+// The table of permissions of each role, for sockets and HTTP. Everything that the table does not
+// permit is rejected.
 
 import { Type, type Static } from 'typebox';
 
@@ -10,14 +11,20 @@ export const Role = Type.Union([
 ]);
 export type Role = Static<typeof Role>;
 
-/** How far a permission reaches: every VM, the one whose hostname is the token's `sub`, or none. */
+/**
+ * The scope of a permission: every VM, only the VM whose hostname is the token's `sub`, or no VM.
+ */
 export type Scope = 'any' | 'own' | 'no';
 
 /**
- * What each role may do. `watch-fleet` is the state and changes of all VMs; `report-status` and
- * `acknowledge` are an agent speaking of itself, and so is `report-end`, of an assignment that must be
- * or have been its own; `enrol-vm` gives a VM its agent's token, and `allow-enrolment` lets it
- * have another; `change-vms` is every other change of rows.
+ * The scope of each permission by role.
+ *
+ * - `watch-fleet`: the state and the changes of all VMs.
+ * - `report-status`, `acknowledge`: an agent reports about its own VM.
+ * - `report-end`: an agent reports the end of an assignment that is or was its own.
+ * - `enrol-vm`: a VM receives the token of its agent.
+ * - `allow-enrolment`: a VM may enrol again.
+ * - `change-vms`: every other change of rows.
  */
 export const PERMISSIONS = {
   'watch-vm': { agent: 'own', dashboard: 'any', admin: 'any', enrol: 'no' },
@@ -35,8 +42,8 @@ export const PERMISSIONS = {
 export type Permission = keyof typeof PERMISSIONS;
 
 /**
- * Whether this identity may do it to the VM of this hostname; without a hostname, to VMs at large.
- * Hostnames are compared as they are, character for character.
+ * Whether an identity has a permission for the VM of this hostname or, without a hostname, for all
+ * VMs. Hostnames are compared character by character.
  */
 export function can(
   { role, sub }: { readonly role: Role; readonly sub: string },
@@ -47,7 +54,7 @@ export function can(
   return reach === 'any' || (reach === 'own' && hostname === sub);
 }
 
-/** What of a row the role sees: all of it, or the columns on the allow-list of dashboards. */
+/** Selects the columns that a role sees: all columns, or the allow-list of dashboards. */
 export function selectProjection(role: Role): 'full' | 'dashboard' {
   return role === 'agent' || role === 'admin' ? 'full' : 'dashboard';
 }

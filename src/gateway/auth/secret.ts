@@ -1,5 +1,6 @@
-// The secret of a gateway that was given none: made once, kept in a file that nobody but its owner can read, and found
-// again at every start. However many start at once, all end up with the same one.
+// Keeps the secret of a gateway that has no configured one. It is generated once, in a file that
+// only its owner can read, and read again at every start. Gateways that start at the same time use
+// the same secret.
 
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, unlink } from 'node:fs/promises';
@@ -9,14 +10,14 @@ import { MIN_SECRET_BYTES } from '../../config/variable-kinds.js';
 
 const FILE_NAME = 'jwt-secret';
 
-/** The first signs, all verify. */
+/** The secrets of HS256: the first signs tokens, and all verify them. */
 export type Secrets = readonly string[];
 
 /**
- * The secrets that are configured, or else the one kept in the data folder, made when there is none.
- * Empty where only public keys are configured: tokens are then signed elsewhere, and a secret nobody
- * asked for would open a second way in.
- * @throws ConfigError when it cannot be kept, or somebody else could know it
+ * Returns the configured secrets, or else the secret in the data folder, which is generated if it
+ * is missing. Returns no secret if only public keys are configured: tokens are then signed
+ * elsewhere, and a secret that was not configured would be accepted too.
+ * @throws ConfigError if the secret cannot be stored, or another user could know it
  */
 export async function resolveSecrets(
   config: Pick<Config, 'jwtSecrets' | 'jwtPublicKeys' | 'dataDir'>,
@@ -29,13 +30,16 @@ export async function resolveSecrets(
     if (cause instanceof ConfigError || !(cause instanceof Error)) throw cause;
     const code = 'code' in cause ? String(cause.code) : cause.message;
     throw new ConfigError(
-      [`DATA_DIR: no secret can be kept in ${path} (${code}); expected a folder to write in`],
+      [`DATA_DIR: a secret cannot be stored in ${path} (${code}); expected a writable folder`],
       { cause },
     );
   }
 }
 
-/** Undefined when there is no such file. */
+/**
+ * Reads the secret from its file.
+ * @returns undefined if there is no file
+ */
 async function readSecret(path: string): Promise<string | undefined> {
   const file = await open(path).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
@@ -45,14 +49,14 @@ async function readSecret(path: string): Promise<string | undefined> {
   try {
     const { mode, uid } = await file.stat();
     if ((mode & 0o077) !== 0)
-      throw createSecretError(path, `is open to others; run: chmod 600 ${path}`);
+      throw createSecretError(path, `is readable by other users; run: chmod 600 ${path}`);
     if (uid !== process.geteuid?.())
       throw createSecretError(path, `belongs to another user (${uid})`);
     const secret = (await file.readFile('utf8')).trim();
     if (Buffer.byteLength(secret) >= MIN_SECRET_BYTES) return secret;
     throw createSecretError(
       path,
-      `holds fewer than ${MIN_SECRET_BYTES} bytes; delete it to have one made`,
+      `has fewer than ${MIN_SECRET_BYTES} bytes; delete the file to generate a new one`,
     );
   } finally {
     await file.close();
@@ -64,8 +68,9 @@ function createSecretError(path: string, fault: string): ConfigError {
 }
 
 /**
- * A link either gives the file its name, whole, or fails because another start was first: nobody
- * ever reads half a secret, and nobody's is replaced.
+ * Generates a secret and stores it with a hard link. The link creates the complete file, or fails
+ * because another start was first. No process therefore reads a partial secret, and no secret is
+ * replaced.
  */
 async function createSecret(dataDir: string, path: string): Promise<string> {
   await mkdir(dataDir, { recursive: true });
@@ -82,6 +87,6 @@ async function createSecret(dataDir: string, path: string): Promise<string> {
     await unlink(draft);
   }
   const secret = await readSecret(path);
-  if (secret === undefined) throw createSecretError(path, 'was deleted while it was made');
+  if (secret === undefined) throw createSecretError(path, 'was deleted while it was generated');
   return secret;
 }

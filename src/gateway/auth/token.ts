@@ -1,5 +1,5 @@
-// Tokens: JSON Web Tokens (RFC 7519), signed and verified. Verifying never throws, whatever a stranger sends, and each
-// key verifies its own algorithm only, so that no token can choose how it is checked (RFC 8725 §3.1).
+// Signs and verifies JSON Web Tokens (RFC 7519). Verifying never throws. Each key verifies its own
+// algorithm only, so that no token can choose how it is verified (RFC 8725 §3.1).
 
 import { createSigner, createVerifier as createJwtVerifier } from 'fast-jwt';
 import { Type } from 'typebox';
@@ -7,44 +7,53 @@ import { Compile } from 'typebox/compile';
 import type { PublicKey } from '../../config/public-key.js';
 import { Role } from './roles.js';
 
-/** Who a token says its bearer is. */
+/** The identity of a token's bearer. */
 export interface Identity {
-  /** An agent's is its hostname. */
+  /** The hostname, for an agent. */
   readonly sub: string;
   readonly role: Role;
-  /** From then on the token is not accepted: its `exp` and the tolerance, in ms since 1970. */
+  /** The end of the token: its `exp` plus the tolerance, in ms since 1970. */
   readonly expiresAtMs: number;
 }
 
-/** Why a token is refused. Of its times nothing is told unless its signature is good. */
+/**
+ * Why a token is rejected. A token with an invalid signature is always `invalid`, so that its times
+ * are not revealed.
+ */
 export type TokenFault = 'expired' | 'not_yet_valid' | 'invalid';
 
+/** The result of verifying a token. */
 export type VerifyResult =
   | { readonly ok: true; readonly identity: Identity }
   | { readonly ok: false; readonly reason: TokenFault };
 
 /**
- * Checks a token; never throws. At once and not in another thread: with a secret it takes 7 µs of CPU, and to hand it
- * over and wait for the answer took 40, when thousands came at once more.
+ * Verifies a token; never throws. It is synchronous, because another thread costs more than it
+ * saves. Verifying with a secret takes 7 µs of CPU; passing a token to a thread took 40 µs.
  */
 export type Verifier = (token: string) => VerifyResult;
 
-/** How far the clocks of whoever signs and of this machine may differ. */
+/** The tolerated difference between the clocks of the signer and of this machine. */
 const CLOCK_TOLERANCE_S = 5;
 
-/** Longer ones are refused unread; half of what Node lets all headers of a request take together. */
+/**
+ * Longer tokens are rejected before they are parsed. This is half of Node's limit for all headers
+ * of a request.
+ */
 const MAX_TOKEN_LENGTH = 8_192;
 
-/** Three parts in base64url, and all three there (RFC 7515 §3.1). */
+/** Three parts in base64url, none of them empty (RFC 7515 §3.1). */
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** The last moment that a Date can hold, in s: ECMA-262 "Time Values and Time Range". */
+/** The latest time of a Date, in s (ECMA-262, "Time Values and Time Range"). */
 const MAX_TIME_S = 8.64e12 - CLOCK_TOLERANCE_S;
 
-/** A `sub` fits `vms.hostname`: 1 to 255 characters, and no NUL, which PostgreSQL cannot hold. */
+/**
+ * A `sub` fits into `vms.hostname`: 1 to 255 characters without NUL, which PostgreSQL cannot store.
+ */
 export const Subject = Type.String({ pattern: /^[^\0]{1,255}$/u });
 
-/** What a token must claim; other claims are ignored. */
+/** The required claims of a token. Other claims are ignored. */
 export const TokenClaims = Type.Object({
   sub: Subject,
   role: Role,
@@ -55,17 +64,18 @@ const claims = Compile(TokenClaims);
 
 const HS256 = 'HS256';
 
-/** What tokens are verified with: a secret, by HS256, or a public key, by its own algorithm. */
+/** A key that verifies tokens: a secret for HS256, or a public key for its own algorithm. */
 export type TokenKey = string | PublicKey;
 
+/** The content of a token to be signed. */
 export interface TokenContent {
   readonly sub: string;
   readonly role: Role;
-  /** From now; whole seconds. */
+  /** The lifetime from now, in whole seconds. */
   readonly ttlSeconds: number;
 }
 
-/** How long an agent's token is good unless somebody says otherwise: 30 days. */
+/** The default lifetime of an agent's token: 30 days. */
 export const AGENT_TTL_SECONDS = 30 * 86_400;
 
 /** Signs a token with HS256. */
@@ -75,8 +85,8 @@ export function signToken({ sub, role, ttlSeconds }: TokenContent, secret: strin
 }
 
 /**
- * Makes the check of tokens signed for any of `tokenKeys`.
- * @param clock the time in ms since 1970
+ * Creates a verifier that accepts a token if any of `tokenKeys` verifies it.
+ * @param clock returns the time in ms since 1970
  */
 export function createVerifier(
   tokenKeys: readonly TokenKey[],
@@ -95,14 +105,15 @@ export function createVerifier(
 
 const INVALID: VerifyResult = { ok: false, reason: 'invalid' };
 
-/** Gives what a token claims whose signature is good; undefined for any other. */
+/** Returns the claims of a token with a valid signature; undefined for any other token. */
 type SignatureCheck = (token: string) => unknown;
 
 function createSignatureCheck(tokenKey: TokenKey): SignatureCheck {
   const isSecret = typeof tokenKey === 'string';
   const key = isSecret ? tokenKey : tokenKey.pem;
   const algorithm = isSecret ? HS256 : tokenKey.algorithm;
-  // The times are for `judge`: only to a token whose signature is good it is told that it has expired.
+  // `validateTimes` checks the times, so that only a token with a valid signature is reported as
+  // expired.
   const ignoreTimes = { ignoreExpiration: true, ignoreNotBefore: true };
   const verify = createJwtVerifier({ key, algorithms: [algorithm], ...ignoreTimes });
   return (token) => {

@@ -1,18 +1,21 @@
-// VMs in use whose agents stay away: they are set `failed`, so that a person sees it.
+// Sets VMs in use to `failed` if their agents are offline for too long, so that a person notices
+// it.
 
 import type pg from 'pg';
 import { runWriteTransaction } from './transaction.js';
 
 /**
- * One conditional statement, so that of many gateways one does it, once. An agent counts as away when
+ * A single conditional statement, so that only one of several gateways changes a VM. An agent
+ * counts as absent if
  *
- * - it was seen since its VM was assigned, and is online at no gateway now;
- * - it has been away for longer than the grace, of a time that counts only while some gateway was there to see it come
- *   back: from when the first of those that are there now was ready, to where all of them have written what they saw.
- *   So after an outage, of the gateways or of the database, everybody has the whole grace again.
+ * - it was online since its VM was assigned, and is not online at any gateway now;
+ * - it has been offline for longer than the grace period. Only the time counts during which a
+ *   gateway could have seen it return. That time begins when the first live gateway was ready, and
+ *   ends at the lowest watermark of all live gateways. After an outage of the gateways or of the
+ *   database, every agent has the full grace period again.
  *
- * Whether it was seen is judged by when its gateway last gave a sign of life, and since when it is away by the end of
- * that gateway's lease: in doubt for the agent.
+ * If the gateway of an agent has died, the agent counts as online until the gateway's last renewal,
+ * and as offline from the end of its lease. Both are in favour of the agent.
  */
 const FAIL_ABSENT = `
   WITH watch AS (
@@ -37,13 +40,13 @@ const FAIL_ABSENT = `
   WHERE vms.id = absent.id AND vms.status = 'in-use' AND vms.assignment_id = absent.assignment_id
   RETURNING vms.hostname`;
 
-/** How the audit names it, as others are named by role and `sub`. */
+/** The actor in the audit. Other actors are named by role and `sub`. */
 const NAME = 'gateway:agent-absent';
 
 /**
- * Sets the VMs failed whose agents have been away for longer than the grace.
- * @param gateway the one that does it, for the audit
- * @returns their hostnames
+ * Sets the VMs to `failed` whose agents have been offline for longer than the grace period.
+ * @param gateway the name of this gateway, for the audit
+ * @returns the hostnames of these VMs
  */
 export async function failAbsent(
   pool: pg.Pool,

@@ -1,31 +1,37 @@
-// Who gets which VM. A person, named by email, is given one at most, however many ask for her at the same moment; a free
-// VM goes to one person, one agentFilter agent is online before others.
+// Assigns VMs to people and releases them. A person, identified by email, has at most one VM, even
+// with concurrent requests. A free VM is assigned to one person only, and VMs with an online agent
+// are preferred.
 
 import type pg from 'pg';
 import { countByStatus, type StatusCounts } from './counts.js';
 import { runWriteTransaction, type Actor } from './transaction.js';
 import { parseFoundVm, FOUND_VM_COLUMNS, type FoundRow, type FoundVm } from './vms.js';
 
+/** A request to assign a VM to a person. */
 export interface AssignRequest {
   readonly email: string;
-  /** Undefined: none for a VM that is given now; as it is for the VM that the person has already. */
+  /**
+   * If undefined, a newly assigned VM has no command, and the person's current VM keeps its
+   * command.
+   */
   readonly crdCommand: string | undefined;
 }
 
+/** The result of a request: a new VM, the VM that the person already has, or no free VM. */
 export type AssignResult =
   | {
       readonly outcome: 'assigned' | 'kept';
       readonly vm: FoundVm;
-      /** Whether the VM's agent is online. */
+      /** Whether the agent of the VM is online. */
       readonly online: boolean;
     }
-  /** Nobody's VM is free; how many there are of each status. */
+  /** No VM is free; `counts` has the number of VMs of each status. */
   | { readonly outcome: 'none-free'; readonly counts: StatusCounts };
 
 /**
- * Gives the person a VM: the one in use by her, or of those that are free, of those agentFilter agent is online if there are
- * any, the one that has been available for longest.
- * Right because each statement of a change sees what was committed before it began.
+ * Assigns a VM to a person. A person who has a VM in use keeps it. Otherwise the free VM is
+ * assigned that has been available for longest; VMs with an online agent come first. The result is
+ * correct because each statement of the transaction sees what was committed before it began.
  */
 export function assignVm(
   pool: pg.Pool,
@@ -33,8 +39,9 @@ export function assignVm(
   request: AssignRequest,
 ): Promise<AssignResult> {
   return runWriteTransaction(pool, actor, async (client) => {
-    // Alone, because the statement that looks must begin after the lock is there: in one statement with it, twenty
-    // requests of one person at once got two seats.
+    // The lock has its own statement, because the statement that searches must begin after the lock
+    // is held. In a single statement, twenty concurrent requests of one person were assigned two
+    // VMs.
     await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, $2))', [
       request.email,
       LOCK_SEED,
@@ -49,7 +56,7 @@ export function assignVm(
   });
 }
 
-/** A VM, and whether its agent is online. */
+/** An assigned VM, and whether its agent is online. */
 interface AssignedVm {
   readonly vm: FoundVm;
   readonly online: boolean;
@@ -57,7 +64,10 @@ interface AssignedVm {
 
 type AssignedVmRow = FoundRow & { readonly online: boolean };
 
-/** Whether a VM's agent is online: by the time of the statement, because its transaction may have waited for a lock. */
+/**
+ * Whether the agent of a VM is online at the time of the statement. The time of the transaction
+ * would be too early if it has waited for a lock.
+ */
 const ONLINE = `EXISTS (
   SELECT FROM public.vm_presence p JOIN public.gateways g ON g.instance = p.gateway
   WHERE p.hostname = vms.hostname AND p.online AND g.lease_until > statement_timestamp())`;
@@ -65,9 +75,10 @@ const ONLINE = `EXISTS (
 const ASSIGNED_VM_COLUMNS = `${FOUND_VM_COLUMNS}, ${ONLINE} AS online`;
 
 /**
- * SKIP LOCKED lets many take VMs side by side, but passes over one agentFilter holder then rolls back; without it the
- * statement waits for each holder, and so says "none" only when there is none. Nobody waits for an agent that is
- * online while another VM is free.
+ * The searches, in order: the filter for agents and the lock wait policy of each. SKIP LOCKED lets
+ * requests take VMs concurrently, but misses a row whose holder rolls back. The last search
+ * therefore waits for each holder, and finds nothing only if no VM is free. No request waits for a
+ * VM with an online agent while another VM is free.
  */
 const ATTEMPTS = [
   [`AND ${ONLINE}`, 'SKIP LOCKED'],
@@ -77,10 +88,13 @@ const ATTEMPTS = [
 type AgentFilter = (typeof ATTEMPTS)[number][0];
 type LockWaitPolicy = (typeof ATTEMPTS)[number][1];
 
-/** Keeps these locks apart from those of other programs, whatever an email hashes to. */
+/** The seed of the hash, so that these locks differ from the advisory locks of other programs. */
 const LOCK_SEED = 0x6c_61_62_6c;
 
-/** The VM that the person has, with the new command if one is given. A failed VM is no seat. */
+/**
+ * Returns the VM that the person has in use, and sets its command if the request has one. A failed
+ * VM does not count.
+ */
 async function keepCurrent(
   client: pg.ClientBase,
   request: AssignRequest,
@@ -101,6 +115,7 @@ async function keepCurrent(
   );
 }
 
+/** Assigns the first available VM that the filter accepts. */
 async function takeAvailable(
   client: pg.ClientBase,
   { email, crdCommand }: AssignRequest,
@@ -120,8 +135,8 @@ async function takeAvailable(
 }
 
 /**
- * Ends exactly this assignment: the VM is free again, or stays failed without its person. Undefined when it is no
- * longer, or never was, anyone's.
+ * Ends exactly this assignment: the VM becomes available, or stays `failed` without a person.
+ * @returns undefined if no VM has this assignment
  */
 export function releaseAssignment(
   pool: pg.Pool,

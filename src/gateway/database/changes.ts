@@ -1,5 +1,5 @@
-// Changes of single VMs, and the clearing of all. A row is locked before it is decision, so that what it is decision by is
-// what is changed.
+// Registers, changes and deletes VMs. Each row is locked before a change is decided, so that the
+// decision is about the row that is changed.
 
 import type pg from 'pg';
 import {
@@ -11,13 +11,14 @@ import {
 import { runWriteTransaction as inTransaction, type Actor } from './transaction.js';
 import { parseFoundVm, FOUND_VM_COLUMNS, type FoundRow, type FoundVm } from './vms.js';
 
-/** Whether the row is still the one that the asker has seen, by its version. */
+/** Whether a row with this version is one that the client accepts. */
 export type Precondition = (version: number) => boolean;
 
+/** The result of a change. */
 export type ChangeResult =
   | { readonly outcome: 'changed'; readonly vm: FoundVm }
   | { readonly outcome: 'no-vm' }
-  /** The precondition does not hold; the version there is. */
+  /** The precondition does not hold; `version` is the current one. */
   | { readonly outcome: 'version-conflict'; readonly version: number }
   | { readonly outcome: 'rejected'; readonly why: RejectedChange };
 
@@ -28,7 +29,7 @@ type LockedRow = FoundRow & {
   command: string | null;
 };
 
-/** Changes status, person or command of one VM, as `judge` decides. */
+/** Changes status, person or command of one VM by the rules of `decideChange`. */
 export function changeVm(
   pool: pg.Pool,
   actor: Actor,
@@ -67,24 +68,25 @@ async function updateRow(client: pg.ClientBase, id: number, values: VmValues): P
   return parseFoundVm(row);
 }
 
+/** The registered VM, and whether it is new. */
 export interface RegisterResult {
   readonly isNew: boolean;
   readonly vm: FoundVm;
 }
 
-/** Makes the VM known, available; one that is known stays as it is. */
+/** Registers a VM as `available`. A VM that is registered already is not changed. */
 export function registerVm(pool: pg.Pool, actor: Actor, hostname: string): Promise<RegisterResult> {
   return inTransaction(pool, actor, (client) => registerHostname(client, hostname));
 }
 
-/** The same as a part of a larger change. */
+/** Registers a VM like `registerVm`, in a transaction of the caller. */
 export async function registerHostname(
   client: pg.ClientBase,
   hostname: string,
 ): Promise<RegisterResult> {
   const insert = `INSERT INTO public.vms (hostname, status) VALUES ($1, 'available')
     ON CONFLICT (hostname) DO NOTHING RETURNING ${FOUND_VM_COLUMNS}`;
-  // Another may make the row after it was looked for, and remove it before it is looked for again.
+  // Another transaction may insert the row after the first query and delete it before the next one.
   for (;;) {
     const locked = await lockRow(client, hostname);
     if (locked !== undefined) return { isNew: false, vm: parseFoundVm(locked) };
@@ -93,7 +95,7 @@ export async function registerHostname(
   }
 }
 
-/** Removes the row; says whether there was one. */
+/** Deletes the row of a VM if the precondition holds. */
 export function deleteVm(
   pool: pg.Pool,
   actor: Actor,
@@ -111,9 +113,9 @@ export function deleteVm(
 }
 
 /**
- * Removes all rows if there are exactly so many; gives how many there are. The lock keeps writers, and no readers, out
- * between the counting and the removing. A weaker one would let in who locks a row first and then changes it, and each
- * would wait for the other.
+ * Deletes all rows if there are exactly `expected`, and returns how many there were. The lock
+ * excludes writers, but not readers, between counting and deleting. A weaker lock would admit
+ * transactions that lock a row before they change it, which can deadlock.
  */
 export function clearVms(pool: pg.Pool, actor: Actor, expected: number): Promise<number> {
   return inTransaction(pool, actor, async (client) => {

@@ -1,14 +1,15 @@
-// The fleet in numbers.
+// Counts the VMs of the fleet by status.
 
 import type pg from 'pg';
 import { runReadQuery } from './transaction.js';
 
-/** How many VMs there are of each status. */
+/** The number of VMs of each status. */
 export type StatusCounts = Readonly<Record<string, number>>;
 
+/** The number of VMs in total, with a person, and by status. */
 export interface FleetStats {
   readonly total: number;
-  /** How many have a person. */
+  /** The number of VMs that have a person. */
   readonly assigned: number;
   readonly byStatus: StatusCounts;
 }
@@ -19,10 +20,11 @@ interface StatusRow {
   readonly assigned: string;
 }
 
-/** One statement, so that the numbers belong together. */
+/** A single statement, so that all numbers are of the same moment. */
 const STATS = `
   SELECT status, count(*), count(email) AS assigned FROM public.vms GROUP BY status ORDER BY status`;
 
+/** Reads the numbers of the fleet. */
 export async function readFleetStats(pool: pg.Pool): Promise<FleetStats> {
   const rows = await runReadQuery<StatusRow>(pool, STATS, []);
   const sum = (numbers: readonly string[]): number =>
@@ -34,12 +36,12 @@ export async function readFleetStats(pool: pg.Pool): Promise<FleetStats> {
   };
 }
 
-/** The same, in a transaction. */
+/** Counts the VMs by status, in a transaction of the caller. */
 export async function countByStatus(client: pg.ClientBase): Promise<StatusCounts> {
   return collectCounts((await client.query<StatusRow>(STATS)).rows);
 }
 
-/** A status may be called anything, `__proto__` too. */
+/** `Object.fromEntries` also handles a status called `__proto__`. */
 function collectCounts(rows: readonly StatusRow[]): StatusCounts {
   return Object.fromEntries(rows.map(({ status, count }) => [status, Number(count)]));
 }

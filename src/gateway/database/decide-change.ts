@@ -1,17 +1,19 @@
-// What a change of one VM's status means for its person and its command, decided from the row as it is. Pure.
+// Decides the new values of a VM's row from its current values and the requested change. Pure.
 
-/** The statuses that may be asked for. Others, which other programs write, flow through. */
+/**
+ * The statuses that a client may set. Statuses that other programs write are passed on unchanged.
+ */
 export const SETTABLE_STATUSES = ['available', 'in-use', 'failed'] as const;
 export type SettableStatus = (typeof SETTABLE_STATUSES)[number];
 
-/** What of a row the decision looks at. */
+/** The values of a row that a change depends on. */
 export interface VmValues {
   readonly status: string;
   readonly email: string | null;
   readonly crdCommand: string | null;
 }
 
-/** What is asked for; undefined is left as it is, a `crdCommand` of null is none. */
+/** The requested change. Undefined values stay as they are; null removes the `crdCommand`. */
 export interface VmChange {
   readonly status: SettableStatus | undefined;
   readonly email: string | undefined;
@@ -20,14 +22,15 @@ export interface VmChange {
   readonly reassign: boolean;
 }
 
+/** Why a change is rejected. */
 export type RejectedChange =
-  /** Asks for things that do not go together, whatever the row is. */
+  /** The request contradicts itself, independently of the row. */
   | { readonly rejected: 'contradiction'; readonly why: string }
-  /** The row is not `in-use`, so it has neither person nor command to change. */
+  /** The row is not `in-use`, so it has no person or command that could change. */
   | { readonly rejected: 'not-in-use' }
   | { readonly rejected: 'another-person' };
 
-/** The row's new values, or why not. */
+/** Decides the new values of the row, or why the change is rejected. */
 export function decideChange(current: VmValues, change: VmChange): VmValues | RejectedChange {
   const { status, email, crdCommand } = change;
   if (status === 'in-use') {
@@ -36,7 +39,7 @@ export function decideChange(current: VmValues, change: VmChange): VmValues | Re
   }
   if (status !== undefined) {
     if (email !== undefined || (crdCommand ?? null) !== null) {
-      return rejectContradiction(`${status} goes with neither email nor crd_command`);
+      return rejectContradiction(`${status} allows neither email nor crd_command`);
     }
     if (status === 'available') return { status, email: null, crdCommand: null };
     return { ...current, status };
@@ -48,7 +51,10 @@ export function decideChange(current: VmValues, change: VmChange): VmValues | Re
   return assignPerson(current, email, crdCommand ?? null, change.reassign);
 }
 
-/** The command is always set with the person: never the last one's, which may hold her code. */
+/**
+ * Sets the person and always the command with it, because the command of the previous person may
+ * contain their one-time code.
+ */
 function assignPerson(
   current: VmValues,
   email: string,

@@ -1,17 +1,17 @@
-// What became of assignments: how their commands ended, as agents report it, and all of it for whoever asks. Nothing
-// here touches `vms`: what is said of the last person's assignment leaves the present one unharmed.
+// Records how the commands of assignments ended, and lists the deliveries of a VM. Nothing here
+// changes `vms`, so that a report about a previous assignment never affects the current one.
 
 import type pg from 'pg';
 import { runWriteTransaction, runReadQuery, type Actor } from './transaction.js';
 
-/** How a command ended. */
+/** The report of how a command ended. */
 export interface EndReport {
   readonly outcome: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
 }
 
-/** A time as RFC 3339 in UTC, whatever the session's settings. */
+/** Formats a time as RFC 3339 in UTC, independently of the settings of the session. */
 const formatUtc = (time: string): string =>
   `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
@@ -21,13 +21,16 @@ const DELIVERY = `
     'acked_at', ${formatUtc('d.acknowledged_at')}, 'ended_at', ${formatUtc('d.ended_at')},
     'outcome', d.outcome, 'exit_code', d.exit_code, 'signal', d.signal)::text AS delivery`;
 
-/** Of the agent that has the assignment, or had it; under its earlier name, too, when its VM was renamed. */
+/**
+ * Matches the agent that has or had the assignment, also under its earlier hostname if the VM was
+ * renamed.
+ */
 const OF_AGENT = `d.assignment_id = $1 AND (d.hostname = $2 OR EXISTS (
   SELECT FROM public.vms v WHERE v.assignment_id = d.assignment_id AND v.hostname = $2))`;
 
 /**
- * Records how the agent's command ended; the first report stands. Gives the delivery as JSON text, or undefined when
- * the assignment never was this agent's.
+ * Records how the agent's command ended. Only the first report counts.
+ * @returns the delivery as JSON text; undefined if the agent never had this assignment
  */
 export function recordEnd(
   pool: pg.Pool,
@@ -51,7 +54,10 @@ export function recordEnd(
   });
 }
 
-/** The latest deliveries to this VM, the newest first, each as JSON text; with that of the assignment it has now. */
+/**
+ * Reads the latest deliveries of a VM, including that of its current assignment, the newest first.
+ * @returns JSON texts
+ */
 export async function listDeliveries(
   pool: pg.Pool,
   hostname: string,

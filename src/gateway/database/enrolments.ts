@@ -1,4 +1,4 @@
-// Which hostnames have enrolled, once each until an admin allows it again.
+// Records enrolments. Each hostname may enrol once, until an admin allows another enrolment.
 
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
@@ -6,14 +6,16 @@ import { registerHostname } from './changes.js';
 import { runWriteTransaction, type Actor } from './transaction.js';
 
 /**
- * `already-enrolled` by whoever had another nonce, or none. `agent-online`: an agent of this hostname is there, whose
- * token came another way.
+ * The result of an enrolment.
+ *
+ * - `already-enrolled`: the hostname has enrolled with another nonce or without one.
+ * - `agent-online`: an agent of this hostname is online, and has its token from elsewhere.
  */
 export type EnrolResult = 'enrolled' | 'already-enrolled' | 'agent-online';
 
 /**
- * Enrols the hostname, and makes its VM known. With the nonce that it enrolled with it is done again, for one whose
- * answer was lost.
+ * Enrols the hostname, and registers its VM. The same nonce enrols again, for a client that lost
+ * the first response.
  */
 export function enrol(
   pool: pg.Pool,
@@ -31,7 +33,7 @@ export function enrol(
        ON CONFLICT (hostname) DO NOTHING`,
       [hostname, hash, actor.name],
     );
-    // Another was first, and its transaction was waited for.
+    // Another transaction has enrolled the hostname, and this one has waited for it.
     if (rowCount === 0) {
       return (await compareNonce(client, hostname, hash)) === true
         ? 'enrolled'
@@ -42,7 +44,7 @@ export function enrol(
   });
 }
 
-/** Whether the hostname enrolled with this nonce; undefined when it did not enrol at all. */
+/** Whether the hostname has enrolled with this nonce; undefined if it has not enrolled. */
 async function compareNonce(
   client: pg.ClientBase,
   hostname: string,
@@ -65,7 +67,10 @@ async function isAgentOnline(client: pg.ClientBase, hostname: string): Promise<b
   return rows.length > 0;
 }
 
-/** Lets the hostname enrol again; says whether it had. */
+/**
+ * Allows the hostname to enrol again.
+ * @returns whether it had enrolled
+ */
 export function allowEnrolment(pool: pg.Pool, actor: Actor, hostname: string): Promise<boolean> {
   return runWriteTransaction(pool, actor, async (client) => {
     const { rowCount } = await client.query(

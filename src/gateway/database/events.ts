@@ -1,26 +1,32 @@
-// Reads of the audit: what changed in `vms`, when, and who did it. Written by the database alone.
+// Reads the audit of `vms`: each change, its time and its actor. Only the database writes the
+// audit.
 
 import type pg from 'pg';
 import { runReadQuery } from './transaction.js';
 
+/** Selects a page of events. */
 export interface EventQuery {
-  /** Events of the VM of this hostname, also under its earlier or its later one when it was renamed then. */
+  /**
+   * Selects events of the VM of this hostname, including those that renamed it from or to this
+   * hostname.
+   */
   readonly hostname: string | undefined;
-  /** Events that gave this person a VM, or took one. */
+  /** Selects events that assigned a VM to this person, or released it. */
   readonly email: string | undefined;
   readonly limit: number;
-  /** The `id` before which to begin. */
+  /** The page begins before this `id`. */
   readonly before: string | undefined;
 }
 
+/** A page of events. */
 export interface EventPage {
-  /** Each event's JSON text, the latest first. */
+  /** The JSON texts of the events, the latest first. */
   readonly events: readonly string[];
-  /** The `id` to continue before, or undefined at the end. */
+  /** The `before` of the next page; undefined at the end. */
   readonly next: string | undefined;
 }
 
-/** A time as ISO 8601 in UTC, whatever the session's settings. */
+/** An event as JSON. Times are ISO 8601 in UTC, independently of the settings of the session. */
 const EVENT = `
   json_build_object('id', id, 'at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     'op', op, 'hostname', hostname, 'old_hostname', old_hostname, 'assignment_id', assignment_id,
@@ -29,8 +35,9 @@ const EVENT = `
     'actor', actor, 'request_id', request_id)::text`;
 
 /**
- * One page of events, the latest first. An event gets its `id` before its transaction commits, so a page that has been
- * read may gain one later: to follow what happens is what sockets are for.
+ * Reads one page of events, the latest first. An event has its `id` before its transaction commits,
+ * so an event may appear later on a page that was read. A client that follows changes uses a
+ * WebSocket.
  */
 export async function listEvents(pool: pg.Pool, query: EventQuery): Promise<EventPage> {
   const { hostname, email, limit, before } = query;

@@ -1,4 +1,4 @@
-// What the feed asks of the database: rows, the cheap check, and the sending of a heartbeat.
+// The queries of the feed: rows, the cheap check of the table, and the heartbeat's notification.
 
 import type pg from 'pg';
 import { queryWithIdleTimeout, type IdleTimeoutOptions } from './idle-timeout-query.js';
@@ -15,9 +15,9 @@ interface ReadRow {
 }
 
 /**
- * Reads rows and, after them, the last version handed out: every version that existed when the rows were read is at
- * or below it. A sequence's value is outside of transactions, so the order is what counts (PostgreSQL, "Sequence
- * Manipulation Functions").
+ * Reads rows and then the last value of the version sequence. No version that existed when the rows
+ * were read is higher. Sequences are outside of transactions, so this order is essential
+ * (PostgreSQL, "Sequence Manipulation Functions").
  */
 export async function readRows(
   pool: pg.Pool,
@@ -46,7 +46,10 @@ export async function readRows(
   };
 }
 
-/** Not asked of PostgreSQL: its `->>` fails on a row that has `\u0000` in any column of JSON, and the read with it. */
+/**
+ * Parses the id here, because PostgreSQL's `->>` fails for a row with `\u0000` in a JSON column,
+ * and would fail the whole read.
+ */
 function parseAssignmentId(rowText: string): string | null {
   const { assignment_id: id } = JSON.parse(rowText) as { assignment_id?: unknown };
   return typeof id === 'string' ? id : null;
@@ -62,8 +65,8 @@ interface CheckRow {
 }
 
 /**
- * The table in numbers, and its triggers: xmin changes whenever one of them, or its function, does. With it, how full
- * the server's queue of notifications is.
+ * Reads the number of rows, their versions and the triggers, and how full the server's notification
+ * queue is. `xmin` changes whenever a trigger or its function changes.
  */
 const CHECK = `
   SELECT *, pg_catalog.pg_notification_queue_usage() AS queue_usage FROM (
@@ -84,7 +87,7 @@ const CHECK = `
 /** Triggers in force: ALWAYS, once a statement where rows are not replicated, and for each row where they are. */
 const TRIGGERS = 9;
 
-/** The cheap check of rows and triggers. */
+/** Reads the numbers that reveal a missed change of rows or triggers. */
 export async function checkTable(pool: pg.Pool) {
   const { rows } = await pool.query<CheckRow>(CHECK);
   const [row] = rows;
@@ -95,12 +98,12 @@ export async function checkTable(pool: pg.Pool) {
     sumOfVersions: BigInt(row.sum_of_versions),
     triggers: row.triggers ?? '',
     triggersInForce: Number(row.in_force) === TRIGGERS,
-    /** From 0 to 1. */
+    /** The used share of the notification queue, from 0 to 1. */
     queueUsage: row.queue_usage,
   };
 }
 
-/** Sends a notification. */
+/** Sends a notification through the query pool. */
 export async function notify(pool: pg.Pool, channel: string, payload: string): Promise<void> {
   await pool.query('SELECT pg_notify($1, $2)', [channel, payload]);
 }

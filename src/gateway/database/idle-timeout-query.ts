@@ -1,19 +1,24 @@
-// A query whose answer may be long on its way: it fails when nothing more arrives for as long as any other query may
-// take, and not because much has to. A whole table over a thin link takes minutes.
+// Runs a query with an idle timeout instead of a total one: it fails only if no row arrives for a
+// while. Reading a whole table over a slow connection takes minutes.
 
 import pg from 'pg';
 
+/** The limits of a query. */
 export interface IdleTimeoutOptions {
-  /** Ends the query, and the connection with it: nobody waits for its answer any more. */
+  /** Aborts the query and closes its connection. */
   readonly signal?: AbortSignal;
-  /** How long nothing may arrive. */
+  /** The longest time without a row, in ms; 15,000 by default. */
   readonly idleTimeoutMs?: number;
 }
 
 const IDLE_TIMEOUT_MS = 15_000;
-/** More than any answer takes; a longer `setTimeout` fires at once. */
+/** The longest delay of `setTimeout`; a longer one fires immediately. */
 const MAX_TOTAL_MS = 2 ** 31 - 1;
 
+/**
+ * Runs a query, and returns its rows.
+ * @throws Error if no row arrives within the idle timeout, the signal aborts, or the query fails
+ */
 export async function queryWithIdleTimeout<R extends pg.QueryResultRow>(
   pool: pg.Pool,
   text: string,
@@ -21,7 +26,7 @@ export async function queryWithIdleTimeout<R extends pg.QueryResultRow>(
   options: IdleTimeoutOptions,
 ): Promise<R[]> {
   const client = await pool.connect();
-  // The query under way fails too when the connection breaks; without a listener the process would end.
+  // If the connection breaks, the query fails too. Without this listener the process would end.
   const ignore = (): void => undefined;
   client.on('error', ignore);
   let broken = true;
@@ -31,7 +36,7 @@ export async function queryWithIdleTimeout<R extends pg.QueryResultRow>(
     broken = false;
     return rows;
   } catch (error) {
-    // A server that answered is there, and its connection of use.
+    // The server has answered, so the connection is still usable.
     broken = !(error instanceof pg.DatabaseError);
     throw error;
   } finally {
@@ -47,7 +52,7 @@ async function runQuery<R extends pg.QueryResultRow>(
   { signal, idleTimeoutMs = IDLE_TIMEOUT_MS }: IdleTimeoutOptions,
 ): Promise<R[]> {
   let giveUp: (reason: Error) => void = () => undefined;
-  const abort = (): void => giveUp(new Error('nobody wants the answer any more'));
+  const abort = (): void => giveUp(new Error('the query was aborted'));
   const silence = setTimeout(() => giveUp(new Error('Query read timeout')), idleTimeoutMs);
   signal?.addEventListener('abort', abort);
   try {
@@ -58,7 +63,7 @@ async function runQuery<R extends pg.QueryResultRow>(
         else resolve(result.rows);
       });
       query.on('row', () => silence.refresh());
-      // Its own deadline, instead of the pool's for a whole answer: pg looks for one on whatever it is handed.
+      // Replaces the pool's total timeout: pg reads `query_timeout` from the query itself.
       client.query(Object.assign(query, { query_timeout: MAX_TOTAL_MS }));
     });
   } finally {

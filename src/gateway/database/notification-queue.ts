@@ -1,24 +1,25 @@
-// The server's queue of notifications, which all its databases share: what holds it up, and what a commit says that
-// found it full.
+// Reads the state of the server's notification queue, which all its databases share: how full it
+// is, and which sessions may block it.
 
 import pg from 'pg';
 
-/** A session that may hold the queue up. What the gateway's role may not see of it is null. */
+/** A session that may block the queue. Values that the gateway's role may not see are null. */
 export interface Suspect {
   readonly pid: number;
   readonly application: string;
   readonly user: string | null;
   readonly database: string | null;
   readonly state: string | null;
-  /** When its transaction began; where it reads nothing, since when. */
+  /** The start of its transaction or, if its client does not read, since when. */
   readonly since: Date | null;
 }
 
 /**
- * Nothing is dropped from the queue before every session that listens, in whatever database, has taken it. None does
- * within a transaction, nor while its client reads nothing (PostgreSQL, "NOTIFY"). Which of them listen, the server
- * tells nobody. Locks, and so transactions, are seen by every role; states and times of other roles' sessions, and who
- * reads nothing, only by a member of pg_read_all_stats, as pg_monitor is.
+ * PostgreSQL removes a notification from the queue only after every listening session of every
+ * database has read it. A session does not read within a transaction, or while its client does not
+ * read (PostgreSQL, "NOTIFY"). The server does not show which sessions listen. Every role sees
+ * locks, and therefore transactions. Only members of pg_read_all_stats, such as pg_monitor, see the
+ * states and times of other roles' sessions, and which clients do not read.
  */
 const SUSPECTS = `
   SELECT pid, application_name AS application, usename AS user, datname AS database, state,
@@ -31,15 +32,19 @@ const SUSPECTS = `
     ))
   ORDER BY since NULLS LAST LIMIT 5`;
 
-/** Sessions in a transaction, and those that read nothing, the longest so first. */
+/**
+ * Reads up to five sessions that are in a transaction or whose clients do not read, the longest
+ * first.
+ */
 export async function readSuspects(pool: pg.Pool): Promise<Suspect[]> {
   return (await pool.query<Suspect>(SUSPECTS)).rows;
 }
 
 /**
- * How full the queue is, from 0 to 1. To ask also has the server drop what all listeners have taken (`asyncQueueAdvanceTail`
- * in its async.c). Apart from this only a commit that notifies does so, and none can while the queue is full: it stayed
- * full after the session that had held it up was gone, until somebody asked.
+ * Reads the used share of the queue, from 0 to 1. This query also makes the server remove what all
+ * listeners have read (`asyncQueueAdvanceTail`). Otherwise only a notifying commit does so, and
+ * that fails while the queue is full. Without the query, a queue stayed full after the blocking
+ * session had ended.
  */
 export async function readQueueUsage(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query<{ usage: number }>(
@@ -48,7 +53,10 @@ export async function readQueueUsage(pool: pg.Pool): Promise<number> {
   return rows[0]?.usage ?? 0;
 }
 
-/** Whether a commit failed because the queue is full. Told by its function: messages may be translated. */
+/**
+ * Whether a commit failed because the queue is full. Compares the name of PostgreSQL's function,
+ * because messages may be translated.
+ */
 export function isQueueFull(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.routine === 'PreCommit_Notify';
 }

@@ -1,31 +1,36 @@
-// The pool of connections for queries. LISTEN has its own connection and never comes from here.
+// The pool of connections for queries. LISTEN never uses it, but has its own connection.
 
 import { Socket } from 'node:net';
 import pg from 'pg';
 
-/** Deadlines of the client's own: a server that is stopped or unreachable answers nothing. */
+/** Timeouts on the client's side, because a stopped or unreachable server never answers. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 15_000;
-/** How long the end waits for queries under way and for goodbyes. */
+/** How long `end` waits for running queries and for the server to close its connections. */
 const END_TIMEOUT_MS = 1_000;
 
+/** The pool, and the ways to give up its connections. */
 export interface QueryPool {
   readonly pool: pg.Pool;
   /**
-   * Gives up the connections that nobody uses. To be called when the database seems to be away: they may lead nowhere,
-   * and fail one query after the other, each by its deadline; or to a server that the address has left.
+   * Closes the idle connections. Call it when the database seems to be unreachable. A dead idle
+   * connection would fail a query after its timeout, and another may lead to a former server of the
+   * address.
    */
   readonly discardIdle: () => void;
-  /** Gives up all of them, and fails the queries under way: whoever waits for an answer waits for one that died. */
+  /** Closes all connections, and fails the running queries, because their server has died. */
   readonly discardAll: () => void;
-  /** Ends every connection: in order where the server answers, soon by force where it does not. */
+  /**
+   * Closes every connection: gracefully if the server answers, otherwise by force after a second.
+   */
   readonly end: () => Promise<void>;
 }
 
 /**
- * Makes the pool. Its connections run in UTC, because times without a zone are UTC; a SET is used, and not a startup
- * option, because PgBouncer carries the former over in transaction mode and refuses the latter.
- * @param onIdleError told when a connection is lost that nobody was using; the pool replaces it.
+ * Creates the pool. Its connections use UTC, because times without a zone are UTC. The zone is set
+ * with SET instead of a startup option, because PgBouncer in transaction mode keeps SET and rejects
+ * startup options.
+ * @param onIdleError called when an idle connection is lost; the pool replaces it
  */
 export function createPool(
   config: pg.ClientConfig,
@@ -36,7 +41,8 @@ export function createPool(
   const pool = new pg.Pool({
     application_name: 'lablink-gateway',
     ...config,
-    // The sockets are ours, so that connections that no longer answer can be ended without the server's help.
+    // The pool creates its sockets here, so that a connection can be closed even if its server does
+    // not answer.
     stream: () => track(sockets),
     max: maxConnections,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -57,7 +63,7 @@ export function createPool(
 }
 
 function discardIdle(pool: pg.Pool, onError: (error: Error) => void): void {
-  // The pool hands out an idle connection before it opens another.
+  // The pool returns an idle connection before it opens a new one.
   for (let idle = pool.idleCount; idle > 0; idle--) {
     pool.connect().then((client) => client.release(true), onError);
   }
@@ -77,7 +83,7 @@ function destroy(sockets: ReadonlySet<Socket>): void {
 async function endPool(pool: pg.Pool, sockets: ReadonlySet<Socket>): Promise<void> {
   const timer = setTimeout(() => destroy(sockets), END_TIMEOUT_MS);
   await pool.end();
-  // The pool does not wait for the goodbyes of its last connections.
+  // `pool.end` does not wait until its last connections are closed.
   const closed = [...sockets].map((socket) => new Promise((done) => socket.once('close', done)));
   await Promise.all(closed);
   clearTimeout(timer);

@@ -1,8 +1,12 @@
-// The leases of gateways, and which agents they have: see the schema. All by the clock of the database.
+// Reads and writes the leases of gateways and the presence of their agents: see the schema. All
+// times are of the database's clock.
 
 import type pg from 'pg';
 
-/** All gateways whose lease lasts, and when the first of the others ends. */
+/**
+ * All gateways with a valid lease. `nextExpiryMs` is the time until the first lease of another
+ * gateway ends, in ms; undefined without other gateways.
+ */
 export interface GatewayLeases {
   readonly gateways: readonly string[];
   readonly nextExpiryMs: number | undefined;
@@ -13,7 +17,10 @@ interface GatewayLeasesRow {
   next_expiry_ms: number | null;
 }
 
-/** Of a gateway that has just been given a lease, which the rest of its statement does not see yet. */
+/**
+ * The valid leases. The own lease is added, because its row is not visible within the same
+ * statement.
+ */
 const GATEWAY_LEASES = `
   SELECT array_agg(instance) || $1::text AS gateways,
     extract(epoch FROM min(lease_until) - statement_timestamp())::float8 * 1000 AS next_expiry_ms
@@ -21,7 +28,7 @@ const GATEWAY_LEASES = `
 
 const LEASE = `statement_timestamp() + $2 * interval '1 millisecond'`;
 
-/** Takes a lease under a name that nobody has had. */
+/** Acquires a lease under a new name. */
 export async function acquireLease(
   pool: pg.Pool,
   instance: string,
@@ -38,8 +45,10 @@ export async function acquireLease(
 }
 
 /**
- * Renews a lease that has not ended; undefined when it has. Where it is `complete`, everything that the gateway saw
- * before its last renewal is in the table: the old `renewed_at` is read before the new one is set.
+ * Renews a lease that is still valid.
+ * @param complete whether everything that the gateway saw before its last renewal is written: the
+ * watermark then becomes the old `renewed_at`
+ * @returns undefined if the lease has ended
  */
 export async function renewLease(
   pool: pg.Pool,
@@ -63,7 +72,7 @@ function parseGatewayLeases([row]: readonly GatewayLeasesRow[]): GatewayLeases {
   return { gateways: row.gateways, nextExpiryMs: row.next_expiry_ms ?? undefined };
 }
 
-/** Gives the lease up: the gateway's agents are away. */
+/** Releases the lease, so that the agents of the gateway count as offline. */
 export async function releaseLease(pool: pg.Pool, instance: string): Promise<void> {
   await pool.query(
     `UPDATE public.gateways SET lease_until = statement_timestamp()
@@ -72,7 +81,7 @@ export async function releaseLease(pool: pg.Pool, instance: string): Promise<voi
   );
 }
 
-/** What a gateway writes at once; `agoMs` is how long ago it happened. */
+/** A batch of changes of a gateway's agents. `agoMs` is the age of each change in ms. */
 export interface PresenceWrite {
   readonly agents: readonly {
     readonly hostname: string;
@@ -80,13 +89,14 @@ export interface PresenceWrite {
     readonly agoMs: number;
   }[];
   readonly pushes: readonly { readonly assignmentId: string; readonly agoMs: number }[];
-  /** On the channel `vm_presence`. */
+  /** Notifications for the channel `vm_presence`. */
   readonly payloads: readonly string[];
 }
 
 /**
- * One statement for thousands of agents. Writes nothing, and says so, when the lease has ended: what comes late cannot
- * speak for a gateway that others have given up. An assignment keeps the time it was first pushed at.
+ * A single statement for thousands of agents. It writes nothing if the lease has ended, because
+ * other gateways already count these agents as offline. An assignment keeps the time of its first
+ * push.
  */
 const WRITE = `
   WITH live AS (
@@ -104,13 +114,16 @@ const WRITE = `
   SELECT EXISTS (SELECT FROM live) AS live,
     (SELECT count(pg_notify('vm_presence', payload)) FROM live, unnest($7::text[]) AS payload)`;
 
-/** @returns false when the lease has ended. */
+/**
+ * Writes a batch of changes.
+ * @returns false if the lease has ended, and nothing was written
+ */
 export async function writePresence(
   pool: pg.Pool,
   instance: string,
   { agents, pushes, payloads }: PresenceWrite,
 ): Promise<boolean> {
-  // In one order for all gateways, so that two of them never wait for each other.
+  // All gateways use the same order, so that two of them never deadlock.
   const ordered = pushes.toSorted((a, b) => (a.assignmentId < b.assignmentId ? -1 : 1));
   const { rows } = await pool.query<{ live: boolean }>(WRITE, [
     instance,
@@ -124,15 +137,18 @@ export async function writePresence(
   return rows[0]?.live === true;
 }
 
-/** What is known of a hostname's agent. */
+/** The presence of a hostname's agent. */
 export interface ReadPresence {
   readonly hostname: string;
   readonly online: boolean;
-  /** JSON text. */
+  /** The presence as JSON text. */
   readonly presence: string;
 }
 
-/** Of these hostnames, or of all; of whom nothing is known is left out. */
+/**
+ * Reads the presence of these hostnames, or of all if undefined. Hostnames without a presence are
+ * omitted.
+ */
 export async function readPresence(
   pool: pg.Pool,
   hostnames: readonly string[] | undefined,
@@ -144,10 +160,10 @@ export async function readPresence(
   return rows.map(({ hostname, online, entry }) => ({ hostname, online, presence: entry }));
 }
 
-/** For how long is kept what tells nothing new. */
+/** How long rows are kept that are no longer current. */
 const KEPT = "'90 days'";
 
-/** Removes what is old, in a small step. */
+/** Removes a small number of old rows of presence and deliveries. */
 export async function prunePresence(pool: pg.Pool): Promise<void> {
   await pool.query(`SELECT public.prune_vm_presence(${KEPT}), public.prune_vm_deliveries(${KEPT})`);
 }

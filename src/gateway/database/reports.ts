@@ -1,9 +1,10 @@
-// What agents report: the status of their own VM, and which assignments they have got.
+// Records the reports of agents: the status of their own VM, and the assignments that they have
+// received.
 
 import type pg from 'pg';
 import { runWriteTransaction, type Actor } from './transaction.js';
 
-/** What became of a report. `stale`: about an assignment that is no longer the VM's. */
+/** The result of a report. `stale`: the assignment is no longer the current one of the VM. */
 export type ReportOutcome = 'done' | 'stale' | 'not-failed' | 'no-vm';
 
 interface Report {
@@ -12,7 +13,7 @@ interface Report {
   readonly assignmentId: string | undefined;
 }
 
-/** The row is locked before it is judged, so that what it is judged by is what is changed. */
+/** The row is locked before it is checked, so that the check is about the row that is changed. */
 const REPORT = `
   WITH locked AS (
     SELECT id, status, assignment_id IS DISTINCT FROM coalesce($3::uuid, assignment_id) AS stale
@@ -28,8 +29,8 @@ const REPORT = `
   SELECT stale, status FROM locked`;
 
 /**
- * Sets the status of the agent's own VM: `failed` at any time, `available` (which lets go of the person) only from
- * `failed`. To repeat a report changes nothing.
+ * Sets the status of the agent's own VM: `failed` at any time, and `available`, which releases the
+ * person, only after `failed`. Repeating a report changes nothing.
  */
 export async function reportStatus(
   pool: pg.Pool,
@@ -52,22 +53,26 @@ export async function reportStatus(
   return allowed ? 'done' : 'not-failed';
 }
 
-/** How an acknowledgement was taken. */
+/** The result of an acknowledgement. */
 export interface Acknowledged {
-  /** From the making of the assignment; undefined when it was acknowledged before, or its making is not known. */
+  /**
+   * The time from the assignment to the acknowledgement; undefined if it was acknowledged before,
+   * or the time of the assignment is unknown.
+   */
   readonly tookSeconds: number | undefined;
 }
 
+/** An agent's acknowledgement of an assignment. */
 export interface Acknowledgement {
   readonly hostname: string;
   readonly assignmentId: string;
-  /** Of its push, where that is not written yet: it is written now, and costs no statement of its own. */
+  /** The age of the push in ms, if it is not written yet: it is written in the same statement. */
   readonly pushedAgoMs: number | undefined;
 }
 
 /**
- * Records that the agent has got its assignment; undefined when it is not, or no longer, its own. To repeat changes
- * nothing.
+ * Records that the agent has received its assignment. Repeating it changes nothing.
+ * @returns undefined if the assignment is not the current one of the agent
  */
 export async function acknowledge(
   pool: pg.Pool,

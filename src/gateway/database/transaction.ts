@@ -1,23 +1,25 @@
-// Transactions: what they change carries the name of who asked, they wait for nobody for long, and a connection that
-// failed in one is not used again.
+// Runs transactions. Each change is recorded with its actor, each statement has a timeout on the
+// server, and a broken connection is never used again.
 
 import pg from 'pg';
 
-/** Who asks for a change, and in which request: recorded with it in `vm_events`. */
+/** The identity and the request that make a change; `vm_events` records both. */
 export interface Actor {
   readonly name: string;
   readonly requestId: string;
 }
 
 /**
- * How long a statement waits for a lock, and how long it may take in all. Set inside of the transaction, because a
- * setting of the session would stay on the server's connection behind a transaction pooler.
+ * The timeouts of a statement: for a lock, and in total. They are set inside the transaction,
+ * because behind a transaction pooler a setting of the session would stay on the server's
+ * connection.
  */
 const DEADLINES = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '10s'";
 
 /**
- * Does `work` in a transaction: committed when it resolves, undone when it rejects. Each of its statements sees what was
- * committed before it began, whatever the database's default: who waited for a lock must see what its holder did.
+ * Runs `work` in a transaction, which is committed if `work` resolves and rolled back if it
+ * rejects. Each statement sees what was committed before it began, whatever the database's default.
+ * After waiting for a lock, it must see the changes of the lock's holder.
  */
 export function runWriteTransaction<T>(
   pool: pg.Pool,
@@ -33,7 +35,10 @@ export function runWriteTransaction<T>(
   });
 }
 
-/** Does one query with a deadline that the server holds, so that nothing goes on there after its asker gave up. */
+/**
+ * Runs one query with a timeout on the server, so that it does not continue after its caller has
+ * given up.
+ */
 export function runReadQuery<R extends pg.QueryResultRow>(
   pool: pg.Pool,
   sql: string,
@@ -52,7 +57,7 @@ async function runTransaction<T>(
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
   const client = await pool.connect();
-  // The query under way fails too when the connection breaks; without a listener the process would end.
+  // If the connection breaks, the query fails too. Without this listener the process would end.
   const ignore = (): void => undefined;
   client.on('error', ignore);
   let broken = true;
@@ -63,7 +68,8 @@ async function runTransaction<T>(
     broken = false;
     return result;
   } catch (error) {
-    // Only a server that answered is asked again: one that is silent would have another deadline to keep.
+    // ROLLBACK is sent only if the server has answered, because a silent server would need another
+    // timeout.
     broken = !(error instanceof pg.DatabaseError && (await rollBack(client)));
     throw error;
   } finally {

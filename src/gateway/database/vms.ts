@@ -1,45 +1,52 @@
-// Reads of `vms` for the HTTP surface. Rows come as the JSON text that PostgreSQL makes of them, in the same words as
+// Reads `vms` for the HTTP API. Rows are JSON texts written by PostgreSQL, the same as in
 // notifications.
 
 import type pg from 'pg';
 import { runReadQuery } from './transaction.js';
 
+/** A row of `vms`. */
 export interface FoundVm {
   readonly version: number;
   /** JSON text. */
   readonly row: string;
 }
 
-/** What a statement that changes rows gives back of each, see `found`. */
+/** The columns that `parseFoundVm` reads, for a SELECT or a RETURNING clause. */
 export const FOUND_VM_COLUMNS = 'coalesce(vms.version, 0) AS version, public.vm_text(vms) AS row';
 
+/** A row with these columns. */
 export interface FoundRow {
   readonly version: string;
   readonly row: string;
 }
 
+/** Converts a row of the database to a `FoundVm`. */
 export function parseFoundVm({ version, row }: FoundRow): FoundVm {
   return { version: Number(version), row };
 }
 
-/** The VM of this hostname, or undefined. */
+/**
+ * Reads the VM of this hostname.
+ * @returns undefined if there is none
+ */
 export async function findVm(pool: pg.Pool, hostname: string): Promise<FoundVm | undefined> {
   const sql = `SELECT ${FOUND_VM_COLUMNS} FROM public.vms WHERE hostname = $1`;
   const [row] = await runReadQuery<FoundRow>(pool, sql, [hostname]);
   return row && parseFoundVm(row);
 }
 
-/** The orders in which VMs are listed; those with a `-` begin with the latest. */
+/** The sort orders of a list of VMs. A `-` means descending: the latest first. */
 export const SORTS = ['id', 'created_at', '-created_at', 'updated_at', '-updated_at'] as const;
 export type Sort = (typeof SORTS)[number];
 
-/** Where a page ended: the values that the order goes by, of its last row. */
+/** The end of a page: the values of its last row by which the list is sorted. */
 export interface Position {
-  /** ISO 8601 in UTC, or `-infinity` for a time that is NULL; undefined in the order of `id`. */
+  /** ISO 8601 in UTC, or `-infinity` for NULL; undefined if the list is sorted by `id`. */
   readonly time: string | undefined;
   readonly id: number;
 }
 
+/** Selects a page of VMs. */
 export interface VmPageQuery {
   readonly status: string | undefined;
   readonly email: string | undefined;
@@ -48,12 +55,14 @@ export interface VmPageQuery {
   readonly after: Position | undefined;
 }
 
+/** A page of VMs. */
 export interface VmPage {
   readonly rows: readonly VmPageRow[];
-  /** To continue after; undefined at the end. */
+  /** The `after` of the next page; undefined at the end. */
   readonly next: Position | undefined;
 }
 
+/** A row of a page. */
 export interface VmPageRow {
   readonly hostname: string;
   /** JSON text. */
@@ -61,9 +70,9 @@ export interface VmPageRow {
 }
 
 /**
- * One page of VMs. Pages hang together by the values of rows, not by counting them: what comes or goes meanwhile
- * shifts nothing.
- * @throws a `pg` error of class 22 for a time that there is not, such as the 30th of February.
+ * Reads one page of VMs. A page continues after the values of the last row, not after a number of
+ * rows. Rows inserted or deleted in between therefore shift nothing.
+ * @throws a `pg` error of class 22 for a time that does not exist, such as the 30th of February
  */
 export async function readVmPage(pool: pg.Pool, query: VmPageQuery): Promise<VmPage> {
   const { status, email, sort, limit, after } = query;
@@ -82,7 +91,10 @@ interface VmPageDatabaseRow extends VmPageRow {
   readonly time: string | null;
 }
 
-/** to_json writes a time as ISO 8601, whatever the session's DateStyle. */
+/**
+ * Builds the query of a page. `to_json` writes times as ISO 8601, whatever the DateStyle of the
+ * session.
+ */
 function buildPageSql(sort: Sort): string {
   const [above, direction] = sort.startsWith('-') ? ['<', 'DESC'] : ['>', 'ASC'];
   const time = sort === 'id' ? undefined : `coalesce(${sort.replace('-', '')}, '-infinity')`;

@@ -102,7 +102,7 @@ t.test('two makers at once, each its own process, end up with one secret', async
 t.test('one that others can read is refused, and not used', async (t) => {
   for (const mode of [0o640, 0o604, 0o620, 0o601, 0o666]) {
     const [dataDir, path] = await folderWith(t, KEPT, mode);
-    const fault = `JWT_SECRET is not set, and the secret in ${path} is open to others; run: chmod 600 ${path}`;
+    const fault = `JWT_SECRET is not set, and the secret in ${path} is readable by other users; run: chmod 600 ${path}`;
     await t.rejects(kept(dataDir), new ConfigError([fault]), mode.toString(8));
     await chmod(path, 0o600);
     t.strictSame(await kept(dataDir), [KEPT], 'as the refusal says');
@@ -126,7 +126,7 @@ t.test('one that is too short is refused, and its text not shown', async (t) => 
   for (const secret of ['', '\n', 'hunter2', 'x'.repeat(31), ` ${'x'.repeat(31)}\n`]) {
     const [dataDir] = await folderWith(t, secret);
     const refusal: unknown = await kept(dataDir).catch((error: unknown) => error);
-    t.match(refusal, { name: 'ConfigError', message: /holds fewer than 32 bytes/ });
+    t.match(refusal, { name: 'ConfigError', message: /has fewer than 32 bytes/ });
     t.notMatch(String(refusal), /hunter2|xxx/);
   }
 });
@@ -143,6 +143,6 @@ t.test('where none can be kept, the refusal says where and why', async (t) => {
     const refusal: unknown = await kept(dataDir).catch((error: unknown) => error);
     const path = join(dataDir, 'jwt-secret');
     t.match(refusal, { name: 'ConfigError', cause: { code } });
-    t.match(String(refusal), `DATA_DIR: no secret can be kept in ${path} (${code})`);
+    t.match(String(refusal), `DATA_DIR: a secret cannot be stored in ${path} (${code})`);
   }
 });
