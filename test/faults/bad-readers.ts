@@ -1,5 +1,6 @@
-// Clients with a good token who do harm by what they read and say: one that reads nothing and yet shows that it lives,
-// one that reads a byte a second, and one that says more than anybody can want to hear.
+// Clients with a good token who do harm by what they read and say: one that reads nothing and yet
+// shows that it lives, one that reads a byte a second, and one that says more than anybody can want
+// to hear.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -8,7 +9,7 @@ import { WebSocket } from 'ws';
 import type { Teardown } from '../helpers/database.js';
 import { clientEnd } from '../helpers/sockets.js';
 
-/** Where, and as whom. */
+/** The address of a socket, and the token that opens it. */
 export interface Endpoint {
   readonly url: string;
   readonly path: string;
@@ -29,7 +30,10 @@ async function open({ url, path, token }: Endpoint): Promise<WebSocket> {
   return ws;
 }
 
-/** Reads nothing from when it is open, and says that it lives. Its gateway can only see that it makes no progress. */
+/**
+ * Reads nothing from when it is open, and says that it lives. Its gateway can only see that it
+ * makes no progress.
+ */
 export async function readNothing(t: Teardown, endpoint: Endpoint): Promise<void> {
   const ws = await open(endpoint);
   clientEnd(ws).pause();

@@ -1,4 +1,5 @@
-// The checker itself: it finds each kind of violation where one is planted, and none in what is allowed.
+// The checker itself: it finds each kind of violation where one is planted, and none in what is
+// allowed.
 
 import { EventEmitter } from 'node:events';
 import t from 'tap';
@@ -11,7 +12,7 @@ import { watch } from './checker.js';
 import { findViolations, type AuditEvent } from './violations.js';
 import { Witness } from './witness.js';
 
-/** A socket that says what it is told to. */
+/** A socket that sends scripted messages. */
 class ScriptedSocket extends EventEmitter {
   readonly client = new RawClient(this as unknown as WebSocket);
 
@@ -20,7 +21,7 @@ class ScriptedSocket extends EventEmitter {
     return this;
   }
 
-  /** What an agent is told. */
+  /** The message that an agent receives. */
   vm(vm: Vm): this {
     return this.say({ type: vm.status === 'in-use' ? 'assignment' : 'status', vm });
   }

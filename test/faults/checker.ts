@@ -1,5 +1,5 @@
-// Clients that watch a gateway through faults: an admin, a dashboard and agents, who come back whenever they lose their
-// socket, and the judgement of what they were shown.
+// Clients that watch a gateway through faults: an admin, a dashboard and agents, who come back
+// whenever they lose their socket, and the judgement of what they were shown.
 
 import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,7 +40,7 @@ export async function watch(
 export class Checker {
   readonly #witnesses: readonly Witness[];
   readonly #clients = new Map<Witness, RawClient>();
-  /** What the database said of itself before it forgot. */
+  /** The audit that the database held before it lost it. */
   #remembered: AuditEvent[] = [];
   #sockets = 0;
   readonly #stopped = new AbortController();
@@ -71,7 +71,7 @@ export class Checker {
     return [...this.#clients.values()];
   }
 
-  /** Resolves when everyone knows the table and has been told that the feed is live. */
+  /** Resolves when every client knows the table, and that the feed is live. */
   async settled(database: Queries, patienceMs?: number): Promise<void> {
     const settled = async (): Promise<boolean> => {
       const table = await readTable(database);
@@ -80,7 +80,7 @@ export class Checker {
     await until('every client knows the table', settled, patienceMs);
   }
 
-  /** Resolves when everyone who is told knows exactly these hostnames' agents to be online. */
+  /** Resolves when every dashboard knows exactly these hostnames' agents to be online. */
   async knowOnline(hostnames: ReadonlySet<string>): Promise<void> {
     await until('every dashboard knows which agents are online', () =>
       this.#witnesses.every((witness) => {
@@ -91,8 +91,8 @@ export class Checker {
   }
 
   /**
-   * Everything wrong with what was shown until now. Who does not know the table yet is waited for: news under way may
-   * lead through what was before, after everyone had settled by chance.
+   * Every violation until now. Waits for clients that do not know the table yet: pushes under way
+   * may lead through older states, after every client had settled by chance.
    */
   async violations(database: Queries): Promise<Violation[]> {
     let found: Violation[] = [];
@@ -109,12 +109,18 @@ export class Checker {
     this.#remembered = await readAudit(database);
   }
 
-  /** To be called when all has settled after the database went back: what fell meanwhile fell with it. */
+  /**
+   * To be called when all has settled after the database went back: what fell meanwhile fell with
+   * it.
+   */
   forgive(): void {
     for (const witness of this.#witnesses) witness.forgive();
   }
 
-  /** To be called when all has settled: what is shown from now on is another story, with an audit of its own. */
+  /**
+   * To be called when all has settled: what is shown from now on is another story, with an audit of
+   * its own.
+   */
   forget(): void {
     this.#remembered = [];
     for (const witness of this.#witnesses) witness.forget();
@@ -133,7 +139,7 @@ export class Checker {
     void client.closed.then(() => this.#open(witness));
   }
 
-  /** Tries until there is a gateway; undefined when nobody wants it any more. */
+  /** Tries until a gateway accepts the socket; undefined if the checker stops first. */
   async #connect({ watcher, cursor }: Witness): Promise<RawClient | undefined> {
     const all = cursor === undefined ? '/v1/vms' : `/v1/vms?cursor=${encodeURIComponent(cursor)}`;
     while (!this.#isStopped()) {

@@ -1,5 +1,5 @@
-// The gateway is killed with 2,000 agents connected, while they are assigned: all come back by themselves, each after a
-// pause of its own, none misses its assignment, and none runs it twice.
+// The gateway is killed with 2,000 agents connected, while they are assigned: all come back by
+// themselves, each after a pause of its own, none misses its assignment, and none runs it twice.
 
 import t from 'tap';
 import { startDatabase, type TestDatabase } from '../helpers/database.js';
@@ -11,7 +11,10 @@ const AGENTS = 2_000;
 /** The longest first pause of a client that was cut off: see src/client/backoff.ts. */
 const LONGEST_PAUSE_MS = 2_000;
 
-/** Assigns these VMs a few at a time; and changes those that are assigned already, which is no new assignment. */
+/**
+ * Assigns these VMs a few at a time; and changes those that are assigned already, which is no new
+ * assignment.
+ */
 async function assign(database: TestDatabase, from: number, to: number): Promise<void> {
   for (let n = from; n < to; n += 20) {
     await database.query(

@@ -7,7 +7,7 @@ import { TYPESCRIPT_LOADER } from '../helpers/loader.js';
 import { cleanEnvironment } from '../helpers/process.js';
 import { until } from '../helpers/until.js';
 
-/** What one agent has done and seen. */
+/** The actions and observations of an agent. */
 export interface AgentReport {
   readonly hostname: string;
   /** The assignments it ran, in order: one that it ran twice stands here twice. */

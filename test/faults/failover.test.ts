@@ -1,5 +1,6 @@
-// Another server takes over: the queries and LISTEN end up on different ones, or a standby is promoted that had not yet
-// received the last commits. Everyone ends at the table of the one that is there now.
+// Another server takes over: the queries and LISTEN end up on different ones, or a standby is
+// promoted that had not yet received the last commits. Everyone ends at the table of the one that
+// is there now.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Everything between a notification and a socket, and between a frame and its answer, without I/O: fed with whatever, it
-// tells only what a client takes, and holds no more than the table and its sockets.
+// Everything between a notification and a socket, and between a frame and its answer, without I/O.
+// Whatever it is fed with, it sends only messages that a client accepts, and holds no more than the
+// table and its sockets.
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { readServerFrame } from '../../src/client/server-message.js';
@@ -83,7 +84,9 @@ export class FuzzedCore {
     for (let n = 0; n < SOCKETS; n++) this.#connect(n);
   }
 
-  /** So many payloads and frames, half of each. A message that the protocol does not know throws. */
+  /**
+   * So many payloads and frames, half of each. A message that the protocol does not know throws.
+   */
   async feed(count: number): Promise<void> {
     for (let n = 0; n < count; n++) {
       this.#nowMs += MS_BETWEEN;
@@ -123,7 +126,7 @@ export class FuzzedCore {
     this.#connect(at);
   }
 
-  /** What promises settle is settled, and everyone reads what he was told. */
+  /** Lets pending promises settle, flushes, and reads every socket. */
   async #settle(): Promise<void> {
     await turn();
     this.#hub.flush();

@@ -1,5 +1,6 @@
-// A run of the fuzzer: of twelve texts that it makes eleven go through the parser and sessions, one to a gateway's
-// sockets, where it costs a hundred times as much; what is held after a quarter of it is what may be held in the end.
+// A run of the fuzzer: of twelve texts that it makes eleven go through the parser and sessions, one
+// to a gateway's sockets, where it costs a hundred times as much; what is held after a quarter of
+// it is what may be held in the end.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -9,7 +10,7 @@ import { FuzzedCore } from './fuzz-core.js';
 import { fuzzUpgrades } from './fuzz-upgrade.js';
 import { Mutations } from './mutations.js';
 
-/** What compiled code, caches and a heap's own bookkeeping may add after a quarter. */
+/** The growth that compiled code, caches and a heap's own bookkeeping may add after a quarter. */
 const SPARE_BYTES = 6 * 1024 * 1024;
 
 setFlagsFromString('--expose-gc');

@@ -1,4 +1,5 @@
-// Connections to a gateway that begin as an upgrade and go on as WebSocket frames, mutated in either part, byte for byte.
+// Connections to a gateway that begin as an upgrade and go on as WebSocket frames, mutated in
+// either part, byte for byte.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -7,10 +8,16 @@ import type { Mutations } from './mutations.js';
 
 const AT_ONCE = 20;
 const MOST_FRAMES = 20;
-/** How long an answer is waited for before the connection is dropped in the middle of whatever it is. */
+/**
+ * How long an answer is waited for before the connection is dropped in the middle of whatever it
+ * is.
+ */
 const PATIENCE_MS = 20;
 
-/** Sends so many handshakes and frames in all. The gateway must be there in the end: it is for the caller to ask. */
+/**
+ * Sends so many handshakes and frames in all. The gateway must be there in the end: it is for the
+ * caller to ask.
+ */
 export async function fuzzUpgrades(
   url: string,
   tokens: readonly [string, ...string[]],

@@ -1,4 +1,5 @@
-// Tens of thousands of random and mutated payloads, frames and handshakes: `test/faults/fuzz.ts` tries a million.
+// Tens of thousands of random and mutated payloads, frames and handshakes: `test/faults/fuzz.ts`
+// tries a million.
 
 import t from 'tap';
 import { startDatabase } from '../helpers/database.js';

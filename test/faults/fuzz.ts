@@ -1,5 +1,6 @@
-// A million random and mutated payloads, frames and handshakes: `npx tsx test/faults/fuzz.ts --count 1000000 --seed 1`.
-// Exits with 1 where one of them was not survived, or left something behind.
+// A million random and mutated payloads, frames and handshakes: `npx tsx test/faults/fuzz.ts
+// --count 1000000 --seed 1`. Exits with 1 where one of them was not survived, or left something
+// behind.
 
 import { parseArgs } from 'node:util';
 import { startDatabase } from '../helpers/database.js';

@@ -1,5 +1,5 @@
-// A gateway as a process of its own, to be killed and started again on the same port, as systemd or an orchestrator
-// does.
+// A gateway as a process of its own, to be killed and started again on the same port, as systemd or
+// an orchestrator does.
 
 import type pg from 'pg';
 import { signToken } from '../../src/gateway/auth/token.js';
@@ -41,7 +41,7 @@ export class GatewayProcess {
     return this.#url;
   }
 
-  /** What it has logged since it was started last. */
+  /** The log since the last start. */
   get log(): string {
     return this.#program?.stderr ?? '';
   }

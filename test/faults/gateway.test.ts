@@ -1,5 +1,5 @@
-// A gateway that is killed while the table is written, and started again: its clients come back, resume where they can,
-// and end at the table; its sessions are gone.
+// A gateway that is killed while the table is written, and started again: its clients come back,
+// resume where they can, and end at the table; its sessions are gone.
 
 import t from 'tap';
 import { startDatabase } from '../helpers/database.js';
@@ -20,7 +20,8 @@ t.test('a gateway that is killed', async (t) => {
   const checker = await watch(t, gateway, HOSTNAMES);
   await checker.settled(database);
 
-  // More rows than there were: where the clients' cursors stand, the next process has something else.
+  // More rows than there were: where the clients' cursors stand, the next process has something
+  // else.
   await gateway.kill();
   await writers.write(200);
   await database.query(

@@ -1,5 +1,5 @@
-// The LISTEN session is ended again and again, by an operator or by housekeeping that ends what is idle: nothing that
-// changed meanwhile is lost, nobody loses a socket, and in the end one session listens.
+// The LISTEN session is ended again and again, by an operator or by housekeeping that ends idle
+// sessions. No change is lost, no client loses a socket, and in the end one session listens.
 
 import t from 'tap';
 import { startDatabase } from '../helpers/database.js';

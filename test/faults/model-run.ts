@@ -1,5 +1,6 @@
-// Runs of the model: random steps in random order, and after them everyone knows the table, which is what the steps made
-// of it. One that fails is shrunk to the steps that matter, and told with what repeats it.
+// Runs of the model: random steps in random order. After them every client knows the table, which
+// is the result of the steps. A run that fails is shrunk to the steps that matter, and reported
+// with the arguments that repeat it.
 
 import fc from 'fast-check';
 import type { TestDatabase, TestServer } from '../helpers/database.js';
@@ -11,7 +12,10 @@ const MOST_STEPS = 25;
 export interface ModelOptions {
   readonly runs: number;
   readonly seed: number;
-  /** Where to begin in the tree of histories, and which steps of it are taken: as a failure tells. */
+  /**
+   * The place in the tree of histories to begin at, and the steps to take from there: a failure
+   * prints both.
+   */
   readonly path?: string | undefined;
   readonly replayPath?: string | undefined;
   /** No run begins later. */
@@ -76,7 +80,7 @@ class Lane {
     return { runs: details.numRuns, failure: describe(details) };
   }
 
-  /** One that fails leaves nothing to others. */
+  /** A run that fails leaves nothing to others. */
   async #runOnce(steps: Steps): Promise<void> {
     try {
       const real = (this.#world ??= await ModelWorld.start(this.database));

@@ -1,4 +1,5 @@
-// The steps of a run of the model: what may befall a table, a gateway and its clients, and what each makes of the table.
+// The steps of a run of the model: what may befall a table, a gateway and its clients, and what
+// each makes of the table.
 
 import fc from 'fast-check';
 import pg from 'pg';
@@ -12,7 +13,7 @@ const SLOW_MS = 10;
 
 type Run = (model: TableModel, world: ModelWorld) => Promise<unknown>;
 
-/** One step, with a name that says what it does. */
+/** A step, with a name that says what it does. */
 class Step implements fc.AsyncCommand<TableModel, ModelWorld> {
   constructor(
     private readonly name: string,
@@ -123,7 +124,10 @@ const changes: fc.Arbitrary<Step>[] = [
   ),
 ];
 
-/** An INSERT takes its version, and waits for the DELETE of another transaction, which takes a higher one. */
+/**
+ * An INSERT takes its version, and waits for the DELETE of another transaction, which takes a
+ * higher one.
+ */
 async function cross(hostname: Name, { vms }: TableModel, { database }: ModelWorld): Promise<void> {
   const [deleting, inserting] = [new pg.Client(database.config), new pg.Client(database.config)];
   await Promise.all([deleting.connect(), inserting.connect()]);

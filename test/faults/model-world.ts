@@ -1,6 +1,6 @@
-// What a run of the model is about: a real gateway with short intervals on a real database, links between them that can
-// be spoiled, and clients who watch. It serves one run after the other, as long as none fails: each begins with a table
-// of few that everyone knows.
+// The subjects of the model: a real gateway with short intervals on a real database, links between
+// them that can fail, and clients that watch. It serves run after run until a run fails. Each
+// begins with a small table that every client knows.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { TestDatabase } from '../helpers/database.js';
@@ -14,16 +14,18 @@ import { startProxy, type Proxy } from './proxy.js';
 export const NAMES = ['a', 'b', 'c'] as const;
 export type Name = (typeof NAMES)[number];
 
-/** Of a row, what steps decide. */
+/** The part of a row that steps decide. */
 interface ModelVm {
   readonly status: string;
   readonly email: string | null;
 }
 
-/** What the table is after the steps so far. */
+/** The table after the steps so far. */
 export interface TableModel {
   readonly vms: Map<string, ModelVm>;
-  /** Versions were set back, and may be handed out twice: nobody can tell what came first. */
+  /**
+   * Versions were set back and may be assigned twice, so that no client can know which came first.
+   */
   wentBack: boolean;
 }
 
@@ -42,7 +44,9 @@ const PATIENCE_MS = 100_000;
 /** More than a run makes. */
 const VERSIONS_PER_RUN = 10_000;
 
-/** Everyone is there, so that steps find whom they are about, and with versions that no run before had. */
+/**
+ * Every VM exists, so that each step finds the VM it names, with versions that no run before had.
+ */
 const begin = (run: number): string => `
   TRUNCATE vms, vm_events, vm_deliveries;
   SELECT setval('vms_version_seq', ${run * VERSIONS_PER_RUN});
@@ -55,15 +59,15 @@ export const beginning = (): TableModel => ({
 });
 
 /**
- * The ways to the database: what becomes of the one is nothing to the other. Where queries are slow, news overtakes what is
- * read.
+ * The ways to the database: what becomes of the one is nothing to the other. Where queries are
+ * slow, news overtakes what is read.
  */
 export interface Links {
   readonly queries: Proxy;
   readonly listen: Proxy;
 }
 
-/** A gateway behind links, and another in its place whenever it is told so. */
+/** A gateway behind links. A step may replace it by another. */
 class Successive {
   #gateway: TestGateway | undefined;
 
@@ -118,7 +122,7 @@ export class ModelWorld {
     return new ModelWorld(database, links, gateways, checker, stops);
   }
 
-  /** One of the sockets there are; none while all are lost. */
+  /** A random open socket; undefined while all are lost. */
   client(index: number): RawClient | undefined {
     const { clients } = this.checker;
     return clients[index % clients.length];
@@ -137,7 +141,10 @@ export class ModelWorld {
     this.checker.forget();
   }
 
-  /** Nothing is spoiled any more; everyone ends at the table, and the table is what the steps made of it. */
+  /**
+   * Nothing is spoiled any more; everyone ends at the table, and the table is what the steps made
+   * of it.
+   */
   async settle(model: TableModel): Promise<void> {
     for (const link of Object.values(this.links) as Proxy[]) await link.heal();
     for (const { ws } of this.checker.clients) ws.resume();
@@ -151,7 +158,7 @@ export class ModelWorld {
       throw new Error(`the table is ${JSON.stringify(table)}, not ${JSON.stringify(made)}`);
   }
 
-  /** What anybody was shown that is wrong. */
+  /** Every violation that a client has seen. */
   async judge({ wentBack }: TableModel): Promise<void> {
     const violations = await this.checker.violations(this.database);
     const counted = violations.filter(({ kind }) => !(wentBack && kind === 'backwards'));

@@ -1,4 +1,5 @@
-// Random histories of changes and faults, as many as there is time for: `npm run model` tries thousands.
+// Random histories of changes and faults, as many as there is time for: `npm run model` tries
+// thousands.
 
 import t from 'tap';
 import { startServer } from '../helpers/database.js';

@@ -1,5 +1,5 @@
-// Thousands of runs of the model: `npm run model -- --runs 2000`. Exits with 1 where one failed, and prints what repeats
-// it: `--seed`, `--path` and `--replay`.
+// Thousands of runs of the model: `npm run model -- --runs 2000`. Exits with 1 where one failed,
+// and prints what repeats it: `--seed`, `--path` and `--replay`.
 
 import { parseArgs } from 'node:util';
 import { startServer } from '../helpers/database.js';

@@ -1,5 +1,6 @@
-// Random and mutated text and bytes from a seed, a million of them in seconds: samples that are right, and what becomes of
-// them when parts are cut out, doubled, exchanged, or replaced by what breaks the careless.
+// Random and mutated text and bytes from a seed, a million of them in seconds: samples that are
+// right, and what becomes of them when parts are cut out, doubled, exchanged, or replaced by what
+// breaks the careless.
 
 const HOSTILE = [
   ...['null', '{}', '[]', '"', '\\', '\\u0000', '\\ud800', '\0', '\n', ':', ',', '{"', '__proto__'],
@@ -32,7 +33,7 @@ export class Mutations {
     return values[this.index(values.length)] ?? values[0];
   }
 
-  /** One of the samples as it is, mutated, or nothing like it. */
+  /** A sample as it is, a mutated one, or a random value. */
   text(samples: readonly [string, ...string[]]): string {
     const kind = this.index(10);
     if (kind === 0) return this.noise(this.index(200)).toString('latin1');

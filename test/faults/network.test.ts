@@ -1,5 +1,6 @@
-// The network between the gateway and its database: cut, reset, refused, slow, half-open, or a black hole that only
-// deadlines can see. The gateway comes back without being started again, and leaves no session behind.
+// The network between the gateway and its database: cut, reset, refused, slow, half-open, or a
+// black hole that only deadlines can see. The gateway comes back without being started again, and
+// leaves no session behind.
 
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
@@ -31,7 +32,9 @@ async function behindProxy(t: Test) {
 const ask = (gateway: TestGateway) =>
   Promise.all(Array.from({ length: 8 }, () => gateway.fetch('/v1/vms', 'admin')));
 
-/** Every connection that the gateway holds has a session, and every session is such a connection's. */
+/**
+ * Every connection that the gateway holds has a session, and every session is such a connection's.
+ */
 const untilNoneIsLeft = (database: TestDatabase, proxy: Proxy) =>
   until('no session is left behind', async () => (await gatewaySessions(database)) === proxy.open);
 
@@ -100,7 +103,8 @@ t.test(
     const gateway = await startGateway(t, database, {
       database: queries.through(database.config),
       listenDatabase: listen.through(database.config),
-      // Beats alone, so the feed has one connection: what waits on it leaves the beats another, which is well.
+      // Beats alone, so the feed has one connection: what waits on it leaves the beats another,
+      // which is well.
       timing: {
         checkIntervalMs: 60_000,
         beatDeadlineMs: 1_000,

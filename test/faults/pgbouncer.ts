@@ -19,7 +19,10 @@ const PROGRAM = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((path) => exi
 /** For a test's `skip`: false where PgBouncer is there. */
 export const noPgBouncer = PROGRAM === undefined && 'PgBouncer is not installed';
 
-/** Starts it; resolves with how to reach the database through it. `poolSize` is its number of connections to the server. */
+/**
+ * Starts it; resolves with how to reach the database through it. `poolSize` is its number of
+ * connections to the server.
+ */
 export async function startPgBouncer(
   t: Teardown,
   database: TestDatabase,

@@ -1,5 +1,6 @@
-// Through PgBouncer in transaction mode: a gateway that can hear nothing says so, and what to do; with LISTEN led past
-// the pooler it works, and leaves nothing of its own on the connections that it shares with others.
+// Through PgBouncer in transaction mode: a gateway that can hear nothing says so, and what to do;
+// with LISTEN led past the pooler it works, and leaves nothing of its own on the connections that
+// it shares with others.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -46,7 +47,7 @@ t.test('LISTEN through the pooler', { skip: noPgBouncer }, async (t) => {
     await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
     const admin = await gateway.connect('/v1/vms', 'admin');
     t.match(await admin.next(), { type: 'welcome', live: false });
-    // Long enough for several connections, each of which is given up for its missed heartbeat.
+    // Long enough for several connections, each ended for its missed heartbeat.
     for (let looks = 0; looks < 60; looks++) {
       const { status } = await gateway.fetch('/health/ready');
       if (status !== 503) t.fail('ready, though it hears nothing');

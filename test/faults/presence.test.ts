@@ -1,6 +1,6 @@
-// Presence when gateways are killed and stand still: right when their leases end, and nothing they had on the way does
-// harm. Three gateways as processes, with the lease they have in the field: one is killed, one stands still for longer
-// than its lease, and at the third everything is watched.
+// Presence when gateways are killed and stand still: right when their leases end, and nothing they
+// had on the way does harm. Three gateways as processes, with the lease they have in the field: one
+// is killed, one stands still for longer than its lease, and at the third everything is watched.
 
 import t from 'tap';
 import { startDatabase } from '../helpers/database.js';

@@ -1,6 +1,6 @@
-// The way between a gateway and PostgreSQL as a test spoils it: a TCP proxy on loopback that delays, throttles, cuts,
-// resets, refuses, or says nothing any more. What went into a silence is lost: such a connection never comes back to life,
-// only new ones are well again.
+// The way between a gateway and PostgreSQL as a test spoils it: a TCP proxy on loopback that
+// delays, throttles, cuts, resets, refuses, or says nothing any more. What went into a silence is
+// lost: such a connection never comes back to life, only new ones are well again.
 
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Teardown } from '../helpers/database.js';
 
-/** What every connection goes through, from the next bytes on. */
+/** The delay and the rate of every connection, from the next bytes on. */
 interface Weather {
   delayMs: number;
   bytesPerSecond: number;
@@ -70,7 +70,9 @@ export class Proxy {
     for (const link of this.#links) link.reset();
   }
 
-  /** The connections there are carry nothing any more, and nobody is told: half-open. New ones are well. */
+  /**
+   * Open connections carry nothing any more, and neither end is notified: half-open. New ones work.
+   */
   hang(): void {
     for (const link of this.#links) link.hang();
   }
@@ -81,7 +83,7 @@ export class Proxy {
     this.#silent = true;
   }
 
-  /** Nobody listens here any more, and nobody is connected. */
+  /** Stops listening, and ends every connection. */
   async refuse(): Promise<void> {
     this.#lastPort = this.#port();
     const closed = once(this.server, 'close');
@@ -118,7 +120,7 @@ export class Proxy {
   }
 }
 
-/** One connection: a client's socket and the server's that stands for it. */
+/** A connection: a client's socket and the server's that stands for it. */
 class Link {
   #hung = false;
 
@@ -145,7 +147,8 @@ class Link {
   }
 
   reset(): void {
-    // One that is saying goodbye cannot be reset any more: its handle would be left behind, and the process not end.
+    // A socket that is closing cannot be reset any more: its handle would stay, and the process
+    // would not end.
     if (this.client.writableEnded) this.client.destroy();
     else this.client.resetAndDestroy();
   }

@@ -1,5 +1,6 @@
-// The server's queue of notifications fills, because somebody else listens and takes nothing: the log names whom before
-// it is full; when it is full, changes fail with an answer that says so, and nothing is lost; then all goes on.
+// The server's notification queue fills, because another session listens and reads nothing. The log
+// names the session before the queue is full. While it is full, changes fail with an answer that
+// says so, and no change is lost. Then all goes on.
 
 import { Writable } from 'node:stream';
 import pg from 'pg';
@@ -54,7 +55,7 @@ async function grantMonitor({ adminConfig, config }: TestDatabase): Promise<void
   await admin.end();
 }
 
-/** Of 8 GB that a test does not fill. */
+/** A share of the queue's 8 GB, which a test does not fill. */
 const LITTLE = 0.000_01;
 
 async function withGateway(t: Test) {
@@ -102,7 +103,7 @@ t.test('one that reads nothing is named with more rights', async (t) => {
   const { database, named } = await withGateway(t);
   await grantMonitor(database);
   const stuck = await stopReading(t, await stranger(database));
-  // What it can be sent is soon more than sockets hold.
+  // The payloads are soon more than sockets hold.
   const rows = `INSERT INTO vms (hostname, status, crd_command)
     SELECT 'vm-' || n, 'in-use', repeat('x', 6000) FROM generate_series(1, 2000) n`;
   await database.query(rows);

@@ -1,4 +1,5 @@
-// Why a gateway read the table, from its log: what came by news alone was pushed, and left no other reason behind.
+// Why a gateway read the table, from its log: what came by news alone was pushed, and left no other
+// reason behind.
 
 import { Writable } from 'node:stream';
 import { pino, type Logger } from 'pino';
@@ -6,7 +7,10 @@ import type { ResyncReason } from '../../src/gateway/feed/resync.js';
 
 export interface ReadLog {
   readonly log: Logger;
-  /** The reasons since the last call. A read of stale rows is not one of them: it follows a notification at once. */
+  /**
+   * The reasons since the last call. A read of stale rows is not one of them: it follows a
+   * notification at once.
+   */
   readonly take: () => ResyncReason[];
 }
 

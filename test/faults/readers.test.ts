@@ -1,5 +1,6 @@
-// Clients who read nothing, or a byte a second, and one who talks without end, under a flood of changes: the gateway
-// keeps no more than their share for them, goes on reading its notifications, serves the others, and closes the stuck.
+// Clients who read nothing, or a byte a second, and one who talks without end, under a flood of
+// changes: the gateway keeps no more than their share for them, goes on reading its notifications,
+// serves the others, and closes the stuck.
 
 import t from 'tap';
 import { startDatabase, type TestDatabase } from '../helpers/database.js';

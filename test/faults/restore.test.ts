@@ -1,5 +1,6 @@
-// An old backup comes back under a running gateway, in each way that people restore one: everyone ends at the table,
-// nobody keeps a row that is gone, and what changes afterwards is pushed and not only found.
+// An old backup comes back under a running gateway, in each way that people restore one. Every
+// client ends at the table, no client keeps a row that is gone, and later changes are pushed and
+// not only found.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -83,7 +84,8 @@ const WAYS: Readonly<Record<string, Way>> = {
     restore: async (file, run, database) => {
       await database.query('TRUNCATE vms');
       await run('pg_restore', '--data-only', '--disable-triggers', '--exit-on-error', file);
-      // What it enables again is no longer ALWAYS, and the gateway says so until somebody mends it.
+      // The triggers that it enables again are no longer ALWAYS, and the gateway reports that until
+      // they are mended.
       const mend = TRIGGERS.map(
         (name) => `ALTER TABLE vms ENABLE ALWAYS TRIGGER vm_${name}_trigger`,
       );
@@ -143,8 +145,8 @@ async function showRestore(
 }
 
 /**
- * Changes come by news alone. A check that looks between a commit and its news reads the table too, and that harms
- * nothing: so it is tried again, until no check has helped.
+ * Changes come by news alone. A check that looks between a commit and its news reads the table too,
+ * and that harms nothing: so it is tried again, until no check has helped.
  */
 async function untilPushed(
   take: () => unknown[],

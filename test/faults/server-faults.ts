@@ -1,5 +1,5 @@
-// What becomes of a PostgreSQL server: frozen, crashed, killed. All by signals, as the kernel, an operator or an
-// out-of-memory killer would.
+// Faults of a PostgreSQL server: frozen, crashed, killed. All are signals, as the kernel, an
+// operator or an out-of-memory killer would send them.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,10 @@ import type { TestDatabase } from '../helpers/database.js';
 import { listening } from '../helpers/sessions.js';
 import { until } from '../helpers/until.js';
 
-/** Ends the LISTEN sessions of this database as an operator does, by `pg_terminate_backend`; says how many. */
+/**
+ * Ends the LISTEN sessions of this database as an operator does, by `pg_terminate_backend`; says
+ * how many.
+ */
 export async function terminateListeners(database: TestDatabase): Promise<number> {
   const pids = await listening(database);
   const ended = await database.query<{ ended: boolean }>(
@@ -18,7 +21,10 @@ export async function terminateListeners(database: TestDatabase): Promise<number
   return ended.filter((row) => row.ended).length;
 }
 
-/** Stops every process of the server, so that its sockets accept and nobody answers. Gives what lets it go on. */
+/**
+ * Stops every process of the server, so that its sockets accept and no process answers. Returns the
+ * function that lets it go on.
+ */
 export async function freeze(database: TestDatabase): Promise<() => void> {
   const postmaster = await postmasterOf(database);
   const backends = await database.query<{ pid: number }>('SELECT pid FROM pg_stat_activity');
@@ -43,7 +49,9 @@ export async function kill(database: TestDatabase): Promise<void> {
   await until('the server is gone', () => !isRunning(postmaster));
 }
 
-/** The lock file beside the socket has its process id in the first line, as `postmaster.pid` has. */
+/**
+ * The lock file beside the socket has its process id in the first line, as `postmaster.pid` has.
+ */
 async function postmasterOf({ config: { host, port } }: TestDatabase): Promise<number> {
   const lock = await readFile(join(String(host), `.s.PGSQL.${port}.lock`), 'utf8');
   return Number.parseInt(lock);

@@ -1,5 +1,6 @@
-// A server that is restarted, crashes, is killed or stands still while the table is written: the gateway comes back
-// without being started again, with one LISTEN session, and has lost nothing that was committed.
+// A server that is restarted, crashes, is killed or stands still while the table is written: the
+// gateway comes back without being started again, with one LISTEN session, and has lost nothing
+// that was committed.
 
 import t from 'tap';
 import { startServer } from '../helpers/database.js';

@@ -1,5 +1,5 @@
-// SIGTERM under load, byte for byte: whoever reads is told whole messages and a goodbye to the end, within the limit, and
-// the process ends in order; also while it connects to its database again.
+// SIGTERM under load, byte for byte. A client that reads receives whole messages and a close frame,
+// within the limit, and the process ends in order; also while it reconnects to its database.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -17,7 +17,10 @@ const IN_ORDER = { code: 0, signal: null };
 const RESTART = 1012;
 const CLOSE_FRAME = 0x88;
 
-/** What a socket was sent until its end: the frames that came whole, and how many bytes of another. */
+/**
+ * The bytes that a socket received until its end: the whole frames, and the length of a partial
+ * one.
+ */
 interface Received {
   readonly frames: number;
   readonly lastOpcode: number;
@@ -49,7 +52,9 @@ function framesOf(bytes: Buffer): Received {
   return { frames, lastOpcode, closedWith, left: bytes.length - at };
 }
 
-/** A client without a library; gives all it was sent, once it was told that there is no more. */
+/**
+ * A client without a library; returns all that it received, once the server has ended the stream.
+ */
 async function read(
   t: Test,
   gateway: GatewayProcess,

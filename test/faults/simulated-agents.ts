@@ -1,6 +1,7 @@
-// A process full of agents, on the client library: `simulated-agents.ts <url> <secret> <prefix> <from> <to>`. Each runs
-// what it is assigned, once, and acknowledges it, as the one on a VM does; what it knows is its current assignment and
-// no more. Told `report` by its parent, it says what has become of all.
+// A process full of agents, on the client library: `simulated-agents.ts <url> <secret> <prefix>
+// <from> <to>`. Each runs what it is assigned, once, and acknowledges it, as an agent on a VM does.
+// It knows its current assignment and no more. When its parent sends `report`, it reports the
+// outcome of all.
 
 import { signToken } from '../../src/gateway/auth/token.js';
 import { createClient, type Client } from '../../src/client/index.js';

@@ -1,4 +1,5 @@
-// What befalls a soak, each with its end: when one resolves, the way is free again and nobody has been helped.
+// The faults of a soak, each with its end: when it resolves, the way is free again, without any
+// other help.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../helpers/until.js';

@@ -1,5 +1,5 @@
-// What a soak consists of: a server, a gateway behind proxies that stays, one beside it that is killed now and then, the
-// clients of both, and those who change the table.
+// The parts of a soak: a server, a gateway behind proxies that stays, another beside it that is
+// killed now and then, the clients of both, and the writers that change the table.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startServer, type Teardown } from '../helpers/database.js';
@@ -42,7 +42,7 @@ export async function startSoakWorld(t: Teardown) {
   const writers = new Writers(t, () => database.config);
   return {
     ...{ server, database, databaseLink, clientLink, steady, mortal, checkers, crowd },
-    /** Changes the table until told to stop. */
+    /** Changes the table until `stopped` returns true. */
     write: async (stopped: () => boolean): Promise<void> => {
       while (!stopped()) {
         await writers.write(CHANGES_AT_ONCE);
@@ -53,7 +53,7 @@ export async function startSoakWorld(t: Teardown) {
   };
 }
 
-/** One of the agents is released, or given to somebody else. */
+/** Releases an agent, or assigns it to another person. */
 const reassignAgents = `
   UPDATE vms SET status = new.status, email = new.email, crd_command = new.email
   FROM (

@@ -1,6 +1,7 @@
-// The soak: minutes of load and of one fault after the other, drawn at random, and then the verdict. Exits with 1 where
-// a client was shown what is not so, a dashboard the wrong presence, an agent missed an assignment or ran one twice, or the gateway's memory or
-// descriptors grew. `npm run soak -- --minutes 10 --seed 1`.
+// The soak: minutes of load and of one fault after the other, drawn at random, and then the
+// verdict. Exits with 1 where a client was shown what is not so, a dashboard the wrong presence, an
+// agent missed an assignment or ran one twice, or the gateway's memory or descriptors grew. `npm
+// run soak -- --minutes 10 --seed 1`.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -123,7 +124,7 @@ async function verdict({ checkers, crowd, database }: SoakWorld): Promise<string
   return [...wrong, ...(await presenceVerdict({ checkers, crowd }))];
 }
 
-/** Who is there is known to be; and who leaves, to have left. */
+/** Every connected agent is known to be online, and every other agent to be offline. */
 async function presenceVerdict({
   checkers,
   crowd,

@@ -1,5 +1,5 @@
-// An asynchronous standby of a test's server, made as people make one: a base backup, then streaming, over a link that a
-// test can spoil.
+// An asynchronous standby of a test's server, made as people make one: a base backup, then
+// streaming, over a link that a test can spoil.
 
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
@@ -24,13 +24,16 @@ export interface Standby {
   /** The same database of the primary, on the standby. */
   readonly config: pg.ClientConfig;
   query<R extends pg.QueryResultRow>(sql: string, params?: unknown[]): Promise<R[]>;
-  /** What it streams from the primary through. */
+  /** The proxy through which it streams from the primary. */
   readonly replication: Proxy;
   /** Makes it a primary, on a timeline of its own. */
   promote(): Promise<void>;
 }
 
-/** Starts a standby of the server that this database is on; `binDir` has `pg_basebackup` of the same version. */
+/**
+ * Starts a standby of the server that this database is on; `binDir` has `pg_basebackup` of the same
+ * version.
+ */
 export async function startStandby(
   t: Teardown,
   primary: TestDatabase,

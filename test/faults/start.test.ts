@@ -1,5 +1,6 @@
-// A gateway that starts in a black hole, or falls into one while it does or later, for longer than every deadline: it
-// serves, says that it is not ready and why, and needs nobody's help when its database can be reached at last.
+// A gateway that starts without network, or loses it while it starts or later, for longer than
+// every deadline. It serves, reports that it is not ready and why, and needs no help when its
+// database can be reached again.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';

@@ -1,5 +1,5 @@
-// Sessions that listen and take nothing, and so hold up the queue of notifications for everybody on the server; and what
-// fills it meanwhile.
+// Sessions that listen and take nothing, and so hold up the queue of notifications for everybody on
+// the server; and what fills it meanwhile.
 
 import pg from 'pg';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
@@ -20,7 +20,7 @@ async function listen(t: Teardown, config: pg.ClientConfig): Promise<pg.Client &
   return Object.assign(client, { pid: rows[0]?.pid ?? 0 });
 }
 
-/** One that has begun a transaction and forgotten it. */
+/** A session that has begun a transaction and forgotten it. */
 export async function stickInTransaction(
   t: Teardown,
   config: pg.ClientConfig,
@@ -30,7 +30,9 @@ export async function stickInTransaction(
   return { pid: client.pid, end: () => client.end() };
 }
 
-/** One whose program has stopped reading: nothing that it is sent leaves the server any more. */
+/**
+ * A session whose program has stopped reading: nothing that it is sent leaves the server any more.
+ */
 export async function stopReading(t: Teardown, config: pg.ClientConfig): Promise<StuckListener> {
   const client = await listen(t, config);
   const { stream } = client.connection as unknown as { stream: NodeJS.ReadableStream };
@@ -46,7 +48,7 @@ export async function stopReading(t: Teardown, config: pg.ClientConfig): Promise
 /** Nearly as long as a payload may be, so that one takes a page of the queue. */
 const PAYLOAD = 'x'.repeat(7_000);
 
-/** Notifies until the queue is so full, on a channel that nobody listens to. */
+/** Notifies until the queue is so full, on a channel without listeners. */
 export async function fillQueue(database: TestDatabase, ratio: number): Promise<void> {
   while ((await queueUsage(database)) < ratio) {
     await database.query('SELECT pg_notify($1, $2)', ['nobodys', PAYLOAD]);

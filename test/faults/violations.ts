@@ -1,5 +1,5 @@
-// The judgement at the end: what clients were shown against what the database says is, the table `vms`, and what it
-// says was, the audit `vm_events`. Pure.
+// The judgement at the end: what clients were shown against what the database says is, the table
+// `vms`, and what it says was, the audit `vm_events`. Pure.
 
 import type { Vm } from '../helpers/model.js';
 import type { Witness } from './witness.js';
@@ -14,16 +14,16 @@ export interface AuditEvent {
 
 export interface Violation {
   readonly kind:
-    /** What it knows is not the table. */
+    /** The client's state differs from the table. */
     | 'diverged'
     /** On one socket a row was followed by an earlier one of its hostname. */
     | 'backwards'
-    /** An assignment that stands never reached one whom it concerns. */
+    /** A current assignment never reached a client that it concerns. */
     | 'undelivered'
-    /** What was delivered never was an assignment. */
+    /** A delivered assignment is not in the audit. */
     | 'unknown assignment';
   readonly client: string;
-  /** The hostname, or the assignment that nobody knows. */
+  /** The hostname, or the unknown assignment. */
   readonly about: string;
 }
 
@@ -62,8 +62,9 @@ function orderOf(audit: readonly AuditEvent[]): Map<string, number> {
 }
 
 /**
- * A lower version is no step backwards where the row did come later: an INSERT may take its version, wait for another
- * transaction's DELETE, and land below it. What the audit does not know came from nowhere.
+ * A lower version is no step backwards where the row did come later: an INSERT may take its
+ * version, wait for another transaction's DELETE, and land below it. What the audit does not know
+ * came from nowhere.
  */
 function backwards(witness: Witness, order: ReadonlyMap<string, number>): string[] {
   const isLater = (hostname: string, from: number, to: number): boolean => {

@@ -1,4 +1,4 @@
-// What a gateway's process holds: memory and descriptors, as the system and its own metrics tell.
+// The memory and descriptors of a gateway's process, from the system and from its own metrics.
 
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,10 @@ export interface Vitals {
 const LOOKS = 100;
 const BETWEEN_LOOKS_MS = 200;
 
-/** What of growth is chance: a heap that V8 has sized for a busier moment; connections that a pool has or has not. */
+/**
+ * The part of growth that is chance: a heap that V8 has sized for a busier moment; connections that
+ * a pool has or has not.
+ */
 const SPARE_BYTES = 16 * 1024 * 1024;
 const SPARE_DESCRIPTORS = 12;
 
@@ -37,7 +40,7 @@ export async function takeVitals({ url, pid }: GatewayProcess): Promise<Vitals> 
   return { heapBytes, residentBytes, descriptors };
 }
 
-/** What has grown, in words; nothing where all is as it was. */
+/** The growth, in words; empty if there is none. */
 export function growthOf(before: Vitals, after: Vitals): string[] {
   const grown: string[] = [];
   if (after.heapBytes > 1.25 * before.heapBytes + SPARE_BYTES) grown.push('the heap has grown');

@@ -1,14 +1,16 @@
-// What one client was shown, over however many sockets: its state as the protocol tells it to keep it, the assignments
-// that were delivered to it, and every time a hostname's version did not rise from one sight to the next. A message costs
-// it a few map entries, and nothing is kept of what is in order.
+// The observations of one client, over however many sockets: its state as the protocol defines it,
+// the assignments that were delivered to it, and every time a hostname's version did not rise. A
+// message costs it a few map entries, and it keeps nothing of what is in order.
 
 import { FleetModel, VmModel, type Vm } from '../helpers/model.js';
 import type { Message, RawClient } from '../helpers/raw-client.js';
 
-/** Who watches: everything as an admin or a dashboard sees it, or one VM as its agent does. */
+/** The watcher: all VMs as an admin or a dashboard sees them, or one VM as its agent does. */
 export type Watcher = 'admin' | 'dashboard' | { readonly hostname: string };
 
-/** On one socket, a version that is below the one before; or the same again after the row was gone. */
+/**
+ * On one socket, a version that is below the one before; or the same again after the row was gone.
+ */
 export interface Fall {
   readonly hostname: string;
   readonly from: number;
@@ -46,7 +48,10 @@ export class Witness {
     return this.#model instanceof FleetModel ? this.#model.cursor : undefined;
   }
 
-  /** The hostnames whose agents it knows to be online; undefined for one who is not told. */
+  /**
+   * The hostnames whose agents it knows to be online; undefined for an agent, which receives no
+   * presence.
+   */
   get online(): ReadonlySet<string> | undefined {
     if (!(this.#model instanceof FleetModel)) return undefined;
     const online = [...this.#model.online].filter(([, isOnline]) => isOnline);
@@ -71,7 +76,7 @@ export class Witness {
     return this;
   }
 
-  /** Whether it has been told exactly this table, as far as it may see it, and that the feed is live. */
+  /** Whether it knows exactly this table, as far as it may see it, and that the feed is live. */
   knows(table: ReadonlyMap<string, Vm>): boolean {
     return this.#model?.knows(table) ?? false;
   }
@@ -83,7 +88,7 @@ export class Witness {
     this.#sights.clear();
   }
 
-  /** What was delivered until now is forgotten too. */
+  /** Forgets earlier deliveries too. */
   forget(): void {
     this.forgive();
     this.delivered.clear();

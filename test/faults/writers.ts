@@ -1,5 +1,5 @@
-// Those who change the table while it is spoiled: they assign and release VMs, delete and insert them again, each over a
-// connection of its own, and come back when they lose it.
+// The writers change the table while it is disturbed: they assign and release VMs, delete and
+// insert them again, each over a connection of its own, and reconnect when they lose it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -49,7 +49,7 @@ export class Writers {
     await Promise.all(this.#clients.map((writer) => writer.write(each)));
   }
 
-  /** One statement, by one of them, tried again until it is done. */
+  /** Runs a statement on one of the connections, again until it succeeds. */
   async run(sql: string): Promise<void> {
     await this.#clients[0]?.run(sql);
   }
@@ -97,7 +97,8 @@ class Writer {
 }
 
 async function connect(config: pg.ClientConfig): Promise<pg.Client> {
-  // A query that is given up may go on in the server, beside the one that is tried instead: none is in a hurry.
+  // A query that is given up may go on in the server, beside the one that is tried instead: none is
+  // in a hurry.
   const deadlines = { connectionTimeoutMillis: 2_000, query_timeout: 30_000 };
   const client = new pg.Client({ ...config, ...deadlines });
   client.on('error', () => undefined);
