@@ -121,7 +121,7 @@ function findPart(path: string): string {
 }
 
 /** The file of ours that an import of `.js` means. */
-function sourceOf(imported: string, names: readonly string[]): string {
+function resolveImport(imported: string, names: readonly string[]): string {
   const path = imported.replace(/\.js$/, '.ts');
   return names.includes(`${path}x`) ? `${path}x` : path;
 }
@@ -137,7 +137,7 @@ async function sources(): Promise<Source[]> {
           .preProcessFile(text)
           .importedFiles.map(({ fileName }) =>
             fileName.startsWith('.')
-              ? sourceOf(normalize(join(dirname(path), fileName)), names)
+              ? resolveImport(normalize(join(dirname(path), fileName)), names)
               : fileName,
           );
         return { path, part: findPart(path), text, imports };

@@ -136,12 +136,12 @@ t.test('what is no new assignment leaves the command alone', async (t) => {
   await change(`hostname = 'vm-elsewhere'`);
   await change(`hostname = 'vm-calm'`, 'vm-elsewhere');
   const admin = await gateway.connect('/v1/vms/vm-calm', 'admin');
-  const seen = await admin.nextOf('assignment');
+  const seen = await admin.nextMessage('assignment');
   t.match(seen, { vm: { assignment_id: id } });
   // About the last person's assignment, and what is nobody's: by another socket, which the agent's replaces.
   const other = await gateway.connect('/v1/vms/vm-calm', 'agent', 'vm-calm');
   other.send({ type: 'status', status: 'failed', assignment_id: last });
-  t.match(await other.nextOf('error'), { code: 'stale_assignment' });
+  t.match(await other.nextMessage('error'), { code: 'stale_assignment' });
   await other.close();
   t.match(await rowOf('vm-calm'), { status: 'in-use', assignment_id: id });
   t.equal(await runsOf(folder, 'calm'), 1);

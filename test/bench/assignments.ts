@@ -41,7 +41,7 @@ export async function runAssignments(bench: Bench, print: (text: string) => void
       rounds.push(rounds === bare ? await bareRound(bench) : await gatewayRound(bench));
     }
   }
-  const faults = [...bare, ...gateway].flatMap(faultsOf);
+  const faults = [...bare, ...gateway].flatMap(findFaults);
   print(tableText(bare, gateway));
   for (const fault of faults) print(`${fault}.\n`);
   return faults.length;
@@ -124,7 +124,7 @@ function perSecond(rounds: readonly Round[]): number {
  * The failures of a round, in words: speed is no excuse for a person without a VM, or for a VM that
  * received no assignment.
  */
-function faultsOf({ asked, agents }: Round): string[] {
+function findFaults({ asked, agents }: Round): string[] {
   const faults: string[] = [];
   if (asked.given !== VMS) faults.push(`${asked.given} of ${VMS} persons were given a VM`);
   if (agents !== undefined && agents.delivered !== VMS) {

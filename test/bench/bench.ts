@@ -19,7 +19,7 @@ import { runPass, type Bench, type PassResult } from './pass.js';
 import { reportText } from './report.js';
 import * as sizing from './sizing.js';
 import { SCENARIOS, type Contender, type Scenario } from './scenarios.js';
-import { faultsOf, mergeRounds } from './verdict.js';
+import { findFaults, mergeRounds } from './verdict.js';
 import { writeLastRun } from './last-run.js';
 
 /** A process opens some files beside its sockets; the gateway keeps a twentieth for others. */
@@ -131,7 +131,7 @@ async function runScenario(
   print(reportText(scenario, results));
   let faults = 0;
   for (const result of results) {
-    for (const fault of faultsOf(result, scenario)) {
+    for (const fault of findFaults(result, scenario)) {
       print(`${result.contender}: ${fault}.\n`);
       // A naive bridge may drown; that is a result.
       if (result.contender !== 'naive') faults++;

@@ -38,12 +38,12 @@ export async function runGrowth(bench: Bench, print: (text: string) => void): Pr
   await plot('growth-changes.svg', {
     title: 'What a change costs the gateway',
     ...{ xLabel: 'dashboards', yLabel: 'µs of CPU' },
-    ...{ logarithmic: 'both', series: seriesOf(changes) },
+    ...{ logarithmic: 'both', series: toSeries(changes) },
   });
   await plot('growth-returns.svg', {
     title: 'What it costs the gateway that a dashboard comes back',
     ...{ xLabel: 'changes that it missed', yLabel: 'µs of CPU' },
-    ...{ logarithmic: 'both', series: seriesOf(returns) },
+    ...{ logarithmic: 'both', series: toSeries(returns) },
   });
 }
 
@@ -99,7 +99,7 @@ async function measureReturns(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-function seriesOf(figures: readonly Figure[]): Plot['series'] {
+function toSeries(figures: readonly Figure[]): Plot['series'] {
   return VMS.map((rows) => `${rows} VMs`).map((name) => ({
     name,
     points: figures.filter((figure) => figure.of === name).map(({ x, y }) => [x, y] as const),
@@ -112,7 +112,7 @@ function figuresText(title: string, figures: readonly Figure[]): string {
     figures.find((figure) => figure.of === name && figure.x === x)?.y.toFixed(0) ?? '';
   const lines = [
     ['', ...xs.map(String)],
-    ...seriesOf(figures).map(({ name }) => [name, ...xs.map((x) => cell(name, x))]),
+    ...toSeries(figures).map(({ name }) => [name, ...xs.map((x) => cell(name, x))]),
   ];
   return [`### ${title}`, '', ...formatMarkdownTable(lines), ''].join('\n');
 }

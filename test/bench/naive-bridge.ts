@@ -23,12 +23,12 @@ const server = new WebSocketServer({ server: http });
 
 server.on('connection', (socket, request) => {
   const [, , , segment] = (request.url ?? '').split('/');
-  const sockets = segment === undefined ? dashboards : agentsOf(decodeURIComponent(segment));
+  const sockets = segment === undefined ? dashboards : findAgents(decodeURIComponent(segment));
   sockets.add(socket);
   socket.on('close', () => sockets.delete(socket));
 });
 
-function agentsOf(hostname: string): Set<WebSocket> {
+function findAgents(hostname: string): Set<WebSocket> {
   const sockets = agents.get(hostname) ?? new Set();
   agents.set(hostname, sockets);
   return sockets;

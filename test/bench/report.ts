@@ -70,7 +70,7 @@ const GROWN: readonly Column[] = [
 ];
 const LOST: Column = { title: 'rows lost', digits: 0, of: ({ differences }) => differences };
 
-function columnsOf({ name, load }: Scenario): readonly Column[] {
+function chooseColumns({ name, load }: Scenario): readonly Column[] {
   switch (load.kind) {
     case 'none':
       return [...MEMORY, ...CONNECTS];
@@ -99,7 +99,7 @@ function median(values: readonly number[]): number {
 }
 
 export function reportText(scenario: Scenario, results: readonly PassResult[]): string {
-  const columns = columnsOf(scenario);
+  const columns = chooseColumns(scenario);
   const line = (result: PassResult): string[] => [
     result.contender,
     ...columns.map(({ of, digits }) => of(result)?.toFixed(digits) ?? ''),

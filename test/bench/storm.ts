@@ -14,7 +14,7 @@ import { until } from '../helpers/until.js';
 
 const AGENTS = Number(process.env.STORM_AGENTS ?? 10_000);
 const SECRET = 'a secret that only the storm knows, of enough bytes';
-const hostnameOf = (n: number): string => `vm-${String(n).padStart(5, '0')}`;
+const formatHostname = (n: number): string => `vm-${String(n).padStart(5, '0')}`;
 
 /**
  * The process of the agents: opens a socket for each, and ends them all when its parent says so.
@@ -27,11 +27,11 @@ async function beAgents(): Promise<void> {
       const bearers = Array.from(
         { length: AGENTS },
         (_, n) =>
-          `Bearer ${signToken({ role: 'agent', sub: hostnameOf(n), ttlSeconds: 3_600 }, SECRET)}`,
+          `Bearer ${signToken({ role: 'agent', sub: formatHostname(n), ttlSeconds: 3_600 }, SECRET)}`,
       );
       process.send?.('begin');
       const open = bearers.map(async (authorization, n) => {
-        const client = await connect(`${url}/v1/vms/${hostnameOf(n)}`, [], {
+        const client = await connect(`${url}/v1/vms/${formatHostname(n)}`, [], {
           headers: { authorization },
         });
         sockets.push(client);
@@ -52,7 +52,7 @@ function countStatements(): Map<string, { count: number; ms: number }> {
   pg.Client.prototype.query = function (this: pg.Client, ...values: unknown[]) {
     const [first] = values;
     const text = typeof first === 'string' ? first : (first as { text?: string }).text;
-    const kind = kindOf(text ?? '');
+    const kind = readMessageType(text ?? '');
     const beganMs = performance.now();
     const done = (): void => {
       const so = counts.get(kind) ?? { count: 0, ms: 0 };
@@ -74,7 +74,7 @@ function countStatements(): Map<string, { count: number; ms: number }> {
   return counts;
 }
 
-function kindOf(text: string): string {
+function readMessageType(text: string): string {
   if (text.includes('INSERT INTO public.vm_presence')) return 'presence written';
   if (text.includes('read_vm_presence')) return 'presence read';
   return text.includes('public.gateways') ? 'leases' : 'all others (rows, checks, heartbeats)';

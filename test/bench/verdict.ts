@@ -28,7 +28,7 @@ export function mergeRounds(rounds: readonly [PassResult, ...PassResult[]]): Pas
 }
 
 /** The failures, in words; empty if there are none. */
-export function faultsOf(result: PassResult, { load }: Scenario): string[] {
+export function findFaults(result: PassResult, { load }: Scenario): string[] {
   const { told, differences, contender, agentChanges, badReaders } = result;
   const { agents, dashboards } = told;
   const faults: string[] = [];

@@ -3,7 +3,7 @@
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { NO_BROWSER, rowOf, startBrowser, untilLive } from '../helpers/browser.js';
+import { NO_BROWSER, findRow, startBrowser, untilLive } from '../helpers/browser.js';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 
@@ -58,12 +58,12 @@ t.test('accessibility', { skip: NO_BROWSER }, async (t) => {
       const [changed] = await database.query<{ email: string }>(
         `UPDATE vms SET email = md5(random()::text) WHERE hostname = 'vm-1' RETURNING email`,
       );
-      await rowOf(fleet, 'vm-1')
+      await findRow(fleet, 'vm-1')
         .getByText(changed?.email ?? '')
         .waitFor({ state: 'attached' });
-      await rowOf(fleet, 'vm-2').waitFor();
+      await findRow(fleet, 'vm-2').waitFor();
       t.same(await violations(fleet), [], 'the fleet');
-      await rowOf(fleet, 'vm-2').click();
+      await findRow(fleet, 'vm-2').click();
       const drawer = fleet.getByRole('dialog', { name: 'vm-2' });
       await drawer.getByRole('button', { name: 'Delete' }).click();
       await database.query(`UPDATE vms SET email = md5(random()::text) WHERE hostname = 'vm-2'`);

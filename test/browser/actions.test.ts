@@ -3,7 +3,7 @@
 
 import type { Locator, Page } from 'playwright-core';
 import t from 'tap';
-import { NO_BROWSER, rowOf, startBrowser } from '../helpers/browser.js';
+import { NO_BROWSER, findRow, startBrowser } from '../helpers/browser.js';
 import { startServer, type TestDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 import { until } from '../helpers/until.js';
@@ -176,7 +176,7 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     );
     const { page, drawer } = await enter('ada');
     await press(drawer, 'Close');
-    await rowOf(page, 'a/b').click();
+    await findRow(page, 'a/b').click();
     await shownIs(page, 'a/b');
     await page.goBack();
     await page.getByRole('dialog').waitFor({ state: 'detached' });

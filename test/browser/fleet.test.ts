@@ -2,7 +2,7 @@
 // dashboard's token does not see.
 
 import t from 'tap';
-import { hostnames, NO_BROWSER, rowOf, startBrowser, untilLive } from '../helpers/browser.js';
+import { hostnames, NO_BROWSER, findRow, startBrowser, untilLive } from '../helpers/browser.js';
 import { startServer } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 import { until } from '../helpers/until.js';
@@ -38,7 +38,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
       `UPDATE vms SET status = 'in-use', email = 'new@example.com' WHERE hostname = 'vm-2'`,
     );
     for (const page of pages) {
-      const row = rowOf(page, 'vm-2');
+      const row = findRow(page, 'vm-2');
       await row.getByText('In use').waitFor();
       t.match(await row.textContent(), 'new@example.com');
       t.match(await row.locator('.cell-status').getAttribute('class'), /glow-(odd|even)/);
@@ -50,8 +50,8 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-7', 'available')`);
     for (const page of pages) {
       // What was deleted is read again, and may be told after what came later.
-      await rowOf(page, 'vm-2').waitFor({ state: 'detached' });
-      await rowOf(page, 'vm-7').waitFor();
+      await findRow(page, 'vm-2').waitFor({ state: 'detached' });
+      await findRow(page, 'vm-7').waitFor();
       t.same(await hostnames(page), ['vm-1', 'vm-3', 'vm-4', 'vm-7', 'vm-10']);
     }
   });
@@ -123,7 +123,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await sorted('Status', 'vm-2', 'vm-3', 'vm-10', 'vm-1', 'vm-4');
     t.equal(await header('Status').getAttribute('aria-sort'), 'ascending');
     await database.query(`UPDATE vms SET email = 'x@example.com' WHERE hostname = 'vm-10'`);
-    await rowOf(page, 'vm-10').getByText('x@example.com').waitFor();
+    await findRow(page, 'vm-10').getByText('x@example.com').waitFor();
     await sorted('Changed', 'vm-10', 'vm-1', 'vm-2', 'vm-3', 'vm-4');
   });
 
@@ -133,7 +133,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
       `INSERT INTO vms (hostname, status) SELECT 'z-' || n, 'available' FROM generate_series(1, 300) n`,
     );
     const page = await open(gateway.url, { token: await gateway.token('dashboard') });
-    await rowOf(page, 'vm-1').waitFor();
+    await findRow(page, 'vm-1').waitFor();
     t.ok((await hostnames(page)).length < 60, 'only rows in sight are drawn');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
@@ -198,7 +198,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     });
     await page.getByLabel('Token', { exact: true }).fill(await gateway.token('dashboard'));
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await rowOf(page, 'vm-10').click();
+    await findRow(page, 'vm-10').click();
     const drawer = page.getByRole('dialog', { name: 'vm-10' });
     await drawer.getByText('Assignment').waitFor();
     await database.query(`UPDATE vms SET crd_command = 'another secret' WHERE hostname = 'vm-10'`);

@@ -2,7 +2,7 @@
 // it is the table. How smooth that is, `npm run bench:dashboard` measures.
 
 import t from 'tap';
-import { NO_BROWSER, rowOf, startBrowser, untilLive } from '../helpers/browser.js';
+import { NO_BROWSER, findRow, startBrowser, untilLive } from '../helpers/browser.js';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 import { until } from '../helpers/until.js';
@@ -17,11 +17,11 @@ t.test('ten thousand VMs', { skip: NO_BROWSER }, async (t) => {
   const open = await startBrowser(t);
   const page = await open(gateway.url, { token: await gateway.token('dashboard') });
   await untilLive(page);
-  await rowOf(page, 'vm-1').waitFor();
+  await findRow(page, 'vm-1').waitFor();
   await changeRows(database, VMS, 500, 4_000);
   await page.locator('#fleet').focus();
   await page.keyboard.press('End');
-  await rowOf(page, 'vm-10000').waitFor();
+  await findRow(page, 'vm-10000').waitFor();
   t.ok((await page.locator('.table-body .row').count()) < 80, 'only rows in sight are drawn');
 
   const [counted] = await database.query<{ used: number }>(
@@ -35,7 +35,7 @@ t.test('ten thousand VMs', { skip: NO_BROWSER }, async (t) => {
   const [last] = await database.query<{ email: string | null }>(
     `SELECT email FROM vms WHERE hostname = 'vm-10000'`,
   );
-  const email = rowOf(page, 'vm-10000').locator('.cell-email');
+  const email = findRow(page, 'vm-10000').locator('.cell-email');
   await until(
     'its row is the table’s',
     async () => (await email.textContent()) === (last?.email ?? ''),

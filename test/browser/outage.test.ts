@@ -3,7 +3,13 @@
 
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { connectionTitle, NO_BROWSER, rowOf, startBrowser, untilLive } from '../helpers/browser.js';
+import {
+  connectionTitle,
+  NO_BROWSER,
+  findRow,
+  startBrowser,
+  untilLive,
+} from '../helpers/browser.js';
 import { startServer } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 import { startGatewayProcess } from '../helpers/gateway-process.js';
@@ -72,11 +78,11 @@ t.test('what is away', { skip: NO_BROWSER }, async (t) => {
       await stop();
       await connectionTitle(page).filter({ hasText: 'Database unavailable' }).waitFor();
       await page.getByText('The page shows the last known state').waitFor();
-      await rowOf(page, 'vm-3').waitFor();
+      await findRow(page, 'vm-3').waitFor();
       await start();
       await untilLive(page);
       await database.query(`UPDATE vms SET status = 'failed' WHERE hostname = 'vm-3'`);
-      await rowOf(page, 'vm-3').getByText('Failed').waitFor();
+      await findRow(page, 'vm-3').getByText('Failed').waitFor();
     },
   );
 });

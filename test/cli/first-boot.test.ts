@@ -107,11 +107,11 @@ t.test(
       'lablink.v1',
       `bearer.${token}`,
     ]);
-    await agent.nextOf('absent');
+    await agent.nextMessage('absent');
     await server.sql(`ALTER SYSTEM SET listen_addresses = ''`);
     await server.stop();
     await server.start();
-    await agent.nextOf('feed');
+    await agent.nextMessage('feed');
     await until('it is in a gap', async () => !(await isReady()));
     await server.sql(`ALTER SYSTEM SET listen_addresses = '127.0.0.1'`);
     await server.stop();
@@ -126,7 +126,7 @@ t.test(
       `INSERT INTO vms (hostname, status, email, crd_command) VALUES ('vm-1', 'in-use', 'x', 'run')`,
     );
     await writer.end();
-    const assignment = await agent.nextOf('assignment');
+    const assignment = await agent.nextMessage('assignment');
     t.match(assignment, { vm: { crd_command: 'run' } }, 'on the socket it had all the time');
   },
 );

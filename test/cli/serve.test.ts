@@ -62,7 +62,7 @@ t.test('on a database that is named', async (t) => {
       'lablink.v1',
       `bearer.${token.stdout.trim()}`,
     ]);
-    await agent.nextOf('absent');
+    await agent.nextMessage('absent');
     gateway.child.kill('SIGTERM');
     t.match(await agent.closed, { code: 1012 });
     t.same(await gateway.exited, { code: 0, signal: null });

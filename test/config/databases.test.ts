@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
-import { problemsOf } from '../helpers/config.js';
+import { findProblems } from '../helpers/config.js';
 
 const DEFAULTS = {
   host: 'localhost',
@@ -87,12 +87,12 @@ t.test('sources that disagree are rejected', async (t) => {
     [{ PGPASSWORD: 'pw-two' }, 'DATABASE_URL and PGPASSWORD give different passwords'],
   ];
   for (const [env, problem] of cases) {
-    t.strictSame(problemsOf({ ...url, ...env }), [
+    t.strictSame(findProblems({ ...url, ...env }), [
       `${problem}; expected only one, or the same value`,
     ]);
   }
   t.equal(
-    problemsOf({ ...url, PGHOST: 'h2', PGPORT: '2', PGUSER: 'u2', PGPASSWORD: 'pw-two' }).length,
+    findProblems({ ...url, PGHOST: 'h2', PGPORT: '2', PGUSER: 'u2', PGPASSWORD: 'pw-two' }).length,
     4,
   );
 });
@@ -111,10 +111,10 @@ t.test('the file is a source like the others', async (t) => {
     port: 7,
   });
   t.match(
-    problemsOf({ ...file, PGHOST: 'x' })[0],
+    findProblems({ ...file, PGHOST: 'x' })[0],
     'LABLINK_CONFIG and PGHOST name different databases',
   );
-  const both = problemsOf({ ...file, DATABASE_URL: 'postgres://x:other@h' });
+  const both = findProblems({ ...file, DATABASE_URL: 'postgres://x:other@h' });
   t.equal(both.length, 2);
   t.match(both[0], 'DATABASE_URL and LABLINK_CONFIG name different databases: user "x" and "u"');
   t.match(both[1], 'DATABASE_URL and LABLINK_CONFIG give different passwords');
@@ -149,7 +149,7 @@ t.test('a URL that pg would misread is rejected, and not shown', async (t) => {
   for (const name of ['DATABASE_URL', 'LISTEN_DATABASE_URL']) {
     for (const [url, problem] of bad) {
       const env = name === 'DATABASE_URL' ? {} : { PGHOST: 'h' };
-      const problems = problemsOf({ ...env, [name]: url });
+      const problems = findProblems({ ...env, [name]: url });
       t.equal(problems.length, 1, url);
       t.match(problems[0], new RegExp(problem.source.replace(/^\^DATABASE_URL/, `^${name}`)), url);
       t.ok(problems[0]?.startsWith(name));
@@ -212,7 +212,7 @@ t.test('the direct connection is the same database at another address', async (t
 });
 
 t.test('a direct connection without a database is rejected', async (t) => {
-  const problems = problemsOf({ LISTEN_DATABASE_URL: 'postgres://u:hunter2@db' });
+  const problems = findProblems({ LISTEN_DATABASE_URL: 'postgres://u:hunter2@db' });
   t.equal(problems.length, 1);
   t.match(problems[0], /^LISTEN_DATABASE_URL .* no variable names the database/);
   t.notMatch(problems[0], 'hunter2');
@@ -220,8 +220,8 @@ t.test('a direct connection without a database is rejected', async (t) => {
 
 t.test('a rejected database is not reported as missing too', async (t) => {
   const LISTEN_DATABASE_URL = 'postgres://db';
-  t.equal(problemsOf({ DATABASE_URL: 'nonsense', LISTEN_DATABASE_URL }).length, 1);
-  t.equal(problemsOf({ PGPORT: 'nonsense', LISTEN_DATABASE_URL }).length, 1);
+  t.equal(findProblems({ DATABASE_URL: 'nonsense', LISTEN_DATABASE_URL }).length, 1);
+  t.equal(findProblems({ PGPORT: 'nonsense', LISTEN_DATABASE_URL }).length, 1);
 });
 
 t.test('pg connects to the configured database, whatever PG* its process has', async (t) => {

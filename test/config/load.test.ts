@@ -5,8 +5,8 @@ import { resolve } from 'node:path';
 import Fastify from 'fastify';
 import t from 'tap';
 import { Environment, loadConfig, VARIABLES } from '../../src/config/load.js';
-import { problemsOf, SECRET } from '../helpers/config.js';
-import { keyPair, pemOf } from '../helpers/key-pairs.js';
+import { findProblems, SECRET } from '../helpers/config.js';
+import { keyPair, toPem } from '../helpers/key-pairs.js';
 
 t.test(
   'an empty environment configures a gateway on loopback with the embedded database',
@@ -127,7 +127,7 @@ t.test('each bad value is rejected with its name, the value and the expected val
   };
   for (const [name, values] of Object.entries(bad)) {
     for (const value of values) {
-      const problems = problemsOf({ [name]: value, JWT_SECRET: SECRET });
+      const problems = findProblems({ [name]: value, JWT_SECRET: SECRET });
       t.equal(problems.length, 1, `${name}=${value}`);
       t.ok(
         problems[0]?.startsWith(`${name} is ${JSON.stringify(value)}; expected `),
@@ -147,7 +147,7 @@ t.test('each good value is accepted', async (t) => {
   };
   for (const [name, values] of Object.entries(good)) {
     for (const value of values) {
-      t.strictSame(problemsOf({ [name]: value, JWT_SECRET: SECRET }), [], `${name}=${value}`);
+      t.strictSame(findProblems({ [name]: value, JWT_SECRET: SECRET }), [], `${name}=${value}`);
     }
   }
 });
@@ -163,7 +163,7 @@ t.test('all bad values are reported together, on one line each', async (t) => {
     LABLINK_PORT: '1',
     PGPORT: 'x',
   };
-  const problems = problemsOf(env);
+  const problems = findProblems(env);
   const named = problems.map((line) => line.split(' ')[0]).sort();
   t.strictSame(named, [...Object.keys(env).filter((name) => name !== 'HOST'), 'JWT_SECRET'].sort());
   for (const line of problems) t.notMatch(line, /\n/);
@@ -171,14 +171,14 @@ t.test('all bad values are reported together, on one line each', async (t) => {
 });
 
 t.test('a value that is long or has several lines is shortened to one line', async (t) => {
-  const [line = ''] = problemsOf({ LOG_LEVEL: `a\nb${'x'.repeat(10_000)}` });
+  const [line = ''] = findProblems({ LOG_LEVEL: `a\nb${'x'.repeat(10_000)}` });
   t.match(line, 'LOG_LEVEL is "a\\nbxxx');
   t.ok(line.length < 300);
 });
 
 t.test('an unknown LABLINK_ variable is rejected, with the name that may be meant', async (t) => {
   t.strictSame(
-    problemsOf({ LABLINK_PORT: 'hunter2', LABLINK_X: 'hunter2', LAB: 'x', PORTS: 'x' }),
+    findProblems({ LABLINK_PORT: 'hunter2', LABLINK_X: 'hunter2', LAB: 'x', PORTS: 'x' }),
     [
       'LABLINK_PORT is not a variable of this program; the variable is called PORT',
       'LABLINK_X is not a variable of this program',
@@ -190,7 +190,7 @@ t.test('a secret needs 32 bytes, and no message contains it', async (t) => {
   for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
     const short = 'thirty-one bytes are not enough';
     t.equal(short.length, 31);
-    const problems = problemsOf({ JWT_SECRET: SECRET, [name]: short });
+    const problems = findProblems({ JWT_SECRET: SECRET, [name]: short });
     const expected = '32 bytes or more, and not a key in PEM';
     t.strictSame(problems, [`${name} is set (31 bytes, not shown); expected ${expected}`]);
   }
@@ -199,7 +199,7 @@ t.test('a secret needs 32 bytes, and no message contains it', async (t) => {
     ['ü'.repeat(16)],
     'bytes count',
   );
-  t.equal(problemsOf({ JWT_SECRET: 'ü'.repeat(15) }).length, 1);
+  t.equal(findProblems({ JWT_SECRET: 'ü'.repeat(15) }).length, 1);
 });
 
 t.test(
@@ -207,7 +207,7 @@ t.test(
   async (t) => {
     const { pem } = keyPair('RS256');
     for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
-      const problems = problemsOf({ JWT_SECRET: SECRET, [name]: pem });
+      const problems = findProblems({ JWT_SECRET: SECRET, [name]: pem });
       t.match(problems, [/^JWT_SECRET.* is set \(\d+ bytes, not shown\); .* not a key in PEM$/]);
     }
   },
@@ -217,9 +217,9 @@ t.test('an unusable key is rejected with the list of usable types, and not shown
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1_024 });
   const mistaken = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   for (const name of ['JWT_PUBLIC_KEY', 'JWT_PUBLIC_KEY_PREVIOUS']) {
-    for (const pem of [pemOf(publicKey), mistaken, 'key.pem']) {
+    for (const pem of [toPem(publicKey), mistaken, 'key.pem']) {
       const good = { JWT_PUBLIC_KEY: keyPair('EdDSA').pem };
-      const [problem = '', ...others] = problemsOf({ ...good, [name]: pem });
+      const [problem = '', ...others] = findProblems({ ...good, [name]: pem });
       t.ok(problem.startsWith(`${name} is set (${pem.length} bytes, not shown); expected `));
       t.match(problem, /BEGIN PUBLIC KEY.* RSA with 2048 bits or more, EC P-256 or Ed25519/);
       t.strictSame(others, []);
@@ -232,7 +232,7 @@ t.test('a previous secret or key alone is rejected', async (t) => {
     ['JWT_SECRET', SECRET],
     ['JWT_PUBLIC_KEY', keyPair('EdDSA').pem],
   ] as const) {
-    const problems = problemsOf({ [`${name}_PREVIOUS`]: value });
+    const problems = findProblems({ [`${name}_PREVIOUS`]: value });
     t.strictSame(problems, [`${name}_PREVIOUS is set (not shown) without ${name}; expected both`]);
   }
 });
@@ -249,7 +249,7 @@ t.test(
       'localhost',
       'LocalHost',
     ]) {
-      t.strictSame(problemsOf({ HOST }), [], HOST);
+      t.strictSame(findProblems({ HOST }), [], HOST);
     }
     for (const HOST of [
       '0.0.0.0',
@@ -261,11 +261,11 @@ t.test(
       'localhost.example',
       'gateway',
     ]) {
-      const problems = problemsOf({ HOST });
+      const problems = findProblems({ HOST });
       t.equal(problems.length, 1, HOST);
       t.match(problems[0], /^JWT_SECRET is not set.*openssl rand/);
-      t.strictSame(problemsOf({ HOST, JWT_SECRET: SECRET }), [], `${HOST} with a secret`);
-      t.strictSame(problemsOf({ HOST, JWT_PUBLIC_KEY: pem }), [], `${HOST} with a public key`);
+      t.strictSame(findProblems({ HOST, JWT_SECRET: SECRET }), [], `${HOST} with a secret`);
+      t.strictSame(findProblems({ HOST, JWT_PUBLIC_KEY: pem }), [], `${HOST} with a public key`);
     }
   },
 );
@@ -296,6 +296,6 @@ t.test('every variable has a description, and every default is valid', async (t)
     t.ok(about.description.length > 10, name);
     t.ok(about.expected.length > 3, name);
     if (about.default === undefined || about.default === '') continue;
-    t.strictSame(problemsOf({ [name]: String(about.default) }), [], `the default of ${name}`);
+    t.strictSame(findProblems({ [name]: String(about.default) }), [], `the default of ${name}`);
   }
 });

@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import t from 'tap';
 import { isPem, parsePublicKey } from '../../src/config/public-key.js';
-import { ALGORITHMS, keyPair, pemOf } from '../helpers/key-pairs.js';
+import { ALGORITHMS, keyPair, toPem } from '../helpers/key-pairs.js';
 
 t.test('the type of a key determines its algorithm', async (t) => {
   for (const algorithm of ALGORITHMS) {
@@ -30,13 +30,13 @@ t.test('a key of another type, or one that is too small, is rejected', async (t)
     generateKeyPairSync('ed448'),
     generateKeyPairSync('x25519'),
   ]) {
-    t.equal(parsePublicKey(pemOf(publicKey)), undefined, String(publicKey.asymmetricKeyType));
+    t.equal(parsePublicKey(toPem(publicKey)), undefined, String(publicKey.asymmetricKeyType));
   }
 });
 
 t.test('text other than exactly one public key is rejected', async (t) => {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
-  const pem = pemOf(publicKey);
+  const pem = toPem(publicKey);
   for (const text of [
     '',
     'a secret of enough bytes, which is no key',

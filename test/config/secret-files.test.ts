@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig, VARIABLES } from '../../src/config/load.js';
-import { problemsOf, SECRET } from '../helpers/config.js';
+import { findProblems, SECRET } from '../helpers/config.js';
 import { keyPair } from '../helpers/key-pairs.js';
 
 t.test('every secret may be read from a file, without its last line break', async (t) => {
@@ -40,7 +40,7 @@ t.test('an empty file name counts as not set', async (t) => {
 
 t.test('a secret that is set twice is rejected, and neither value is shown', async (t) => {
   const path = join(t.testdir({ secret: SECRET }), 'secret');
-  t.strictSame(problemsOf({ JWT_SECRET: SECRET, JWT_SECRET_FILE: path }), [
+  t.strictSame(findProblems({ JWT_SECRET: SECRET, JWT_SECRET_FILE: path }), [
     'JWT_SECRET and JWT_SECRET_FILE are both set; expected one',
   ]);
 });
@@ -50,7 +50,7 @@ t.test('a file without a usable secret is rejected, and only its name is shown',
   mkdirSync(join(folder, 'folder'));
   t.strictSame(
     ['gone', 'folder', 'empty', 'short'].map((name) =>
-      problemsOf({ JWT_SECRET_FILE: join(folder, name) }),
+      findProblems({ JWT_SECRET_FILE: join(folder, name) }),
     ),
     [
       [`JWT_SECRET_FILE "${folder}/gone" cannot be read (ENOENT)`],
@@ -67,6 +67,6 @@ t.test(
   async (t) => {
     const path = join(t.testdir({ secret: SECRET }), 'secret');
     chmodSync(path, 0);
-    t.match(problemsOf({ JWT_SECRET_FILE: path }), [/EACCES/]);
+    t.match(findProblems({ JWT_SECRET_FILE: path }), [/EACCES/]);
   },
 );

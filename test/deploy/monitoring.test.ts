@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
 import { temporaryFolder } from '../helpers/process.js';
-import { labelsOf, parseMetrics, type Family } from '../helpers/prometheus.js';
+import { listLabels, parseMetrics, type Family } from '../helpers/prometheus.js';
 import { until } from '../helpers/until.js';
 import { deployed, lacking } from './deployed.js';
 
@@ -112,7 +112,7 @@ t.test('rules and dashboard ask for what a gateway says, and for nothing else', 
     const family = families.get(name);
     t.ok(family, metric);
     asked.add(name);
-    const known = written.get(name) ?? (family === undefined ? [] : labelsOf(family));
+    const known = written.get(name) ?? (family === undefined ? [] : listLabels(family));
     for (const label of labels) {
       t.ok(known.includes(label) || ADDED.includes(label), `${metric} has the label ${label}`);
     }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import pg from 'pg';
 import { startGatewayProcess } from '../faults/gateway-process.js';
-import { apiOf } from '../helpers/api.js';
+import { createApi } from '../helpers/api.js';
 import { runCommand, temporaryFolder } from '../helpers/process.js';
 import { until } from '../helpers/until.js';
 import { deployed } from './deployed.js';
@@ -57,7 +57,7 @@ t.test('a server with our files', { skip: noPostgres || noPgBouncer }, async (t)
   const server = await startPostgres(t);
   const passwordFile = (role: string): string =>
     join(server.secrets, role === 'lablink' ? 'owner_password' : 'gateway_password');
-  const environmentOf = (role: string, port?: number) => ({
+  const buildEnvironment = (role: string, port?: number) => ({
     DATABASE_URL: server.url(role, port),
     PGPASSWORD_FILE: passwordFile(role),
   });
@@ -78,7 +78,7 @@ t.test('a server with our files', { skip: noPostgres || noPgBouncer }, async (t)
     return client;
   };
   const command = async (...args: string[]): Promise<void> => {
-    const program = runCommand(t, args, environmentOf('lablink'));
+    const program = runCommand(t, args, buildEnvironment('lablink'));
     t.match(await program.exited, { code: 0 }, program.stdout + program.stderr);
   };
   const grants = await deployed('postgres/grants.sql');
@@ -170,23 +170,23 @@ t.test('a server with our files', { skip: noPostgres || noPgBouncer }, async (t)
       {
         PGHOST: '',
         PGPORT: '',
-        ...environmentOf('lablink_gateway', port),
+        ...buildEnvironment('lablink_gateway', port),
         LISTEN_DATABASE_URL: `postgresql://localhost:${server.port}`,
         MIGRATE: 'check',
       },
     );
-    const admin = await apiOf(gateway);
-    const asAgent = await apiOf(gateway, 'agent', 'vm-1');
+    const admin = await createApi(gateway);
+    const asAgent = await createApi(gateway, 'agent', 'vm-1');
 
     t.equal((await asAgent('PUT', '/v1/vms/vm-1')).status, 201);
     const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
     const given = await admin('POST', '/v1/assignments', { email: 'a@b.c', crd_command: 'run' });
     t.equal(given.status, 201);
-    const { vm } = await agent.nextOf('assignment');
+    const { vm } = await agent.nextMessage('assignment');
     const { assignment_id } = vm as { assignment_id: string };
     agent.send({ type: 'ack', assignment_id });
     agent.send({ type: 'status', status: 'failed', assignment_id });
-    t.match(await agent.nextOf('status'), { vm: { status: 'failed' } });
+    t.match(await agent.nextMessage('status'), { vm: { status: 'failed' } });
     const released = await admin('DELETE', `/v1/assignments/${assignment_id}`);
     t.equal(released.status, 200);
     t.equal((await admin('PATCH', '/v1/vms/vm-1', { status: 'available' })).status, 200);
@@ -199,7 +199,7 @@ t.test('a server with our files', { skip: noPostgres || noPgBouncer }, async (t)
     t.equal((await admin('DELETE', '/v1/vms/vm-1')).status, 204);
     await admin('PUT', '/v1/vms/vm-2');
     t.match(await admin('DELETE', '/v1/vms?confirm=1'), { status: /^20[04]$/ });
-    await agent.nextOf('absent');
+    await agent.nextMessage('absent');
 
     await cut; // Unused connections are closed, and so are the gateway's own.
     const heartbeats = async (): Promise<{ arrived: number; missed: boolean }> => {
@@ -211,7 +211,7 @@ t.test('a server with our files', { skip: noPostgres || noPgBouncer }, async (t)
     await until('heartbeats arrive', async () => (await heartbeats()).arrived >= before + 2);
     t.equal((await heartbeats()).missed, false);
     t.equal((await admin('PUT', '/v1/vms/vm-1')).status, 201);
-    await agent.nextOf('status');
+    await agent.nextMessage('status');
     const sessions = await server.operate([
       '-c',
       `SELECT count(*) FROM pg_stat_activity a JOIN pg_stat_ssl s USING (pid)

@@ -73,7 +73,7 @@ for (const { name, start, file, timeouts } of PROXIES) {
     await database.query(
       `INSERT INTO vms (hostname, status, crd_command) VALUES ('vm-1', 'in-use', 'run')`,
     );
-    t.match(await kept.nextOf('assignment'), { vm: { crd_command: 'run' } });
+    t.match(await kept.nextMessage('assignment'), { vm: { crd_command: 'run' } });
     t.equal(kept.ws.readyState, kept.ws.OPEN);
   });
 
@@ -81,7 +81,7 @@ for (const { name, start, file, timeouts } of PROXIES) {
     const database = await createDatabase();
     const gateway = await startGateway(t, database);
     const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
-    const heartbeatMs = Number((await agent.nextOf('welcome')).heartbeat_ms);
+    const heartbeatMs = Number((await agent.nextMessage('welcome')).heartbeat_ms);
     const found = [
       ...(await deployed(file)).matchAll(/(?:read_|send_|client|server|tunnel)\S* (\d+)s/g),
     ];

@@ -52,7 +52,7 @@ export type StartProxy = (
   timeouts?: Readonly<Record<string, string>>,
 ) => Promise<Proxy>;
 
-const addressOf = (url: string): string => new URL(url).host;
+const readAddress = (url: string): string => new URL(url).host;
 
 export const startHaproxy: StartProxy = async (t, gateways, timeouts = {}) => {
   const folder = await makeSecrets(t);
@@ -61,7 +61,7 @@ export const startHaproxy: StartProxy = async (t, gateways, timeouts = {}) => {
   );
   await writeFile(join(folder, 'web.pem'), `${certificate}${key}`);
   const port = await freePort();
-  const [first = '', second = first] = gateways.map(addressOf);
+  const [first = '', second = first] = gateways.map(readAddress);
   const file = await substituted('proxy/haproxy.cfg', {
     'bind :443': `bind 127.0.0.1:${port}`,
     '/etc/haproxy': folder,
@@ -83,7 +83,7 @@ export const startNginx: StartProxy = async (t, gateways, timeouts = {}) => {
     'listen 443': `listen 127.0.0.1:${port}`,
     '/etc/nginx/tls': folder,
     'server gateway:8080 fail_timeout=2s;': gateways
-      .map((url) => `server ${addressOf(url)} fail_timeout=2s;`)
+      .map((url) => `server ${readAddress(url)} fail_timeout=2s;`)
       .join('\n'),
     'http {': `http {
       client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;

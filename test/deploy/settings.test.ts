@@ -124,13 +124,13 @@ t.test('every command is one of the program, with its options', async (t) => {
   const commands = createDbCommand().commands;
   for (const [name, options] of used) {
     const command = commands.find((one) => `db ${one.name()}` === name);
-    const help = command?.helpInformation() ?? (await helpOf(t, name));
+    const help = command?.helpInformation() ?? (await readHelp(t, name));
     for (const option of options) t.match(help, new RegExp(`${option}\\b`), `${name} ${option}`);
   }
 });
 
 /** Arguments that are no subcommand of `db`. */
-async function helpOf(t: Test, name: string): Promise<string> {
+async function readHelp(t: Test, name: string): Promise<string> {
   const program = runCommand(t, [...name.split(' '), '--help'], {});
   t.match(await program.exited, { code: 0 }, name);
   t.match(program.stdout, `Usage: lablink-gateway ${name}`);

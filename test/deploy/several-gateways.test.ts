@@ -58,9 +58,9 @@ class Sockets {
   }
 }
 
-async function idOf(gateway: GatewayProcess): Promise<unknown> {
+async function readGatewayId(gateway: GatewayProcess): Promise<unknown> {
   const client = await gateway.connect('/v1/vms', 'dashboard');
-  const { gateway: id } = await client.nextOf('welcome');
+  const { gateway: id } = await client.nextMessage('welcome');
   await client.close();
   return id;
 }
@@ -170,7 +170,7 @@ t.test('two gateways behind HAProxy', { skip: lacking('haproxy') }, async (t) =>
       until('everyone has a socket', () => checker.sockets >= since);
     await new Writers(t, () => database.config, 2)
       .during(async () => {
-        const id = await idOf(b);
+        const id = await readGatewayId(b);
         const lost = [...sockets.spread().values()].filter((on) => on === id).length;
         const before = checker.sockets;
         await b.kill();

@@ -21,7 +21,7 @@ interface Module {
 }
 
 /** All files of a folder, as one text. */
-async function sourceOf(folder: string): Promise<string> {
+async function readSource(folder: string): Promise<string> {
   const names = (await readdir(`deploy/${folder}`)).filter((name) => name.endsWith('.tf'));
   return (await Promise.all(names.map((name) => deployed(`${folder}/${name}`)))).join('\n');
 }
@@ -30,7 +30,7 @@ const read = async (source: string): Promise<Module> => (await parse('x.tf', sou
 
 for (const folder of ['terraform', 'proxy']) {
   t.test(`${folder}: every reference leads to what is declared`, async (t) => {
-    const source = await sourceOf(folder);
+    const source = await readSource(folder);
     const { variable = {}, resource = {} } = await read(source);
     const code = source.replace(/^\s*#.*$/gm, '');
     const variables = new Set([...code.matchAll(/\bvar\.(\w+)/g)].map(([, name]) => name));
@@ -44,7 +44,7 @@ for (const folder of ['terraform', 'proxy']) {
 }
 
 t.test('the database is encrypted, kept, and its password nowhere', async (t) => {
-  const { resource = {} } = await read(await sourceOf('terraform'));
+  const { resource = {} } = await read(await readSource('terraform'));
   const only = (type: string): Body => Object.values(resource[type] ?? {})[0]?.[0] ?? {};
   t.match(only('aws_db_instance'), {
     engine: 'postgres',

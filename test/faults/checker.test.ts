@@ -53,20 +53,24 @@ function agent(...rows: Vm[]): Witness {
   return witness;
 }
 
-const tableOf = (...vms: Vm[]): Map<string, Vm> =>
+const buildTable = (...vms: Vm[]): Map<string, Vm> =>
   new Map(vms.map((vm) => [String(vm.hostname), vm]));
 
 t.test('what is in order', async (t) => {
   const audit = [event(1, undefined, 'insert'), event(2, 'a'), event(3)];
-  t.same(findViolations([agent(row(1), row(2, 'a'), row(3))], tableOf(row(3)), audit), []);
-  t.same(findViolations([agent(row(1), row(3))], tableOf(row(3)), audit), [], 'one was left out');
-  t.same(findViolations([agent(row(3), row(3))], tableOf(row(3)), audit), [], 'a repeat');
+  t.same(findViolations([agent(row(1), row(2, 'a'), row(3))], buildTable(row(3)), audit), []);
+  t.same(
+    findViolations([agent(row(1), row(3))], buildTable(row(3)), audit),
+    [],
+    'one was left out',
+  );
+  t.same(findViolations([agent(row(3), row(3))], buildTable(row(3)), audit), [], 'a repeat');
 });
 
 t.test('a client that does not know the table', async (t) => {
   const audit = [event(1, undefined, 'insert'), event(2)];
   const found = (witness: Witness, ...vms: Vm[]) =>
-    findViolations([witness], tableOf(...vms), audit);
+    findViolations([witness], buildTable(...vms), audit);
   const violation = { kind: 'diverged', client: 'the agent of vm-1' };
   t.match(found(agent(row(1)), row(2)), [violation], 'an older row');
   t.match(found(agent(row(1))), [violation], 'a row that is gone');
@@ -83,7 +87,7 @@ t.test('a client that does not know the table', async (t) => {
 t.test('a socket that goes backwards', async (t) => {
   const audit = [event(1, undefined, 'insert'), event(2), event(3)];
   const found = (witness: Witness, events = audit) =>
-    findViolations([witness], tableOf(row(3)), events);
+    findViolations([witness], buildTable(row(3)), events);
   const backwards = [{ kind: 'backwards', about: 'vm-1' }];
   t.match(found(agent(row(2), row(1), row(3))), backwards);
   t.match(found(agent(row(2), row(7), row(3))), backwards, 'from what never was');
@@ -107,19 +111,19 @@ t.test('a socket that goes backwards', async (t) => {
   t.same(found(admin), [], 'an agent that comes is no row that goes');
 
   const crossed = [event(1, undefined, 'insert'), event(3), event(2, undefined, 'insert')];
-  const late = findViolations([agent(row(1), row(3), row(2))], tableOf(row(2)), crossed);
+  const late = findViolations([agent(row(1), row(3), row(2))], buildTable(row(2)), crossed);
   t.same(late, [], 'a lower version that did come later');
 });
 
 t.test('an assignment that was not delivered', async (t) => {
   const audit = [event(1, undefined, 'insert'), event(2, 'a')];
-  const found = findViolations([agent(row(1))], tableOf(row(2, 'a')), audit);
+  const found = findViolations([agent(row(1))], buildTable(row(2, 'a')), audit);
   t.match(found, [{ kind: 'diverged' }, { kind: 'undelivered', about: 'vm-1' }]);
 });
 
 t.test('an assignment that never was', async (t) => {
   const audit = [event(1, undefined, 'insert'), event(3, 'a')];
-  const found = findViolations([agent(row(2, 'x'), row(3, 'a'))], tableOf(row(3, 'a')), audit);
+  const found = findViolations([agent(row(2, 'x'), row(3, 'a'))], buildTable(row(3, 'a')), audit);
   t.match(found, [{ kind: 'unknown assignment', about: 'x' }]);
 });
 

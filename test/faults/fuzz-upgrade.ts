@@ -41,11 +41,11 @@ async function converse(
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
   socket.on('error', () => undefined).resume();
   const closed = once(socket, 'close').catch(() => undefined);
-  const handshake = handshakeOf(mutations.of(tokens));
+  const handshake = buildHandshake(mutations.of(tokens));
   // Most are right, so that frames are heard.
   const isRight = mutations.index(4) > 0;
   const text = isRight ? handshake : mutations.text([handshake]);
-  const frames = Array.from({ length: mutations.index(MOST_FRAMES) }, () => frameOf(mutations));
+  const frames = Array.from({ length: mutations.index(MOST_FRAMES) }, () => buildFrame(mutations));
   socket.write(Buffer.concat([Buffer.from(text, 'latin1'), ...frames]));
   await Promise.race([closed, sleep(PATIENCE_MS)]);
   socket.destroy();
@@ -56,7 +56,7 @@ async function converse(
 const PATHS = ['/v1/vms', '/v1/vms/vm-1', '/v1/vms?cursor=a.1', '/v1/vms/%00', '/else'];
 let asked = 0;
 
-const handshakeOf = (token: string): string =>
+const buildHandshake = (token: string): string =>
   [
     `GET ${PATHS[asked++ % PATHS.length] ?? ''} HTTP/1.1`,
     'Host: x',
@@ -80,7 +80,7 @@ const TEXTS: readonly [string, ...string[]] = [
 ];
 
 /** RFC 6455 §5.2, with its length and mask right, mostly. */
-function frameOf(mutations: Mutations): Buffer {
+function buildFrame(mutations: Mutations): Buffer {
   const payload = Buffer.from(mutations.text(TEXTS));
   const length =
     payload.length < 126

@@ -14,7 +14,7 @@ t.test('whatever comes, nothing breaks and nothing is left', async (t) => {
   const database = await startDatabase(t);
   const gateway = await startGateway(t, database);
   const bystander = await gateway.connect('/v1/vms/vm-7', 'agent', 'vm-7');
-  await bystander.nextOf('absent');
+  await bystander.nextMessage('absent');
   await bystander.close();
   const unhandled: unknown[] = [];
   const note = (reason: unknown): unknown => unhandled.push(reason);
@@ -25,7 +25,7 @@ t.test('whatever comes, nothing breaks and nothing is left', async (t) => {
   t.same(unhandled, []);
 
   const agent = await gateway.connect('/v1/vms/vm-7', 'agent', 'vm-7');
-  await agent.nextOf('absent');
+  await agent.nextMessage('absent');
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-7', 'available')`);
-  t.match(await agent.nextOf('status'), { vm: { hostname: 'vm-7' } }, 'it serves on');
+  t.match(await agent.nextMessage('status'), { vm: { hostname: 'vm-7' } }, 'it serves on');
 });

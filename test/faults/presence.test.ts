@@ -18,7 +18,7 @@ await database.query(
 const start = () => startGatewayProcess(t, database.config);
 const [killed, still, other] = await Promise.all([start(), start(), start()]);
 
-const agentOf = (gateway: GatewayProcess, hostname: string) =>
+const connectAgent = (gateway: GatewayProcess, hostname: string) =>
   gateway.connect(`/v1/vms/${hostname}`, 'agent', hostname);
 
 /** By the database's clock. */
@@ -28,28 +28,28 @@ const value = async (sql: string, ...values: unknown[]): Promise<string> =>
 
 t.test('a gateway is killed, another stands still, and agents move', async (t) => {
   const dashboard = await PresenceModel.watch(other);
-  await agentOf(killed, 'killed-stays');
-  await agentOf(killed, 'killed-moves');
-  await agentOf(still, 'still-stays');
-  const left = await agentOf(still, 'still-moves');
-  await agentOf(other, 'always');
+  await connectAgent(killed, 'killed-stays');
+  await connectAgent(killed, 'killed-moves');
+  await connectAgent(still, 'still-stays');
+  const left = await connectAgent(still, 'still-moves');
+  await connectAgent(other, 'always');
   for (const hostname of ['killed-stays', 'killed-moves', 'still-stays', 'still-moves', 'always'])
     await dashboard.until(hostname, ({ online }) => online);
-  const gatewayOf = (hostname: string) =>
+  const findGateway = (hostname: string) =>
     value(
       `SELECT gateway FROM vm_presence JOIN gateways ON instance = gateway
        WHERE hostname = $1 AND lease_until > now()`,
       hostname,
     );
-  const [ofKilled, ofStill] = [await gatewayOf('killed-stays'), await gatewayOf('still-stays')];
-  await agentOf(other, 'still-moves');
+  const [ofKilled, ofStill] = [await findGateway('killed-stays'), await findGateway('still-stays')];
+  await connectAgent(other, 'still-moves');
   await dashboard.until('still-moves', ({ duplicate }) => duplicate);
 
   const at = await value('clock_timestamp()');
   still.signal('SIGSTOP');
   left.ws.terminate();
   await killed.kill();
-  await agentOf(other, 'killed-moves');
+  await connectAgent(other, 'killed-moves');
 
   for (const [hostname, gateway] of [
     ['killed-stays', ofKilled],
@@ -71,7 +71,7 @@ t.test('a gateway is killed, another stands still, and agents move', async (t) =
 
   still.signal('SIGCONT');
   await dashboard.until('still-stays', ({ online }) => online);
-  t.not(await gatewayOf('still-stays'), ofStill, 'under a new name');
+  t.not(await findGateway('still-stays'), ofStill, 'under a new name');
   const late = await database.query(
     `SELECT hostname FROM vm_presence WHERE gateway = $1 AND NOT online`,
     [ofStill],

@@ -124,7 +124,7 @@ async function showRestore(
   const writers = new Writers(t, () => database.config);
   await writers.write(200);
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('old', 'in-use')`);
-  const versions = await versionsOf(database);
+  const versions = await readVersions(database);
   await backUp();
   await writers.write(200);
   await database.query(`DELETE FROM vms WHERE hostname = 'old'`);
@@ -134,7 +134,7 @@ async function showRestore(
 
   await restore();
   await checker.settled(database);
-  const hostnames = [...(await versionsOf(database)).keys()];
+  const hostnames = [...(await readVersions(database)).keys()];
   t.same(hostnames, [...versions.keys()], 'what the backup had is there, and nothing else');
   checker.forgive();
 
@@ -161,7 +161,7 @@ async function untilPushed(
   });
 }
 
-async function versionsOf(database: TestDatabase): Promise<Map<string, string>> {
+async function readVersions(database: TestDatabase): Promise<Map<string, string>> {
   const rows = await database.query<{ hostname: string; version: string }>(
     'SELECT hostname, version FROM vms ORDER BY hostname',
   );

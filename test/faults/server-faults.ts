@@ -26,7 +26,7 @@ export async function terminateListeners(database: TestDatabase): Promise<number
  * function that lets it go on.
  */
 export async function freeze(database: TestDatabase): Promise<() => void> {
-  const postmaster = await postmasterOf(database);
+  const postmaster = await readPostmasterPid(database);
   const backends = await database.query<{ pid: number }>('SELECT pid FROM pg_stat_activity');
   const pids = [postmaster, ...backends.map(({ pid }) => pid)];
   signal(pids, 'SIGSTOP');
@@ -44,7 +44,7 @@ export async function crash(database: TestDatabase): Promise<void> {
 
 /** Kills the server, and resolves when it is gone. It is for the caller to start it again. */
 export async function kill(database: TestDatabase): Promise<void> {
-  const postmaster = await postmasterOf(database);
+  const postmaster = await readPostmasterPid(database);
   process.kill(postmaster, 'SIGKILL');
   await until('the server is gone', () => !isRunning(postmaster));
 }
@@ -52,7 +52,7 @@ export async function kill(database: TestDatabase): Promise<void> {
 /**
  * The lock file beside the socket has its process id in the first line, as `postmaster.pid` has.
  */
-async function postmasterOf({ config: { host, port } }: TestDatabase): Promise<number> {
+async function readPostmasterPid({ config: { host, port } }: TestDatabase): Promise<number> {
   const lock = await readFile(join(String(host), `.s.PGSQL.${port}.lock`), 'utf8');
   return Number.parseInt(lock);
 }

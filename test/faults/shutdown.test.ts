@@ -29,7 +29,7 @@ interface Received {
 }
 
 /** The frames of a server are not masked (RFC 6455 §5.2). */
-function framesOf(bytes: Buffer): Received {
+function parseFrames(bytes: Buffer): Received {
   let [at, frames, lastOpcode, closedWith] = [bytes.indexOf('\r\n\r\n') + 4, 0, 0, 0];
   while (at + 2 <= bytes.length) {
     const short = bytes.readUInt8(at + 1);
@@ -71,7 +71,7 @@ async function read(
       resolve(undefined);
     });
   });
-  const ended = once(socket, 'end').then(() => framesOf(Buffer.concat(chunks)));
+  const ended = once(socket, 'end').then(() => parseFrames(Buffer.concat(chunks)));
   socket.write(
     [
       `GET ${path} HTTP/1.1`,

@@ -26,7 +26,7 @@ export async function startSoakWorld(t: Teardown) {
   const databaseLink = await startProxy(t, database.config);
   const steady = await startGatewayProcess(t, databaseLink.through(database.config));
   const mortal = await startGatewayProcess(t, database.config);
-  const clientLink = await startProxy(t, { host: '127.0.0.1', port: portOf(steady.url) });
+  const clientLink = await startProxy(t, { host: '127.0.0.1', port: readPort(steady.url) });
   const { host, port } = clientLink.through({});
   const throughLink: typeof steady.connect = (path, role, sub) =>
     steady.connect(path, role, sub, `http://${host}:${port}`);
@@ -64,4 +64,4 @@ const reassignAgents = `
   ) AS new
   WHERE vms.hostname = new.hostname`;
 
-const portOf = (url: string): number => Number(new URL(url).port);
+const readPort = (url: string): number => Number(new URL(url).port);

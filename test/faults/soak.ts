@@ -11,7 +11,7 @@ import { until } from '../helpers/until.js';
 import { answersAgain, SOAK_FAULTS } from './soak-faults.js';
 import { startSoakWorld, type SoakWorld } from './soak-world.js';
 import { HOSTNAMES } from './writers.js';
-import { describeVitals, growthOf, takeVitals } from './vitals.js';
+import { describeVitals, describeGrowth, takeVitals } from './vitals.js';
 
 const { values } = parseArgs({
   options: {
@@ -54,7 +54,7 @@ async function soak(forMs: number, seed: number): Promise<string[]> {
   const after = await takeVitals(world.steady);
   console.log(`end:   ${describeVitals(after)}`);
   for (const [name, count] of counts) console.log(`${String(count).padStart(4)} × ${name}`);
-  return [...(await verdict(world)), ...growthOf(before, after)];
+  return [...(await verdict(world)), ...describeGrowth(before, after)];
 }
 
 async function suffer(

@@ -32,7 +32,7 @@ export function findViolations(
   table: ReadonlyMap<string, Vm>,
   audit: readonly AuditEvent[],
 ): Violation[] {
-  const order = orderOf(audit);
+  const order = indexAudit(audit);
   const assignments = new Set(audit.map(({ assignmentId }) => assignmentId));
   return witnesses.flatMap((witness) => [
     ...(witness.fold().knows(table) ? [] : [violation('diverged', witness, 'the table')]),
@@ -50,13 +50,13 @@ const violation = (kind: Violation['kind'], { name }: Witness, about: string): V
   about,
 });
 
-const keyOf = (hostname: string, version: number): string => `${version} ${hostname}`;
+const formatKey = (hostname: string, version: number): string => `${version} ${hostname}`;
 
 /** Where in the audit each row of each hostname came to be. */
-function orderOf(audit: readonly AuditEvent[]): Map<string, number> {
+function indexAudit(audit: readonly AuditEvent[]): Map<string, number> {
   const order = new Map<string, number>();
   audit.forEach(({ op, hostname, version }, position) => {
-    if (op === 'insert' || op === 'update') order.set(keyOf(hostname, version), position);
+    if (op === 'insert' || op === 'update') order.set(formatKey(hostname, version), position);
   });
   return order;
 }
@@ -68,7 +68,10 @@ function orderOf(audit: readonly AuditEvent[]): Map<string, number> {
  */
 function backwards(witness: Witness, order: ReadonlyMap<string, number>): string[] {
   const isLater = (hostname: string, from: number, to: number): boolean => {
-    const [before, after] = [order.get(keyOf(hostname, from)), order.get(keyOf(hostname, to))];
+    const [before, after] = [
+      order.get(formatKey(hostname, from)),
+      order.get(formatKey(hostname, to)),
+    ];
     return before !== undefined && after !== undefined && after > before;
   };
   return witness.falls

@@ -41,7 +41,7 @@ export async function takeVitals({ url, pid }: GatewayProcess): Promise<Vitals> 
 }
 
 /** The growth, in words; empty if there is none. */
-export function growthOf(before: Vitals, after: Vitals): string[] {
+export function describeGrowth(before: Vitals, after: Vitals): string[] {
   const grown: string[] = [];
   if (after.heapBytes > 1.25 * before.heapBytes + SPARE_BYTES) grown.push('the heap has grown');
   if (after.descriptors > before.descriptors + SPARE_DESCRIPTORS)

@@ -61,7 +61,7 @@ export class Witness {
   /** From now on it is shown what this socket gets; what it knew, it knows. */
   follow(client: RawClient): void {
     this.fold();
-    this.#model = this.#modelOf(client);
+    this.#model = this.#createModel(client);
     this.#taken = 0;
     this.#sights.clear();
   }
@@ -94,7 +94,7 @@ export class Witness {
     this.delivered.clear();
   }
 
-  #modelOf(client: RawClient): FleetModel | VmModel {
+  #createModel(client: RawClient): FleetModel | VmModel {
     if (typeof this.watcher !== 'string') return new VmModel(client, this.watcher.hostname);
     const previous = this.#model instanceof FleetModel ? this.#model : undefined;
     return this.watcher === 'admin'

@@ -13,7 +13,7 @@ const MOST_FAILURES = 2_000;
 export const HOSTNAMES = Array.from({ length: VMS }, (_, n) => `vm-${n}`);
 
 /** Each change is a transaction of its own; a round trip for each would cost ten times as much. */
-const changesOf = (count: number): string => `
+const buildChanges = (count: number): string => `
   DO $$
   DECLARE
     name text;
@@ -73,7 +73,7 @@ class Writer {
 
   /** Tries again until that many were committed at once. */
   write(changes: number): Promise<void> {
-    return this.run(changesOf(changes));
+    return this.run(buildChanges(changes));
   }
 
   async run(sql: string): Promise<void> {

@@ -20,7 +20,7 @@ export type Api = (
 ) => Promise<Answer>;
 
 /** A caller of this gateway with a token of its own. */
-export async function apiOf(
+export async function createApi(
   { url, token }: Pick<TestGateway, 'url' | 'token'>,
   role: Role = 'admin',
   sub = 'tester',

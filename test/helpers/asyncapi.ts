@@ -31,7 +31,7 @@ export function deref(document: Document, $ref: string): unknown {
 }
 
 /** The messages of an operation. */
-export function messagesOf(document: Document, operation: string): Message[] {
+export function listMessages(document: Document, operation: string): Message[] {
   const { messages } = document.operations[operation] ?? { messages: [] };
   return messages.map(({ $ref }) => {
     const message = deref(document, $ref) as { summary: string; payload: Reference };

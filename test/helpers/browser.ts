@@ -66,7 +66,7 @@ export function watchComplaints(page: Page): readonly string[] {
 }
 
 /** The row of a VM in the table. */
-export const rowOf = (page: Page, hostname: string) =>
+export const findRow = (page: Page, hostname: string) =>
   page.locator(`.table-body [data-hostname="${hostname}"]`);
 
 /** The state of the connection, as the header says it. */

@@ -20,13 +20,13 @@ const MAKERS = ['account', 'cluster', 'database'].map(
 export async function copyCluster(dataDir: string, binDir: string | undefined): Promise<void> {
   const server = binDir ?? (await listServers())[0]?.binDir;
   if (server === undefined) return;
-  const kept = join(CACHE, await keyOf(server));
+  const kept = join(CACHE, await computeKey(server));
   const isThere = await exists(join(kept, 'postgres'));
   if (!isThere && !(await make(kept, server))) return;
   await promisify(execFile)('cp', ['-a', join(kept, 'postgres'), join(dataDir, 'postgres')]);
 }
 
-async function keyOf(binDir: string): Promise<string> {
+async function computeKey(binDir: string): Promise<string> {
   const { size, mtimeMs } = await stat(join(binDir, 'postgres'));
   const hash = createHash('sha256').update(`${binDir}:${size}:${mtimeMs}:${process.getuid?.()}`);
   for (const file of MAKERS) hash.update(await readFile(file));

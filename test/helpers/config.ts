@@ -6,7 +6,7 @@ import { ConfigError, loadConfig } from '../../src/config/load.js';
 export const SECRET = 'a secret for tests that is long enough';
 
 /** The problems that `env` is refused with; empty when it is accepted. */
-export function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
+export function findProblems(env: NodeJS.ProcessEnv): readonly string[] {
   try {
     loadConfig(env);
     return [];

@@ -12,7 +12,7 @@ export interface Ended {
 }
 
 /** How the environment names a test's database, as its owner or as another role. */
-export function urlOf({ config }: Pick<TestDatabase, 'config'>, user = config.user): string {
+export function formatUrl({ config }: Pick<TestDatabase, 'config'>, user = config.user): string {
   const host = encodeURIComponent(String(config.host));
   return `postgresql://${user}@localhost/${config.database}?host=${host}&port=${config.port}`;
 }
@@ -22,7 +22,7 @@ export const runDbOn = (
   database: TestDatabase,
   args: readonly string[],
   user?: string,
-): Promise<Ended> => runDb(args, { DATABASE_URL: urlOf(database, user) });
+): Promise<Ended> => runDb(args, { DATABASE_URL: formatUrl(database, user) });
 
 /**
  * Runs `db` with these arguments in an environment with these variables. Runs follow each other,

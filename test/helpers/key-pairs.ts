@@ -22,13 +22,13 @@ export function keyPair(algorithm: PublicKeyAlgorithm): KeyPair {
   const { publicKey, privateKey } = GENERATE[algorithm]();
   return {
     algorithm,
-    pem: pemOf(publicKey),
+    pem: toPem(publicKey),
     sign: (claims, alg = algorithm) =>
       new SignJWT(claims).setProtectedHeader({ alg }).sign(privateKey),
   };
 }
 
 /** SubjectPublicKeyInfo, as `openssl pkey -pubout` prints it. */
-export function pemOf(publicKey: KeyObject): string {
+export function toPem(publicKey: KeyObject): string {
   return publicKey.export({ type: 'spki', format: 'pem' }).toString();
 }

@@ -31,7 +31,7 @@ export function parseMetrics(text: string): Map<string, Family> {
 }
 
 /** The names of a family's labels; a histogram's `le` is none. */
-export function labelsOf({ series }: Family): string[] {
+export function listLabels({ series }: Family): string[] {
   const names = [...series.keys()].flatMap((key) =>
     [...key.matchAll(/(\w+)="/g)].map(([, name = '']) => name),
   );

@@ -49,7 +49,7 @@ export class RawClient {
     }
   }
 
-  nextOf(type: string): Promise<Message> {
+  nextMessage(type: string): Promise<Message> {
     return this.next((message) => message.type === type);
   }
 

@@ -9,7 +9,7 @@ import t from 'tap';
 import { createAsyncApiDocument } from '../../src/protocol/asyncapi.js';
 import { CLOSE } from '../../src/protocol/close-codes.js';
 import { ClientMessage, ServerMessage } from '../../src/protocol/messages.js';
-import { deref, messagesOf, type Document } from '../helpers/asyncapi.js';
+import { deref, listMessages, type Document } from '../helpers/asyncapi.js';
 
 const document = JSON.parse(JSON.stringify(createAsyncApiDocument())) as Document;
 
@@ -36,7 +36,9 @@ t.test(
     const typesOf = ({ anyOf }: typeof ServerMessage | typeof ClientMessage): string[] =>
       anyOf.map(({ properties }) => properties.type.const).sort();
     const types = (action: 'send' | 'receive'): string[] => {
-      const messages = ['vm', 'fleet'].flatMap((name) => messagesOf(document, `${name}.${action}`));
+      const messages = ['vm', 'fleet'].flatMap((name) =>
+        listMessages(document, `${name}.${action}`),
+      );
       return [...new Set(messages.map(({ type }) => type))].sort();
     };
     t.same(types('send'), typesOf(ServerMessage));
@@ -53,9 +55,9 @@ t.test('the document has every close code', async (t) => {
 t.test('the summary of each message is the same as in the README', async (t) => {
   const readme = await readFile('src/protocol/README.md', 'utf8');
   for (const { type, summary } of [
-    ...messagesOf(document, 'vm.send'),
-    ...messagesOf(document, 'fleet.send'),
-    ...messagesOf(document, 'vm.receive'),
+    ...listMessages(document, 'vm.send'),
+    ...listMessages(document, 'fleet.send'),
+    ...listMessages(document, 'vm.receive'),
   ]) {
     const rows = readme.split('\n').filter((line) => line.startsWith(`| \`${type}\` `));
     t.ok(

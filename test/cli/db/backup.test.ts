@@ -5,7 +5,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { installedBinDirs, startServer } from '../../helpers/database.js';
-import { runDbOn as db, urlOf } from '../../helpers/db-command.js';
+import { runDbOn as db, formatUrl } from '../../helpers/db-command.js';
 import { MAIN, run, temporaryFolder } from '../../helpers/process.js';
 import { scratchFolder } from '../../helpers/scratch-folder.js';
 import { until } from '../../helpers/until.js';
@@ -49,9 +49,12 @@ t.test('backup and restore', { skip }, async (t) => {
     stderr: /--to \(not shown\)/,
   });
   const target = await createDatabase({ migrate: false });
-  const moved = await db(database, ['move', '--to', urlOf(target)]);
+  const moved = await db(database, ['move', '--to', formatUrl(target)]);
   t.match(moved, { code: 0, stdout: /public\.vms +4\n[^]*are equal[^]*To switch:[^]*1\. Stop/ });
-  t.match(await db(database, ['move', '--to', urlOf(target)]), { code: 2, stderr: /not empty/ });
+  t.match(await db(database, ['move', '--to', formatUrl(target)]), {
+    code: 2,
+    stderr: /not empty/,
+  });
 });
 
 t.test('a backup that finds no room, or is interrupted, leaves nothing', { skip }, async (t) => {
@@ -60,7 +63,7 @@ t.test('a backup that finds no room, or is interrupted, leaves nothing', { skip 
     `INSERT INTO vms (hostname, status, crd_command) SELECT n, 'x', repeat(md5(n::text), 20000) FROM generate_series(1, 30) n`,
   );
   const folder = await temporaryFolder(t);
-  const env = { DATABASE_URL: urlOf(database) };
+  const env = { DATABASE_URL: formatUrl(database) };
   const start = (limit: string) =>
     run(
       t,

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { installedBinDirs, startServer } from '../../helpers/database.js';
-import { runDb, runDbOn as db, urlOf } from '../../helpers/db-command.js';
+import { runDb, runDbOn as db, formatUrl } from '../../helpers/db-command.js';
 import { MAIN, run } from '../../helpers/process.js';
 import { filled, json } from './setup.js';
 
@@ -90,7 +90,7 @@ t.test('clear takes the count, and nothing else, for a yes', async (t) => {
 
 t.test('listen shows each change, decoded, with how long it took', async (t) => {
   const database = await filled(createDatabase);
-  const env = { DATABASE_URL: urlOf(database) };
+  const env = { DATABASE_URL: formatUrl(database) };
   const lines = run(t, process.execPath, [MAIN, 'db', 'listen'], { env });
   const objects = run(t, process.execPath, [MAIN, 'db', 'listen', '--json'], { env });
   for (const program of [lines, objects])
@@ -128,7 +128,7 @@ t.test('sql: a statement, psql, and a plain prompt', async (t) => {
   t.match(await db(database, ['sql', 'SELEC']), { code: 1, stderr: /syntax error.*42601/ });
   const typed = async (args: string, text: string) => {
     const command = `printf '%s' "$TEXT" | "$0" "$1" db sql ${args}`;
-    const env = { DATABASE_URL: urlOf(database), TEXT: text };
+    const env = { DATABASE_URL: formatUrl(database), TEXT: text };
     const program = run(t, 'sh', ['-c', command, process.execPath, MAIN], { env });
     const { code } = await program.exited;
     return { code, stdout: program.stdout, stderr: program.stderr };
@@ -149,7 +149,7 @@ t.test('a reader who has had enough ends nothing badly', async (t) => {
     `INSERT INTO vms (hostname, status) SELECT 'vm-' || n, 'available' FROM generate_series(1, 5000) n`,
   );
   const command = '"$0" "$1" db vms | head -n 1';
-  const env = { DATABASE_URL: urlOf(database) };
+  const env = { DATABASE_URL: formatUrl(database) };
   const program = run(t, 'sh', ['-c', command, process.execPath, MAIN], { env });
   t.match(await program.exited, { code: 0 });
   t.equal(program.stderr, '');
@@ -163,7 +163,7 @@ t.test('each has its help, and a database that is away or refuses is told', asyn
   const needed: Readonly<Record<string, readonly string[]>> = {
     find: ['--email', 'x'],
     restore: ['package.json'],
-    move: ['--to', urlOf(database)],
+    move: ['--to', formatUrl(database)],
     sql: ['SELECT 1'],
   };
   for (const name of names.split(' ')) {

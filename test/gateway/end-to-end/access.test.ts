@@ -22,7 +22,7 @@ const socketUrl = gateway.url.replace('http', 'ws');
 
 const { overHttp, byUpgrade } = waysToAsk(gateway);
 
-const tokenOf = async (role: Role, sub = 'vm-1', ttlSeconds = 60) =>
+const mintToken = async (role: Role, sub = 'vm-1', ttlSeconds = 60) =>
   signToken({ role, sub, ttlSeconds }, SECRET);
 
 t.test('a request without a token is told that one is needed', async (t) => {
@@ -30,7 +30,7 @@ t.test('a request without a token is told that one is needed', async (t) => {
     {},
     bearer(''),
     { authorization: `Basic ${btoa('vm-1:secret')}` },
-    bearer(`${await tokenOf('admin')} more`),
+    bearer(`${await mintToken('admin')} more`),
     { 'sec-websocket-protocol': 'lablink.v1, bearer.' },
   ]) {
     for (const path of ['/v1/vms', '/v1/vms/vm-1']) {
@@ -44,7 +44,7 @@ t.test('a request without a token is told that one is needed', async (t) => {
 });
 
 t.test('a token in the URL is as good as none', async (t) => {
-  const token = await tokenOf('admin');
+  const token = await mintToken('admin');
   for (const name of ['token', 'access_token', 'jwt']) {
     const query = `?${name}=${token}`;
     t.equal((await overHttp(`/v1/vms/vm-1${query}`, {})).status, 401);
@@ -54,8 +54,8 @@ t.test('a token in the URL is as good as none', async (t) => {
 });
 
 t.test('a token in the URL lends nothing to the one in the header', async (t) => {
-  const query = `?access_token=${await tokenOf('admin')}`;
-  const agent = bearer(await tokenOf('agent'));
+  const query = `?access_token=${await mintToken('admin')}`;
+  const agent = bearer(await mintToken('agent'));
   for (const ask of [overHttp, byUpgrade]) {
     t.match(await ask(`/v1/vms/vm-2${query}`, agent), { status: 403, code: 'not_allowed' });
     t.match(await ask(`/v1/vms${query}`, agent), { status: 403, code: 'not_allowed' });
@@ -69,7 +69,7 @@ t.test('an older secret is accepted', async (t) => {
 });
 
 t.test('a token as subprotocol opens the socket, and is not echoed', async (t) => {
-  const token = await tokenOf('agent');
+  const token = await mintToken('agent');
   const client = await connect(`${socketUrl}/v1/vms/vm-1`, ['lablink.v1', `bearer.${token}`]);
   t.equal(client.ws.protocol, 'lablink.v1');
   t.match(await client.next(), { type: 'welcome' });

@@ -40,7 +40,7 @@ async function assigned(t: Test) {
 /** Sends a message that is to be refused, and gives the code of the refusal. */
 async function refusal(client: RawClient, message: object): Promise<unknown> {
   client.send(message);
-  return (await client.nextOf('error')).code;
+  return (await client.nextMessage('error')).code;
 }
 
 t.test('an acknowledgement is recorded once', async (t) => {
@@ -134,7 +134,7 @@ t.test('a newer agent of the same hostname replaces the older one, and nobody el
   t.match(await newer.closed, { code: 4409 });
   await database.query(`UPDATE vms SET status = 'failed'`);
   await new VmModel(newest, 'vm-1').untilTable(database);
-  await watcher.nextOf('status');
+  await watcher.nextMessage('status');
   t.equal(other.ws.readyState, other.ws.OPEN);
 });
 
@@ -144,13 +144,13 @@ t.test('a socket ends with its token, unless it brings a fresh one in time', asy
   const fresh = signToken({ role: 'agent', sub: 'vm-3', ttlSeconds: 3_600 }, SECRET);
   renewed.send({ type: 'auth', token: fresh });
   renewed.send({ type: 'ping' });
-  await renewed.nextOf('pong');
+  await renewed.nextMessage('pong');
   // The gateway's clock on the wall: the first tokens are over, the fresh one is not.
   const now = Date.now.bind(Date);
   t.teardown(() => (Date.now = now));
   Date.now = () => now() + 1_800_000;
   t.same(await ends.closed, { code: 4401, reason: 'token missing or expired' });
   renewed.send({ type: 'ping' });
-  t.match(await renewed.nextOf('pong'), { type: 'pong' });
+  t.match(await renewed.nextMessage('pong'), { type: 'pong' });
   t.equal(renewed.messages.filter(({ type }) => type === 'error').length, 0);
 });

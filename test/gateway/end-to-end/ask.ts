@@ -20,23 +20,23 @@ export function waysToAsk({ url }: TestGateway): { overHttp: Ask; byUpgrade: Ask
   return {
     overHttp: async (path, headers) => {
       const response = await fetch(url + path, { headers });
-      return answerOf(response.status, response.headers, await response.text());
+      return parseAnswer(response.status, response.headers, await response.text());
     },
     byUpgrade: async (path, headers) => {
       const ws = new WebSocket(url.replace('http', 'ws') + path, { headers });
-      const refused = await refusalOf(ws);
-      const text = refused === undefined ? '' : await textOf(refused);
+      const refused = await waitForRejection(ws);
+      const text = refused === undefined ? '' : await readBody(refused);
       ws.terminate();
       if (refused === undefined) return { status: 101, code: undefined, headers: new Headers() };
       const pairs = Object.entries(refused.headers).map(([name, value]) => [name, String(value)]);
-      return answerOf(refused.statusCode ?? 0, new Headers(pairs), text);
+      return parseAnswer(refused.statusCode ?? 0, new Headers(pairs), text);
     },
   };
 }
 
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-function answerOf(status: number, headers: Headers, text: string): Answer {
+function parseAnswer(status: number, headers: Headers, text: string): Answer {
   if (status < 400) return { status, code: undefined, headers };
   const type = headers.get('content-type') ?? '';
   if (!/^application\/problem\+json\b/.test(type)) throw new Error(`${status} as ${type}`);
@@ -46,7 +46,7 @@ function answerOf(status: number, headers: Headers, text: string): Answer {
 }
 
 /** What was answered instead of an upgrade; undefined when the socket opened. */
-async function refusalOf(ws: WebSocket): Promise<IncomingMessage | undefined> {
+async function waitForRejection(ws: WebSocket): Promise<IncomingMessage | undefined> {
   ws.on('error', () => undefined);
   const refused = once(ws, 'unexpected-response').then(
     ([, response]) => response as IncomingMessage,
@@ -57,6 +57,6 @@ async function refusalOf(ws: WebSocket): Promise<IncomingMessage | undefined> {
   return Promise.race([opened, refused]);
 }
 
-async function textOf(response: IncomingMessage): Promise<string> {
+async function readBody(response: IncomingMessage): Promise<string> {
   return Buffer.concat((await response.toArray()) as Buffer[]).toString();
 }

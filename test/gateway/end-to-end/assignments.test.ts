@@ -3,7 +3,7 @@
 import t from 'tap';
 import { startServer } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
-import { apiOf } from '../../helpers/api.js';
+import { createApi } from '../../helpers/api.js';
 
 interface Row {
   readonly hostname: string;
@@ -16,7 +16,7 @@ const { createDatabase } = await startServer(t);
 t.test('a hundred ask at once for fifty VMs', async (t) => {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
-  const api = await apiOf(gateway);
+  const api = await createApi(gateway);
   const hostnames = Array.from({ length: 50 }, (_, n) => `vm-${n}`);
   for (const hostname of hostnames) {
     t.equal((await api('PUT', `/v1/vms/${hostname}`)).status, 201);
@@ -34,7 +34,7 @@ t.test('a hundred ask at once for fifty VMs', async (t) => {
   const none = { status: 409, code: 'no_vm_available', counts: { 'in-use': 50 } };
   t.match(refused, Array(50).fill(none));
 
-  const told = await Promise.all(agents.map((agent) => agent.nextOf('assignment')));
+  const told = await Promise.all(agents.map((agent) => agent.nextMessage('assignment')));
   const seen = told.map(({ vm }) => vm as Row);
   for (const row of given) t.ok(seen.some((vm) => vm.assignment_id === row.assignment_id));
 
@@ -47,7 +47,7 @@ t.test('a hundred ask at once for fifty VMs', async (t) => {
 
 t.test('one person who asks many times at once has one VM', async (t) => {
   const gateway = await startGateway(t, await createDatabase());
-  const api = await apiOf(gateway);
+  const api = await createApi(gateway);
   for (let n = 0; n < 30; n++) await api('PUT', `/v1/vms/vm-${n}`);
   for (let round = 0; round < 5; round++) {
     const email = `p${round}@x.y`;
@@ -63,7 +63,7 @@ t.test(
   'a VM that is given back is given to the next, and an old release is nobody’s',
   async (t) => {
     const gateway = await startGateway(t, await createDatabase());
-    const api = await apiOf(gateway);
+    const api = await createApi(gateway);
     await api('PUT', '/v1/vms/vm-1');
     const ada = await api('POST', '/v1/assignments', { email: 'ada@x.y', crd_command: 'run' });
     const release = `/v1/assignments/${(ada.json as Row).assignment_id}`;
@@ -82,7 +82,7 @@ t.test(
 
 t.test('of many PATCHes with the same If-Match, one is done', async (t) => {
   const gateway = await startGateway(t, await createDatabase());
-  const api = await apiOf(gateway);
+  const api = await createApi(gateway);
   let tag = (await api('PUT', '/v1/vms/vm-1')).headers.get('etag') ?? '';
   for (let round = 0; round < 5; round++) {
     const body = (n: number) => ({ status: 'in-use', email: `p${round}.${n}@x.y`, reassign: true });

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { startServer } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
 import { runCommand } from '../../helpers/process.js';
-import { messagesOf, type Document } from '../../helpers/asyncapi.js';
+import { listMessages, type Document } from '../../helpers/asyncapi.js';
 import { FleetModel } from '../../helpers/model.js';
 import { until } from '../../helpers/until.js';
 
@@ -17,9 +17,9 @@ const document = JSON.parse(program.stdout) as Document;
 const ajv = new Ajv({ strict: false }).addSchema(document, 'document');
 
 /** For each message of an operation, by its type, whether a frame is one. */
-function checksOf(operation: string): Map<string, ValidateFunction> {
+function compileSchemas(operation: string): Map<string, ValidateFunction> {
   return new Map(
-    messagesOf(document, operation).map(({ type, schema }) => {
+    listMessages(document, operation).map(({ type, schema }) => {
       const check = ajv.getSchema(`document${schema}`);
       if (check === undefined) throw new Error(`no schema ${schema}`);
       return [type, check];
@@ -29,7 +29,7 @@ function checksOf(operation: string): Map<string, ValidateFunction> {
 
 /** Each frame is one of the operation's messages, and all of the operation's messages were among them. */
 function conform(t: Test, operation: string, frames: readonly { type: string }[]): void {
-  const checks = checksOf(operation);
+  const checks = compileSchemas(operation);
   for (const frame of frames) {
     const check = checks.get(frame.type);
     t.ok(check?.(frame), `${operation} ${frame.type} ${JSON.stringify(check?.errors)}`);
@@ -46,7 +46,7 @@ t.test('every frame, in both directions, on both URLs', async (t) => {
   const admin = FleetModel.ofAdmin(await gateway.connect('/v1/vms', 'admin'));
   const fleet = [dashboard, admin];
   const settled = () => Promise.all(fleet.map((model) => model.untilTable(database)));
-  await agent.nextOf('absent');
+  await agent.nextMessage('absent');
   await settled();
   for (const change of [
     `INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`,
@@ -57,8 +57,8 @@ t.test('every frame, in both directions, on both URLs', async (t) => {
     await database.query(change);
     await settled();
   }
-  await agent.nextOf('absent');
-  const { vm } = await agent.nextOf('assignment');
+  await agent.nextMessage('absent');
+  const { vm } = await agent.nextMessage('assignment');
   const { assignment_id } = vm as { assignment_id: string };
   const fromAgent = [
     { type: 'ack', assignment_id },
@@ -77,24 +77,24 @@ t.test('every frame, in both directions, on both URLs', async (t) => {
   });
   for (const report of [failed, available]) {
     agent.send(report);
-    t.match(await agent.nextOf('status'), { vm: { status: report.status } });
+    t.match(await agent.nextMessage('status'), { vm: { status: report.status } });
   }
   for (const message of [auth, ping]) agent.send(message);
-  await agent.nextOf('pong');
+  await agent.nextMessage('pong');
   agent.send({ type: 'unknown' });
-  await agent.nextOf('error');
+  await agent.nextMessage('error');
   const fromDashboard = [
     { type: 'auth', token: await gateway.token('dashboard', 'tester') },
     { type: 'ping' },
   ];
   for (const message of fromDashboard) dashboard.client.send(message);
-  await dashboard.client.nextOf('pong');
+  await dashboard.client.nextMessage('pong');
   dashboard.client.send({ type: 'ack', assignment_id });
-  t.match(await dashboard.client.nextOf('error'), { code: 'not_allowed' });
+  t.match(await dashboard.client.nextMessage('error'), { code: 'not_allowed' });
   const newcomer = await gateway.connect('/v1/vms/vm-1', 'dashboard');
-  await newcomer.nextOf('status');
+  await newcomer.nextMessage('status');
   await server.stop();
-  await Promise.all([agent, dashboard.client].map((client) => client.nextOf('feed')));
+  await Promise.all([agent, dashboard.client].map((client) => client.nextMessage('feed')));
   t.equal(agent.messages.filter(({ type }) => type === 'error').length, 1, 'all was taken');
 
   conform(t, 'vm.send', [...agent.messages, ...newcomer.messages]);

@@ -71,7 +71,7 @@ async function letsNewcomersIn(): Promise<void> {
   const newcomer = await until('a newcomer is let in', () =>
     gateway.connect('/v1/vms', 'dashboard', 'newcomer').catch(() => undefined),
   );
-  await newcomer.nextOf('snapshot');
+  await newcomer.nextMessage('snapshot');
   await newcomer.close();
 }
 

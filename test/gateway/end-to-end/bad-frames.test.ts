@@ -106,7 +106,7 @@ t.test('JSON that is no message of the protocol is refused, and the socket lives
     t.match(answer, { type: 'error', code }, JSON.stringify(message).slice(0, 60));
   }
   client.send({ type: 'ping', unknown: { field: true } });
-  t.same(await client.nextOf('pong'), { type: 'pong' }, 'fields nobody knows are ignored');
+  t.same(await client.nextMessage('pong'), { type: 'pong' }, 'fields nobody knows are ignored');
   t.equal(Object.keys(Object.prototype).length, 0);
   await othersGoOn(t);
   await client.close();
@@ -118,7 +118,7 @@ const MAX_UNSENT_BYTES = 257 * 1024;
 t.test('a flood whose answers are never read keeps nothing, and harms nobody', async (t) => {
   const serverEnd = watchServerEnds(t);
   const client = await openAgent();
-  await client.nextOf('absent');
+  await client.nextMessage('absent');
   const socket = serverEnd(client.ws);
   client.ws.pause();
   let mostUnsent = 0;
@@ -131,7 +131,7 @@ t.test('a flood whose answers are never read keeps nothing, and harms nobody', a
   await othersGoOn(t);
   t.ok(mostUnsent < MAX_UNSENT_BYTES, `${mostUnsent} bytes were kept unsent`);
   client.ws.resume();
-  await client.nextOf('error');
+  await client.nextMessage('error');
   await othersGoOn(t);
   client.ws.terminate();
 });
@@ -154,14 +154,14 @@ t.test('a token renewal that is not one ends the socket', async (t) => {
   const same = await openAgent();
   same.send({ type: 'auth', token: await gateway.token('agent', 'vm-2') });
   same.send({ type: 'ping' });
-  await same.nextOf('pong');
+  await same.nextMessage('pong');
   await same.close();
   await othersGoOn(t);
 });
 
 t.test('bytes that are no WebSocket frames end that socket alone', async (t) => {
   const client = await openAgent();
-  await client.nextOf('absent');
+  await client.nextMessage('absent');
   // Unmasked, with reserved bits: RFC 6455 §5.1 and §5.2.
   clientEnd(client.ws).write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
   t.match(await client.closed, { code: 1002 });

@@ -113,7 +113,7 @@ t.test('a version nobody gave does not hide what comes after it', async (t) => {
   const { database, models, settled, notify } = await watched(t, { checkIntervalMs: 3_600_000 });
   const [, , agent] = models;
   await notify('vm_updates', row({ version: Number.MAX_SAFE_INTEGER }));
-  await agent.client.nextOf('status');
+  await agent.client.nextMessage('status');
   await agent.client.next(({ vm }) => (vm as { status: string }).status === 'failed');
   await database.query(`UPDATE vms SET status = 'in-use'`);
   await settled();

@@ -90,7 +90,7 @@ async function open(role: Role): Promise<RawClient> {
   const client = await connect(`${gateway.url.replace('http', 'ws')}/v1/vms/vm-1`, [], {
     headers: bearer(token),
   });
-  await client.nextOf('absent');
+  await client.nextMessage('absent');
   return client;
 }
 
@@ -123,7 +123,7 @@ t.test('a good token of each key is accepted, also in the place of another keyâ€
     t.equal((await byUpgrade('/v1/vms', bearer(token))).status, 101);
     client.send({ type: 'auth', token });
     client.send({ type: 'ping' });
-    await client.nextOf('pong');
+    await client.nextMessage('pong');
   }
   await client.close();
 });

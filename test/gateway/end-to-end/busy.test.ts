@@ -26,7 +26,7 @@ t.test(
     for (const agent of agents) {
       for (let n = 0; n < 3; n++) agent.send({ type: 'status', status: 'failed' });
     }
-    const refused = agents.map((agent) => agent.nextOf('error'));
+    const refused = agents.map((agent) => agent.nextMessage('error'));
     await database.query(`UPDATE vms SET email = 'x' WHERE hostname = 'vm-20'`);
     await bystander.next(({ vm }) => JSON.stringify(vm ?? '').includes('"email":"x"'));
 

@@ -41,7 +41,7 @@ async function connected(t: Test, { config }: TestDatabase): Promise<pg.Client> 
   return client;
 }
 
-async function pidOf(client: pg.Client): Promise<number> {
+async function readBackendPid(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   return rows[0]?.pid ?? 0;
 }
@@ -56,12 +56,13 @@ function untilWaitingForLock(database: TestDatabase, pid: number): Promise<true>
   });
 }
 
-const versionOf = (rows: unknown[]): number => Number((rows as { version: string }[])[0]?.version);
+const readVersion = (rows: unknown[]): number =>
+  Number((rows as { version: string }[])[0]?.version);
 
 t.test('an INSERT that waited for a DELETE lands below it, and is seen', async (t) => {
   const { database, settled } = await watched(t);
   const [deleter, inserter] = [await connected(t, database), await connected(t, database)];
-  const inserterPid = await pidOf(inserter);
+  const inserterPid = await readBackendPid(inserter);
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-0', 'failed')`);
   await settled();
 
@@ -79,7 +80,7 @@ t.test('an INSERT that waited for a DELETE lands below it, and is seen', async (
   await settled();
   const [later] = await database.query<{ version: string }>('SELECT version FROM vms');
   t.ok(
-    versionOf(rows) < Number(later?.version),
+    readVersion(rows) < Number(later?.version),
     'below the deletion, which everybody knows by now',
   );
   await inserter.query('COMMIT');

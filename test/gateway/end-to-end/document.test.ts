@@ -6,11 +6,11 @@ import t from 'tap';
 import { PROBLEMS } from '../../../src/gateway/http/problems/problem.js';
 import { startDatabase } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
-import { operationsOf, type Media, type OpenApi } from './operations.js';
+import { listOperations, type Media, type OpenApi } from './operations.js';
 
 const gateway = await startGateway(t, await startDatabase(t));
 const document = (await gateway.app.describe()) as OpenApi;
-const operations = operationsOf(document);
+const operations = listOperations(document);
 
 const ROUTES = [
   'GET /health/live',

@@ -28,7 +28,7 @@ t.test('during a gap', async (t) => {
   const gateway = await startGatewayProcess(t, await other.createDatabase());
   const client = await gateway.connect('/v1/vms', 'admin');
   await other.stop();
-  await client.nextOf('feed');
+  await client.nextMessage('feed');
   gateway.program.child.kill('SIGTERM');
   t.match(await client.closed, { code: 1012 });
   t.same(await gateway.program.exited, IN_ORDER);

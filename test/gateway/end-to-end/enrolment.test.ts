@@ -2,7 +2,7 @@
 
 import t, { type Test } from 'tap';
 import { createVerifier, signToken } from '../../../src/gateway/auth/token.js';
-import { apiOf } from '../../helpers/api.js';
+import { createApi } from '../../helpers/api.js';
 import { startServer } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
 import { keyPair } from '../../helpers/key-pairs.js';
@@ -15,8 +15,8 @@ const { createDatabase } = await startServer(t);
 async function setUp(t: Test) {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
-  const enrol = await apiOf(gateway, 'enrol', 'image');
-  const admin = await apiOf(gateway, 'admin');
+  const enrol = await createApi(gateway, 'enrol', 'image');
+  const admin = await createApi(gateway, 'admin');
   const ask = (hostname: string, nonce?: string) =>
     enrol('POST', '/v1/enrolments', nonce === undefined ? { hostname } : { hostname, nonce });
   return { database, gateway, ask, admin };
@@ -109,7 +109,7 @@ t.test('where tokens are signed elsewhere nobody can enrol', async (t) => {
   const gateway = await startGateway(t, database, { jwtSecrets: [], jwtPublicKeys: [pair] });
   const exp = Math.floor(Date.now() / 1000) + 600;
   const token = await pair.sign({ sub: 'image', role: 'enrol', exp });
-  const api = await apiOf({ url: gateway.url, token: async () => token });
+  const api = await createApi({ url: gateway.url, token: async () => token });
   const answer = await api('POST', '/v1/enrolments', { hostname: 'vm-1' });
   t.match(answer, { status: 501, json: { code: 'cannot_sign' } });
 });

@@ -27,7 +27,7 @@ async function watched(t: Test, gateway: TestGateway, database: TestDatabase) {
 }
 
 /** The `feed` messages a client got: gaps begin and end in turn. */
-const feedOf = ({ messages }: RawClient): unknown[] =>
+const selectFeedMessages = ({ messages }: RawClient): unknown[] =>
   messages.filter(({ type }) => type === 'feed').map(({ live }) => live);
 
 t.test('what changes while the LISTEN connection is lost is not', async (t) => {
@@ -46,12 +46,13 @@ t.test('what changes while the LISTEN connection is lost is not', async (t) => {
     await database.query(`INSERT INTO vms (hostname, status) VALUES ($1, 'new')`, [`new-${loss}`]);
     await database.query(`DELETE FROM vms WHERE hostname = $1`, [`new-${loss - 1}`]);
     await until('the gap is over', () =>
-      models.every(({ client }) => feedOf(client).length === 2 * loss),
+      models.every(({ client }) => selectFeedMessages(client).length === 2 * loss),
     );
     await settled();
     await untilOneListens(database, pid);
   }
-  for (const { client } of models) t.same(feedOf(client), Array(5).fill([false, true]).flat());
+  for (const { client } of models)
+    t.same(selectFeedMessages(client), Array(5).fill([false, true]).flat());
   t.ok(
     models.every(({ client }) => client.ws.readyState === client.ws.OPEN),
     'every socket stayed',
@@ -67,9 +68,9 @@ t.test('a restarted database', async (t) => {
 
   await server.stop();
   t.match(await gateway.notReady(), /database/);
-  for (const { client } of models) t.match(await client.nextOf('feed'), { live: false });
+  for (const { client } of models) t.match(await client.nextMessage('feed'), { live: false });
   agent.send({ type: 'status', status: 'failed' });
-  t.match(await agent.nextOf('error'), { code: 'unavailable' });
+  t.match(await agent.nextMessage('error'), { code: 'unavailable' });
   const answer = await gateway.fetch('/v1/vms', 'admin');
   t.equal(answer.status, 503);
   t.match(await answer.json(), { code: 'database_unavailable' });
@@ -80,10 +81,10 @@ t.test('a restarted database', async (t) => {
   await server.start();
   await database.query(`UPDATE vms SET status = 'failed'`);
   await settled();
-  await newcomer.nextOf('status');
+  await newcomer.nextMessage('status');
   await gateway.ready();
   await untilOneListens(database);
-  for (const { client } of models) t.equal(feedOf(client).at(-1), true);
+  for (const { client } of models) t.equal(selectFeedMessages(client).at(-1), true);
 });
 
 t.test('a gateway that starts before its database', async (t) => {
@@ -157,7 +158,7 @@ t.test('a LISTEN connection that falls silent is replaced', async (t) => {
   try {
     await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'in-use')`);
     await until('the gap is told', () =>
-      models.every(({ client }) => feedOf(client).includes(false)),
+      models.every(({ client }) => selectFeedMessages(client).includes(false)),
     );
     await settled();
   } finally {

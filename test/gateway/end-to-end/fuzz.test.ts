@@ -10,7 +10,12 @@ import { PROBLEMS } from '../../../src/gateway/http/problems/problem.js';
 import { startDatabase } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
 import { anyHostileText, broken, CURRENT_ASSIGNMENT, valid } from './arbitraries.js';
-import { operationsOf, type OpenApi, type Parameter, type RoutedOperation } from './operations.js';
+import {
+  listOperations,
+  type OpenApi,
+  type Parameter,
+  type RoutedOperation,
+} from './operations.js';
 
 /** Sent side by side, so that they meet in the database. */
 const AT_ONCE = 8;
@@ -20,7 +25,7 @@ const SEED = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31);
 const database = await startDatabase(t);
 const gateway = await startGateway(t, database);
 const document = (await gateway.app.describe()) as OpenApi;
-const operations = operationsOf(document);
+const operations = listOperations(document);
 const connections = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 t.teardown(() => connections.destroy());
 t.comment(`seed ${SEED}: TEST_SEED=${SEED} repeats it`);
@@ -68,16 +73,16 @@ const authorizationFor = ({ operationId }: RoutedOperation): fc.Arbitrary<string
     },
   );
 
-const textOf = (value: unknown): string =>
+const toText = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value);
 const LONE_SURROGATE = /[\uD800-\uDFFF]/gu;
 /** As it can stand in a URL: what has no UTF-8 stands as a byte that is none. */
 const encoded = (value: unknown): string =>
-  textOf(value).replaceAll(LONE_SURROGATE, '�').split('�').map(encodeURIComponent).join('%ff');
+  toText(value).replaceAll(LONE_SURROGATE, '�').split('�').map(encodeURIComponent).join('%ff');
 /** A step in the path is no segment of it, as the document says of hostnames. */
-const segmentOf = (value: unknown): string => encoded(value).replace(/^\.\.?$/, '~$&');
+const toSegment = (value: unknown): string => encoded(value).replace(/^\.\.?$/, '~$&');
 /** What Node lets into a header. */
-const headerText = (value: unknown): string => textOf(value).replaceAll(/[^\t\x20-\x7e]/g, '?');
+const headerText = (value: unknown): string => toText(value).replaceAll(/[^\t\x20-\x7e]/g, '?');
 
 interface Values {
   readonly parameters: readonly (readonly [Parameter, unknown])[];
@@ -91,7 +96,7 @@ const fitting = (parameter: Parameter): fc.Arbitrary<unknown> =>
     : fc.option(valid(parameter.schema), { nil: undefined, freq: 1 });
 
 /** The values of one request: all of them fit, or one is broken, so that what checks it is reached. */
-function valuesOf(operation: RoutedOperation): fc.Arbitrary<Values> {
+function generateValues(operation: RoutedOperation): fc.Arbitrary<Values> {
   const { parameters = [] } = operation;
   const breaking = parameters.map((_, at) => withBroken(operation, at));
   const body = withBroken(operation, BODY);
@@ -132,13 +137,13 @@ function withBroken(operation: RoutedOperation, broke: number | undefined): fc.A
   });
 }
 
-function sentOf(operation: RoutedOperation, values: Values, authorization: string): Sent {
+function buildRequest(operation: RoutedOperation, values: Values, authorization: string): Sent {
   const { parameters, body, contentType } = values;
   const given = parameters.filter(([, value]) => value !== undefined);
   const at = (place: Parameter['in']) => given.filter(([parameter]) => parameter.in === place);
   let { path } = operation;
   for (const [{ name }, value] of at('path'))
-    path = path.replace(`{${name}}`, () => segmentOf(value));
+    path = path.replace(`{${name}}`, () => toSegment(value));
   const query = at('query').map(
     ([{ name }, value]) => `${name}=${encoded(unwaiting(name, value))}`,
   );
@@ -162,18 +167,18 @@ const bodyHeaders = (body: string, type: string) => ({
 
 /** Nobody here has the time to wait. */
 const unwaiting = (name: string, value: unknown): unknown =>
-  name === 'wait' && /^[1-9]\d?$/.test(textOf(value)) ? 0 : value;
+  name === 'wait' && /^[1-9]\d?$/.test(toText(value)) ? 0 : value;
 
-const requestOf = (operation: RoutedOperation): fc.Arbitrary<Sent> =>
+const generateRequest = (operation: RoutedOperation): fc.Arbitrary<Sent> =>
   fc
-    .tuple(valuesOf(operation), authorizationFor(operation))
-    .map(([values, token]) => sentOf(operation, values, token));
+    .tuple(generateValues(operation), authorizationFor(operation))
+    .map(([values, token]) => buildRequest(operation, values, token));
 
 /** What any URL may answer, as the document says of its problems. */
 const ANYWHERE = ['not_found', 'request_timeout', 'headers_too_large'];
 
 /** The check of an operation's answers: throws for one that is not documented. */
-function checkOf({
+function createCheck({
   operationId,
   responses,
 }: RoutedOperation): (sent: Sent, answer: Answer) => void {
@@ -232,8 +237,8 @@ const seen = new Map<string, number>();
 
 for (const operation of operations) {
   t.test(`${operation.operationId} answers as documented, whatever is sent`, async () => {
-    const check = checkOf(operation);
-    const batch = fc.array(requestOf(operation), { minLength: AT_ONCE, maxLength: AT_ONCE });
+    const check = createCheck(operation);
+    const batch = fc.array(generateRequest(operation), { minLength: AT_ONCE, maxLength: AT_ONCE });
     await fc.assert(
       fc.asyncProperty(batch, async (requests) => {
         const assignmentId = await furnish();
@@ -270,12 +275,12 @@ t.test(
     t.equal((await fetch(`${gateway.url}/health/ready`)).status, 200);
     await database.query('DELETE FROM vms');
     const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
-    await agent.nextOf('absent');
+    await agent.nextMessage('absent');
     const made = await send({
       ...{ method: 'PUT', path: '/v1/vms/vm-1', body: undefined },
       headers: { authorization: `Bearer ${admin}` },
     });
     t.equal(made.status, 201);
-    t.match(await agent.nextOf('status'), { vm: { hostname: 'vm-1' } });
+    t.match(await agent.nextMessage('status'), { vm: { hostname: 'vm-1' } });
   },
 );

@@ -2,14 +2,14 @@
 // stays whole.
 
 import t from 'tap';
-import { apiOf } from '../../helpers/api.js';
+import { createApi } from '../../helpers/api.js';
 import { startServer } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
 
 const { createDatabase } = await startServer(t);
 const database = await createDatabase();
 const gateway = await startGateway(t, database);
-const api = await apiOf(gateway, 'admin', `boss'; DROP TABLE vms; --`);
+const api = await createApi(gateway, 'admin', `boss'; DROP TABLE vms; --`);
 
 const ATTEMPTS = [
   `'; DROP TABLE vms; --`,

@@ -39,7 +39,7 @@ async function limited(t: Test, options: TestGatewayOptions) {
 const REQUEST_ID = /\r\nX-Request-Id: [0-9a-f-]{36}\r\n/;
 
 /** Everything that was answered until the other side ended the connection, by a reset if it was still being told things. */
-async function answerOf(socket: Socket): Promise<string> {
+async function readAnswer(socket: Socket): Promise<string> {
   const answer: Buffer[] = [];
   socket.on('data', (data: Buffer) => answer.push(data)).on('error', () => undefined);
   await new Promise((resolve) => socket.once('close', resolve));
@@ -219,7 +219,7 @@ t.test('headers that do not end are cut, and so is silence', async (t) => {
   slow.write('GET / HTTP/1.1\r\nX-Slow: ');
   const trickle = setInterval(() => slow.write('x'), 100);
   const silent = tcpTo(gateway.url);
-  for (const answer of await Promise.all([slow, silent].map(answerOf))) {
+  for (const answer of await Promise.all([slow, silent].map(readAnswer))) {
     t.match(answer, /^HTTP\/1\.1 408 [^]*"code":"request_timeout"/);
   }
   clearInterval(trickle);
@@ -231,7 +231,7 @@ t.test('headers that are too large, and what is no HTTP, are problems', async (t
   const asked = async (text: string): Promise<string> => {
     const socket = tcpTo(gateway.url);
     socket.write(text);
-    return answerOf(socket);
+    return readAnswer(socket);
   };
   const large = await asked(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
   t.match(large, /^HTTP\/1\.1 431 [^]*"code":"headers_too_large"/);

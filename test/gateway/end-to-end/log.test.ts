@@ -100,7 +100,7 @@ async function sendBadFrames(gateway: TestGateway): Promise<void> {
     { type: 'ack', assignment_id: 'planted' },
   ]) {
     client.send(message);
-    await client.nextOf('error');
+    await client.nextMessage('error');
   }
   await client.close();
 }
@@ -111,7 +111,7 @@ t.test('no secret, no token and no piece of a row, whatever happens', async (t) 
     `INSERT INTO vms (hostname, status, email, crd_command) VALUES ('vm-1', 'in-use', 'planted@b.c', 'planted')`,
   );
   const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
-  const { vm } = await agent.nextOf('assignment');
+  const { vm } = await agent.nextMessage('assignment');
   t.match(vm, { crd_command: PLANTED });
   await gateway.connect('/v1/vms', 'admin');
   await comeWithBadTokens(gateway);
@@ -125,7 +125,7 @@ t.test('no secret, no token and no piece of a row, whatever happens', async (t) 
   // What PostgreSQL says of a row that breaks a rule is the row.
   await database.query(`ALTER TABLE vms ADD CONSTRAINT fine CHECK (status <> 'failed')`);
   agent.send({ type: 'status', status: 'failed' });
-  await agent.nextOf('error');
+  await agent.nextMessage('error');
   t.match(await logged('a request of an agent failed'), {
     level: 40,
     session: /^\d+$/,

@@ -5,12 +5,12 @@ import { METHODS, request, type IncomingMessage } from 'node:http';
 import t from 'tap';
 import { startDatabase } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
-import { operationsOf, type OpenApi } from './operations.js';
+import { listOperations, type OpenApi } from './operations.js';
 
 const gateway = await startGateway(t, await startDatabase(t), {
   allowedOrigins: ['https://lab.example'],
 });
-const operations = operationsOf((await gateway.app.describe()) as OpenApi);
+const operations = listOperations((await gateway.app.describe()) as OpenApi);
 
 async function ask(method: string, path: string): Promise<{ status: number; allow: string }> {
   const asking = request(gateway.url + path, { method, agent: false });

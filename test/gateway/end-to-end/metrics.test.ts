@@ -47,7 +47,7 @@ t.test('the metrics say what happened', async (t) => {
   const admin = FleetModel.ofAdmin(await gateway.connect('/v1/vms', 'admin'));
   const dashboard = FleetModel.ofDashboard(await gateway.connect('/v1/vms', 'dashboard'));
   t.match(await first.closed, { code: 4409 });
-  await agent.nextOf('status');
+  await agent.nextMessage('status');
   const settled = () => Promise.all([admin.untilTable(database), dashboard.untilTable(database)]);
   await settled();
   // What is told of it must not fall together with a change: that flush would have no arrival to be timed by.

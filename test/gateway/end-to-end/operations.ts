@@ -57,7 +57,7 @@ export interface RoutedOperation extends Operation {
   readonly path: string;
 }
 
-export function operationsOf({ paths }: OpenApi): RoutedOperation[] {
+export function listOperations({ paths }: OpenApi): RoutedOperation[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       ...operation,

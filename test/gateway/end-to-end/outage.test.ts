@@ -3,7 +3,7 @@
 
 import t, { type Test } from 'tap';
 import pg from 'pg';
-import { apiOf } from '../../helpers/api.js';
+import { createApi } from '../../helpers/api.js';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
 import { until } from '../../helpers/until.js';
@@ -23,18 +23,18 @@ async function holdRows(t: Test, { config }: TestDatabase): Promise<pg.Client> {
 t.test('a database that is stopped is 503 until it is back; sockets stay', async (t) => {
   const database = await server.createDatabase();
   const gateway = await startGateway(t, database);
-  const api = await apiOf(gateway);
+  const api = await createApi(gateway);
   await api('PUT', '/v1/vms/vm-1');
   const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
   const dashboard = await gateway.connect('/v1/vms', 'dashboard');
-  await agent.nextOf('status');
-  await dashboard.nextOf('snapshot');
+  await agent.nextMessage('status');
+  await dashboard.nextMessage('snapshot');
   const { version } = (await api('GET', '/v1/vms/vm-1')).json as { version: number };
   const waiting = api('GET', `/v1/vms/vm-1?wait=60&version=${version}`);
 
   await server.stop();
-  t.match(await agent.nextOf('feed'), { live: false });
-  t.match(await dashboard.nextOf('feed'), { live: false });
+  t.match(await agent.nextMessage('feed'), { live: false });
+  t.match(await dashboard.nextMessage('feed'), { live: false });
   t.not(await gateway.notReady(), '');
   for (const [method, path, body] of [
     ['GET', '/v1/vms'],
@@ -58,11 +58,15 @@ t.test('a database that is stopped is 503 until it is back; sockets stay', async
 
   await server.start();
   await gateway.ready();
-  t.match(await agent.nextOf('feed'), { live: true });
-  t.match(await dashboard.nextOf('feed'), { live: true });
+  t.match(await agent.nextMessage('feed'), { live: true });
+  t.match(await dashboard.nextMessage('feed'), { live: true });
   const given = await api('POST', '/v1/assignments', { email: 'ada@x.y' });
   t.equal(given.status, 201);
-  t.same((await agent.nextOf('assignment')).vm, given.json, 'on the socket that was there before');
+  t.same(
+    (await agent.nextMessage('assignment')).vm,
+    given.json,
+    'on the socket that was there before',
+  );
   t.same((await waiting).json, given.json, 'and to the one who waited all along');
 });
 
@@ -71,7 +75,7 @@ t.test(
   async (t) => {
     const database = await server.createDatabase();
     const gateway = await startGateway(t, database);
-    const api = await apiOf(gateway);
+    const api = await createApi(gateway);
     await api('PUT', '/v1/vms/vm-1');
     const other = await holdRows(t, database);
     const before = await database.query('SELECT * FROM vms');
@@ -95,7 +99,7 @@ t.test(
 t.test('a connection that is lost in a transaction is not used again', async (t) => {
   const database = await server.createDatabase();
   const gateway = await startGateway(t, database);
-  const api = await apiOf(gateway);
+  const api = await createApi(gateway);
   await api('PUT', '/v1/vms/vm-1');
   const other = await holdRows(t, database);
   const asking = api('PATCH', '/v1/vms/vm-1', { status: 'failed' });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import t from 'tap';
 import { SORTS } from '../../../src/gateway/database/vms.js';
-import { apiOf, type Api } from '../../helpers/api.js';
+import { createApi, type Api } from '../../helpers/api.js';
 import { startServer } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
 import { bearer } from './ask.js';
@@ -24,7 +24,7 @@ await database.query(
   [COUNT, ODD],
 );
 const gateway = await startGateway(t, database);
-const api = await apiOf(gateway);
+const api = await createApi(gateway);
 
 interface Page {
   readonly next: string | null;
@@ -37,8 +37,8 @@ interface Event extends Record<'old_email' | 'new_email', string | null> {
   readonly hostname: string;
 }
 
-const vmsOf = ({ vms }: Page) => vms;
-const eventsOf = ({ events }: Page) => events;
+const selectVms = ({ vms }: Page) => vms;
+const selectEvents = ({ events }: Page) => events;
 
 /** Every item from this URL on, by `Link` alone; held against `next`. */
 async function follow<T>(
@@ -81,7 +81,7 @@ t.test('pages of every order, size and filter make the whole list', async (t) =>
       );
       for (const limit of [7, 1000]) {
         const path = `/v1/vms?sort=${sort}&limit=${limit}${filter}`;
-        const { all, pages } = await follow(api, vmsOf, path);
+        const { all, pages } = await follow(api, selectVms, path);
         t.same(hostnames(all), hostnames(expected), path);
         t.equal(pages, Math.max(1, Math.ceil(expected.length / limit)));
       }
@@ -94,7 +94,7 @@ t.test('without a limit a page has a hundred, in the order of id', async (t) => 
   await other.query(
     `INSERT INTO vms (hostname, status) SELECT 'vm-' || n, 'available' FROM generate_series(1, 150) n`,
   );
-  const { json } = await (await apiOf(await startGateway(t, other)))('GET', '/v1/vms');
+  const { json } = await (await createApi(await startGateway(t, other)))('GET', '/v1/vms');
   const { vms, next } = json as { vms: { id: number }[]; next: string };
   t.same(
     vms.map(({ id }) => id),
@@ -108,12 +108,12 @@ t.test('what comes and goes between two pages shifts nothing', async (t) => {
   await database.query(`DELETE FROM vms WHERE id <= 5`);
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('late', 'available')`);
   const { next } = first.json as { next: string };
-  const { all } = await follow(api, vmsOf, `/v1/vms?limit=10&after=${next}`);
+  const { all } = await follow(api, selectVms, `/v1/vms?limit=10&after=${next}`);
   t.same(hostnames(all), [...Array.from({ length: COUNT - 10 }, (_, n) => `vm-${n + 11}`), 'late']);
 });
 
 t.test('the audit is paged too, the latest first', async (t) => {
-  const { all, pages } = await follow(api, eventsOf, '/v1/events?limit=9');
+  const { all, pages } = await follow(api, selectEvents, '/v1/events?limit=9');
   const expected = await database.query<{ id: number }>(
     'SELECT id::int FROM vm_events ORDER BY id DESC',
   );
@@ -122,7 +122,7 @@ t.test('the audit is paged too, the latest first', async (t) => {
     expected.map(({ id }) => id),
   );
   t.equal(pages, Math.ceil(expected.length / 9));
-  const adas = await follow(api, eventsOf, '/v1/events?limit=3&email=ada@x.y');
+  const adas = await follow(api, selectEvents, '/v1/events?limit=3&email=ada@x.y');
   t.ok(adas.all.length > 10);
   for (const { old_email, new_email } of adas.all) t.ok([old_email, new_email].includes('ada@x.y'));
 });
@@ -131,14 +131,14 @@ t.test('a link is whole whatever stands in the URL, encoded or not', async (t) =
   await database.query(
     `INSERT INTO vms (hostname, status, email) VALUES ('q1', 'failed', 'q?r'), ('q2', 'failed', 'q?r')`,
   );
-  const { all } = await follow(api, vmsOf, '/v1/vms?limit=1&email=q?r');
+  const { all } = await follow(api, selectVms, '/v1/vms?limit=1&email=q?r');
   t.same(hostnames(all), ['q1', 'q2']);
 
   const hostname = 'a>b"c<d?e#f/..;g';
   const encoded = `/v1/vms/${encodeURIComponent(hostname)}`;
   await api('PUT', encoded);
   for (const status of ['failed', 'available', 'failed']) await api('PATCH', encoded, { status });
-  const { all: events } = await follow(api, eventsOf, `${encoded}/events?limit=1`);
+  const { all: events } = await follow(api, selectEvents, `${encoded}/events?limit=1`);
   t.same(hostnames(events), Array(4).fill(hostname));
   // fetch would encode these by itself.
   const path = `${encoded.replace('%3E', '>').replace('%3C', '<').replace('%22', '"')}/events?limit=1`;

@@ -96,7 +96,7 @@ function request(method: string, path: (hostname: string) => string, body?: obje
       body: body === undefined ? null : JSON.stringify(body),
     });
     const challenge = response.headers.get('www-authenticate');
-    return outcomeOf(response.status, await response.text(), challenge);
+    return classifyOutcome(response.status, await response.text(), challenge);
   };
 }
 
@@ -104,7 +104,7 @@ function upgrade(path: (hostname: string) => string): Way {
   const { byUpgrade } = waysToAsk(gateway);
   return async (headers, hostname) => {
     const { status, code, headers: given } = await byUpgrade(path(hostname), { ...headers });
-    return outcomeOf(status, JSON.stringify({ code }), given.get('www-authenticate'));
+    return classifyOutcome(status, JSON.stringify({ code }), given.get('www-authenticate'));
   };
 }
 
@@ -123,7 +123,7 @@ function say(message: object): Way {
 }
 
 /** What is refused for the sake of the row was allowed; any other failure is a mistake of this test. */
-function outcomeOf(status: number, body: string, challenge: string | null): Outcome {
+function classifyOutcome(status: number, body: string, challenge: string | null): Outcome {
   if (status < 400) return 'allowed';
   const { code } = JSON.parse(body) as { code: string };
   if (status === 409 || (status === 404 && code !== 'not_found')) return 'allowed';
@@ -134,7 +134,7 @@ function outcomeOf(status: number, body: string, challenge: string | null): Outc
 const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
 /** What the table says of a bearer whose `sub` is `OWN`; without a hostname, of VMs at large. */
-function expectedOf(action: Permission, role: Role, hostname?: string): Outcome {
+function predictOutcome(action: Permission, role: Role, hostname?: string): Outcome {
   const reach: Scope = PERMISSIONS[action][role];
   return reach === 'any' || (reach === 'own' && hostname === OWN) ? 'allowed' : 'refused';
 }
@@ -154,12 +154,12 @@ for (const [action, { toVm = {}, toFleet = {} }] of Object.entries(WAYS) as [Per
       for (const [name, way] of Object.entries(toVm)) {
         const hostnames = name === 'message' ? [OWN] : [OWN, 'vm-2'];
         for (const hostname of hostnames) {
-          const expected = expectedOf(action, role, hostname);
+          const expected = predictOutcome(action, role, hostname);
           t.equal(await way(headers, hostname), expected, `${name} at ${hostname}: ${expected}`);
         }
       }
       for (const [name, way] of Object.entries(toFleet)) {
-        const expected = expectedOf(action, role);
+        const expected = predictOutcome(action, role);
         t.equal(await way(headers, ''), expected, `${name} at large: ${expected}`);
       }
     });

@@ -3,7 +3,7 @@
 
 import t, { type Test } from 'tap';
 import type { Presence } from '../../../src/protocol/presence.js';
-import { apiOf } from '../../helpers/api.js';
+import { createApi } from '../../helpers/api.js';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
 import { startGateway, type TestGateway } from '../../helpers/gateway.js';
 import { PresenceModel } from '../../helpers/presence.js';
@@ -18,7 +18,7 @@ const TIMING = {
   presenceReadGapMs: 20,
 };
 
-const agentOf = (gateway: TestGateway, hostname: string) =>
+const connectAgent = (gateway: TestGateway, hostname: string) =>
   gateway.connect(`/v1/vms/${hostname}`, 'agent', hostname);
 
 async function setUp(t: Test, gateways = 1) {
@@ -43,7 +43,7 @@ const assign = (database: TestDatabase, hostname: string, email = 'ada@x.y') =>
 
 t.test('an agent comes and goes', async (t) => {
   const { gateway, dashboard } = await setUp(t);
-  const agent = await agentOf(gateway, 'vm-1');
+  const agent = await connectAgent(gateway, 'vm-1');
   const online = await dashboard.until('vm-1', ({ online }) => online);
   t.match(online, {
     hostname: 'vm-1',
@@ -64,18 +64,20 @@ t.test('an agent comes and goes', async (t) => {
 
 t.test('what became of an assignment is seen at every step', async (t) => {
   const { database, gateway, dashboard } = await setUp(t);
-  const admin = await apiOf(gateway);
+  const admin = await createApi(gateway);
   await assign(database, 'vm-1');
   const made = await dashboard.until('vm-1', ({ delivery }) => delivery !== null);
   t.match(made.delivery, { pushed_at: null, acked_at: null, ended_at: null });
-  const agent = await agentOf(gateway, 'vm-1');
-  const { vm } = (await agent.nextOf('assignment')) as unknown as { vm: { assignment_id: string } };
+  const agent = await connectAgent(gateway, 'vm-1');
+  const { vm } = (await agent.nextMessage('assignment')) as unknown as {
+    vm: { assignment_id: string };
+  };
   const id = vm.assignment_id;
   t.equal(made.delivery?.assignment_id, id);
   await dashboard.until('vm-1', ({ delivery }) => Boolean(delivery?.pushed_at));
   agent.send({ type: 'ack', assignment_id: id });
   const acked = await dashboard.until('vm-1', (known) => known.acked_assignment_id === id);
-  const asAgent = await apiOf(gateway, 'agent', 'vm-1');
+  const asAgent = await createApi(gateway, 'agent', 'vm-1');
   const end = { outcome: 'failed', exit_code: 3 };
   const ended = await asAgent('PUT', `/v1/assignments/${id}/end`, end);
   t.equal(ended.status, 200);
@@ -98,8 +100,10 @@ t.test('an acknowledgement takes its push along', async (t) => {
   const never = { presenceWriteGapMs: 3_600_000, pushWriteGapMs: 3_600_000 };
   const gateway = await startGateway(t, database, { timing: { ...TIMING, ...never } });
   await assign(database, 'vm-1');
-  const agent = await agentOf(gateway, 'vm-1');
-  const { vm } = (await agent.nextOf('assignment')) as unknown as { vm: { assignment_id: string } };
+  const agent = await connectAgent(gateway, 'vm-1');
+  const { vm } = (await agent.nextMessage('assignment')) as unknown as {
+    vm: { assignment_id: string };
+  };
   agent.send({ type: 'ack', assignment_id: vm.assignment_id });
   const acknowledged = await until('it is acknowledged', async () => {
     const sql = 'SELECT pushed_at FROM vm_deliveries WHERE acknowledged_at IS NOT NULL';
@@ -112,9 +116,9 @@ t.test('an agent that moves between gateways is online throughout', async (t) =>
   const { gateway, others, dashboard } = await setUp(t, 2);
   const [other = gateway] = others;
   const elsewhere = await PresenceModel.watch(other);
-  const first = await agentOf(gateway, 'vm-1');
+  const first = await connectAgent(gateway, 'vm-1');
   const here = await elsewhere.until('vm-1', ({ online }) => online);
-  const second = await agentOf(other, 'vm-1');
+  const second = await connectAgent(other, 'vm-1');
   t.match(await dashboard.until('vm-1', ({ duplicate }) => duplicate), { online: true });
   await elsewhere.until('vm-1', ({ duplicate }) => duplicate);
   await first.close();
@@ -124,10 +128,10 @@ t.test('an agent that moves between gateways is online throughout', async (t) =>
   t.ok(await elsewhere.until('vm-1', ({ duplicate }) => !duplicate));
   t.equal(second.ws.readyState, second.ws.OPEN, 'and nobody was replaced');
   for (let moves = 0; moves < 5; moves++) {
-    await (await agentOf(gateway, 'vm-1')).close();
-    await (await agentOf(other, 'vm-1')).close();
+    await (await connectAgent(gateway, 'vm-1')).close();
+    await (await connectAgent(other, 'vm-1')).close();
   }
-  const last = await agentOf(gateway, 'vm-1');
+  const last = await connectAgent(gateway, 'vm-1');
   for (const watcher of [dashboard, elsewhere]) {
     const settled = await watcher.until(
       'vm-1',
@@ -144,11 +148,11 @@ t.test('an agent that moves between gateways is online throughout', async (t) =>
 
 t.test('a newer agent of this gateway replaces the older, and nobody sees it go', async (t) => {
   const { gateway, dashboard } = await setUp(t);
-  const first = await agentOf(gateway, 'vm-1');
+  const first = await connectAgent(gateway, 'vm-1');
   const online = await dashboard.until('vm-1', (known) => known.online);
-  const second = await agentOf(gateway, 'vm-1');
+  const second = await connectAgent(gateway, 'vm-1');
   t.match(await first.closed, { code: 4409 });
-  const marker = await agentOf(gateway, 'vm-2');
+  const marker = await connectAgent(gateway, 'vm-2');
   await dashboard.until('vm-2', (known) => known.online);
   t.same(dashboard.presence.get('vm-1'), online);
   await Promise.all([second.close(), marker.close()]);
@@ -156,11 +160,11 @@ t.test('a newer agent of this gateway replaces the older, and nobody sees it go'
 
 t.test('who comes back with a cursor is told what it missed of agents', async (t) => {
   const { database, gateway, dashboard } = await setUp(t);
-  const agent = await agentOf(gateway, 'vm-1');
+  const agent = await connectAgent(gateway, 'vm-1');
   await dashboard.until('vm-1', ({ online }) => online);
   await dashboard.client.close();
   await agent.close();
-  await agentOf(gateway, 'vm-2');
+  await connectAgent(gateway, 'vm-2');
   const witness = await PresenceModel.watch(gateway);
   await witness.until('vm-2', ({ online }) => online);
   await witness.until('vm-1', ({ online }) => !online);
@@ -178,7 +182,7 @@ t.test('who comes back with a cursor is told what it missed of agents', async (t
 t.test('an agent whose row is renamed, removed and made again', async (t) => {
   const { database, gateway, dashboard } = await setUp(t);
   await assign(database, 'vm-1');
-  await agentOf(gateway, 'vm-1');
+  await connectAgent(gateway, 'vm-1');
   const before = await dashboard.until(
     'vm-1',
     ({ online, delivery }) => online && Boolean(delivery?.pushed_at),
@@ -192,15 +196,15 @@ t.test('an agent whose row is renamed, removed and made again', async (t) => {
   await dashboard.untilForgotten('vm-9');
   await database.query(`DELETE FROM vms WHERE hostname = 'vm-1'`);
   await dashboard.until('vm-1', ({ online, delivery }) => online && delivery === null);
-  const asAgent = await apiOf(gateway, 'agent', 'vm-1');
+  const asAgent = await createApi(gateway, 'agent', 'vm-1');
   t.equal((await asAgent('PUT', '/v1/vms/vm-1')).status, 201);
   t.match(await dashboard.until('vm-1', ({ online }) => online), { delivery: null });
 });
 
 t.test('assignments prefer VMs whose agent is online, and say so', async (t) => {
   const { gateway, dashboard } = await setUp(t);
-  const admin = await apiOf(gateway);
-  const agent = await agentOf(gateway, 'vm-2');
+  const admin = await createApi(gateway);
+  const agent = await connectAgent(gateway, 'vm-2');
   await dashboard.until('vm-2', ({ online }) => online);
   const ask = async (email: string) => {
     const { status, json, headers } = await admin('POST', '/v1/assignments', { email });
@@ -221,7 +225,7 @@ t.test('what happens while the database is away is told afterwards', async (t) =
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
   const gateway = await startGateway(t, database, { timing: TIMING });
   const dashboard = await PresenceModel.watch(gateway);
-  const agent = await agentOf(gateway, 'vm-1');
+  const agent = await connectAgent(gateway, 'vm-1');
   await dashboard.until('vm-1', ({ online }) => online);
   await server.stop();
   await gateway.notReady();
@@ -248,13 +252,13 @@ t.test(
     await assign(database, 'vm-3', 'cy@x.y');
     const first = await start();
     const dashboard = await PresenceModel.watch(first);
-    await Promise.all([agentOf(first, 'vm-1'), agentOf(first, 'vm-2')]);
+    await Promise.all([connectAgent(first, 'vm-1'), connectAgent(first, 'vm-2')]);
     for (const hostname of ['vm-1', 'vm-2'])
       await dashboard.until(hostname, ({ online }) => online);
     await first.app.close();
 
     const second = await start();
-    const agent = await agentOf(second, 'vm-2');
+    const agent = await connectAgent(second, 'vm-2');
     await until(
       'the one that stays away is failed',
       async () => (await status('vm-1')) === 'failed',

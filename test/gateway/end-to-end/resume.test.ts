@@ -56,9 +56,9 @@ t.test('a client that missed nothing gets exactly one empty frame', async (t) =>
   const { database, gateway } = await started(t, 10);
   const before = await seen(gateway, database);
   const model = FleetModel.ofAdmin(await open(gateway, before.cursor), before);
-  await model.client.nextOf('changes');
+  await model.client.nextMessage('changes');
   model.client.send({ type: 'ping' });
-  await model.client.nextOf('pong');
+  await model.client.nextMessage('pong');
   t.same(
     model.client.messages.map(({ type, changes }) => [type, changes]),
     [
@@ -69,7 +69,7 @@ t.test('a client that missed nothing gets exactly one empty frame', async (t) =>
   );
   t.equal(model.client.messages[1]?.cursor, before.cursor);
   await database.query(`UPDATE vms SET status = 'failed' WHERE hostname = 'vm-1'`);
-  t.match(await model.client.nextOf('changes'), { changes: [{ op: 'upsert' }] });
+  t.match(await model.client.nextMessage('changes'), { changes: [{ op: 'upsert' }] });
 });
 
 t.test('a cursor that cannot be resumed from gets a snapshot', async (t) => {

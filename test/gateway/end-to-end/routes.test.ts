@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
-import { apiOf } from '../../helpers/api.js';
+import { createApi } from '../../helpers/api.js';
 import { startServer } from '../../helpers/database.js';
 import { startGateway, type TestGatewayOptions } from '../../helpers/gateway.js';
 import type { Message } from '../../helpers/raw-client.js';
@@ -14,7 +14,7 @@ const { createDatabase } = await startServer(t);
 async function start(t: Parameters<typeof startGateway>[0], options?: TestGatewayOptions) {
   const database = await createDatabase();
   const gateway = await startGateway(t, database, options);
-  return { database, gateway, api: await apiOf(gateway) };
+  return { database, gateway, api: await createApi(gateway) };
 }
 
 const problem = (status: number, code: string) => ({ status, json: { status, code } });
@@ -23,8 +23,8 @@ t.test('a VM is made known, changed, and removed; each step is told to its socke
   const { gateway, api } = await start(t);
   const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
   const dashboard = await gateway.connect('/v1/vms', 'dashboard');
-  await agent.nextOf('absent');
-  await dashboard.nextOf('snapshot');
+  await agent.nextMessage('absent');
+  await dashboard.nextMessage('snapshot');
   /** The next change of a row that the dashboard is told of. */
   const shown = async (op: string): Promise<unknown> => {
     const holds = ({ type, changes }: Message) =>
@@ -33,10 +33,10 @@ t.test('a VM is made known, changed, and removed; each step is told to its socke
     return (changes as { op: string; vm?: unknown }[]).find((change) => change.op === op);
   };
 
-  const byAgent = await apiOf(gateway, 'agent', 'vm-1');
+  const byAgent = await createApi(gateway, 'agent', 'vm-1');
   const made = await byAgent('PUT', '/v1/vms/vm-1');
   t.match(made, { status: 201, json: { hostname: 'vm-1', status: 'available', email: null } });
-  t.same((await agent.nextOf('status')).vm, made.json, 'the answer is the row that is pushed');
+  t.same((await agent.nextMessage('status')).vm, made.json, 'the answer is the row that is pushed');
   t.match(await shown('upsert'), { vm: { hostname: 'vm-1', status: 'available' } });
   const again = await byAgent('PUT', '/v1/vms/vm-1', {});
   t.same([again.status, again.json], [200, made.json]);
@@ -47,16 +47,16 @@ t.test('a VM is made known, changed, and removed; each step is told to its socke
     ...{ status: 'in-use', email: 'ada@x.y', crd_command: 'run' },
   });
   t.equal(assigned.status, 200);
-  t.same((await agent.nextOf('assignment')).vm, assigned.json);
+  t.same((await agent.nextMessage('assignment')).vm, assigned.json);
   const upsert = await shown('upsert');
   t.match(upsert, { vm: { email: 'ada@x.y' } });
   t.notMatch(JSON.stringify(upsert), 'crd_command');
 
   const failed = await api('PATCH', '/v1/vms/vm-1', { status: 'failed' });
-  t.same((await agent.nextOf('status')).vm, failed.json);
+  t.same((await agent.nextMessage('status')).vm, failed.json);
   const gone = await api('DELETE', '/v1/vms/vm-1');
   t.same([gone.status, gone.text], [204, '']);
-  t.same(await agent.nextOf('absent'), { type: 'absent', hostname: 'vm-1' });
+  t.same(await agent.nextMessage('absent'), { type: 'absent', hostname: 'vm-1' });
   t.same(await shown('delete'), { op: 'delete', hostname: 'vm-1' });
   t.match(await api('DELETE', '/v1/vms/vm-1'), problem(404, 'vm_not_found'));
 });
@@ -65,25 +65,25 @@ t.test('assignments and clearing come back through the feed too', async (t) => {
   const { gateway, api } = await start(t);
   await api('PUT', '/v1/vms/vm-1');
   const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
-  await agent.nextOf('status');
+  await agent.nextMessage('status');
   const email = 'ada@x.y';
   const given = await api('POST', '/v1/assignments', { email, crd_command: 'run 1' });
   t.equal(given.status, 201);
-  t.same((await agent.nextOf('assignment')).vm, given.json);
+  t.same((await agent.nextMessage('assignment')).vm, given.json);
   const kept = await api('POST', '/v1/assignments', { email, crd_command: 'run 2' });
   t.equal(kept.status, 200);
-  t.same((await agent.nextOf('assignment')).vm, kept.json);
+  t.same((await agent.nextMessage('assignment')).vm, kept.json);
   const { assignment_id } = kept.json as { assignment_id: string };
   const freed = await api('DELETE', `/v1/assignments/${assignment_id}`);
-  t.same((await agent.nextOf('status')).vm, freed.json);
+  t.same((await agent.nextMessage('status')).vm, freed.json);
   t.match(await api('DELETE', '/v1/vms?confirm=1'), { status: 200, json: { deleted: 1 } });
-  await agent.nextOf('absent');
+  await agent.nextMessage('absent');
 });
 
 t.test('what is changed is recorded with who asked, and in which request', async (t) => {
   const { gateway, api } = await start(t);
-  const agent = await apiOf(gateway, 'agent', 'vm-1');
-  const boss = await apiOf(gateway, 'admin', 'boss');
+  const agent = await createApi(gateway, 'agent', 'vm-1');
+  const boss = await createApi(gateway, 'admin', 'boss');
   await agent('PUT', '/v1/vms/vm-1');
   await boss('POST', '/v1/assignments', { email: 'ada@x.y', crd_command: 'secret' });
   await boss('PATCH', '/v1/vms/vm-1', { email: 'bob@x.y', reassign: true });
@@ -127,7 +127,7 @@ t.test('a row is shown to a dashboard without its command', async (t) => {
   const { gateway, api } = await start(t);
   await api('PUT', '/v1/vms/vm-1');
   await api('POST', '/v1/assignments', { email: 'ada@x.y', crd_command: 'secret' });
-  const dashboard = await apiOf(gateway, 'dashboard');
+  const dashboard = await createApi(gateway, 'dashboard');
   for (const path of ['/v1/vms', '/v1/vms/vm-1', '/v1/vms/vm-1?wait=0']) {
     const answer = await dashboard('GET', path);
     t.equal(answer.status, 200);
@@ -262,8 +262,8 @@ t.test('one who asks too often is told when to come back; others are served', as
   t.match(refused, problem(429, 'rate_limited'), 'whatever the route');
   t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/);
   t.match(refused.headers.get('content-type'), /^application\/problem\+json/);
-  t.equal((await (await apiOf(gateway, 'admin', 'other'))('GET', '/v1/stats')).status, 200);
-  t.equal((await (await apiOf(gateway, 'dashboard'))('GET', '/v1/stats')).status, 200);
+  t.equal((await (await createApi(gateway, 'admin', 'other'))('GET', '/v1/stats')).status, 200);
+  t.equal((await (await createApi(gateway, 'dashboard'))('GET', '/v1/stats')).status, 200);
   t.equal((await fetch(`${gateway.url}/health/live`)).status, 200);
   const socket = await gateway.connect('/v1/vms', 'admin');
   t.match(await socket.next(), { type: 'welcome' }, 'sockets have limits of their own');
@@ -272,7 +272,7 @@ t.test('one who asks too often is told when to come back; others are served', as
 t.test('what is refused counts too, once it is known who asks', async (t) => {
   const { gateway } = await start(t, { requestsPerMinute: 3 });
   const statuses = async (role: 'agent' | 'dashboard', paths: readonly string[]) => {
-    const api = await apiOf(gateway, role, 'vm-1');
+    const api = await createApi(gateway, role, 'vm-1');
     const answers: number[] = [];
     for (const path of paths) answers.push((await api('GET', path)).status);
     return answers;
@@ -302,7 +302,7 @@ t.test('before the table has been read, waiting is refused and reading is not', 
     waitReady: false,
     listenDatabase: { ...database.config, database: 'there_is_none' },
   });
-  const api = await apiOf(gateway);
+  const api = await createApi(gateway);
   const waiting = await api('GET', '/v1/vms/vm-1?wait=1');
   t.match(waiting, problem(503, 'not_ready'));
   t.equal(waiting.headers.get('retry-after'), '1');

@@ -39,7 +39,7 @@ t.test('texts arrive as they were written, as news and when read', async (t) => 
   await admin.untilTable(database);
   for (const [n, text] of TEXTS.entries()) {
     const agent = await gateway.connect(`/v1/vms/vm-${n}`, 'agent', `vm-${n}`);
-    const { vm } = await agent.nextOf('assignment');
+    const { vm } = await agent.nextMessage('assignment');
     t.match(vm, { email: text, crd_command: text }, `text ${n}`);
     t.same(admin.rows.get(`vm-${n}`), vm);
     t.equal(admin.rows.get(`large-${n}`)?.crd_command, text.repeat(500));
@@ -125,9 +125,9 @@ t.test('a hostname that looks like SQL is a hostname and nothing else', async (t
     const found = await gateway.fetch(`/v1/vms${query}`, 'admin');
     t.same(await found.json(), { vms: [], presence: [], next: null });
     const agent = await gateway.connect(path, 'agent', hostname);
-    t.match(await agent.nextOf('absent'), { hostname });
+    t.match(await agent.nextMessage('absent'), { hostname });
     agent.send({ type: 'status', status: 'failed' });
-    t.match(await agent.nextOf('error'), { code: 'not_allowed' });
+    t.match(await agent.nextMessage('error'), { code: 'not_allowed' });
     await agent.close();
   }
   t.same(await readTable(database), before);
@@ -200,7 +200,7 @@ t.test('a dashboard sees crd_command in nothing it gets', async (t) => {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
   const before = await gateway.connect('/v1/vms', 'dashboard');
-  const { cursor } = await before.nextOf('snapshot');
+  const { cursor } = await before.nextMessage('snapshot');
   const one = new VmModel(await gateway.connect('/v1/vms/vm-1', 'dashboard'), 'vm-1');
   await database.query(
     `INSERT INTO vms (hostname, status, crd_command) VALUES ('vm-1', 'available', 'the secret')`,
@@ -212,7 +212,7 @@ t.test('a dashboard sees crd_command in nothing it gets', async (t) => {
   const after = await gateway.connect('/v1/vms', 'dashboard');
   await FleetModel.ofDashboard(after).untilTable(database);
   const resumed = await gateway.connect(`/v1/vms?cursor=${String(cursor)}`, 'dashboard');
-  await resumed.nextOf('changes');
+  await resumed.nextMessage('changes');
   await one.client.next(({ vm }) => (vm as { status?: string } | undefined)?.status === 'failed');
 
   const answers = ['/v1/vms', '/v1/vms?status=failed', '/v1/vms/vm-1'].map(async (path) => {

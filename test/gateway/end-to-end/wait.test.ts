@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { apiOf } from '../../helpers/api.js';
+import { createApi } from '../../helpers/api.js';
 import { startServer } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
 import { Hub } from '../../../src/gateway/hub/hub.js';
@@ -32,7 +32,7 @@ const watched = (count: number) => until(`${count} watch`, () => watching === co
 async function withVm(t: Parameters<typeof startGateway>[0]) {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
-  const api = await apiOf(gateway);
+  const api = await createApi(gateway);
   const made = await api('PUT', '/v1/vms/vm-1');
   const { version } = made.json as { version: number };
   const wait = (seconds: number, from = version) =>

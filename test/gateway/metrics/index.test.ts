@@ -6,7 +6,7 @@ import perfHooks from 'node:perf_hooks';
 import t from 'tap';
 import { createMetrics } from '../../../src/gateway/metrics/index.js';
 import type { ObservedSession } from '../../../src/gateway/metrics/gauges.js';
-import { labelsOf, parseMetrics } from '../../helpers/prometheus.js';
+import { listLabels, parseMetrics } from '../../helpers/prometheus.js';
 
 const SESSION: ObservedSession = {
   identity: { role: 'agent' },
@@ -74,7 +74,7 @@ t.test(
       written,
       families
         .filter(({ name }) => name.startsWith('lablink_'))
-        .map((family) => [family.name, family.type, labelsOf(family).join(', '), family.help]),
+        .map((family) => [family.name, family.type, listLabels(family).join(', '), family.help]),
     );
   },
 );
