@@ -1,4 +1,4 @@
-// One connection for one operation. A connection that breaks fails the query under way and nothing
+// A connection for one operation. A connection that breaks fails the query under way and nothing
 // else, and a server that does not answer cannot delay the end of the operation.
 
 import { Socket } from 'node:net';

@@ -1,21 +1,23 @@
-// Which errors say that the database cannot be reached, or does not serve now: waiting, or another try, may help.
+// Recognizes errors of a database that cannot be reached, or does not serve now: a later try may
+// succeed.
 
-/** Of a network that does not lead there, as Node gives them. */
+/** Node's codes for a host that cannot be reached. */
 const NETWORK =
   /^(ECONN(REFUSED|RESET|ABORTED)|E(TIMEDOUT|PIPE)|E(HOST|NET)UNREACH|ENOTFOUND|EAI_)/;
 /**
- * PostgreSQL's classes "connection exception", "insufficient resources" and "operator intervention" (appendix A), and a
- * server that has become a standby.
+ * PostgreSQL's classes "connection exception", "insufficient resources" and "operator intervention"
+ * (appendix A), and read_only_sql_transaction: the server has become a standby.
  */
 const SERVER = /^(08...|53...|57P..|25006)$/;
-/** What pg and pg-pool say when a connection ends, has ended or does not come about; these have no code. */
+/** Messages without a code, of pg and pg-pool, for connections that end, have ended or fail. */
 const CODELESS =
   /^(Connection terminated|timeout expired|timeout exceeded when|Query read timeout|Client .* not queryable)/;
 
+/** Whether the error is one of a connection or of an unavailable server. */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? String(error.code) : '';
   if (NETWORK.test(code) || SERVER.test(code) || CODELESS.test(error.message)) return true;
-  // The Unix socket of a server that does not run; any other missing file is something else.
+  // ENOENT of connect: the server is down, and its Unix socket is missing.
   return code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect';
 }

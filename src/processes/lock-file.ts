@@ -86,9 +86,10 @@ async function writeBeside(path: string, text: string): Promise<string> {
 }
 
 /**
- * Makes `path` a hard link to the file `candidate`. A dead holder's file may be replaced only by the
- * process that holds the right to succeed exactly that holder. This right is a lock of the same kind,
- * so it too survives the death of its holder. One rename replaces the file and gives up the right.
+ * Makes `path` a hard link to the file `candidate`. A dead holder's file may be replaced only by
+ * the process that holds the right to succeed exactly that holder. This right is a lock of the same
+ * kind, so it too survives the death of its holder. A single rename replaces the file and gives up
+ * the right.
  */
 async function claim(
   lock: string,

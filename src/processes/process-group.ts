@@ -1,6 +1,6 @@
 // Process groups: all processes that a command has started, unless they left the group. A group is
-// identified by its leader, and is found after the leader and its parent have ended: the system gives
-// a group's number to no new process while a member is left.
+// identified by its leader, and is found after the leader and its parent have ended: the system
+// gives a group's number to no new process while a member is left.
 
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';

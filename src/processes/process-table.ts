@@ -28,7 +28,9 @@ export async function isAlive(pid: number, start: string | undefined): Promise<b
   return start === undefined || present === undefined || present === start;
 }
 
-/** The process start of a zombie: a process that has ended and whose parent has not waited for it. */
+/**
+ * The process start of a zombie: a process that has ended and whose parent has not waited for it.
+ */
 export const ZOMBIE = 'ended';
 
 /**

@@ -11,7 +11,7 @@ export function createReindexCommand(): Command {
     .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
       await runOnDatabase('reindex', async (session) => {
         const statements = await buildReindexStatements(session);
-        if (!dryRun) await runStatements(session, statements, 'whenever');
+        if (!dryRun) await runStatements(session, statements, 'unlimited');
         for (const statement of statements) printLine(statement);
       });
     });

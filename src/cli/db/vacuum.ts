@@ -23,7 +23,7 @@ export function createVacuumCommand(): Command {
       await runOnDatabase('vacuum', async (session) => {
         const statements = await buildVacuumStatements(session, full);
         // The plain one disturbs nobody by waiting; the full one has everybody wait behind it.
-        if (!dryRun) await runStatements(session, statements, full ? 'soon' : 'whenever');
+        if (!dryRun) await runStatements(session, statements, full ? 'short' : 'unlimited');
         for (const statement of statements) printLine(statement);
       });
     });

@@ -1,4 +1,5 @@
-// The files of backups: their names, how one comes to be whole or not at all, and which old ones go.
+// The files of backups: their names, writing a file completely or not at all, and removing old
+// files.
 
 import { lstat, mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -8,16 +9,16 @@ import { MaintenanceError } from './maintenance-error.js';
 
 const DAY_MS = 86_400_000;
 
-/** `lablink_db_20261124T020000Z.sql`, of the moment in UTC. */
+/** Formats a file name with the time in UTC: `lablink_db_20261124T020000Z.sql`. */
 export function formatBackupName(database: string, now: Date, gzip: boolean): string {
   const stamp = now.toISOString().replaceAll(/[-:]|\.\d+/g, '');
   return `${formatPrefix(database)}${stamp}.sql${gzip ? '.gz' : ''}`;
 }
 
-/** A database may be called anything, a path among it. */
+/** Escapes the database's name, which may contain slashes. */
 const formatPrefix = (database: string): string => `${encodeURIComponent(database)}_`;
 
-/** When the backup of this name was made; undefined when it is none of this database. */
+/** Reads the time of a backup from its name; undefined if it is not a backup of this database. */
 function parseBackupTimeMs(name: string, database: string): number | undefined {
   const prefix = formatPrefix(database);
   if (!name.startsWith(prefix)) return undefined;
@@ -31,9 +32,11 @@ function parseBackupTimeMs(name: string, database: string): number | undefined {
 }
 
 /**
- * Makes the file by what `write` puts into another beside it, which gets the name once it is on the disk and `check`
- * has passed. Nothing is left of one that fails.
- * @returns its size in bytes.
+ * Writes a file completely or not at all: `write` fills a temporary file beside it, which is
+ * renamed once it is on the disk and `check` has passed. A failure leaves no file.
+ *
+ * @returns the size in bytes.
+ * @throws MaintenanceError if the file cannot be written; what `write` or `check` throws.
  */
 export async function writeFileAtomically(
   path: string,
@@ -62,7 +65,7 @@ export async function writeFileAtomically(
   }
 }
 
-/** Writes all that comes, each piece behind the last. */
+/** Appends the whole source to the file. */
 export async function writeAll(handle: FileHandle, source: AsyncIterable<Buffer>): Promise<void> {
   for await (const part of source) await handle.writeFile(part);
 }
@@ -84,9 +87,11 @@ function toFileError(path: string, error: unknown): unknown {
 }
 
 /**
- * Removes this database's backups that are older than so many days, by their names; never the newest, nor the one
- * that was just made, and no file of another name. What a killed backup left behind goes after a day.
- * @returns the names of the backups it removed.
+ * Removes this database's backups that are older than `keepDays`, judged by their names. The newest
+ * backup, the file `made` and all other files stay. Temporary files of killed backups go after a
+ * day.
+ *
+ * @returns the names of the removed backups.
  */
 export async function removeOldBackups(
   folder: string,
@@ -101,7 +106,7 @@ export async function removeOldBackups(
       const ms = parseBackupTimeMs(name, database);
       return ms === undefined ? [] : [{ name, ms }];
     })
-    .sort((one, other) => other.ms - one.ms);
+    .sort((a, b) => b.ms - a.ms);
   const old = backups
     .slice(1)
     .filter(({ name, ms }) => name !== made && ms < now.getTime() - keepDays * DAY_MS);

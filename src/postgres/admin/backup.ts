@@ -1,5 +1,6 @@
-// A backup: a dump of the whole database, of one moment, in a file that is there whole or not at all; held against the
-// database and brought elsewhere where that is asked for. Old ones go only after all of it has succeeded.
+// A backup: a consistent dump of the whole database in a file that is complete or absent. On
+// request the backup is verified and uploaded. Old backups are removed only after everything
+// succeeded.
 
 import { basename, join } from 'node:path';
 import { createGzip } from 'node:zlib';
@@ -25,13 +26,14 @@ import { checkUploadCommand, upload } from './upload.js';
 
 export interface BackupOptions {
   readonly connection: pg.ClientConfig;
-  /** For the programs it starts. */
+  /** For the programs that the backup starts. */
   readonly environment: NodeJS.ProcessEnv;
   readonly folder: string;
   readonly keepDays: number;
   readonly gzip: boolean;
-  /** Restore it into a scratch database, and compare. */
+  /** Restore the file into a scratch database, and compare. */
   readonly verify: boolean;
+  /** A command of /bin/sh, see upload.ts. */
   readonly uploadCommand: string | undefined;
   readonly now: Date;
   readonly signal: AbortSignal;
@@ -43,11 +45,15 @@ export interface BackupReport {
   readonly vms: number;
   readonly verified: boolean;
   readonly uploaded: boolean;
-  /** Names of older backups that went. */
+  /** Names of the older backups that were removed. */
   readonly removed: readonly string[];
 }
 
-/** @throws MaintenanceError; then no older backup was touched, and none is left half done. */
+/**
+ * Writes a backup, verifies and uploads it if requested, and removes old backups.
+ *
+ * @throws MaintenanceError; no older backup was removed then, and no incomplete file is left.
+ */
 export async function backUp(options: BackupOptions): Promise<BackupReport> {
   const { connection, environment, folder, keepDays, uploadCommand, now, signal } = options;
   if (uploadCommand !== undefined) checkUploadCommand(uploadCommand);
@@ -69,7 +75,7 @@ export async function backUp(options: BackupOptions): Promise<BackupReport> {
   };
 }
 
-/** What a backup would do now, as far as it can be told without doing it. */
+/** Returns the file that a backup would write now, and the programs it would use. */
 export async function planBackup(options: BackupOptions): Promise<{ file: string; tools: Tools }> {
   const { connection, folder, uploadCommand, now, gzip } = options;
   if (uploadCommand !== undefined) checkUploadCommand(uploadCommand);
@@ -90,7 +96,7 @@ async function findBackupTools(
   );
 }
 
-/** The major version of the server. */
+/** Reads the server's major version. */
 export async function readServerVersion(session: pg.Client): Promise<number> {
   const { version } = takeOnlyRow(
     await session.query<{ version: number }>(
@@ -141,5 +147,5 @@ async function verifyBackup(
     return compareChecksums(original, copy, await readSequences(session));
   });
   if (found.length === 0) return;
-  throw new MaintenanceError('failed', `The backup is not what was dumped: ${found.join('; ')}`);
+  throw new MaintenanceError('failed', `The backup differs from the database: ${found.join('; ')}`);
 }

@@ -1,22 +1,24 @@
-// A database in numbers, so that a copy can be held against it: the rows of every table, the triggers, the sequences.
+// A database's checksum, to compare a copy with its original: rows, triggers and sequences.
 
 import type pg from 'pg';
 
+/** What two copies of a database must have in common. */
 export interface DatabaseChecksum {
-  /** Rows, and the sum of the hashes of their texts, by table. */
+  /** By table, with its schema. */
   readonly tables: ReadonlyMap<string, TableChecksum>;
-  /** Each as its definition and whether it is enabled. */
+  /** For each trigger its definition and `tgenabled`. */
   readonly triggers: readonly string[];
-  /** The last value of each; 0 where none was taken. Outside of transactions, unlike the rest. */
+  /** The last value of each sequence, or 0. Sequences ignore transactions, so they may be later. */
   readonly sequences: ReadonlyMap<string, bigint>;
 }
 
 export interface TableChecksum {
   readonly rows: number;
+  /** The sum of the hashes of the rows' texts. */
   readonly sum: string;
 }
 
-/** Tables whose rows pg_dump writes: not the system's, and not those of extensions. */
+/** Tables whose rows pg_dump writes: neither the system's nor those of extensions. */
 const TABLES = `
   SELECT format('%I.%I', nspname, relname) AS name
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
@@ -33,11 +35,12 @@ const SEQUENCES = `
   SELECT format('%I.%I', schemaname, sequencename) AS name, coalesce(last_value, 0)::text AS value
   FROM pg_catalog.pg_sequences ORDER BY 1`;
 
-/** As the transaction sees it, if the session is in one. */
+/** Computes the checksum of everything that the session's transaction sees. */
 export async function computeChecksum(session: pg.Client): Promise<DatabaseChecksum> {
   const tables = new Map<string, TableChecksum>();
   for (const { name } of (await session.query<{ name: string }>(TABLES)).rows) {
-    // The order of rows means nothing, so hashes are added; a row's text has no equality to fail.
+    // Hashes are added, because rows have no order. Texts are hashed, because some types have no
+    // `=`.
     const { rows } = await session.query<{ count: string; sum: string }>(
       `SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text AS sum FROM ${name} t`,
     );
@@ -51,14 +54,15 @@ export async function computeChecksum(session: pg.Client): Promise<DatabaseCheck
   };
 }
 
+/** Reads the last value of each sequence, or 0 if it was never used. */
 export async function readSequences(session: pg.Client): Promise<Map<string, bigint>> {
   const { rows } = await session.query<{ name: string; value: string }>(SEQUENCES);
   return new Map(rows.map(({ name, value }) => [name, BigInt(value)]));
 }
 
 /**
- * In what the copy differs, in words; nothing when it does not. Sequences went on while it was made: those of a right
- * copy lie between what they were before and after.
+ * Describes each difference in words; empty if there is none. Sequences advance while a copy is
+ * made: a correct copy has values between those before and after.
  */
 export function compareChecksums(
   original: DatabaseChecksum,

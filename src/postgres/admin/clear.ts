@@ -1,11 +1,13 @@
-// Removes all VMs, where whoever asks knows how many there are.
+// Removes all VMs, if the caller knows how many there are.
 
 import type pg from 'pg';
 import { inTransaction, takeOnlyRow, setActor } from './session.js';
 
 /**
- * TRUNCATE if there are exactly so many; gives how many there are. Nobody changes the table between the counting and the
- * removing.
+ * Truncates the table if it has exactly `expected` rows, under a lock that no writer passes.
+ *
+ * @param expected undefined only counts.
+ * @returns how many VMs there are, or were.
  */
 export function removeAllVms(session: pg.Client, expected: number | undefined): Promise<number> {
   return inTransaction(session, 'BEGIN ISOLATION LEVEL READ COMMITTED', async () => {

@@ -1,5 +1,5 @@
-// Who is connected to the database, and the ending of sessions that nobody uses. A session that listens is idle by nature
-// and is never ended.
+// The clients connected to the database, and ending idle sessions. A session that listens is idle
+// by nature, and is never ended.
 
 import pg from 'pg';
 
@@ -7,19 +7,19 @@ export interface DatabaseConnection {
   readonly pid: number;
   readonly user: string | null;
   readonly application: string;
-  /** Null over a Unix socket. */
+  /** Null for a Unix socket. */
   readonly address: string | null;
-  /** Null where the role may not see it. */
+  /** Null if the role may not see it. */
   readonly state: string | null;
-  /** For how long it has been in this state. */
+  /** How long the session has been in this state. */
   readonly seconds: number | null;
   readonly listens: boolean;
   readonly query: string;
 }
 
 /**
- * The gateways' LISTEN sessions have a name that ends so. PostgreSQL does not say who else listens, but the last
- * statement of one who does nothing but wait is the LISTEN itself.
+ * The gateways' LISTEN sessions have a name with this end. PostgreSQL does not show which other
+ * sessions listen, but the last statement of a session that only waits is the LISTEN itself.
  */
 const LISTENS = `(application_name LIKE '% listen' OR query ~* '^\\s*LISTEN\\s')`;
 
@@ -29,6 +29,7 @@ const CONNECTIONS = `
   FROM pg_catalog.pg_stat_activity
   WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
 
+/** Lists the client sessions of this database, except this one. */
 export async function listConnections(session: pg.Client): Promise<DatabaseConnection[]> {
   const { rows } = await session.query<DatabaseConnection>(
     `${CONNECTIONS} ORDER BY application, pid`,
@@ -36,6 +37,7 @@ export async function listConnections(session: pg.Client): Promise<DatabaseConne
   return rows;
 }
 
+/** Lists the sessions that have been idle for `minutes` and do not listen. */
 export async function listIdleConnections(
   session: pg.Client,
   minutes: number,
@@ -50,7 +52,9 @@ export async function listIdleConnections(
 
 export type EndResult = 'ended' | 'no longer idle' | 'not allowed';
 
-/** Ends a session if it is still as idle as it was. Another role's needs the rights of pg_signal_backend. */
+/**
+ * Ends a session if it is still idle. Sessions of other roles need the rights of pg_signal_backend.
+ */
 export async function endIdleConnection(
   session: pg.Client,
   { pid }: DatabaseConnection,

@@ -1,21 +1,23 @@
-// Reads the rows out of a dump that pg_dump wrote as plain SQL. None of its SQL is run: a file from elsewhere could say
-// anything. Bytes are carried as Latin-1, so that every encoding comes through unchanged.
+// Reads the rows from a dump that pg_dump wrote as plain SQL. No SQL of the file is run, because a
+// file from elsewhere could contain anything. Bytes are read as Latin-1, so every encoding
+// survives.
 
 import type { Readable } from 'node:stream';
 import { DUMP_END } from './dump.js';
 import { MaintenanceError } from './maintenance-error.js';
 
-/** A table whose rows follow, in COPY's text format. */
+/** A table of the dump; its rows follow in COPY's text format. */
 export interface DumpTable {
-  /** With its schema, without quotes: `public.vms`. */
+  /** The name with its schema, without quotes: `public.vms`. */
   readonly name: string;
   readonly columns: readonly string[];
-  /** Of the rows' bytes, as PostgreSQL calls it. */
+  /** The encoding of the rows' bytes, by PostgreSQL's name. */
   readonly encoding: string;
 }
 
+/** Callbacks for the tables and sequences of a dump. */
 export interface DumpVisitor {
-  /** Must read all of `rows`. */
+  /** Must read `rows` to the end. */
   readonly table: (table: DumpTable, rows: AsyncGenerator<Buffer>) => Promise<void>;
   readonly sequence: (name: string, value: bigint) => void;
 }
@@ -26,12 +28,14 @@ const NAMES = new RegExp(IDENTIFIER, 'g');
 const SETVAL = /^SELECT pg_catalog\.setval\('([^']+)', (\d+), (?:true|false)\);$/;
 const ENCODING = /^SET client_encoding = '([A-Za-z0-9_]+)';$/;
 const END_OF_ROWS = '\\.';
-/** Rows are passed on in pieces of about this size. */
+/** Rows are passed on in batches of about this size. */
 const BATCH_CHARACTERS = 65_536;
 
 /**
- * Shows the visitor every table and sequence of the dump, in its order.
- * @throws MaintenanceError `bad_backup` when it is no plain dump of one database, or is not whole.
+ * Calls the visitor for every table and sequence of the dump, in its order.
+ *
+ * @throws MaintenanceError `bad_backup` if it is not a plain dump of one database, or is
+ * incomplete.
  */
 export async function readDump(source: Readable, visitor: DumpVisitor): Promise<void> {
   const lines = new Lines(source);
@@ -61,7 +65,7 @@ export async function readDump(source: Readable, visitor: DumpVisitor): Promise<
 const createBadBackupError = (why: string): MaintenanceError =>
   new MaintenanceError('bad_backup', `The file cannot be restored: ${why}.`);
 
-/** The first lines of every dump of one database; other files are given up before they are read. */
+/** Checks the first lines, so that other files are refused before they are read. */
 async function checkBeginning(lines: Lines): Promise<void> {
   const first = [await lines.next(), await lines.next()];
   if (first[0]?.startsWith('PGDMP')) {
@@ -70,10 +74,10 @@ async function checkBeginning(lines: Lines): Promise<void> {
     );
   }
   if (first[1] !== '-- PostgreSQL database dump')
-    throw createBadBackupError('it is no plain dump of one database');
+    throw createBadBackupError('it is not a plain dump of one database');
 }
 
-/** Names as they are, without the quotes they may need in SQL. */
+/** Parses identifiers, and removes the quotes that they may need in SQL. */
 function parseNames(text: string): string[] {
   return (text.match(NAMES) ?? []).map((name) =>
     decodeUtf8(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name),
@@ -83,57 +87,57 @@ function parseNames(text: string): string[] {
 const decodeUtf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString();
 
 async function* readRows(lines: Lines): AsyncGenerator<Buffer> {
-  let piece = '';
+  let batch = '';
   for (;;) {
     const line = await lines.next();
     if (line === undefined) throw createBadBackupError('it is cut off in the middle of a table');
     if (line === END_OF_ROWS) break;
-    piece += `${line}\n`;
-    if (piece.length < BATCH_CHARACTERS) continue;
-    yield Buffer.from(piece, 'latin1');
-    piece = '';
+    batch += `${line}\n`;
+    if (batch.length < BATCH_CHARACTERS) continue;
+    yield Buffer.from(batch, 'latin1');
+    batch = '';
   }
-  if (piece !== '') yield Buffer.from(piece, 'latin1');
+  if (batch !== '') yield Buffer.from(batch, 'latin1');
 }
 
-/** A stream, line by line. */
+/** Splits a stream into lines. */
 class Lines {
   readonly #parts: AsyncIterator<Buffer>;
   #lines: string[] = [];
   #next = 0;
-  /** The beginning of a line whose end has not come yet. */
-  #begun: string[] = [];
+  /** The parts of a line whose end has not arrived. */
+  #partial: string[] = [];
 
   constructor(source: Readable) {
     this.#parts = (source as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   }
 
-  /** Undefined at the end. */
+  /** Returns the next line; undefined at the end. */
   async next(): Promise<string | undefined> {
     while (this.#next === this.#lines.length) {
       const part = await this.#parts.next();
       if (part.done === true) return this.#last();
-      this.#take(part.value.toString('latin1'));
+      this.#split(part.value.toString('latin1'));
     }
     return this.#lines[this.#next++];
   }
 
-  #take(text: string): void {
+  #split(text: string): void {
     const lines = text.split('\n');
-    const begun = lines.pop() ?? '';
+    const rest = lines.pop() ?? '';
     const [first] = lines;
     if (first !== undefined) {
-      lines[0] = this.#begun.join('') + first;
-      this.#begun = [];
+      lines[0] = this.#partial.join('') + first;
+      this.#partial = [];
     }
-    this.#begun.push(begun);
+    this.#partial.push(rest);
     this.#lines = lines;
     this.#next = 0;
   }
 
   #last(): string | undefined {
-    const last = this.#begun.join('');
-    this.#begun = [];
+    const last = this.#partial.join('');
+    this.#partial = [];
     return last === '' ? undefined : last;
   }
 }

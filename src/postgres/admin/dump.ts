@@ -1,4 +1,4 @@
-// Dumps of a whole database: written by pg_dump, and brought back with psql into an empty database.
+// Dumps of a whole database: written by pg_dump, and loaded into an empty database by psql.
 
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -13,14 +13,14 @@ export interface DumpSource {
   readonly connection: pg.ClientConfig;
   readonly tools: Tools;
   readonly environment: NodeJS.ProcessEnv;
-  /** Of a transaction that is open meanwhile: the dump is of what it sees. */
+  /** The snapshot of an open transaction: the dump holds what that transaction sees. */
   readonly snapshot: string;
   readonly signal: AbortSignal;
 }
 
 /**
- * Has `take` read the plain SQL of the whole database. Owners are left out, so that whoever brings it back owns it, as
- * elsewhere the role may not exist.
+ * Runs pg_dump, and passes the plain SQL of the whole database to `take`. Owners are left out: on
+ * another server the role may not exist, and the role that loads the dump owns everything.
  */
 export async function dumpDatabase(
   { connection, tools, environment, snapshot, signal }: DumpSource,
@@ -32,10 +32,10 @@ export async function dumpDatabase(
   );
 }
 
-/** What pg_dump writes last. */
+/** The last line that pg_dump writes. */
 export const DUMP_END = '-- PostgreSQL database dump complete';
 
-/** Passes the dump on, and fails at its end when that is not a dump's. */
+/** Passes the dump on, and fails at the end if the dump is incomplete. */
 export function requireDumpEnd(): Transform {
   let tail = '';
   return new Transform({
@@ -57,32 +57,23 @@ export interface LoadTarget {
   readonly signal: AbortSignal;
 }
 
-/** Runs a dump's SQL in one transaction, into a database that is empty. What it says of rows is not repeated. */
+/** Runs the dump's SQL in an empty database, in one transaction. Errors do not quote rows. */
 export async function loadDump(
   { connection, tools, environment, signal }: LoadTarget,
   sql: Readable,
 ): Promise<void> {
-  const args = [
-    '-X',
-    '-q',
-    '-w',
-    '-v',
-    'ON_ERROR_STOP=1',
-    '-v',
-    'VERBOSITY=terse',
-    '-1',
-    '-f',
-    '-',
-  ];
-  await withLibpqEnvironment(connection, environment, (variables) =>
+  const variables = ['--set=ON_ERROR_STOP=1', '--set=VERBOSITY=terse'];
+  const quiet = ['--no-psqlrc', '--quiet', '--no-password'];
+  const args = [...quiet, ...variables, '--single-transaction', '--file=-'];
+  await withLibpqEnvironment(connection, environment, (libpqEnvironment) =>
     writeToTool(
-      { tools, name: 'psql', args, environment: variables, signal },
+      { tools, name: 'psql', args, environment: libpqEnvironment, signal },
       pipeThrough(sql, removeNewSettings()),
     ),
   );
 }
 
-/** A newer pg_dump sets this, which servers before 17 do not know. It stands in the first lines. */
+/** pg_dump 17 and later write this in the first lines; older servers do not know the setting. */
 const NEW_SETTING = /^SET transaction_timeout = 0;$/m;
 
 function removeNewSettings(): Transform {
@@ -98,14 +89,14 @@ function removeNewSettings(): Transform {
   });
 }
 
-/** The text of a dump's file, which may be compressed with gzip. */
+/** Opens a dump's file, which may be compressed with gzip. */
 export async function openDump(file: string): Promise<Readable> {
   const stream = createReadStream(file);
   if (!(await isGzip(file))) return stream;
   return pipeThrough(stream, createGunzip());
 }
 
-/** What fails in one of them fails in the other. */
+/** Pipes the source through the transform; an error in either of them destroys both. */
 export function pipeThrough(source: Readable, transform: Transform): Readable {
   return pipeline(source, transform, () => undefined);
 }

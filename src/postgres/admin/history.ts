@@ -1,14 +1,15 @@
-// What a restore brings back besides the VMs: events, deliveries and enrolments that the backup has and the database
-// lacks. These are only ever added to; what happened since the backup stays known.
+// History that a restore adds besides the VMs: events, deliveries and enrolments that the database
+// lacks. Rows of these tables are only added, so everything since the backup stays recorded.
 
 import type pg from 'pg';
 import { takeOnlyRow } from './session.js';
 import { formatColumns, type StagingTable } from './staging-tables.js';
 
 /**
- * Adds the events that are missing, with their ids. Where an id is another event's (the database is another one than the
- * backup's, and has an audit of its own), none is added.
- * @returns how many; undefined when they were left out.
+ * Adds the missing events with their ids. Adds no event if an id belongs to a different event: then
+ * the backup comes from another database, and this one has an audit of its own.
+ *
+ * @returns how many events were added; undefined if they were left out.
  */
 export async function addEvents(
   session: pg.Client,
@@ -25,7 +26,7 @@ export async function addEvents(
   return addMissingRows(session, 'vm_events', staged);
 }
 
-/** Adds the rows of a table whose keys are not here; those that are stay as they are. */
+/** Adds the rows whose keys are missing, and returns how many. Existing rows stay as they are. */
 export async function addMissingRows(
   session: pg.Client,
   table: string,

@@ -1,5 +1,5 @@
-// How PostgreSQL's own programs reach the database that a pg connection reaches, and in the same way: by environment
-// variables, because everybody may read the arguments of a program.
+// Connects PostgreSQL's own programs to the same database, and with the same checks, as a pg
+// connection. Environment variables are used, because every user can read a program's arguments.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import type pg from 'pg';
 
-/** A server that is away is told soon, by them too. */
 const CONNECT_TIMEOUT_SECONDS = '10';
 
 /**
- * Does `work` with the environment for programs that are to use this database.
- * @param base what else they find there; libpq's variables that name a database must not be among it.
+ * Runs `work` with the environment for programs that use this database. Certificates are in
+ * temporary files until `work` ends.
+ *
+ * @param base other variables; libpq's variables that name a database must not be among them.
  */
 export async function withLibpqEnvironment<T>(
   connection: pg.ClientConfig,
@@ -40,12 +41,12 @@ export async function withLibpqEnvironment<T>(
   }
 }
 
-/** The same checks as pg makes, against the same certificates. Those come as texts, and libpq reads files. */
+/** Requests the checks that pg makes. pg has certificates as texts; libpq reads them from files. */
 async function writeTlsVariables(ssl: pg.ClientConfig['ssl'], folder: string) {
   if (ssl === undefined || ssl === false) return { PGSSLMODE: 'disable' };
   const { rejectUnauthorized, ca, cert, key, checkServerIdentity } = ssl === true ? {} : ssl;
   const writeFileFor = async (name: string, content: unknown): Promise<string | undefined> => {
-    // pg takes more forms than configuration makes of a file.
+    // pg accepts more types than the configuration produces.
     if (typeof content !== 'string') return undefined;
     const path = join(folder, name);
     await writeFile(path, content, { mode: 0o600 });

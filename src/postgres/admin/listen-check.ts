@@ -1,14 +1,17 @@
-// Whether LISTEN hears what other sessions send: through a pooler in transaction mode it succeeds, and hears nothing.
+// Checks whether LISTEN works: through a pooler in transaction mode the statement succeeds, but
+// notifications of other sessions never arrive.
 
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { withSession } from './session.js';
 
-/** Far beyond what a notification takes. */
+/** Much longer than a notification takes. */
 const DEADLINE_MS = 3_000;
 
 /**
- * Listens on one connection and notifies on another, as the gateway's heartbeat does. False when nothing arrives in time.
+ * Listens on `connection` and notifies on `queries`, like the gateway's heartbeat.
+ *
+ * @returns false if no notification arrives within `deadlineMs`.
  */
 export function receivesNotifications(
   connection: pg.ClientConfig,
@@ -17,7 +20,7 @@ export function receivesNotifications(
 ): Promise<boolean> {
   const channel = `lablink_listen_check_${randomBytes(8).toString('hex')}`;
   return withSession(connection, 'listen-check', async (listener) => {
-    const heard = new Promise<boolean>((resolve) =>
+    const received = new Promise<boolean>((resolve) =>
       listener.once('notification', () => resolve(true)),
     );
     await listener.query(`LISTEN ${channel}`);
@@ -29,8 +32,8 @@ export function receivesNotifications(
       const timeout = setTimeout(() => resolve(false), deadlineMs);
       timer.signal.addEventListener('abort', () => clearTimeout(timeout));
     });
-    const hears = await Promise.race([heard, late]);
+    const isReceived = await Promise.race([received, late]);
     timer.abort();
-    return hears;
+    return isReceived;
   });
 }

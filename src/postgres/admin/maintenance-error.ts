@@ -1,20 +1,21 @@
-// Why an operation on the database was not done, as an error with a stable code.
+// Expected failures of maintenance, as an error with a stable code.
 
 import pg from 'pg';
 import { isConnectionError } from '../errors.js';
 import { SchemaError } from '../migrations/migrate.js';
 
 /**
- * - `refused`: as things are it must not be done; the message says what must be otherwise.
- * - `tools`: PostgreSQL's own programs are missing here, or older than the server.
- * - `rights`: the role may not do what is needed.
- * - `bad_backup`: the file is not a backup that can be restored.
- * - `unreachable`: the database went away meanwhile.
- * - `failed`: it was tried, and failed.
+ * - `refused`: the operation would do harm now; the message says what must change first.
+ * - `tools`: PostgreSQL's own programs are missing, or older than the server.
+ * - `rights`: the role lacks a right.
+ * - `bad_backup`: the file cannot be restored.
+ * - `unreachable`: the connection was lost.
+ * - `failed`: the operation was tried, and failed.
  */
 export type MaintenanceErrorCode =
   'refused' | 'tools' | 'rights' | 'bad_backup' | 'unreachable' | 'failed';
 
+/** The operation was not done. The message says why, and what to do. */
 export class MaintenanceError extends Error {
   override readonly name = 'MaintenanceError';
 
@@ -27,17 +28,19 @@ export class MaintenanceError extends Error {
   }
 }
 
-/** lock_not_available: others had the lock for as long as this waits. */
+/** lock_not_available: other sessions kept the lock for the whole lock_timeout. */
 const LOCKED = '55P03';
 /** insufficient_privilege. */
 const RIGHTS = '42501';
-/** undefined_table, undefined_function, undefined_column: of our schema, since the statements name nothing else. */
+/**
+ * undefined_table, undefined_function, undefined_column: statements name only the shipped schema.
+ */
 const NO_SCHEMA = ['42P01', '42883', '42703'];
 
-/** Of a wrong role, password or database: told as what it is, also by whoever is connected elsewhere already. */
+/** A wrong role, password or database: reported like any failure to connect. */
 const CANNOT_ENTER = /^(28...|3D000)$/;
 
-/** What the database answered, as an error that says what to do; anything else as it came. */
+/** Turns an error of the database into one that says what to do; returns other errors unchanged. */
 export function toMaintenanceError(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError) || isConnectionError(error)) return error;
   const { code = '', message } = error;
@@ -50,7 +53,7 @@ export function toMaintenanceError(error: unknown): unknown {
   if (code === LOCKED) {
     return new MaintenanceError(
       'failed',
-      `${message}: others use the table; see "lablink-gateway db connections", and try again`,
+      `${message}: other sessions use the table; see "lablink-gateway db connections", and try again`,
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
-// A move to another server, a managed one for example: a dump of one moment that is brought back there, and held against
-// the original. The original stays as it is; the gateways are switched over by hand.
+// A move to another server, for example a managed one: a consistent dump is loaded there, and
+// compared with the original. The original stays unchanged; operators switch the gateways by hand.
 
 import pg from 'pg';
 import { readServerVersion } from './backup.js';
@@ -12,9 +12,9 @@ import { findTools, listToolFolders, type Tools } from './tools.js';
 export interface MoveOptions {
   readonly connection: pg.ClientConfig;
   readonly target: pg.ClientConfig;
-  /** For the programs it starts. */
+  /** For the programs that the move starts. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Check what can be checked, and copy nothing. */
+  /** Check everything that can be checked, and copy nothing. */
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
 }
@@ -27,11 +27,15 @@ export interface MoveReport {
   readonly tables: Readonly<Record<string, number>>;
   readonly triggers: number;
   readonly sequences: number;
-  /** Tables that changed since the moment that was copied: what changed in them is not on the other side. */
+  /** Tables that changed after the copied snapshot: the target lacks these changes. */
   readonly changedSince: readonly string[];
 }
 
-/** @throws MaintenanceError; a copy that is not as the original is told by it, and stays to be looked at. */
+/**
+ * Copies the database to an empty one on another server, and compares both.
+ *
+ * @throws MaintenanceError, also if the copy differs; the copy then stays for inspection.
+ */
 export async function moveDatabase(options: MoveOptions): Promise<MoveReport> {
   const { connection, target, environment, dryRun } = options;
   return withSession(connection, 'move', async (source) => {
@@ -70,11 +74,11 @@ async function refuseTables(target: pg.Client): Promise<void> {
   const names = [...(await computeChecksum(target)).tables.keys()];
   if (names.length === 0) return;
   throw createRefusal(
-    `the database there is not empty (${names.join(', ')}); take one that is, or DROP SCHEMA public CASCADE and CREATE SCHEMA public there`,
+    `the database there is not empty (${names.join(', ')}); use an empty one, or run DROP SCHEMA public CASCADE and CREATE SCHEMA public there`,
   );
 }
 
-/** Roles other than owners that the original gives rights to. */
+/** Lists the roles, other than owners, that have rights on tables of the source. */
 async function listGrantees(source: pg.Client): Promise<string[]> {
   const { rows } = await source.query<{ name: string }>(
     `SELECT DISTINCT pg_get_userbyid(grantee) AS name
@@ -120,7 +124,7 @@ async function compareCopy(
   });
   const found = compareChecksums(original, copied, now.sequences);
   if (found.length === 0) return;
-  throw new MaintenanceError('failed', `The copy is not as the original: ${found.join('; ')}`);
+  throw new MaintenanceError('failed', `The copy differs from the original: ${found.join('; ')}`);
 }
 
 function summarize({ tables, triggers, sequences }: DatabaseChecksum) {

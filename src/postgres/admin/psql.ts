@@ -1,11 +1,13 @@
-// psql as a person uses it, on the terminal of the command that starts it.
+// psql for a person, on the terminal of the command that starts it.
 
 import type pg from 'pg';
 import { withLibpqEnvironment } from './libpq.js';
 import { attachTool, findTools, listToolFolders } from './tools.js';
 import { MaintenanceError } from './maintenance-error.js';
 
-/** Runs psql to its end, whatever its version; gives its exit code, or undefined where it is not installed. */
+/**
+ * Runs psql of any version to its end; returns its exit code, or undefined if it is not installed.
+ */
 export async function openPsql(
   connection: pg.ClientConfig,
   environment: NodeJS.ProcessEnv,

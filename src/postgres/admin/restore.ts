@@ -1,6 +1,6 @@
-// A restore: the rows of `vms` become those of a backup, in one transaction, so that nobody ever sees an empty table.
-// Rows that are as in the backup are not touched: their assignments go on. What says who is here now (presence, leases
-// of gateways) is left alone, and so is the schema.
+// A restore: the rows of `vms` become those of a backup, in one transaction, so that no reader sees
+// an empty table. Rows that equal the backup stay untouched, and so do their assignments. Presence,
+// gateways' leases and the schema are never restored: they describe the present.
 
 import type pg from 'pg';
 import { migrate } from '../migrations/migrate.js';
@@ -14,29 +14,29 @@ import { formatColumns, fillStagingTable, type StagingTable } from './staging-ta
 export interface RestoreOptions {
   readonly connection: pg.ClientConfig;
   readonly file: string;
-  /** Take the place of rows that are there. */
+  /** Replace existing rows. */
   readonly replace: boolean;
-  /** Tell what would be done, and do nothing. */
+  /** Report what would be done, and change nothing. */
   readonly dryRun: boolean;
 }
 
 export interface RestoreReport {
-  /** How many the backup has. */
+  /** How many VMs the backup has. */
   readonly vms: number;
-  /** Rows that were as in the backup. */
+  /** How many rows already equalled the backup. */
   readonly kept: number;
   readonly removed: number;
   readonly added: number;
-  /** Events of the audit that were missing; undefined when those of the backup are another table's. */
+  /** Events that were added; undefined if the backup's events belong to another audit. */
   readonly events: number | undefined;
-  /** Deliveries and enrolments that were missing. */
+  /** Deliveries and enrolments that were added. */
   readonly deliveries: number;
   readonly enrolments: number;
-  /** Other tables of the backup, which are left as they are. */
+  /** Other tables of the backup, which are not restored. */
   readonly leftOut: readonly string[];
 }
 
-/** Tables whose rows are used. */
+/** Tables whose rows are restored. */
 const USED_TABLES = ['vms', 'vm_events', 'vm_deliveries', 'vm_enrolments'] as const;
 type UsedTable = (typeof USED_TABLES)[number];
 
@@ -46,11 +46,15 @@ interface Backup {
   readonly leftOut: readonly string[];
 }
 
-/** @throws MaintenanceError; then nothing was changed. */
+/**
+ * Restores a backup, after migrating the schema if necessary.
+ *
+ * @throws MaintenanceError; nothing was changed then.
+ */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { connection, dryRun } = options;
   await migrate(connection, { mode: dryRun ? 'check' : 'apply' });
-  // Each statement sees what was committed before it began: who waited for the lock sees what its holder did.
+  // READ COMMITTED: after waiting for the lock, each statement sees what its holder committed.
   return withSession(connection, 'restore', (session) =>
     inTransaction(
       session,
@@ -68,15 +72,15 @@ async function restoreIn(session: pg.Client, options: RestoreOptions): Promise<R
   const backup = await stageBackup(session, file);
   const vms = backup.tables.get('vms');
   if (vms === undefined) {
-    throw new MaintenanceError('bad_backup', `${file} holds no table vms.`);
+    throw new MaintenanceError('bad_backup', `${file} has no table vms.`);
   }
-  // Readers go on; writers wait, so that what is compared is what is changed.
+  // Readers continue; writers wait, so that the compared rows are the changed rows.
   if (!dryRun) await session.query('LOCK TABLE public.vms IN EXCLUSIVE MODE');
   if (!replace) await refuseRows(session);
   const counts = await countChanges(session, vms);
   const history = {
     events: await addEvents(session, backup.tables.get('vm_events')),
-    // Before the rows, whose trigger makes those that are missing.
+    // Deliveries come before the rows, because a trigger on the rows adds missing deliveries.
     deliveries: await addMissingRows(session, 'vm_deliveries', backup.tables.get('vm_deliveries')),
     enrolments: await addMissingRows(session, 'vm_enrolments', backup.tables.get('vm_enrolments')),
   };
@@ -91,7 +95,7 @@ async function refuseRows(session: pg.Client): Promise<void> {
   if (count === 0) return;
   throw new MaintenanceError(
     'refused',
-    `There are ${count} VMs in the table; --replace puts those of the backup in their place.`,
+    `There are ${count} VMs in the table; --replace replaces them by those of the backup.`,
   );
 }
 
@@ -120,12 +124,13 @@ async function discard(rows: AsyncGenerator<Buffer>): Promise<void> {
   while ((await rows.next()).done !== true);
 }
 
-/** By these a row is the same: not by its version, which the table gives anew. */
+/** Lists the columns to compare: all but the version, which the table assigns again. */
 function listComparedColumns({ columns }: StagingTable): string[] {
   return columns.filter((column) => column !== 'version');
 }
 
-/** Whether the row `v` of the table is the row `r` of the backup. By image: json and xml have no equality. */
+/** Builds the condition that row `v` of the table equals row `r` of the backup, as binary images:
+ * json and xml have no `=`. */
 function buildRowMatch(columns: readonly string[]): string {
   const [backup, table] = [formatColumns(columns, 'r'), formatColumns(columns, 'v')];
   return `r.id = v.id AND record_image_eq(ROW(${backup}), ROW(${table}))`;
@@ -148,7 +153,7 @@ async function replaceRows(
   vms: StagingTable,
   { sequences, tables }: Backup,
 ): Promise<void> {
-  // Before the rows: their new versions, and events, must lie above all that were heard of the old ones.
+  // The sequences come first: new versions and events must be higher than all that clients know.
   await advanceSequence(session, 'public.vms_version_seq', sequences, vms, 'version');
   const events = tables.get('vm_events');
   if (events !== undefined) {
@@ -172,13 +177,16 @@ async function replaceRows(
   await checkRestored(session, vms);
 }
 
-/** The sequence that a table's `id` comes from; null where it has none. */
+/** Finds the sequence of a table's `id`; null if there is none. */
 async function findIdSequence(session: pg.Client, table: string): Promise<string | null> {
   const sql = `SELECT pg_get_serial_sequence($1, 'id') AS name`;
   return takeOnlyRow(await session.query<{ name: string | null }>(sql, [`public.${table}`])).name;
 }
 
-/** Sets a sequence to the highest of what it is, what it was in the backup, and the values of the column; never back. */
+/**
+ * Advances a sequence to the highest of its value, its value in the backup, and the column's
+ * values. A sequence never goes back.
+ */
 async function advanceSequence(
   session: pg.Client,
   sequence: string | null,
@@ -196,8 +204,10 @@ async function advanceSequence(
 }
 
 /**
- * What the table holds now is the backup. An assignment that the backup does not know has just been made; triggers of
- * others could have changed more.
+ * Checks that the table now equals the backup. Assignment ids are not compared: the triggers make
+ * new ones for rows of older backups.
+ *
+ * @throws MaintenanceError `failed` if a trigger of the operator's changed other columns.
  */
 async function checkRestored(session: pg.Client, vms: StagingTable): Promise<void> {
   const columns = listComparedColumns(vms).filter((column) => column !== 'assignment_id');
@@ -210,6 +220,6 @@ async function checkRestored(session: pg.Client, vms: StagingTable): Promise<voi
   if (differing === 0) return;
   throw new MaintenanceError(
     'failed',
-    `${differing} rows would not be as in the backup, so nothing was changed: a trigger of yours changes them, or the backup has a hostname twice.`,
+    `${differing} rows would not be as in the backup, so nothing was changed: another trigger changes them, or the backup has a hostname twice.`,
   );
 }

@@ -1,6 +1,6 @@
-// How a database's triggers, functions and indexes differ from what the migrations made: the record of
-// migrations does not show later changes. PostgreSQL describes them (schema/snapshot.sql), and the
-// description is compared with that of a migrated database (schema/snapshot.txt).
+// How a database's triggers, functions and indexes differ from what the migrations made: the record
+// of migrations does not show later changes. PostgreSQL describes them (schema/snapshot.sql), and
+// the description is compared with that of a migrated database (schema/snapshot.txt).
 
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
@@ -13,7 +13,7 @@ export interface SchemaDrift {
   readonly indexes: readonly string[];
 }
 
-/** One object of the schema, by what identifies it: a function also by its arguments. */
+/** An object of the schema. */
 interface Described {
   readonly name: string;
   readonly definition: string;

@@ -1,4 +1,4 @@
-// A database that is made for one purpose and dropped after it, on the same server.
+// A temporary database on the same server, dropped after use.
 
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
@@ -9,8 +9,9 @@ import { withSession } from './session.js';
 const RIGHTS = '42501';
 
 /**
- * Does `work` with a new, empty database of this server's, of the same encoding; it is dropped whatever comes of it.
- * @throws MaintenanceError `rights` when the role may not create one.
+ * Runs `work` with a new, empty database of the same encoding, and always drops it afterwards.
+ *
+ * @throws MaintenanceError `rights` if the role may not create a database.
  */
 export async function withScratchDatabase<T>(
   connection: pg.ClientConfig,
@@ -24,7 +25,7 @@ export async function withScratchDatabase<T>(
     );
     await createScratchDatabase(session, name, rows[0]?.encoding ?? 'UTF8');
     try {
-      // It holds what its original holds, and so lets in nobody else either.
+      // The copy is as confidential as the original, so no other role may connect.
       await session.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
       return await work({ ...connection, database: name });
     } finally {

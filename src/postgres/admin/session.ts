@@ -10,8 +10,8 @@ const LOCK_TIMEOUT = '5s';
 
 /**
  * Runs `work` on a connection of its own, named after its purpose.
- * @throws MaintenanceError for what the database refused; an error of `pg` or of the network when the
- * database cannot be reached
+ * @throws MaintenanceError for what the database refused; an error of `pg` or of the network when
+ * the database cannot be reached
  */
 export function withSession<T>(
   connection: pg.ClientConfig,
@@ -31,7 +31,7 @@ export function withSession<T>(
   });
 }
 
-/** Does `work` in a transaction: ended as said when it resolves, undone when it rejects. */
+/** Runs `work` in a transaction: runs `end` if it resolves, and rolls back if it rejects. */
 export async function inTransaction<T>(
   session: pg.Client,
   begin: string,
@@ -44,20 +44,20 @@ export async function inTransaction<T>(
     await session.query(end);
     return result;
   } catch (error) {
-    // On a broken connection this fails too; the server has rolled back by itself.
+    // This fails on a broken connection, where the server has rolled back by itself.
     await session.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
 }
 
-/** The first row of an answer that always has one. */
+/** Returns the row of a query that always returns one. */
 export function takeOnlyRow<R extends pg.QueryResultRow>({ rows }: pg.QueryResult<R>): R {
   const [row] = rows;
-  if (row === undefined) throw new Error('a query that always gives a row gave none');
+  if (row === undefined) throw new Error('a query that always returns a row returned none');
   return row;
 }
 
-/** Who made the change, for the audit: recorded with each change of the transaction. */
+/** Sets the actor that the audit records with each change of the transaction. */
 export async function setActor(session: pg.Client, purpose: string): Promise<void> {
   await session.query(`SELECT set_config('lablink.actor', $1, true)`, [`cli:${purpose}`]);
 }

@@ -1,4 +1,4 @@
-// Queries that take long: those under way, and the server's logging of them.
+// Slow queries: listing the running ones, and having the server log them.
 
 import pg from 'pg';
 import { takeOnlyRow } from './session.js';
@@ -8,12 +8,12 @@ export interface SlowQuery {
   readonly user: string | null;
   readonly application: string;
   readonly seconds: number;
-  /** What it waits for; null when it works. */
+  /** The wait event; empty if the query computes. */
   readonly waits: string | null;
   readonly query: string;
 }
 
-/** Those that have been under way for so long, the longest first. */
+/** Lists the queries that have been running for `seconds` or more, the longest first. */
 export async function listSlowQueries(session: pg.Client, seconds: number): Promise<SlowQuery[]> {
   const { rows } = await session.query<SlowQuery>(
     `SELECT pid, usename AS user, application_name AS application,
@@ -27,17 +27,18 @@ export async function listSlowQueries(session: pg.Client, seconds: number): Prom
   return rows;
 }
 
+/** A change of the setting log_min_duration_statement. */
 export interface SlowLogChange {
-  /** What to run. */
+  /** The statement to run. */
   readonly statement: string;
-  /** The setting as sessions have it so far; -1 ms logs none. */
+  /** The current setting; -1 logs no query. */
   readonly before: string;
 }
 
 /**
- * The statement that has queries of this database logged when they take so many milliseconds; undefined: as the server
- * does otherwise. A setting of the database, not of the server: it needs no file, and takes effect for sessions that
- * begin from then on.
+ * Builds the statement that makes the server log this database's queries of `ms` milliseconds or
+ * more; undefined for `ms` returns to the server's setting. A setting of the database needs no
+ * file, and takes effect for new sessions.
  */
 export async function planSlowLog(
   session: pg.Client,

@@ -1,5 +1,5 @@
-// The rows of a backup in temporary tables of the session that restores them: there they harm nobody, and end with the
-// transaction.
+// The rows of a backup in temporary tables of the session that restores them. Other sessions cannot
+// see these tables, and they end with the transaction.
 
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
@@ -8,21 +8,25 @@ import type { DumpTable } from './dump-reader.js';
 import { MaintenanceError } from './maintenance-error.js';
 
 export interface StagingTable {
-  /** Of the temporary table, as SQL. */
+  /** The temporary table's name, quoted for SQL. */
   readonly name: string;
-  /** Those that the backup has, without quotes. */
+  /** The backup's columns, without quotes. */
   readonly columns: readonly string[];
 }
 
 const quote = (name: string): string => pg.escapeIdentifier(name);
 
-/** Columns as SQL, where need be of a table by its alias. */
+/** Formats columns for SQL, with a table's alias if given. */
 export function formatColumns(columns: readonly string[], alias?: string): string {
   const prefix = alias === undefined ? '' : `${alias}.`;
   return columns.map((column) => prefix + quote(column)).join(', ');
 }
 
-/** Copies the rows of a table of the schema public into a temporary one of the same types. */
+/**
+ * Copies the rows into a temporary table with the column types of `public.<table>`.
+ *
+ * @throws MaintenanceError `refused` if the table lacks a column of the backup.
+ */
 export async function fillStagingTable(
   session: pg.Client,
   table: string,
@@ -42,7 +46,7 @@ export async function fillStagingTable(
   return { name, columns };
 }
 
-/** What the table has no place for would be lost. */
+/** Refuses columns that the table lacks, because their values would be lost. */
 async function checkColumns(
   session: pg.Client,
   table: string,

@@ -1,13 +1,13 @@
-// What keeps tables fit: VACUUM, REINDEX, and how large they are.
+// Maintenance of tables: VACUUM, REINDEX, and sizes.
 
 import type pg from 'pg';
 import { MaintenanceError } from './maintenance-error.js';
 import { takeOnlyRow } from './session.js';
 
 export interface TableSize {
-  /** With its schema. */
+  /** The name with its schema. */
   readonly name: string;
-  /** As the planner estimates them. */
+  /** The planner's estimate. */
   readonly rows: number;
   readonly bytes: number;
   readonly indexBytes: number;
@@ -19,7 +19,7 @@ export interface DatabaseSize {
   readonly tables: readonly TableSize[];
 }
 
-/** The largest first. */
+/** Reads the sizes of the database and of its tables, the largest first. */
 export async function readSizes(session: pg.Client): Promise<DatabaseSize> {
   const { database, bytes } = takeOnlyRow(
     await session.query<{ database: string; bytes: number }>(
@@ -36,13 +36,13 @@ export async function readSizes(session: pg.Client): Promise<DatabaseSize> {
   return { database, bytes, tables: rows };
 }
 
-/** What is to be run for each table of the schema public. */
+/** Builds a VACUUM statement for each table of the schema public. */
 export async function buildVacuumStatements(session: pg.Client, full: boolean): Promise<string[]> {
   const options = full ? 'FULL, ANALYZE' : 'ANALYZE';
   return (await listTables(session)).map((table) => `VACUUM (${options}) ${table}`);
 }
 
-/** One table after the other, while others go on reading and writing. */
+/** Builds a REINDEX statement for each table; CONCURRENTLY blocks neither readers nor writers. */
 export async function buildReindexStatements(session: pg.Client): Promise<string[]> {
   return (await listTables(session)).map((table) => `REINDEX TABLE CONCURRENTLY ${table}`);
 }
@@ -56,16 +56,19 @@ async function listTables(session: pg.Client): Promise<string[]> {
 }
 
 /**
- * Runs the statements, each by itself.
- * @param patience whether locks are waited for as long as it takes, or given up soon because others wait behind.
- * @throws MaintenanceError `rights` for a table that is not this role's: VACUUM itself only warns, and passes it over.
+ * Runs each statement in a transaction of its own.
+ *
+ * @param lockWait `short` keeps the session's lock_timeout; `unlimited` is for statements that let
+ * other sessions pass while they wait.
+ * @throws MaintenanceError `rights` for a table of another owner: VACUUM itself only warns and
+ * skips it.
  */
 export async function runStatements(
   session: pg.Client,
   statements: readonly string[],
-  patience: 'soon' | 'whenever',
+  lockWait: 'short' | 'unlimited',
 ): Promise<void> {
-  if (patience === 'whenever') await session.query('SET lock_timeout TO 0');
+  if (lockWait === 'unlimited') await session.query('SET lock_timeout TO 0');
   const skipped: string[] = [];
   const onNotice = ({ message }: { readonly message: string | undefined }): void => {
     if ((message ?? '').includes('skipping')) skipped.push(message ?? '');

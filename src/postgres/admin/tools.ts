@@ -1,4 +1,5 @@
-// PostgreSQL's own programs: found where they are, of a version that fits the server, and run. No other file starts them.
+// PostgreSQL's client programs: finding a version that fits the server, and running them.
+// Maintenance starts them only here.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
@@ -10,21 +11,23 @@ import { MaintenanceError } from './maintenance-error.js';
 
 export type ToolName = 'pg_dump' | 'psql';
 
+/** A folder with client programs, and their lowest major version. */
 export interface Tools {
   readonly folder: string;
   readonly majorVersion: number;
 }
 
-/** Where to look: the folders of PATH, then those of installed servers. */
+/** Lists the folders to search: PATH, then the folders of installed servers. */
 export function listToolFolders(environment: NodeJS.ProcessEnv): string[] {
   const path = environment.PATH?.split(delimiter).filter((folder) => folder !== '') ?? [];
   return [...new Set([...path, ...listInstalledFolders()])];
 }
 
 /**
- * The programs that fit a server of this version: of its own or, failing that, the oldest of the newer ones. An older
- * pg_dump refuses a newer server.
- * @throws MaintenanceError `tools` with what to install.
+ * Finds the programs for a server of this major version: the same version, else the lowest newer
+ * one. An older pg_dump refuses a newer server.
+ *
+ * @throws MaintenanceError `tools`, which says what to install.
  */
 export async function findTools(
   names: readonly ToolName[],
@@ -38,12 +41,12 @@ export async function findTools(
   }
   const [best] = found
     .filter(({ majorVersion }) => majorVersion >= serverVersion)
-    .sort((one, other) => one.majorVersion - other.majorVersion);
+    .sort((a, b) => a.majorVersion - b.majorVersion);
   if (best !== undefined) return best;
   throw new MaintenanceError('tools', explainMissing(names, serverVersion, found));
 }
 
-/** The version of the programs in this folder; undefined unless all are there and run. */
+/** Reads the programs' lowest version; undefined if one is missing or does not run. */
 async function readToolVersion(
   folder: string,
   names: readonly ToolName[],
@@ -77,31 +80,33 @@ function explainMissing(
   found: readonly Tools[],
 ): string {
   const what = names.join(' and ');
-  const there =
+  const problem =
     found.length === 0
       ? `${what} ${names.length === 1 ? 'is' : 'are'} not on this machine`
       : `${what} here: PostgreSQL ${[...new Set(found.map((tools) => tools.majorVersion))].join(', ')}; the server is ${wanted}, and older ones cannot be used`;
   return (
-    `${there}. Install PostgreSQL's client programs, version ${wanted} or later ` +
+    `${problem}. Install PostgreSQL's client programs, version ${wanted} or later ` +
     `(Debian: apt install postgresql-client-${wanted}; macOS: brew install postgresql@${wanted}).`
   );
 }
 
+/** How to run a program. */
 export interface ToolRun {
   readonly tools: Tools;
   readonly name: ToolName;
   readonly args: readonly string[];
-  /** As `withLibpq` gives it. */
+  /** From `withLibpqEnvironment`. */
   readonly environment: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
 }
 
-/** Messages are kept up to this; of more than that the beginning is dropped. */
-const MAX_SAID = 8_000;
+/** How many of the last characters of stderr are kept. */
+const MAX_STDERR_CHARACTERS = 8_000;
 
 /**
- * Runs a program that gives output, and has `take` read it.
- * @throws MaintenanceError with what the program said when it failed; what `take` throws.
+ * Runs a program, and passes its stdout to `take`.
+ *
+ * @throws MaintenanceError with the program's messages if it fails; what `take` throws.
  */
 export async function readFromTool(
   run: ToolRun,
@@ -109,7 +114,7 @@ export async function readFromTool(
 ): Promise<void> {
   const child = startTool(run, ['ignore', 'pipe', 'pipe']);
   const { stdout } = child;
-  if (stdout === null) throw new Error('the program has no output');
+  if (stdout === null) throw new Error('the program has no stdout');
   const [taken, outcome] = await Promise.allSettled([
     take(stdout).catch((error: unknown) => {
       child.kill('SIGKILL');
@@ -117,7 +122,7 @@ export async function readFromTool(
     }),
     waitForExit(child, run),
   ]);
-  // Who failed first is told of: the reader fails too when the program has, and the program when nobody reads it.
+  // The first failure is reported: a failed program makes the reader fail, and the reverse.
   const byItself = run.signal.aborted || (child.exitCode !== null && !isUnread(outcome));
   if (outcome.status === 'rejected' && (byItself || taken.status === 'fulfilled')) {
     throw outcome.reason;
@@ -130,18 +135,19 @@ function isUnread(outcome: PromiseSettledResult<void>): boolean {
 }
 
 /**
- * Runs a program that reads `input`.
- * @throws MaintenanceError with what the program said when it failed.
+ * Runs a program with `input` as its stdin.
+ *
+ * @throws MaintenanceError with the program's messages if it fails; the error of `input`.
  */
 export async function writeToTool(run: ToolRun, input: Readable): Promise<void> {
   const child = startTool(run, ['pipe', 'ignore', 'pipe']);
   const { stdin } = child;
-  if (stdin === null) throw new Error('the program has no input');
+  if (stdin === null) throw new Error('the program has no stdin');
   const ended = waitForExit(child, run);
-  // Before its input is closed: psql commits what it has when its input ends, and this end is none.
+  // psql commits at the end of its input, so it is killed before a broken input closes.
   input.once('error', () => child.kill('SIGKILL'));
   const written = pipeline(input, stdin).catch((error: unknown) => {
-    // A program that gave up closes its input; why, it says itself.
+    // A program that fails closes its stdin, and reports why itself.
     if (!isClosedPipe(error)) throw error;
   });
   const [outcome, failure] = await Promise.allSettled([ended, written]);
@@ -162,8 +168,11 @@ function startTool(
 }
 
 async function waitForExit(child: ChildProcess, { name, signal }: ToolRun): Promise<void> {
-  let said = '';
-  child.stderr?.on('data', (part: Buffer) => (said = (said + part.toString()).slice(-MAX_SAID)));
+  let messages = '';
+  child.stderr?.on(
+    'data',
+    (part: Buffer) => (messages = (messages + part.toString()).slice(-MAX_STDERR_CHARACTERS)),
+  );
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('close', resolve);
     child.once('error', reject);
@@ -171,14 +180,15 @@ async function waitForExit(child: ChildProcess, { name, signal }: ToolRun): Prom
     if (signal.aborted) throw new MaintenanceError('failed', 'interrupted', { cause });
     throw cause;
   });
-  if (code !== 0) throw createToolError(name, said.trim());
+  if (code !== 0) throw createToolError(name, messages.trim());
 }
 
-/** What it said, in one line; one whose server went away is told as that. */
-function createToolError(name: string, said: string): MaintenanceError {
-  const text = said.replaceAll(/\s*\n\s*/g, '; ') || 'it ended without a word';
-  const away = /connection to server .* failed|server closed the connection|terminating connection/;
-  const code = away.test(text)
+/** Puts the program's messages on one line, and recognizes a lost server and missing rights. */
+function createToolError(name: string, messages: string): MaintenanceError {
+  const text = messages.replaceAll(/\s*\n\s*/g, '; ') || 'it failed without a message';
+  const isLost =
+    /connection to server .* failed|server closed the connection|terminating connection/;
+  const code = isLost.test(text)
     ? 'unreachable'
     : /permission denied|must be owner/.test(text)
       ? 'rights'
@@ -186,7 +196,7 @@ function createToolError(name: string, said: string): MaintenanceError {
   return new MaintenanceError(code, `${name}: ${text}`);
 }
 
-/** Runs a program on this terminal, which has the keys meanwhile: an interrupt is its alone. Gives its exit code. */
+/** Runs a program on this terminal, and returns its exit code. Only the program handles Ctrl-C. */
 export async function attachTool(
   tools: Tools,
   name: ToolName,

@@ -1,4 +1,4 @@
-// Changes as any listener of the database hears them, decoded, with how long each took to arrive.
+// Notifications as any listener of the database receives them, decoded, with their latency.
 
 import type pg from 'pg';
 import { measureClockSkewMs } from './doctor/clock.js';
@@ -6,43 +6,50 @@ import { receivesNotifications } from './listen-check.js';
 import { MaintenanceError } from './maintenance-error.js';
 import { withSession } from './session.js';
 
-/** The triggers' channels: rows, and what a row cannot say (see schema/README.md). */
+/** The triggers' channels: rows, and invalidations (see schema/README.md). */
 const CHANNELS = ['vm_updates', 'vm_changes'];
 
+/** A notification, decoded. */
 export interface Update {
   readonly channel: string;
   /** The backend that sent it. */
   readonly pid: number;
   readonly receivedAt: Date;
-  /** From the beginning of its transaction, by the database's clock; undefined where the payload has no time. */
+  /**
+   * From the start of its transaction, by the database's clock; undefined if the payload has no
+   * time.
+   */
   readonly latencyMs: number | undefined;
-  /** Undefined where it is no JSON object: anyone who may connect may send anything. */
+  /** Undefined if the payload is not a JSON object: any role that may connect can send anything. */
   readonly content: Readonly<Record<string, unknown>> | undefined;
   readonly payload: string;
 }
 
 /**
- * Tells of every update until `signal` is aborted.
- * @throws MaintenanceError when nothing could ever be heard this way, or the connection is lost.
+ * Calls `onUpdate` for every notification until `signal` is aborted.
+ *
+ * @param queries how the gateway's queries connect, to check that LISTEN works.
+ * @param onListening called once the session listens.
+ * @throws MaintenanceError if LISTEN does not work on `connection`, or the connection is lost.
  */
 export async function followUpdates(
   connection: pg.ClientConfig,
   queries: pg.ClientConfig,
-  tell: (update: Update) => void,
+  onUpdate: (update: Update) => void,
   signal: AbortSignal,
-  listening: () => void,
+  onListening: () => void,
 ): Promise<void> {
   if (!(await receivesNotifications(connection, queries))) {
     throw new MaintenanceError(
       'refused',
-      'LISTEN hears nothing here: a pooler in transaction mode is in between. Set LISTEN_DATABASE_URL to the server itself.',
+      'LISTEN receives nothing here: a pooler in transaction mode is in between. Set LISTEN_DATABASE_URL to the server itself.',
     );
   }
-  // Its name says that it listens, so that it is not ended as idle.
+  // The session's name ends in "listen", so that db kill-idle spares it.
   await withSession(connection, 'listen', async (session) => {
     const skewMs = await measureClockSkewMs(session, Date.now);
     session.on('notification', ({ channel, processId, payload = '' }) => {
-      tell(parseUpdate(channel, processId, payload, skewMs));
+      onUpdate(parseUpdate(channel, processId, payload, skewMs));
     });
     const ended = new Promise<void>((resolve, reject) => {
       signal.addEventListener('abort', () => resolve());
@@ -51,7 +58,7 @@ export async function followUpdates(
       });
     });
     for (const channel of CHANNELS) await session.query(`LISTEN ${channel}`);
-    listening();
+    onListening();
     await ended;
   });
 }
@@ -60,12 +67,16 @@ function parseUpdate(channel: string, pid: number, payload: string, skewMs: numb
   const receivedAt = new Date();
   const content = parseObject(payload);
   return {
-    ...{ channel, pid, receivedAt, content, payload },
+    channel,
+    pid,
+    receivedAt,
+    content,
+    payload,
     latencyMs: computeLatencyMs(content?.updated_at, receivedAt.getTime() + skewMs),
   };
 }
 
-/** Times of rows have no zone, and are UTC. */
+/** A row's time has no zone, and is in UTC. */
 function computeLatencyMs(updatedAt: unknown, nowMs: number): number | undefined {
   const ms = typeof updatedAt === 'string' ? Date.parse(`${updatedAt}Z`) : NaN;
   return Number.isNaN(ms) ? undefined : nowMs - ms;

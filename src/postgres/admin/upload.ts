@@ -1,21 +1,22 @@
-// Brings a file elsewhere by a command of the operator's, such as `aws s3 cp {} s3://lablink-backups/`.
+// Uploads a file with the operator's command, such as `aws s3 cp {} s3://lablink-backups/`.
 
 import { spawn } from 'node:child_process';
 import { MaintenanceError } from './maintenance-error.js';
 
-/** Refuses a command that would not get the file. */
+/** @throws MaintenanceError `refused` if the command does not name the file. */
 export function checkUploadCommand(command: string): void {
   if (/\{\}|\$1|\$\{1\}/.test(command)) return;
   throw new MaintenanceError(
     'refused',
-    'The upload command must have {} (or $1) where the file goes, as in: aws s3 cp {} s3://lablink-backups/',
+    'The upload command must contain {} (or $1) in the place of the file, as in: aws s3 cp {} s3://lablink-backups/',
   );
 }
 
 /**
- * Has /bin/sh run the command with the file as `$1`, and `{}` for `"$1"`: the name is never read as part of the command.
- * What it prints goes to stderr.
- * @throws MaintenanceError `failed` unless it ends with 0.
+ * Runs the command in /bin/sh with the file as `$1`, and `"$1"` for `{}`: the shell never
+ * interprets the file's name. The command's output goes to stderr.
+ *
+ * @throws MaintenanceError `failed` unless the exit code is 0.
  */
 export async function upload(
   command: string,

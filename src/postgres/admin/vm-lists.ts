@@ -1,10 +1,12 @@
-// Lists of VMs for operators. The command of a VM, which often holds a one-time code, is among it only when asked for.
+// Lists of VMs for operators. A VM's command, which often holds a one-time code, is listed only on
+// request.
 
 import type pg from 'pg';
 
 export interface VmFilter {
   readonly status: string | undefined;
   readonly email: string | undefined;
+  /** Whether to list `crd_command`. */
   readonly commands: boolean;
 }
 
@@ -12,12 +14,12 @@ export interface ListedVm {
   readonly hostname: string;
   readonly status: string;
   readonly email: string | null;
-  /** As PostgreSQL writes it, in UTC. */
+  /** PostgreSQL's text, in UTC. */
   readonly created_at: string | null;
   readonly updated_at: string | null;
   readonly version: number | null;
   readonly assignment_id: string | null;
-  /** There where it was asked for. */
+  /** Absent unless requested. */
   readonly crd_command?: string | null;
 }
 
@@ -26,7 +28,7 @@ export interface StatusCount {
   readonly count: number;
 }
 
-/** Those in use begin with the latest change, others with the oldest VM. */
+/** Lists the VMs that pass the filter: VMs in use by latest change first, others by age. */
 export async function listVms(session: pg.Client, filter: VmFilter): Promise<ListedVm[]> {
   const { status, email, commands } = filter;
   const { rows } = await session.query<ListedVm>(
@@ -40,6 +42,7 @@ export async function listVms(session: pg.Client, filter: VmFilter): Promise<Lis
   return rows;
 }
 
+/** Counts the VMs of each status. */
 export async function countVms(session: pg.Client): Promise<StatusCount[]> {
   const { rows } = await session.query<StatusCount>(
     'SELECT status, count(*)::float8 AS count FROM public.vms GROUP BY status ORDER BY status',

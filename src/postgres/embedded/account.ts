@@ -1,5 +1,6 @@
-// The operating system's account that the server runs as. PostgreSQL refuses to run as root, so root
-// hands the server to another account of this machine; every other user runs the server themselves.
+// The operating system's account that the server runs as. PostgreSQL refuses to run as root, so
+// root hands the server to another account of this machine; every other user runs the server
+// themselves.
 
 import { readFile, stat } from 'node:fs/promises';
 import { EmbeddedError } from './errors.js';
@@ -11,12 +12,12 @@ export interface Account {
   readonly gid: number;
 }
 
-/** `postgres` comes with packages of PostgreSQL; `nobody` is on nearly every system. */
+/** The first comes with packages of PostgreSQL, the second is on nearly every system. */
 const PREFERRED_NAMES = ['postgres', 'nobody'];
 
 /**
- * Lists the accounts that may run the server on the cluster in `clusterDir`, the preferred one first;
- * `undefined` is the account of this process. A cluster that exists keeps its owner, because
+ * Lists the accounts that may run the server on the cluster in `clusterDir`, the preferred one
+ * first; `undefined` is the account of this process. A cluster that exists keeps its owner, because
  * PostgreSQL starts only for the owner of its files.
  *
  * @throws EmbeddedError `start_failed` if this process is root and cannot become another account.
@@ -37,9 +38,10 @@ export async function listServerAccounts(
 }
 
 /**
- * Lists the accounts of this machine that root may run a server as: `postgres`, `nobody`, then the
+ * Lists the accounts of this machine that root may run a server as: PREFERRED_NAMES first, then the
  * others in the order of /etc/passwd. An account must exist, because initdb looks up its name.
  *
+ * @param path a file in the format of passwd(5).
  * @throws EmbeddedError `start_failed` if root is the only account.
  */
 export async function listUnprivilegedAccounts(path = '/etc/passwd'): Promise<Account[]> {

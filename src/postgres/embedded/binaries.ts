@@ -15,7 +15,10 @@ const NEWEST_MAJOR_VERSION = 18;
 /** The oldest major version that the gateway works with. */
 export const OLDEST_MAJOR_VERSION = 13;
 
-/** Where packages put a version's programs: Debian and Ubuntu, the PGDG's RPMs, Homebrew (both Macs). */
+/**
+ * Where packages put a version's programs: Debian and Ubuntu, the PGDG's RPMs, Homebrew (both
+ * Macs).
+ */
 const listFoldersForVersion = (version: number): string[] => [
   `/usr/lib/postgresql/${version}/bin`,
   `/usr/pgsql-${version}/bin`,

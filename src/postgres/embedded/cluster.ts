@@ -10,7 +10,9 @@ import { EmbeddedError } from './errors.js';
 import { type ProgramResult, runProgram } from './programs.js';
 import { readSystemCode } from '../../processes/system-code.js';
 
-/** Reads the major version that created the cluster in `folder`; undefined if there is no cluster. */
+/**
+ * Reads the major version that created the cluster in `folder`; undefined if there is no cluster.
+ */
 export async function readClusterVersion(folder: string): Promise<number | undefined> {
   try {
     const version = Number.parseInt(await readFile(join(folder, 'PG_VERSION'), 'utf8'), 10);
@@ -30,8 +32,8 @@ export interface ClusterOptions {
 }
 
 /**
- * Creates a cluster: UTF-8, data checksums, and the locale C, which sorts and compares alike on every
- * system and never changes under an index.
+ * Creates a cluster: UTF-8, data checksums, and the locale C, which sorts and compares alike on
+ * every system and never changes under an index.
  *
  * @throws EmbeddedError `init_failed` with the output of initdb.
  */

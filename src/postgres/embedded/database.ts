@@ -9,8 +9,8 @@ export const OWNER = 'lablink';
 export const DATABASE = 'lablink_db';
 
 /**
- * Creates the owner's role and the database unless they exist, and sets the role's password for TCP.
- * The superuser has no password, so only the private socket accepts the superuser.
+ * Creates the owner's role and the database unless they exist, and sets the role's password for
+ * TCP. The superuser has no password, so only the private socket accepts the superuser.
  *
  * @param superuser how to connect to the database `postgres`
  * @param password undefined if the server does not listen on TCP

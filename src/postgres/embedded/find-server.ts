@@ -79,7 +79,9 @@ async function tryAccounts(
   return failure;
 }
 
-/** Runs `postgres --version`; returns the major version, or the reason why the server does not run. */
+/**
+ * Runs `postgres --version`; returns the major version, or the reason why the server does not run.
+ */
 async function readServerVersion(
   binDir: string,
   account: Account | undefined,
@@ -98,7 +100,10 @@ async function readServerVersion(
   }
 }
 
-/** Whether root can run a server that no other account can; `--version` is the one thing root may run. */
+/**
+ * Whether root can run a server that no other account can; `--version` is the one thing root may
+ * run.
+ */
 async function runsForRootAlone(
   binDir: string,
   accounts: readonly (Account | undefined)[],

@@ -1,5 +1,5 @@
-// The data folder's lock, `gateway.lock`: one gateway at a time uses the folder. The file says which
-// process that is and how to reach its server, so that other commands can connect to it.
+// The data folder's lock, `gateway.lock`: one gateway at a time uses the folder. The file says
+// which process that is and how to reach its server, so that other commands can connect to it.
 
 import { dirname, join } from 'node:path';
 import { type Static, Type } from 'typebox';
@@ -51,8 +51,8 @@ const resolveLockPath = (dataDir: string): string => join(dataDir, 'gateway.lock
 /**
  * Takes the lock of the data folder for this process, and creates the folder (0700) if necessary.
  *
- * @throws EmbeddedError `busy` if a live process holds the lock, `unwritable` if the folder cannot be
- * used.
+ * @throws EmbeddedError `busy` if a live process holds the lock, `unwritable` if the folder cannot
+ * be used.
  */
 export async function acquireLock(dataDir: string): Promise<Lock> {
   const path = resolveLockPath(dataDir);

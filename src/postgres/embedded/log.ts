@@ -38,7 +38,10 @@ export async function openLog(path: string): Promise<ServerLog> {
   };
 }
 
-/** Empties the file in place: the server's descriptor is in append mode and continues at the new end. */
+/**
+ * Empties the file in place: the server's descriptor is in append mode and continues at the new
+ * end.
+ */
 async function rotateIfLong(path: string, file: FileHandle): Promise<boolean> {
   if ((await file.stat()).size <= MAX_LOG_BYTES) return false;
   await copyFile(path, `${path}.1`);

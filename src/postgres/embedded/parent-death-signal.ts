@@ -8,8 +8,8 @@ import type { Wrapper } from './programs.js';
 const SETPRIV: Wrapper = { program: '/usr/bin/setpriv', args: ['--pdeathsig', 'INT', '--'] };
 
 /**
- * Finds a wrapper that makes the kernel send the program SIGINT, the server's fast shutdown, when its
- * parent dies (prctl(2), PR_SET_PDEATHSIG). Undefined outside Linux, and with BusyBox.
+ * Finds a wrapper that makes the kernel send the program SIGINT, the server's fast shutdown, when
+ * its parent dies (prctl(2), PR_SET_PDEATHSIG). Undefined outside Linux, and with BusyBox.
  */
 export async function findParentDeathWrapper(): Promise<Wrapper | undefined> {
   if (process.platform !== 'linux') return undefined;

@@ -6,7 +6,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSystemCode } from '../../processes/system-code.js';
 
-/** Reads the password from `postgres.password` in the data folder, or creates it: 24 random bytes. */
+/**
+ * Reads the password from `postgres.password` in the data folder, or creates it: 24 random bytes.
+ */
 export async function readOrCreatePassword(dataDir: string): Promise<string> {
   const path = join(dataDir, 'postgres.password');
   try {

@@ -1,6 +1,6 @@
-// `postmaster.pid`, the server's own lock on its cluster: whether a server runs there now. The pid in
-// the file proves nothing by itself: after a crash, or the restart of a container, another program
-// may have the same pid.
+// `postmaster.pid`, the server's own lock on its cluster: whether a server runs there now. The pid
+// in the file proves nothing by itself: after a crash, or the restart of a container, another
+// program may have the same pid.
 
 import { constants, open, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,8 +29,8 @@ const parsePid = ([line = '']: string[]): number => Math.abs(Number.parseInt(lin
 /**
  * Waits until a server may be started on the cluster in `folder`.
  *
- * The file is never removed: PostgreSQL also finds in it the shared memory that orphaned backends of
- * a killed server still use, and that a new server must not touch.
+ * The file is never removed: PostgreSQL also finds in it the shared memory that orphaned backends
+ * of a killed server still use, and that a new server must not touch.
  *
  * @throws EmbeddedError `busy` if a server runs there.
  */
@@ -52,8 +52,9 @@ export async function waitUntilFree(folder: string): Promise<void> {
 }
 
 /**
- * Replaces the pid of an unrelated process by the pid of this one. PostgreSQL refuses to start while
- * the pid in the file is alive, unless that is its own parent, which cannot be a server on the cluster.
+ * Replaces the pid of an unrelated process by the pid of this one. PostgreSQL refuses to start
+ * while the pid in the file is alive, unless that is its own parent, which cannot be a server on
+ * the cluster.
  */
 async function replaceStalePid(folder: string, lines: string[]): Promise<void> {
   // Follow no symlink: the folder belongs to another account, and this process may be root.

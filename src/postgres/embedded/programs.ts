@@ -27,8 +27,8 @@ export interface ProgramOptions {
 }
 
 /**
- * Starts one program. Another account may be unable to enter the folders above `folder` (a project in
- * a 0700 home), so the program inherits `folder` as the open descriptor 3, and `/proc/self/fd/3`
+ * Starts one program. Another account may be unable to enter the folders above `folder` (a project
+ * in a 0700 home), so the program inherits `folder` as the open descriptor 3, and `/proc/self/fd/3`
  * resolves without those folders. (`/proc/self/cwd` does not work: PostgreSQL before 16 changes its
  * working directory while it starts.)
  *

@@ -1,4 +1,4 @@
-// One server process after its start: its end is reported exactly once, and stop() uses harder
+// A server process after its start: its end is reported exactly once, and stop() uses harder
 // signals until the process ends.
 
 import type { ChildProcess } from 'node:child_process';

@@ -55,8 +55,9 @@ export interface EmbeddedOptions {
 const DEFAULT_PORT = 5432;
 
 /**
- * Starts the server on the data folder, and creates its cluster, role and database if necessary. The
- * caller holds the folder's lock, and calls from the main thread: the server ends with that thread.
+ * Starts the server on the data folder, and creates its cluster, role and database if necessary.
+ * The caller holds the folder's lock, and calls from the main thread: the server ends with that
+ * thread.
  *
  * @throws EmbeddedError for failures that a person can mend.
  */

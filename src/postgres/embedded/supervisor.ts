@@ -1,5 +1,5 @@
-// Starts a server process and waits until it answers a query: its log alone does not prove that it is
-// ready. If it does not start, the error says why and what to do.
+// Starts a server process and waits until it answers a query: its log alone does not prove that it
+// is ready. If it does not start, the error says why and what to do.
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -70,7 +70,9 @@ async function spawnServer(options: ServerOptions): Promise<ServerProcess> {
   return superviseProcess(child, log);
 }
 
-/** Returns undefined once the server answers; else the reason for giving up, after the server ended. */
+/**
+ * Returns undefined once the server answers; else the reason for giving up, after the server ended.
+ */
 async function waitUntilReady(
   server: ServerProcess,
   { probeReadiness, folder }: ServerOptions,

@@ -1,5 +1,6 @@
-// Applies migrations: the SQL and the record of each in one transaction, under a lock that ends with it. A database
-// that has a table vms and no record gets all of them in one transaction: either it is migrated, or it is as it was.
+// Applies migrations: the SQL and the record of each in one transaction, under a lock that ends
+// with it. A database with a table vms and no record gets all migrations in one transaction, so
+// that a failure leaves it unchanged.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
@@ -9,25 +10,25 @@ import { selectPending } from './pending.js';
 import { createRecord, readRecord, recordMigration } from './record.js';
 import { SchemaError } from './schema-error.js';
 
-/** How patiently locks are asked for. */
+/** How long migrations wait for locks. */
 export interface LockWaitPolicy {
-  /** A statement waits this long. All who use `vms` queue up behind one that waits for it. */
+  /** The lock_timeout of a statement. Every user of `vms` queues behind a statement that waits. */
   readonly timeoutMs: number;
-  /** The others get this long between two attempts. */
+  /** The pause between two attempts, in which the others proceed. */
   readonly pauseMs: number;
   readonly attempts: number;
 }
 
 /**
- * A lock of the transaction, not of the session: behind a transaction pooler a session, and the
- * locks it holds, belong to the next client. The number is "labl" in ASCII.
+ * An advisory lock of the transaction: behind a transaction pooler, a session and its locks pass to
+ * another client. The number is "labl" in ASCII.
  */
 const MIGRATION_LOCK = 0x6c61626c;
 
-/** A migration may rewrite a large table; one that takes longer waits for an answer that will not come. */
+/** A migration may rewrite a large table; after this time the server is assumed to be gone. */
 const MIGRATION_TIMEOUT_MS = 15 * 60_000;
 
-/** The transaction depends on no setting of the role or the database, and is not cut short. */
+/** Makes the transaction independent of settings of the role and the database, and of timeouts. */
 const BEGIN = `
   BEGIN;
   SET LOCAL search_path = pg_catalog;
@@ -38,28 +39,29 @@ const BEGIN = `
   SET LOCAL lock_timeout = `;
 
 /**
- * Applies the first migration that the database lacks, or all of them where a table vms meets its first.
- * @returns their names; none when another gateway was faster.
- * @throws SchemaError whatever stands against it; an error of `pg` when the server goes away.
+ * Applies the first pending migration, or all of them to a table `vms` that has no record yet.
+ *
+ * @returns their names; empty if another gateway was faster.
+ * @throws SchemaError if the schema cannot be migrated; an error of `pg` if the connection is lost.
  */
 export async function applyNext(
   client: pg.Client,
   migrations: GuardedMigrations,
-  patience: LockWaitPolicy,
+  lockWait: LockWaitPolicy,
 ): Promise<string[]> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await inTransaction(client, patience.timeoutMs, () => applyFirst(client, migrations));
+      return await inTransaction(client, lockWait.timeoutMs, () => applyFirst(client, migrations));
     } catch (error) {
       if (!isLockConflict(error)) throw error;
-      if (attempt >= patience.attempts)
+      if (attempt >= lockWait.attempts)
         throw await createLockedError(client, MIGRATION_LOCK, error);
-      await pause(patience.pauseMs);
+      await pause(lockWait.pauseMs);
     }
   }
 }
 
-/** Reads the record again under the lock: what was pending before may have been applied meanwhile. */
+/** Reads the record again under the lock, because another gateway may have migrated meanwhile. */
 async function applyFirst(
   client: pg.Client,
   { guard, migrations }: GuardedMigrations,
@@ -95,7 +97,7 @@ async function run(client: pg.Client, script: Pick<Migration, 'name' | 'sql'>): 
   }
 }
 
-/** pg takes a query's own deadline with it, which its types do not know. */
+/** Adds a deadline to one query: pg supports `query_timeout` here, its types do not. */
 const withDeadline = (text: string, timeoutMs: number): pg.QueryConfig =>
   Object.assign({ text }, { query_timeout: timeoutMs });
 
@@ -110,7 +112,7 @@ async function inTransaction<T>(
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    // On a broken connection this fails too; the server has rolled back by itself.
+    // This fails on a broken connection, where the server has rolled back by itself.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }

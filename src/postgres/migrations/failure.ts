@@ -1,21 +1,23 @@
-// What PostgreSQL answered, as a message that says where it went wrong and what to do.
+// Turns errors of PostgreSQL into messages that say where a migration failed and what to do.
 
 import pg from 'pg';
 import type { Migration } from './migration-files.js';
 import { SchemaError } from './schema-error.js';
 
-/** lock_not_available, deadlock_detected: nothing was done, and it may work the next time. */
+/** lock_not_available, deadlock_detected: nothing was done, and another try may succeed. */
 export const isLockConflict = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && (error.code === '55P03' || error.code === '40P01');
 
-/** insufficient_privilege, which is also what "must be owner of" comes with. */
+/** insufficient_privilege, also the code of "must be owner of". */
 const isMissingRights = (error: unknown): error is pg.DatabaseError =>
   error instanceof pg.DatabaseError && error.code === '42501';
 
-/** connection_exception and operator_intervention: the server went away, which says nothing of the schema. */
+/**
+ * connection_exception and operator_intervention: the server is gone; the schema is not at fault.
+ */
 const isServerGone = (error: pg.DatabaseError): boolean => /^(08|57)/.test(error.code ?? '');
 
-/** An error of the database as a SchemaError where it is one; anything else as it came. */
+/** Turns an error of the schema or of rights into a SchemaError; returns other errors unchanged. */
 export function toSchemaError(
   error: unknown,
   migration?: Pick<Migration, 'name' | 'sql'>,
@@ -32,7 +34,9 @@ export function toSchemaError(
   );
 }
 
-/** not_null_violation, check_violation: their detail is the whole row, and a row holds what must not be told. */
+/**
+ * Omits the detail of not_null_violation and check_violation: it quotes the row, with its command.
+ */
 function selectDetail({ code = '', detail }: pg.DatabaseError): string | [] {
   return ['23502', '23514'].includes(code) ? [] : (detail ?? []);
 }
@@ -45,13 +49,15 @@ function createRightsError(error: pg.DatabaseError): SchemaError {
   );
 }
 
-/** The file, with line and column where PostgreSQL gives a position: it counts characters from 1. */
+/**
+ * Formats the file with line and column, from PostgreSQL's position in characters, counted from 1.
+ */
 function formatPosition(
   { position }: pg.DatabaseError,
   { name, sql }: Pick<Migration, 'name' | 'sql'>,
 ): string {
   if (position === undefined) return `schema/${name}.sql`;
-  // Characters, not UTF-16 units: that is how PostgreSQL counts.
+  // PostgreSQL counts characters, not UTF-16 units.
   const lines = Array.from(sql).slice(0, Number(position)).join('').split('\n');
   return `schema/${name}.sql:${lines.length}:${Array.from(lines.at(-1) ?? '').length}`;
 }
@@ -71,7 +77,7 @@ interface Holder {
   state: string | null;
 }
 
-/** The locks were not to be had: says who has them, so that they can be ended. */
+/** Creates the error for locks that stayed taken; it names the sessions that hold them. */
 export async function createLockedError(
   client: pg.Client,
   advisoryLock: number,
@@ -83,7 +89,7 @@ export async function createLockedError(
   );
   return new SchemaError(
     'schema_locked',
-    `vms stayed locked by ${holders.join(', ') || 'others who have gone by now'}; end those transactions, then run "lablink-gateway db migrate"`,
+    `vms stayed locked by ${holders.join(', ') || 'sessions that have ended'}; end those transactions, then run "lablink-gateway db migrate"`,
     { cause },
   );
 }

@@ -1,5 +1,6 @@
-// Brings the schema of a database to what this program needs, or says why it cannot be used. What
-// has been applied stands in the table lablink_migrations, and is never applied again.
+// Migrates a database's schema to the state that this version needs, or says why that is
+// impossible. The table lablink_migrations records applied migrations, which are never applied
+// again.
 
 import type pg from 'pg';
 import { withClient } from '../client.js';
@@ -14,37 +15,40 @@ export { SchemaError, type SchemaErrorCode } from './schema-error.js';
 export type { AppliedMigration } from './pending.js';
 
 export interface MigrateOptions {
-  /** `apply` changes the database; `check` only reads, for a role that may not change the schema. */
+  /**
+   * `apply` changes the database; `check` only reads, for a role that may not change the schema.
+   */
   readonly mode: 'apply' | 'check';
-  /** Where the numbered files are; by default the program's own. */
+  /** The folder of the numbered files; by default the shipped one. */
   readonly folder?: string;
   readonly lockWait?: LockWaitPolicy;
 }
 
 export interface MigrationReport {
-  /** Number of the migration the schema is at now. */
+  /** The number of the schema's latest migration. */
   readonly number: number;
-  /** Names of those that this call applied, in order. */
+  /** The names of the migrations that this call applied, in order. */
   readonly applied: readonly string[];
 }
 
 export interface SchemaStatus {
   readonly applied: readonly AppliedMigration[];
-  /** Names of those that the database lacks, in order. */
+  /** The names of the migrations that the database lacks, in order. */
   readonly pending: readonly string[];
-  /** Why the schema can neither be used nor migrated, if it cannot. */
+  /** Why the schema can neither be used nor migrated; undefined if it can. */
   readonly problem: SchemaError | undefined;
 }
 
-/** A little under a minute in all, in which others wait two seconds at a time. */
+/** About 50 seconds in all; other sessions wait at most 2 seconds at a time. */
 const DEFAULT_LOCK_WAIT: LockWaitPolicy = { timeoutMs: 2_000, pauseMs: 500, attempts: 20 };
 
 /**
- * Applies what the database lacks, each migration in a transaction of its own, or all in one where a
- * table `vms` has met none of them yet. In mode `check` a database that lacks something is refused.
- * Any number of processes may do it at the same time.
- * @throws SchemaError the schema is not usable, see its code; an error of `pg` or of the network
- * when the database cannot be reached.
+ * Applies the pending migrations, each in a transaction of its own, or all in one for a table `vms`
+ * without a record. Mode `check` refuses a database with pending migrations. Any number of
+ * processes may migrate at the same time.
+ *
+ * @throws SchemaError if the schema is not usable, see its code; an error of `pg` or of the network
+ * if the database cannot be reached.
  */
 export async function migrate(
   connection: pg.ClientConfig,
@@ -67,9 +71,10 @@ export async function migrate(
 }
 
 /**
- * What is applied and what is not, without changing anything.
+ * Reads which migrations are applied and which are pending, and changes nothing.
+ *
  * @throws SchemaError `schema_gap` of the files, `schema_rights`; an error of `pg` or of the
- * network when the database cannot be reached.
+ * network if the database cannot be reached.
  */
 export async function readSchemaStatus(
   connection: pg.ClientConfig,

@@ -1,4 +1,4 @@
-// The migrations as this program ships them: the numbered files of the schema folder, without a gap.
+// Reads the shipped migrations: the numbered files of the schema folder, without a gap.
 
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SchemaError } from './schema-error.js';
 
-/** One migration: the file `000003_version_trigger.sql` has number 3 and this name without `.sql`. */
+/** The file `000003_version_trigger.sql` has the number 3 and the name `000003_version_trigger`. */
 export interface Migration {
   readonly number: number;
   readonly name: string;
@@ -15,20 +15,23 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** Migrations, and what is run before any of them is applied. */
+/** Migrations, and the script that runs before any of them is applied. */
 export interface GuardedMigrations {
   readonly migrations: readonly Migration[];
-  /** The file `guard.sql`, which changes nothing and raises where a database must not be migrated. */
+  /**
+   * The file `guard.sql`, which changes nothing, and raises if the database must not be migrated.
+   */
   readonly guard: Pick<Migration, 'name' | 'sql'> | undefined;
 }
 
-// From src/postgres/migrations and from dist/postgres/migrations it is the same way.
+// The relative path is the same from src/postgres/migrations and from dist/postgres/migrations.
 const SCHEMA_FOLDER = fileURLToPath(new URL('../../../schema/', import.meta.url));
 const FILE_NAME = /^(\d{6})_[a-z0-9_]+\.sql$/;
 
 /**
- * Reads the migrations in their order. Files that do not begin with a digit are no migrations.
- * @throws SchemaError `schema_gap`: a number is missing or there twice, or a name is not understood.
+ * Reads the migrations in their order. Files that do not begin with a digit are ignored.
+ *
+ * @throws SchemaError `schema_gap` if a number is missing or duplicate, or a name is malformed.
  */
 export async function readMigrations(folder: string = SCHEMA_FOLDER): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => /^\d.*\.sql$/.test(name)).sort();
@@ -44,8 +47,9 @@ export async function readMigrations(folder: string = SCHEMA_FOLDER): Promise<Mi
 }
 
 /**
- * Reads the migrations and their guard; a folder without `guard.sql` has none.
- * @throws SchemaError `schema_gap`, as `readMigrations`.
+ * Reads the migrations, and their guard if the folder has a file `guard.sql`.
+ *
+ * @throws SchemaError `schema_gap`, like `readMigrations`.
  */
 export async function readGuardedMigrations(
   folder: string = SCHEMA_FOLDER,
@@ -63,7 +67,7 @@ const createMissingError = (path: string, number: number) =>
     `${path}: migration ${String(number).padStart(6, '0')} is missing here; install lablink-gateway again`,
   );
 
-/** Line endings are made LF first: a checkout that converts them is no edit. */
+/** Line endings become LF first, because a checkout may convert them. */
 function parseMigration(number: number, name: string, text: string): Migration {
   const sql = text.replaceAll('\r\n', '\n');
   return { number, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };

@@ -1,9 +1,9 @@
-// What is to be applied: the program's migrations held against the database's record of them. Pure.
+// Compares the shipped migrations with the database's record, to find the pending ones. Pure.
 
 import type { Migration } from './migration-files.js';
 import { SchemaError } from './schema-error.js';
 
-/** A migration as the database remembers it. */
+/** A migration in the database's record. */
 export interface AppliedMigration {
   readonly number: number;
   readonly name: string;
@@ -12,8 +12,10 @@ export interface AppliedMigration {
 }
 
 /**
- * The migrations that the database lacks, in order; or the reason why none may be applied and the
- * schema not be used: the record is ahead of the program, differs from it, or has a gap.
+ * Selects the migrations that the database lacks, in order.
+ *
+ * @returns a SchemaError if the schema cannot be used: the record is newer than this version,
+ * differs from it, or has a gap.
  */
 export function selectPending(
   migrations: readonly Migration[],
@@ -37,7 +39,7 @@ const createNewerError = (record: AppliedMigration) =>
 const createGapError = (missing: number, record: AppliedMigration) =>
   new SchemaError(
     'schema_gap',
-    `the database has migration ${record.name} but lacks number ${missing} in lablink_migrations; restore it from a backup that is whole`,
+    `the database has migration ${record.name} but lacks number ${missing} in lablink_migrations; restore it from a complete backup`,
   );
 
 const createEditedError = (migration: Migration, record: AppliedMigration) =>

@@ -13,8 +13,8 @@ const CREATE_RECORD = `
     applied_at timestamptz NOT NULL DEFAULT now()
   )`;
 
-/** Like all the rest it belongs to the owner of vms, whoever migrates; see schema/README.md. */
-const GIVE_AWAY = `
+/** Gives the table to the owner of vms, who owns all other objects too; see schema/README.md. */
+const ASSIGN_OWNER = `
   DO $$
   DECLARE
     owner regrole := (
@@ -27,15 +27,18 @@ const GIVE_AWAY = `
   EXCEPTION WHEN insufficient_privilege THEN NULL;
   END $$`;
 
-/** Makes the table. Two who make it at the same moment collide: hold the migration lock. */
+/**
+ * Creates the table if it is missing. The caller holds the migration lock: concurrent creation
+ * fails.
+ */
 export async function createRecord(client: pg.Client): Promise<void> {
   await client.query(CREATE_RECORD);
-  await client.query(GIVE_AWAY);
+  await client.query(ASSIGN_OWNER);
 }
 
 /**
- * Whether the table is there, and trusted: a view, or a table of a stranger, could run the stranger's
- * functions with the rights of the role that reads it.
+ * Whether the table exists and can be trusted: a view, or a table of an unrelated role, could run
+ * that role's functions with the rights of the reader.
  */
 const FIND_RECORD = `
   SELECT relowner::regrole::text AS owner,
@@ -48,8 +51,9 @@ const FIND_RECORD = `
   FROM pg_catalog.pg_class WHERE oid = to_regclass('public.lablink_migrations')`;
 
 /**
- * What was applied, in order; nothing where the table is not there yet.
- * @throws SchemaError `schema_failed`: another role made the table.
+ * Reads the applied migrations in order; empty if there is no record.
+ *
+ * @throws SchemaError `schema_failed` if an unrelated role created the table.
  */
 export async function readRecord(client: pg.Client): Promise<AppliedMigration[]> {
   const { rows } = await client.query<{ owner: string; trusted: boolean }>(FIND_RECORD);
@@ -58,7 +62,7 @@ export async function readRecord(client: pg.Client): Promise<AppliedMigration[]>
   if (!record.trusted) {
     throw new SchemaError(
       'schema_failed',
-      `public.lablink_migrations belongs to ${record.owner}, which does not own vms, or is no table; drop it, then migrate again`,
+      `public.lablink_migrations belongs to ${record.owner}, which does not own vms, or is not a table; drop it, then migrate again`,
     );
   }
   const applied = await client.query<AppliedMigration>(
@@ -68,7 +72,7 @@ export async function readRecord(client: pg.Client): Promise<AppliedMigration[]>
   return applied.rows;
 }
 
-/** Notes a migration, in the transaction that applied it. */
+/** Records a migration, in the transaction that applied it. */
 export async function recordMigration(client: pg.Client, migration: Migration): Promise<void> {
   await client.query(
     'INSERT INTO public.lablink_migrations (number, name, checksum) VALUES ($1, $2, $3)',

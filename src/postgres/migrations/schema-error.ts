@@ -1,13 +1,13 @@
-// Why a schema cannot be used or migrated, as an error with a stable code.
+// Reasons why a schema cannot be used or migrated, as an error with a stable code.
 
 /**
  * - `schema_gap`: a number is missing among the migration files, or among those applied.
- * - `schema_edited`: a migration is no longer what was applied.
- * - `schema_newer`: the database has migrations that this program does not know.
+ * - `schema_edited`: the file of an applied migration has changed.
+ * - `schema_newer`: the database has migrations that this version does not know.
  * - `schema_older`: the database lacks migrations and may not be changed.
- * - `schema_rights`: the role may not do what is needed.
- * - `schema_locked`: others held the locks for too long.
- * - `schema_failed`: a migration failed, and left nothing behind.
+ * - `schema_rights`: the role lacks a right.
+ * - `schema_locked`: other sessions held the locks for too long.
+ * - `schema_failed`: a migration failed, and was rolled back.
  */
 export type SchemaErrorCode =
   | 'schema_gap'
@@ -18,7 +18,7 @@ export type SchemaErrorCode =
   | 'schema_locked'
   | 'schema_failed';
 
-/** The schema is not as it must be. The message says what to do. */
+/** The schema cannot be used. The message says what to do. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError';
 

@@ -118,7 +118,7 @@ t.test('backups', { skip }, async (t) => {
       const made = `${name}_20261124T020000Z.sql`;
       t.same(await readdir(options.folder), [...before, made].sort(), 'none went, and it is kept');
       await t.rejects(backUp({ ...options, uploadCommand: 'aws s3 cp' }), {
-        message: /must have \{\}/,
+        message: /must contain \{\}/,
       });
 
       const report = await backUp(options);

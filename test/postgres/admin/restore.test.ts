@@ -133,8 +133,8 @@ t.test('restore', { skip }, async (t) => {
     const bad: Record<string, [string | Buffer, RegExp]> = {
       'cut in the rows': [text.slice(0, text.indexOf('rebooting')), /cut off in the middle/],
       'cut after the rows': [text.slice(0, text.indexOf('SELECT pg_catalog.setval')), /cut off/],
-      'of nothing': ['', /no plain dump/],
-      'of something else': ['CREATE TABLE vms ();\n'.repeat(9), /no plain dump/],
+      'of nothing': ['', /not a plain dump/],
+      'of something else': ['CREATE TABLE vms ();\n'.repeat(9), /not a plain dump/],
       'an archive': [await readFile(await dump(database, 'archive', '-Fc')), /pg_restore/],
       'of another table': [text.replaceAll('public.vms', 'public.machines'), /no table vms/],
       'with --inserts': [await readFile(await dump(database, 'i.sql', '--inserts')), /--inserts/],

@@ -1,4 +1,4 @@
-// Who may connect, and whether others can read along.
+// Checks which roles may connect, and whether the connection is encrypted.
 
 import { takeOnlyRow } from '../session.js';
 import type { Finding, CheckContext } from './finding.js';
@@ -10,6 +10,7 @@ const ACCESS = `
     coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls
   FROM pg_catalog.pg_database WHERE datname = current_database()`;
 
+/** Checks CONNECT for PUBLIC, and TLS for a remote server. */
 export async function checkAccess({
   session,
   connection,
@@ -30,7 +31,7 @@ export async function checkAccess({
 const createPublicFinding = (database: string): Finding => ({
   id: 'connect_public',
   severity: 'error',
-  explanation: `Every role of the server may connect to ${database}. Whoever may connect may LISTEN and NOTIFY: read every command, and forge rows.`,
+  explanation: `Every role of the server may connect to ${database}. A role that may connect may LISTEN and NOTIFY: it can read every command, and forge rows.`,
   remedy: `REVOKE CONNECT ON DATABASE "${database}" FROM PUBLIC, then GRANT CONNECT to the roles that need it.`,
 });
 
@@ -40,14 +41,14 @@ const noTls: Finding = {
   explanation:
     'The connection leaves this machine without TLS: passwords, emails and commands can be read on the way.',
   remedy:
-    'Set sslmode=verify-full in DATABASE_URL (with sslrootcert where the authority is your own), and hostssl in pg_hba.conf.',
+    'Set sslmode=verify-full in DATABASE_URL (with sslrootcert for an authority of your own), and hostssl in pg_hba.conf.',
 };
 
 const tlsUnchecked: Finding = {
   id: 'tls_unchecked',
   severity: 'warning',
   explanation:
-    'The connection is encrypted, but the certificate of the server is not checked: whoever is in between can pose as it.',
+    'The connection is encrypted, but the certificate of the server is not checked: an attacker in between can impersonate the server.',
   remedy:
-    'Set sslmode=verify-full instead of no-verify, with sslrootcert where the authority is your own.',
+    'Set sslmode=verify-full instead of no-verify, with sslrootcert for an authority of your own.',
 };

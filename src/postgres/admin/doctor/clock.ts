@@ -1,10 +1,12 @@
-// The clocks of this machine and of the server: tokens, leases and latencies are judged by them.
+// Compares the clocks of this machine and of the server: tokens, leases and latencies depend on
+// them.
 
 import { takeOnlyRow } from '../session.js';
 import type { Finding, CheckContext } from './finding.js';
 
 const TOLERATED_MS = 2_000;
 
+/** Reports a difference of more than 2 seconds. */
 export async function checkClock({ session, nowMs }: CheckContext): Promise<Finding[]> {
   const skewMs = await measureClockSkewMs(session, nowMs);
   if (Math.abs(skewMs) <= TOLERATED_MS) return [];
@@ -13,13 +15,13 @@ export async function checkClock({ session, nowMs }: CheckContext): Promise<Find
     {
       id: 'clock_skew',
       severity: 'warning',
-      explanation: `The server's clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} the one here: latencies, leases and the ages of tokens and backups are wrong by that.`,
-      remedy: 'Have both keep the time by NTP (timedatectl set-ntp true, or chrony).',
+      explanation: `The server's clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} this machine's: latencies, leases and the ages of tokens and backups are wrong by as much.`,
+      remedy: 'Synchronize both clocks by NTP (timedatectl set-ntp true, or chrony).',
     },
   ];
 }
 
-/** By how much the server's clock is ahead, taken in the middle of a question and its answer. */
+/** Measures how far the server's clock is ahead, in ms, assuming equal times there and back. */
 export async function measureClockSkewMs(
   session: CheckContext['session'],
   nowMs: () => number,

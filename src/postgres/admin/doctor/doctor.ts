@@ -1,4 +1,4 @@
-// The doctor: looks for what is known to go wrong, and says of each finding what it means and what to do.
+// The doctor: checks for known problems. Each finding explains the problem and says what to do.
 
 import type pg from 'pg';
 import { checkAccess } from './access.js';
@@ -16,16 +16,16 @@ export type { Finding, FindingId } from './finding.js';
 
 export interface Diagnosis {
   readonly findings: readonly Finding[];
-  /** What could not be looked at with this role's rights, and why. */
+  /** Checks that this role's rights did not allow, and why. */
   readonly skipped: readonly { readonly check: string; readonly why: string }[];
 }
 
 export interface DoctorOptions {
-  /** The direct way: LISTEN, and all questions. */
+  /** The direct connection, for LISTEN and for the checks' queries. */
   readonly connection: pg.ClientConfig;
-  /** As the gateway's queries go; the same, where there is no pooler. */
+  /** The connection of the gateway's queries; the same if there is no pooler. */
   readonly queries: pg.ClientConfig;
-  /** Whether the way to the server leaves this machine. */
+  /** Whether the server is on another machine. */
   readonly isRemote: boolean;
   readonly nowMs?: () => number;
 }
@@ -40,14 +40,20 @@ const CHECKS: Readonly<Record<string, Check>> = {
   clock: checkClock,
 };
 
+/**
+ * Runs all checks. A check that needs more rights is listed as skipped.
+ *
+ * @throws MaintenanceError, or an error of `pg` or of the network, if the database cannot be
+ * checked.
+ */
 export function diagnose({ nowMs = Date.now, ...options }: DoctorOptions): Promise<Diagnosis> {
   return withSession(options.connection, 'doctor', async (session) => {
-    const patient: CheckContext = { ...options, nowMs, session };
+    const context: CheckContext = { ...options, nowMs, session };
     const findings: Finding[] = [];
     const skipped: { check: string; why: string }[] = [];
-    for (const [check, look] of Object.entries(CHECKS)) {
+    for (const [check, run] of Object.entries(CHECKS)) {
       try {
-        findings.push(...(await look(patient)));
+        findings.push(...(await run(context)));
       } catch (error) {
         const known = toMaintenanceError(error);
         if (!(known instanceof MaintenanceError) || known.code !== 'rights') throw error;

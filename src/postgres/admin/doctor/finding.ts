@@ -1,7 +1,8 @@
-// What the doctor's checks look at, and what they find.
+// The types of the doctor's checks: their input, and their findings.
 
 import type pg from 'pg';
 
+/** Stable ids for programs; never renamed. */
 export type FindingId =
   | 'server_too_old'
   | 'standby'
@@ -27,13 +28,16 @@ export type FindingId =
 export interface Finding {
   /** Stable, for programs. */
   readonly id: FindingId;
-  /** `error`: the gateway cannot do its work, or others can read or forge it. `warning`: it may come to that. */
+  /**
+   * `error`: the gateway does not work, or others can read or forge data. `warning`: it may soon.
+   */
   readonly severity: 'error' | 'warning';
   readonly explanation: string;
   /** What to do. */
   readonly remedy: string;
 }
 
+/** What a check may use. */
 export interface CheckContext {
   readonly session: pg.Client;
   readonly connection: pg.ClientConfig;
@@ -42,4 +46,5 @@ export interface CheckContext {
   readonly nowMs: () => number;
 }
 
+/** A check of the doctor. It rejects with insufficient_privilege if the role may not look. */
 export type Check = (patient: CheckContext) => Promise<Finding[]>;

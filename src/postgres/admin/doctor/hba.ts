@@ -1,4 +1,4 @@
-// pg_hba.conf as the server reads it: who is let in from where, and by what proof.
+// Checks pg_hba.conf as the server reads it: which clients may connect, and how they authenticate.
 
 import type { Finding, FindingId, CheckContext } from './finding.js';
 
@@ -11,17 +11,17 @@ interface Rule {
   readonly error: string | null;
 }
 
-/** A hostssl line where TLS is off is told as an error, and harms nothing. */
+/** A hostssl line without TLS on the server is listed as an error, and is harmless. */
 const RULES = `
   SELECT line_number AS line, type, address, netmask, auth_method AS method,
     CASE WHEN error NOT LIKE '%cannot match%' THEN error END AS error
   FROM pg_catalog.pg_hba_file_rules ORDER BY line_number`;
 
-/** Methods by which nothing is proven, or a password is sent as it is. */
-const NO_PROOF = ['trust', 'password'];
+/** Methods without authentication, or with the password in clear text. */
+const UNSAFE_METHODS = ['trust', 'password'];
 const EVERYWHERE = ['0.0.0.0', '::'];
 
-/** Only superusers, and whoever they let, may read the rules. */
+/** Reads the rules, which only superusers and roles with their permission may do. */
 export async function checkHba({ session }: CheckContext): Promise<Finding[]> {
   const { rows } = await session.query<Rule>(RULES);
   return checkRules(rows);
@@ -40,27 +40,27 @@ function checkRules(rules: readonly Rule[]): Finding[] {
       'error',
       rules.filter(({ error }) => error !== null),
       'cannot be read: the next reload keeps the old rules, and the next start fails',
-      'Mend the lines (SELECT * FROM pg_hba_file_rules shows what is wrong), then SELECT pg_reload_conf().',
+      'Correct the lines (SELECT * FROM pg_hba_file_rules shows the errors), then SELECT pg_reload_conf().',
     ),
     ...createFindings(
       'hba_trust',
       'error',
-      overNetwork.filter(({ method }) => NO_PROOF.includes(method ?? '')),
-      'let clients of the network in without proof (trust), or have them send their password in the clear (password)',
+      overNetwork.filter(({ method }) => UNSAFE_METHODS.includes(method ?? '')),
+      'accept network clients without authentication (trust), or with the password in clear text (password)',
       'Write scram-sha-256 instead, then SELECT pg_reload_conf().',
     ),
     ...createFindings(
       'hba_md5',
       'warning',
       rules.filter(({ method }) => method === 'md5'),
-      'accept md5, whose stored form is as good as the password itself, and which PostgreSQL is giving up',
-      "SET password_encryption = 'scram-sha-256', give each role its password anew (\\password), then write scram-sha-256 instead of md5.",
+      'accept md5, whose stored form is as good as the password itself, and which PostgreSQL is going to remove',
+      "SET password_encryption = 'scram-sha-256', set each role's password again (\\password), then write scram-sha-256 instead of md5.",
     ),
     ...createFindings(
       'hba_open',
       'warning',
       open,
-      'let clients from everywhere try',
+      'accept clients from every address',
       'Name the networks of the gateways and operators (such as 10.0.0.0/16), then SELECT pg_reload_conf().',
     ),
   ];

@@ -1,24 +1,24 @@
-// Notifications: whether they are heard, fit into a payload, and are taken out of the server's queue.
+// Checks notifications: whether they arrive, fit into a payload, and leave the server's queue.
 
 import { receivesNotifications } from '../listen-check.js';
 import { takeOnlyRow } from '../session.js';
 import type { Finding, CheckContext } from './finding.js';
 
-/** A payload has less than 8,000 bytes; this near, a longer email or command crosses that. */
+/** A payload has less than 8,000 bytes; from here a longer email or command can exceed that. */
 const NEAR_BYTES = 7_000;
-/** Of the queue that all databases of the server share. */
+/** The share of the server's queue, common to all its databases, from which it is reported. */
 const QUEUE_SHARE = 0.1;
 
-export async function checkNotifications(patient: CheckContext): Promise<Finding[]> {
-  const { session } = patient;
+/** Runs the three checks; LISTEN is not checked on a standby, which refuses it. */
+export async function checkNotifications(context: CheckContext): Promise<Finding[]> {
+  const { session } = context;
   const { standby } = takeOnlyRow(
     await session.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby'),
   );
   return [
-    // A standby refuses to listen, which is told as that.
-    ...(standby ? [] : await checkListen(patient)),
-    ...(await checkPayloads(patient)),
-    ...(await checkQueue(patient)),
+    ...(standby ? [] : await checkListen(context)),
+    ...(await checkPayloads(context)),
+    ...(await checkQueue(context)),
   ];
 }
 
@@ -29,7 +29,7 @@ async function checkListen({ connection, queries }: CheckContext): Promise<Findi
       id: 'listen_deaf',
       severity: 'error',
       explanation:
-        'LISTEN succeeds and hears nothing of other sessions: a pooler in transaction mode is in between, or the two addresses are different servers.',
+        'LISTEN succeeds but receives nothing from other sessions: a pooler in transaction mode is in between, or the two addresses are different servers.',
       remedy: 'Set LISTEN_DATABASE_URL to the server itself (its port, not the pooler’s).',
     },
   ];
@@ -53,7 +53,7 @@ async function checkPayloads({ session }: CheckContext): Promise<Finding[]> {
     {
       id: 'payload_size',
       severity: 'warning',
-      explanation: `${near} rows are near 8,000 bytes as JSON, or beyond (the largest: ${largest ?? 0}). Beyond, the gateway is told to read the row, which takes a query for each change; a plain row_to_json trigger would fail the change.`,
+      explanation: `${near} rows are near 8,000 bytes as JSON, or beyond (the largest: ${largest ?? 0}). Beyond, the trigger only notifies that the row changed, and the gateway reads it with one query per change; a plain row_to_json trigger would fail the change.`,
       remedy: 'Keep logs and other large texts in a table of their own, not in columns of vms.',
     },
   ];
@@ -61,7 +61,9 @@ async function checkPayloads({ session }: CheckContext): Promise<Finding[]> {
 
 const QUEUE = 'SELECT pg_notification_queue_usage()::float8 AS usage';
 
-/** A session in a transaction reads no notifications, and neither does one whose client takes none. */
+/**
+ * A session in a transaction receives no notifications; nor does one whose client does not read.
+ */
 const HOLDERS = `
   SELECT pid, application_name AS application, datname AS database,
     extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds
@@ -89,7 +91,7 @@ async function checkQueue({ session }: CheckContext): Promise<Finding[]> {
     {
       id: 'queue_filling',
       severity: 'error',
-      explanation: `The server's queue of notifications is ${Math.round(usage * 100)} % full; at 100 % every commit that notifies fails. A session that listens does not read: most likely ${holders.join(', ') || 'one that has gone by now'}.`,
+      explanation: `The server's queue of notifications is ${Math.round(usage * 100)} % full; at 100 % every commit that notifies fails. A listening session does not read: most likely ${holders.join(', ') || 'one that has ended'}.`,
       remedy:
         'End it: SELECT pg_terminate_backend(PID). Programs that LISTEN must not keep a transaction open.',
     },

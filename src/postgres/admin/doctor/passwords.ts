@@ -1,12 +1,21 @@
-// Passwords that anyone would try first: the one that is configured here, and those of roles, where they may be read.
+// Checks for passwords that attackers try first: the configured one, and those of the server's
+// roles if this role may read them.
 
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import type { Finding, CheckContext } from './finding.js';
 
-/** The guide's own first, then what is in every list. */
-const TRIED_FIRST = ['lablink', 'postgres', 'password', 'admin', 'secret', 'changeme', '123456'];
+/** The guide's own password, then common ones. */
+const COMMON_PASSWORDS = [
+  'lablink',
+  'postgres',
+  'password',
+  'admin',
+  'secret',
+  'changeme',
+  '123456',
+];
 const MIN_CHARACTERS = 12;
 
 const ROLES = `
@@ -18,6 +27,7 @@ interface StoredPassword {
   readonly stored: string;
 }
 
+/** Checks the configured password, and tries common ones on the stored hashes. */
 export async function checkPasswords({ session, connection }: CheckContext): Promise<Finding[]> {
   const { user = '', password } = connection;
   const configured = typeof password === 'string' && isWeak(password, user) ? [user] : [];
@@ -29,16 +39,20 @@ export async function checkPasswords({ session, connection }: CheckContext): Pro
       severity: 'error',
       explanation: `The password of ${[...weak].join(', ')} is a default, the role's own name, or shorter than ${MIN_CHARACTERS} characters.`,
       remedy:
-        'Give it another one: \\password in psql, such as `openssl rand -base64 24` prints; then DATABASE_URL or PGPASSWORD of the gateways.',
+        'Set another one with \\password in psql, such as `openssl rand -base64 24` prints; then change DATABASE_URL or PGPASSWORD of the gateways.',
     },
   ];
 }
 
 function isWeak(password: string, user: string): boolean {
-  return password.length < MIN_CHARACTERS || password === user || TRIED_FIRST.includes(password);
+  return (
+    password.length < MIN_CHARACTERS || password === user || COMMON_PASSWORDS.includes(password)
+  );
 }
 
-/** None where the role may not read what is stored: only superusers may. */
+/**
+ * Finds roles with a common password; none if this role, not a superuser, may not read the hashes.
+ */
 async function findWeakRoles(session: pg.Client): Promise<string[]> {
   const roles = await session.query<StoredPassword>(ROLES).catch((error: unknown) => {
     if (error instanceof pg.DatabaseError && error.code === '42501') return undefined;
@@ -46,7 +60,7 @@ async function findWeakRoles(session: pg.Client): Promise<string[]> {
   });
   const weak: string[] = [];
   for (const { name, stored } of roles?.rows ?? []) {
-    const candidates = [name, ...TRIED_FIRST];
+    const candidates = [name, ...COMMON_PASSWORDS];
     const matches = await Promise.all(
       candidates.map((guess) => matchesStored(stored, guess, name)),
     );
@@ -55,7 +69,10 @@ async function findWeakRoles(session: pg.Client): Promise<string[]> {
   return weak;
 }
 
-/** Whether `stored` is of this password (PostgreSQL, "Password Authentication"; RFC 5802 §3). */
+/**
+ * Whether the stored hash belongs to this password (PostgreSQL, "Password Authentication"; RFC 5802
+ * §3).
+ */
 async function matchesStored(stored: string, password: string, user: string): Promise<boolean> {
   const [, iterations = '', salt = '', storedKey = ''] =
     /^SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):/.exec(stored) ?? [];

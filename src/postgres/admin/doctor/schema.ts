@@ -1,14 +1,14 @@
-// The schema: whether it is this program's, and whether somebody changed it since.
+// Checks the schema: whether the migrations are current, and whether it was changed afterwards.
 
 import { readSchemaStatus } from '../../migrations/migrate.js';
 import { takeOnlyRow } from '../session.js';
 import { findSchemaDrift } from '../schema-drift.js';
 import type { Finding, CheckContext } from './finding.js';
 
+/** Checks migrations first: an outdated schema rightly has other triggers and indexes. */
 export async function checkSchema({ session, connection }: CheckContext): Promise<Finding[]> {
   const { pending, problem } = await readSchemaStatus(connection);
   if (problem !== undefined || pending.length > 0) {
-    // What it has is not what this program would compare it with.
     return [createNotCurrentFinding(problem?.message ?? `It lacks ${pending.join(', ')}.`)];
   }
   const { triggers, indexes } = await findSchemaDrift(session);
@@ -22,16 +22,16 @@ export async function checkSchema({ session, connection }: CheckContext): Promis
 const createNotCurrentFinding = (why: string): Finding => ({
   id: 'schema_not_current',
   severity: 'error',
-  explanation: `The schema is not the one that this program needs. ${why}`,
-  remedy: 'Run "lablink-gateway db migrate", with the version that the gateways have.',
+  explanation: `The schema is not the one that this version needs. ${why}`,
+  remedy: 'Run "lablink-gateway db migrate" with the version of the gateways.',
 });
 
 const createTriggersFinding = (what: readonly string[]): Finding => ({
   id: 'triggers_changed',
   severity: 'error',
-  explanation: `Changes of VMs may go unheard, unrecorded or without an assignment of their own: ${what.join(', ')}.`,
+  explanation: `Changes of VMs may not be notified, recorded or given an assignment: ${what.join(', ')}.`,
   remedy:
-    'ALTER TABLE vms ENABLE ALWAYS TRIGGER … for one that is disabled; for the rest run the statements of the files in schema/ again: they may be run as often as you like.',
+    'Run ALTER TABLE vms ENABLE ALWAYS TRIGGER … for a disabled trigger; otherwise run the statements of the files in schema/ again: they are idempotent.',
 });
 
 const createIndexesFinding = (what: readonly string[]): Finding => ({
@@ -39,7 +39,7 @@ const createIndexesFinding = (what: readonly string[]): Finding => ({
   severity: 'warning',
   explanation: `Searches read whole tables: ${what.join(', ')}.`,
   remedy:
-    'CREATE INDEX CONCURRENTLY, as in schema/*.sql; an invalid one first goes by DROP INDEX CONCURRENTLY.',
+    'Run CREATE INDEX CONCURRENTLY, as in schema/*.sql; drop an invalid index first with DROP INDEX CONCURRENTLY.',
 });
 
 const SEQUENCES = `
@@ -60,7 +60,7 @@ async function checkSequences(session: CheckContext['session']): Promise<Finding
     {
       id: 'sequence_behind',
       severity: 'error',
-      explanation: `Rows have higher numbers than ${names.join(' and ')}, as after a restore of rows alone: new VMs collide with old ones.`,
+      explanation: `Rows have higher numbers than ${names.join(' and ')}, as after a restore of the rows alone: new VMs collide with old ones.`,
       remedy:
         "SELECT setval('vms_id_seq', max(id)) FROM vms; SELECT setval('vms_version_seq', max(version)) FROM vms;",
     },

@@ -1,10 +1,11 @@
-// The server itself: its version, its role, settings that wait for a restart, and how many connections are left.
+// Checks the server itself: its version, whether it is a standby, settings that need a restart, and
+// free connections.
 
 import { OLDEST_MAJOR_VERSION } from '../../embedded/binaries.js';
 import { takeOnlyRow } from '../session.js';
 import type { Finding, CheckContext } from './finding.js';
 
-/** Beyond this share of the connections a rush of clients finds none. */
+/** The share of used connections from which a rush of clients may find none. */
 const CONNECTIONS_SHARE = 0.8;
 
 interface ServerRow {
@@ -20,11 +21,12 @@ const SERVER = `
     (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::float8 AS connections,
     (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)::float8 AS max`;
 
-/** What the server was started with on its command line stays in force, though it too counts as pending. */
+/** Settings from the server's command line count as pending too, but stay in force. */
 const PENDING = `
   SELECT name, setting FROM pg_catalog.pg_settings
   WHERE pending_restart AND source <> 'command line' ORDER BY name`;
 
+/** Runs the four checks with two queries. */
 export async function checkServer({ session }: CheckContext): Promise<Finding[]> {
   const server = takeOnlyRow(await session.query<ServerRow>(SERVER));
   const pending = await session.query<{ name: string; setting: string }>(PENDING);
@@ -37,15 +39,16 @@ export async function checkServer({ session }: CheckContext): Promise<Finding[]>
   ];
 }
 
+/** Reports a major version that PostgreSQL and the gateway no longer support. */
 export function checkVersion({ version }: Pick<ServerRow, 'version'>): Finding[] {
   if (version >= OLDEST_MAJOR_VERSION) return [];
   return [
     {
       id: 'server_too_old',
       severity: 'error',
-      explanation: `The server is PostgreSQL ${version}; the gateway works with ${OLDEST_MAJOR_VERSION} and later, and nobody mends older ones.`,
+      explanation: `The server is PostgreSQL ${version}; the gateway works with ${OLDEST_MAJOR_VERSION} and later, and older versions get no fixes.`,
       remedy:
-        'Upgrade it: "lablink-gateway db move --to URL" brings the database to a newer server.',
+        'Upgrade the server, or copy the database to a newer one: "lablink-gateway db move --to URL".',
     },
   ];
 }
@@ -69,9 +72,9 @@ function checkPendingSettings(settings: readonly string[]): Finding[] {
     {
       id: 'pending_restart',
       severity: 'warning',
-      explanation: `Settings were changed that take effect only with a restart: ${settings.join(', ')}.`,
+      explanation: `Changed settings take effect only after a restart: ${settings.join(', ')}.`,
       remedy:
-        'Restart the server when it suits (systemctl restart postgresql). Gateways reconnect by themselves; sockets stay open.',
+        'Restart the server at a quiet time (systemctl restart postgresql). Gateways reconnect by themselves; sockets stay open.',
     },
   ];
 }
@@ -82,9 +85,9 @@ function checkConnections({ connections, max }: ServerRow): Finding[] {
     {
       id: 'connections_near_limit',
       severity: 'warning',
-      explanation: `${connections} of ${max} connections are taken: soon nobody gets in, gateways among them.`,
+      explanation: `${connections} of ${max} connections are used: soon no client can connect, gateways included.`,
       remedy:
-        'See who has them ("lablink-gateway db connections"), end idle ones ("db kill-idle"), raise max_connections, or put PgBouncer before all but LISTEN.',
+        'List them ("lablink-gateway db connections"), end idle ones ("db kill-idle"), raise max_connections, or put PgBouncer before everything but LISTEN.',
     },
   ];
 }
