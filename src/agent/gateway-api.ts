@@ -53,7 +53,7 @@ function asFields(value: unknown): ApiResponse['body'] {
 }
 
 /** Describes a response that is not a success, for people. */
-export function describeResponse({ status, body }: ApiResponse): string {
+export function explainResponse({ status, body }: ApiResponse): string {
   return body === null
     ? `HTTP ${status}`
     : `HTTP ${status} ${String(body.code)}: ${String(body.detail)}`;
@@ -80,12 +80,12 @@ export function createGatewayApi(
       if (typeof result !== 'string') {
         if (result.status < 300) return;
         if (isFinal(result)) {
-          log(`${what} was rejected: ${describeResponse(result)}`);
+          log(`${what} was rejected: ${explainResponse(result)}`);
           return;
         }
       }
       const pauseMs = reconnectDelayMs('soon', failures, Math.random());
-      const reason = typeof result === 'string' ? result : describeResponse(result);
+      const reason = typeof result === 'string' ? result : explainResponse(result);
       log(`${what}: trying again in ${Math.ceil(pauseMs / 1000)} s: ${reason}`);
       await wait(pauseMs);
     }

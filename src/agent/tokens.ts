@@ -6,7 +6,7 @@ import { readExpiryMs } from '../client/token.js';
 import { replaceFile } from '../processes/replace-file.js';
 import { readSystemCode } from '../processes/system-code.js';
 import { AgentFileError } from './errors.js';
-import { describeResponse, type SendRequest } from './gateway-api.js';
+import { explainResponse, type SendRequest } from './gateway-api.js';
 
 /** A token that expires this soon is not used. */
 const NEARLY_EXPIRED_MS = 60_000;
@@ -64,7 +64,7 @@ async function enrol(options: EnrolmentOptions): Promise<string> {
   const response = await sendRequest('POST', '/v1/enrolments', enrolToken, { hostname, nonce });
   const token = response.body?.token;
   if (response.status !== 201 || typeof token !== 'string') {
-    throw new Error(`the VM could not be enrolled: ${describeResponse(response)}`);
+    throw new Error(`the VM could not be enrolled: ${explainResponse(response)}`);
   }
   await replaceFile(tokenFile, `${token}\n`);
   return token;

@@ -4,7 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Config } from '../config/load.js';
-import { parseDurationMs } from '../duration.js';
+import { parseDurationMs } from '../time/duration.js';
 import { LOAD_DURATION, OF_OWN_GATEWAY, parseFaults } from '../loadtest/faults.js';
 import { RefusedError, runLoadTest } from '../loadtest/load-test.js';
 import { startOwnTarget } from '../loadtest/local-target.js';

@@ -5,7 +5,7 @@ import { Value } from 'typebox/value';
 import type { Role } from '../gateway/auth/roles.js';
 import { Subject } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
-import { parseDurationMs, type DurationFormat } from '../duration.js';
+import { parseDurationMs, type DurationFormat } from '../time/duration.js';
 import { UsageError } from './exit.js';
 import { signLocally } from './sign-locally.js';
 

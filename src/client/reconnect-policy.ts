@@ -1,7 +1,7 @@
 // When a client reconnects: a short or a long backoff with jitter, by how its last connection
 // ended. Clients that were disconnected together return at different moments.
 
-import { chooseBackoffMs, type Backoff } from '../backoff.js';
+import { chooseBackoffMs, type Backoff } from '../time/backoff.js';
 import type { Return } from '../protocol/close-codes.js';
 
 const SOON: Backoff = { baseMs: 2_000, capMs: 30_000 };

@@ -1,6 +1,6 @@
 // Parses the variable OFFLINE_GRACE: how long an agent may be offline.
 
-import { parseDurationMs, type DurationFormat } from '../duration.js';
+import { parseDurationMs, type DurationFormat } from '../time/duration.js';
 
 const GRACE: DurationFormat = {
   units: ['s', 'm', 'h'],

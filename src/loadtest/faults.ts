@@ -1,6 +1,6 @@
 // What is made to go wrong during a load test, and when: `kill-listener@5s,stall-dashboards=2@8s`.
 
-import { parseDurationMs, type DurationFormat } from '../duration.js';
+import { parseDurationMs, type DurationFormat } from '../time/duration.js';
 
 /** Durations of a load test, and moments in it: `50ms`, `1.5s`, `2m`, up to a week. */
 export const LOAD_DURATION: DurationFormat = {

@@ -54,7 +54,7 @@ export const Changes = Type.Object({
   cursor: Cursor,
 });
 
-export const Feed = Type.Object({ type: Type.Literal('feed'), live: Live });
+export const FeedMessage = Type.Object({ type: Type.Literal('feed'), live: Live });
 
 /** Why a message was rejected. The codes are stable, for programs to compare. */
 export const ErrorCode = Type.Union(
@@ -87,7 +87,7 @@ export const ServerMessage = Type.Union([
   Absent,
   Snapshot,
   Changes,
-  Feed,
+  FeedMessage,
   ErrorMessage,
   Pong,
 ]);

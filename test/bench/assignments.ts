@@ -8,8 +8,7 @@ import { removeRows, seed } from '../../src/loadtest/rows.js';
 import { formatMarkdownTable } from '../../src/table.js';
 import { TallySum } from '../../src/loadtest/counters.js';
 import type { Asked, AssignerHandlers } from './assigner.js';
-import type { Bench } from './pass.js';
-import { CREDENTIALS, Server } from './servers.js';
+import { CREDENTIALS, Server, type Bench } from './servers.js';
 
 export const ASSIGNMENTS = 'assignments';
 /** How many VMs there are, each with its agent, and how many persons. */

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs } from '../../src/loadtest/clock.js';
-import type { Bench } from './pass.js';
+import type { Bench } from './servers.js';
 
 const POLL_MS = 2;
 const DEADLINE_MS = 20_000;

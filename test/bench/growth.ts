@@ -10,9 +10,9 @@ import { Remote } from '../../src/loadtest/rpc.js';
 import { removeRows, seed } from '../../src/loadtest/rows.js';
 import { formatMarkdownTable } from '../../src/table.js';
 import type { WriterHandlers } from '../../src/loadtest/writer-process.js';
-import { runPass, type Bench } from './pass.js';
+import { runPass } from './pass.js';
 import type { Scenario } from './scenarios.js';
-import { CREDENTIALS, Server } from './servers.js';
+import { CREDENTIALS, Server, type Bench } from './servers.js';
 
 export const GROWTH = 'growth';
 const VMS = [100, 1_000, 10_000];

@@ -2,7 +2,6 @@
 // change.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
 import { Crowd } from '../../src/loadtest/virtual-users.js';
 import {
   addReports,
@@ -19,7 +18,7 @@ import { BadReaders, type BadReadersReport } from './bad-readers.js';
 import { duringGap } from './gap.js';
 import { watchGrowth, type Growth } from './growth-watch.js';
 import type { Contender, Load, Pace, Scenario } from './scenarios.js';
-import { CREDENTIALS, Server, type Workshop } from './servers.js';
+import { CREDENTIALS, Server, type Bench } from './servers.js';
 import { Floor, type Watchers } from './watchers.js';
 
 /** The cost of connecting, and of a connected socket while nothing happens. */
@@ -59,14 +58,6 @@ export interface PassResult {
   readonly badReaders: BadReadersReport | undefined;
   /** How many rows some client knew otherwise than the table in the end, or at the end of a gap. */
   readonly differences: number;
-}
-
-/** The database that is measured, with connections to it. */
-export interface Bench extends Workshop {
-  /** Connected as the table's owner. */
-  readonly client: pg.Client;
-  /** Connected as the superuser, to another database. */
-  readonly superuser: pg.Client;
 }
 
 /**

@@ -21,6 +21,14 @@ export interface Workshop {
   readonly profileDir: string | undefined;
 }
 
+/** The database that is measured, with connections to it. */
+export interface Bench extends Workshop {
+  /** Connected as the table's owner. */
+  readonly client: pg.Client;
+  /** Connected as the superuser, to another database. */
+  readonly superuser: pg.Client;
+}
+
 const PROBE = new URL('../../src/loadtest/probe.js', import.meta.url);
 const NAIVE = new URL('./naive-bridge.js', import.meta.url);
 const GATEWAY = new URL('../../src/main.js', import.meta.url);

@@ -7,8 +7,7 @@ import { OWNER } from '../../src/postgres/embedded/database.js';
 import { Crowd } from '../../src/loadtest/virtual-users.js';
 import { removeRows, seed } from '../../src/loadtest/rows.js';
 import { formatMarkdownTable } from '../../src/table.js';
-import type { Bench } from './pass.js';
-import { CREDENTIALS, Server } from './servers.js';
+import { CREDENTIALS, Server, type Bench } from './servers.js';
 
 export const SIZING = 'sizing';
 /** There and back, so that what changes on the machine meanwhile meets all. */

@@ -1,7 +1,7 @@
 // Plans, as they are written: durations, schedules of faults, and profiles.
 
 import t from 'tap';
-import { parseDurationMs } from '../../src/duration.js';
+import { parseDurationMs } from '../../src/time/duration.js';
 import { faultText, LOAD_DURATION, parseFaults } from '../../src/loadtest/faults.js';
 import { DEFAULTS, PROFILES } from '../../src/loadtest/plan.js';
 

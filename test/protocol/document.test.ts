@@ -15,7 +15,7 @@ import {
   Delete,
   ErrorCode,
   ErrorMessage,
-  Feed,
+  FeedMessage,
   Ping,
   Pong,
   PresenceChange,
@@ -37,7 +37,7 @@ const SERVER: readonly TObject[] = [
   Absent,
   Snapshot,
   Changes,
-  Feed,
+  FeedMessage,
   ErrorMessage,
   Pong,
 ];

@@ -5,7 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { chooseBackoffMs, type Backoff } from '../../backoff.js';
+import { chooseBackoffMs, type Backoff } from '../../time/backoff.js';
 import { openListenConnection, type ListenConnection } from './listen-connection.js';
 import type { NotificationSource, SourceEvents } from './source.js';
 

@@ -1,7 +1,7 @@
 // Durations: a number with one of the accepted units, within the range.
 
 import t from 'tap';
-import { parseDurationMs, type DurationFormat } from '../src/duration.js';
+import { parseDurationMs, type DurationFormat } from '../../src/time/duration.js';
 
 const FORMAT: DurationFormat = { units: ['ms', 's', 'm', 'h', 'd'], minMs: 0, maxMs: 1e12 };
 

@@ -1,7 +1,7 @@
 // Backoff: the bound doubles with each failure up to the cap, and the pause is anywhere below it.
 
 import t from 'tap';
-import { chooseBackoffMs } from '../src/backoff.js';
+import { chooseBackoffMs } from '../../src/time/backoff.js';
 
 const BACKOFF = { baseMs: 100, capMs: 5_000 };
 
