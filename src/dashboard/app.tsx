@@ -7,10 +7,10 @@ import type { Closed } from '../client/index.js';
 import { Console } from './console.js';
 import { SessionEnded } from './components/session-ended.js';
 import { SignIn } from './components/sign-in.js';
-import { readToken, forgetToken, storeToken } from './session.js';
+import { restoreToken, forgetToken, storeToken } from './session.js';
 
 export function Dashboard(): JSX.Element {
-  const [token, setToken] = useState(readToken);
+  const [token, setToken] = useState(restoreToken);
   const [ended, setEnded] = useState<Closed | undefined>(undefined);
   const startSession = (fresh: string | undefined): void => {
     setEnded(undefined);
@@ -20,7 +20,7 @@ export function Dashboard(): JSX.Element {
   // A link with a token may be opened in a tab that already shows the page.
   useEffect(() => {
     const readLink = (): void => {
-      if (location.hash.includes('token=')) startSession(readToken());
+      if (location.hash.includes('token=')) startSession(restoreToken());
     };
     addEventListener('hashchange', readLink);
     return () => removeEventListener('hashchange', readLink);

@@ -9,7 +9,7 @@ const KEY = 'lablink-token';
  * Reads the token of this tab; a token in the URL replaces a stored one. Undefined if there is
  * none.
  */
-export function readToken(): string | undefined {
+export function restoreToken(): string | undefined {
   const fromUrl = extractToken(location.hash);
   if (fromUrl !== undefined) {
     history.replaceState(null, '', location.pathname + location.search + fromUrl.rest);

@@ -1,4 +1,4 @@
-// What axe finds: nothing, on every page, in both themes, wide and narrow.
+// Checks every page with axe, in both themes, on wide and narrow screens.
 
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
@@ -9,9 +9,9 @@ import { startGateway } from '../helpers/gateway.js';
 
 const { source } = axe;
 
-/** Injected past the page's policy, which forbids just that. */
+/** Runs axe in the page. The script is evaluated, because the page's policy forbids to load it. */
 async function violations(page: Page): Promise<string[]> {
-  // Colours that are on their way to others are judged when they have arrived, or were taken there at once.
+  // Colours are checked when their transitions have ended.
   await page.evaluate(`Promise.allSettled(document.getAnimations().map((one) => one.finished))`);
   await page.evaluate(source);
   const { violations: found } = await page.evaluate<axe.AxeResults>('axe.run()');
@@ -32,7 +32,7 @@ t.test('accessibility', { skip: NO_BROWSER }, async (t) => {
   const token = await gateway.token('admin');
   const agent = await gateway.token('agent', 'vm-1');
 
-  // Colours depend on the theme, what stands where on the width: together they do not depend on each other.
+  // Colours depend on the theme and the layout on the width, so not all combinations are needed.
   const looks = [
     ['light', 1600],
     ['dark', 1600],
@@ -47,7 +47,7 @@ t.test('accessibility', { skip: NO_BROWSER }, async (t) => {
 
       const refused = await open(gateway.url, { ...visit, token: agent });
       await refused.getByRole('heading', { name: 'Not allowed' }).waitFor();
-      t.same(await violations(refused), [], 'a refusal');
+      t.same(await violations(refused), [], 'a rejected token');
 
       const none = await open(empty.url, { ...visit, token: await empty.token('admin') });
       await none.getByRole('heading', { name: 'No VMs yet' }).waitFor();

@@ -1,5 +1,5 @@
-// What an admin does in a VM's drawer: each action as the database and the audit see it, two admins at once, and what is
-// said when it cannot be done.
+// The actions of an admin in a VM's drawer: their effect in the database and the audit, two admins
+// at the same time, and the texts for actions that fail.
 
 import type { Locator, Page } from 'playwright-core';
 import t from 'tap';
@@ -25,59 +25,63 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     };
     return { database, gateway, enter };
   };
-  const vmOf = async (database: TestDatabase, hostname = 'vm-1') => {
+  const readVm = async (database: TestDatabase, hostname = 'vm-1') => {
     const [row] = await database.query<Record<string, unknown>>(
       'SELECT status, email, crd_command FROM vms WHERE hostname = $1',
       [hostname],
     );
     return row;
   };
-  const said = (drawer: Locator, text: string | RegExp) => drawer.getByText(text).waitFor();
+  const sees = (drawer: Locator, text: string | RegExp) => drawer.getByText(text).waitFor();
   const press = (drawer: Locator, name: string) =>
     drawer.getByRole('button', { name, exact: true }).click();
 
-  await t.test('assign, release, fail, mend, delete', async (t) => {
+  await t.test('assign, release, mark failed, mark available, delete', async (t) => {
     const { database, enter } = await begin(`('vm-1', 'available', NULL, NULL)`);
     const { page, drawer } = await enter('ada');
     await press(drawer, 'Assign');
     await drawer.getByLabel('Person (email)').fill('eve@example.com');
     await drawer.getByLabel('Command').fill('start-host --code=1');
     await press(drawer, 'Assign');
-    await said(drawer, 'vm-1 was assigned to eve@example.com.');
-    t.same(await vmOf(database), {
+    await sees(drawer, 'vm-1 was assigned to eve@example.com.');
+    t.same(await readVm(database), {
       status: 'in-use',
       email: 'eve@example.com',
       crd_command: 'start-host --code=1',
     });
-    t.notMatch(await drawer.textContent(), 'start-host', 'it is not shown to who walks by');
+    t.notMatch(await drawer.textContent(), 'start-host', 'the command is hidden until a click');
     await press(drawer, 'Show the command');
-    await said(drawer, 'start-host --code=1');
+    await sees(drawer, 'start-host --code=1');
 
     await press(drawer, 'Assign to another person');
-    await said(drawer, 'eve@example.com will lose the VM.');
+    await sees(drawer, 'eve@example.com will lose the VM.');
     await drawer.getByLabel('Person (email)').fill('bob@example.com');
     await press(drawer, 'Assign to another person');
-    await said(drawer, 'vm-1 was assigned to bob@example.com.');
-    t.same(await vmOf(database), { status: 'in-use', email: 'bob@example.com', crd_command: null });
+    await sees(drawer, 'vm-1 was assigned to bob@example.com.');
+    t.same(await readVm(database), {
+      status: 'in-use',
+      email: 'bob@example.com',
+      crd_command: null,
+    });
 
     await press(drawer, 'Mark failed');
     await press(drawer, 'Mark failed');
-    await said(drawer, 'vm-1 was marked failed.');
-    t.match(await vmOf(database), { status: 'failed', email: 'bob@example.com' });
+    await sees(drawer, 'vm-1 was marked failed.');
+    t.match(await readVm(database), { status: 'failed', email: 'bob@example.com' });
     await press(drawer, 'Release');
-    await said(drawer, 'bob@example.com will lose the VM; it stays failed.');
+    await sees(drawer, 'bob@example.com will lose the VM; it stays failed.');
     await press(drawer, 'Release');
-    await said(drawer, 'vm-1 was released from bob@example.com.');
-    t.match(await vmOf(database), { status: 'failed', email: null });
+    await sees(drawer, 'vm-1 was released from bob@example.com.');
+    t.match(await readVm(database), { status: 'failed', email: null });
     await press(drawer, 'Mark available');
     await press(drawer, 'Mark available');
-    await said(drawer, 'vm-1 is available.');
-    t.match(await vmOf(database), { status: 'available' });
+    await sees(drawer, 'vm-1 is available.');
+    t.match(await readVm(database), { status: 'available' });
 
     const history = drawer.locator('section', { hasText: 'History' });
     await history.getByText('Available → in-use, no person → eve@example.com').waitFor();
     await until(
-      'the history has all of it',
+      'the history has every action',
       async () => (await history.locator('li').count()) >= 6,
     );
     t.match(await history.locator('.history-who').first().textContent(), 'admin:ada');
@@ -88,14 +92,14 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     t.ok(await confirm.isDisabled());
     await drawer.getByLabel('Type vm-1 to confirm').fill('vm-1');
     await confirm.click();
-    await said(drawer, 'vm-1 was deleted.');
-    await said(drawer, 'This VM no longer exists.');
-    t.equal(await vmOf(database), undefined);
+    await sees(drawer, 'vm-1 was deleted.');
+    await sees(drawer, 'This VM no longer exists.');
+    t.equal(await readVm(database), undefined);
     await page.getByRole('heading', { name: 'No VMs yet' }).waitFor();
   });
 
   await t.test(
-    'two admins decide at once: one is told, and nobody overwrites anybody',
+    'of two admins who act at the same time, one is rejected and overwrites nothing',
     async (t) => {
       const { database, enter } = await begin(`('vm-1', 'available', NULL, NULL)`);
       const admins = await Promise.all([enter('ada'), enter('bob')]);
@@ -114,25 +118,25 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
             drawer
               .locator('.note.conflict')
               .waitFor()
-              .then(() => 'refused' as const),
+              .then(() => 'rejected' as const),
           ]),
         ),
       );
-      t.same(outcomes.toSorted(), ['done', 'refused']);
+      t.same(outcomes.toSorted(), ['done', 'rejected']);
       const winner = `person-${outcomes.indexOf('done')}@example.com`;
-      t.match(await vmOf(database), { email: winner });
-      const loser = admins[outcomes.indexOf('refused')]?.drawer;
-      if (loser === undefined) throw new Error('nobody was refused');
-      await said(loser, 'Nothing was changed: this VM was changed while you were looking at it.');
-      await said(loser, 'This VM has changed since you opened the form:');
+      t.match(await readVm(database), { email: winner });
+      const loser = admins[outcomes.indexOf('rejected')]?.drawer;
+      if (loser === undefined) throw new Error('no admin was rejected');
+      await sees(loser, 'Nothing was changed: this VM was changed while you were looking at it.');
+      await sees(loser, 'This VM has changed since you opened the form:');
       await loser.locator('.change-notice ins').filter({ hasText: winner }).waitFor();
       await press(loser, 'Use the current state');
-      await said(loser, `${winner} will lose the VM.`);
+      await sees(loser, `${winner} will lose the VM.`);
       await press(loser, 'Cancel');
     },
   );
 
-  await t.test('what became of it meanwhile is shown, also when it is gone', async (t) => {
+  await t.test('changes since the form was opened are shown, also a deletion', async (t) => {
     const { database, enter } = await begin(`('vm-1', 'in-use', 'ada@example.com', 'a command')`);
     const { drawer } = await enter('ada');
     await press(drawer, 'Release');
@@ -144,45 +148,45 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
       'commands are secret',
     );
     await press(drawer, 'Release');
-    await said(drawer, 'Nothing was changed: this assignment had already ended.');
-    t.match(await vmOf(database), { status: 'in-use', email: 'eve@example.com' });
+    await sees(drawer, 'Nothing was changed: this assignment had already ended.');
+    t.match(await readVm(database), { status: 'in-use', email: 'eve@example.com' });
     await database.query('DELETE FROM vms');
     await drawer.locator('.change-notice').getByText('deleted').waitFor();
   });
 
   await t.test(
-    'a database that is away is told, and the action works when it is back',
+    'an unavailable database is reported, and the action works when it is back',
     async (t) => {
       const { database, gateway, enter } = await begin(`('vm-1', 'available', NULL, NULL)`);
       const { drawer } = await enter('ada');
       await press(drawer, 'Mark failed');
       await stop();
       await press(drawer, 'Mark failed');
-      await said(
+      await sees(
         drawer,
         /The database does not respond, so the change may or may not have been made\./,
       );
       await start();
       await gateway.ready();
       await press(drawer, 'Mark failed');
-      await said(drawer, 'vm-1 was marked failed.');
-      t.match(await vmOf(database), { status: 'failed' });
+      await sees(drawer, 'vm-1 was marked failed.');
+      t.match(await readVm(database), { status: 'failed' });
     },
   );
 
-  await t.test('a drawer is a step back, and a link', async () => {
+  await t.test('an open drawer can be linked to and closed by the back button', async () => {
     const { enter } = await begin(
       `('vm-1', 'available', NULL, NULL), ('a/b', 'failed', NULL, NULL)`,
     );
     const { page, drawer } = await enter('ada');
     await press(drawer, 'Close');
     await findRow(page, 'a/b').click();
-    await shownIs(page, 'a/b');
+    await drawerIs(page, 'a/b');
     await page.goBack();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   });
 });
 
-async function shownIs(page: Page, hostname: string): Promise<void> {
+async function drawerIs(page: Page, hostname: string): Promise<void> {
   await page.getByRole('dialog', { name: hostname, exact: true }).waitFor();
 }

@@ -1,5 +1,5 @@
-// The fleet in a browser: every change as it is committed, every filter and order, the keyboard, the feed, and what a
-// dashboard's token does not see.
+// The fleet in a browser: live changes, filters and sorting, the keyboard, the activity, and what a
+// dashboard's token does not receive.
 
 import t from 'tap';
 import { hostnames, NO_BROWSER, findRow, startBrowser, untilLive } from '../helpers/browser.js';
@@ -23,7 +23,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     return { database, gateway };
   };
 
-  await t.test('a change made with SQL is shown in every browser at once', async (t) => {
+  await t.test('a change made with SQL appears in every browser at once', async (t) => {
     const { database, gateway } = await begin();
     const pages = [
       await open(gateway.url, { token: await gateway.token('admin') }),
@@ -31,7 +31,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     ];
     for (const page of pages) {
       await untilLive(page);
-      // A cell glows for a moment, however late somebody looks: here that moment does not pass.
+      // With a fixed clock the highlight of a changed cell does not end.
       await page.clock.setFixedTime(Date.now());
     }
     await database.query(
@@ -49,14 +49,14 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await database.query(`DELETE FROM vms WHERE hostname = 'vm-2'`);
     await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-7', 'available')`);
     for (const page of pages) {
-      // What was deleted is read again, and may be told after what came later.
+      // A deletion is confirmed by a read, and may arrive after later changes.
       await findRow(page, 'vm-2').waitFor({ state: 'detached' });
       await findRow(page, 'vm-7').waitFor();
       t.same(await hostnames(page), ['vm-1', 'vm-3', 'vm-4', 'vm-7', 'vm-10']);
     }
   });
 
-  await t.test('each filter shows what it says, together with the others', async (t) => {
+  await t.test('each filter works, alone and combined', async (t) => {
     const { database, gateway } = await begin();
     const page = await open(gateway.url, { token: await gateway.token('dashboard') });
     await untilLive(page);
@@ -90,7 +90,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await page.reload();
     await shows('vm-10');
     t.equal(await page.getByRole('searchbox').inputValue(), 'EXAMPLE ada');
-    // What comes to be like this appears, and what ceases to be goes.
+    // VMs that begin to match appear, and others disappear.
     await database.query(
       `UPDATE vms SET status = 'in-use', email = 'ada@example.org' WHERE hostname = 'vm-2'`,
     );
@@ -104,7 +104,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await shows(...all);
   });
 
-  await t.test('columns sort, both ways', async (t) => {
+  await t.test('columns sort in both directions', async (t) => {
     const { database, gateway } = await begin();
     const page = await open(gateway.url, { token: await gateway.token('dashboard') });
     await untilLive(page);
@@ -127,14 +127,14 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await sorted('Changed', 'vm-10', 'vm-1', 'vm-2', 'vm-3', 'vm-4');
   });
 
-  await t.test('the keyboard reaches every row, and its drawer', async (t) => {
+  await t.test('the keyboard reaches every row and its drawer', async (t) => {
     const { database, gateway } = await begin();
     await database.query(
       `INSERT INTO vms (hostname, status) SELECT 'z-' || n, 'available' FROM generate_series(1, 300) n`,
     );
     const page = await open(gateway.url, { token: await gateway.token('dashboard') });
     await findRow(page, 'vm-1').waitFor();
-    t.ok((await hostnames(page)).length < 60, 'only rows in sight are drawn');
+    t.ok((await hostnames(page)).length < 60, 'only rows in sight are rendered');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.locator('#fleet:focus').waitFor();
@@ -146,12 +146,12 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await page.keyboard.press('PageUp');
     await page.keyboard.press('Home');
     await page.keyboard.press('ArrowDown');
-    // It is there to be named once it is drawn.
+    // The attribute refers to the row once it is rendered.
     await page.locator('#fleet[aria-activedescendant="vm-row-vm-2"]').waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('dialog', { name: 'vm-2' }).waitFor();
     t.equal(new URL(page.url()).hash, '#vm=vm-2');
-    // From then on it hears the keyboard.
+    // Once focused, the drawer receives key events.
     await page.locator('#drawer-title:focus').waitFor();
     await page.keyboard.press('Escape');
     await page.locator('#fleet:focus').waitFor();
@@ -161,7 +161,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await until('one is left', async () => (await hostnames(page)).join() === 'z-300');
   });
 
-  await t.test('the feed stands still while it is paused, and misses nothing', async (t) => {
+  await t.test('the activity does not change while paused, and misses nothing', async (t) => {
     const { database, gateway } = await begin();
     const page = await open(gateway.url, { token: await gateway.token('dashboard') });
     await untilLive(page);
@@ -182,7 +182,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     ]);
   });
 
-  await t.test('a dashboard’s token brings no command, no action and no history', async (t) => {
+  await t.test('a dashboard’s token receives no command, no action and no history', async (t) => {
     const { database, gateway } = await begin();
     const page = await open(gateway.url);
     const received: string[] = [];
@@ -202,11 +202,11 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     const drawer = page.getByRole('dialog', { name: 'vm-10' });
     await drawer.getByText('Assignment').waitFor();
     await database.query(`UPDATE vms SET crd_command = 'another secret' WHERE hostname = 'vm-10'`);
-    // Behind the drawer, which takes the feed's place.
-    const told = page.locator('.activity-list li').filter({ hasText: 'new command' });
-    await told.waitFor({ state: 'attached' });
+    // Hidden by the drawer, which replaces the activity.
+    const entry = page.locator('.activity-list li').filter({ hasText: 'new command' });
+    await entry.waitFor({ state: 'attached' });
     t.notMatch(await drawer.textContent(), /Command|History|Release|Delete/);
-    t.equal(await drawer.getByRole('button').count(), 1, 'but the one that closes it');
+    t.equal(await drawer.getByRole('button').count(), 1, 'only the close button');
     t.match(received.join('\n'), 'vm-10');
     t.notMatch(received.join('\n'), /secret|crd_command/);
   });

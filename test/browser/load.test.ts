@@ -1,5 +1,5 @@
-// Ten thousand VMs that change all the time: only those in sight are drawn, what is drawn is true, and in the end all of
-// it is the table. How smooth that is, `npm run bench:dashboard` measures.
+// A table of 10,000 VMs that change all the time: only rows in sight are rendered, and in the end
+// the page equals the table. `npm run bench:dashboard` measures how smooth the page stays.
 
 import t from 'tap';
 import { NO_BROWSER, findRow, startBrowser, untilLive } from '../helpers/browser.js';
@@ -22,13 +22,13 @@ t.test('ten thousand VMs', { skip: NO_BROWSER }, async (t) => {
   await page.locator('#fleet').focus();
   await page.keyboard.press('End');
   await findRow(page, 'vm-10000').waitFor();
-  t.ok((await page.locator('.table-body .row').count()) < 80, 'only rows in sight are drawn');
+  t.ok((await page.locator('.table-body .row').count()) < 80, 'only rows in sight are rendered');
 
   const [counted] = await database.query<{ used: number }>(
     `SELECT count(*)::int AS used FROM vms WHERE status = 'in-use'`,
   );
   const count = page.locator('.count', { hasText: 'In use' }).locator('.count-value');
-  await until('the count is the table’s', async () => {
+  await until('the count equals the table’s', async () => {
     const text = await count.textContent();
     return Number(text?.replace(/\D/g, '')) === counted?.used;
   });
@@ -37,7 +37,7 @@ t.test('ten thousand VMs', { skip: NO_BROWSER }, async (t) => {
   );
   const email = findRow(page, 'vm-10000').locator('.cell-email');
   await until(
-    'its row is the table’s',
+    'the row equals the table’s',
     async () => (await email.textContent()) === (last?.email ?? ''),
   );
 });

@@ -1,5 +1,5 @@
-// What is seen when something is away: the gateway, which is killed and comes back, and the database. Nothing is missed,
-// and the page says what it shows meanwhile.
+// The page during outages: a gateway that is killed and restarted, and a database that stops. The
+// page shows its state and misses nothing.
 
 import type { Page } from 'playwright-core';
 import t from 'tap';
@@ -18,8 +18,8 @@ import { until } from '../helpers/until.js';
 const ROWS = `
   INSERT INTO vms (hostname, status) SELECT 'vm-' || n, 'available' FROM generate_series(1, 30) n`;
 
-/** Every row as it is drawn, so that it can be compared with the table. */
-async function drawn(page: Page): Promise<Map<string, string>> {
+/** Reads the text of every rendered row, by hostname. */
+async function readRows(page: Page): Promise<Map<string, string>> {
   const rows = await page
     .locator('.table-body .row')
     .evaluateAll((elements: { dataset: { hostname: string }; textContent: string }[]) =>
@@ -28,12 +28,12 @@ async function drawn(page: Page): Promise<Map<string, string>> {
   return new Map(rows);
 }
 
-t.test('what is away', { skip: NO_BROWSER }, async (t) => {
+t.test('outages', { skip: NO_BROWSER }, async (t) => {
   const { createDatabase, stop, start } = await startServer(t);
   const open = await startBrowser(t);
 
   await t.test(
-    'a gateway that is killed: the page waits, says when it tries, and misses nothing',
+    'after a gateway is killed the page reconnects, shows when, and misses nothing',
     async (t) => {
       const database = await createDatabase();
       await database.query(ROWS);
@@ -46,8 +46,8 @@ t.test('what is away', { skip: NO_BROWSER }, async (t) => {
       await connectionTitle(page)
         .filter({ hasText: /^Reconnecting/ })
         .waitFor();
-      t.equal((await drawn(page)).size, 30, 'what was known stays');
-      // Missed: a change, a deletion, a row that comes, and one that comes and goes.
+      t.equal((await readRows(page)).size, 30, 'the known rows stay');
+      // The page misses a change, a deletion, a new row, and a row that is added and deleted.
       await database.query(`UPDATE vms SET status = 'failed' WHERE hostname = 'vm-1'`);
       await database.query(`DELETE FROM vms WHERE hostname = 'vm-2'`);
       await database.query(
@@ -57,18 +57,18 @@ t.test('what is away', { skip: NO_BROWSER }, async (t) => {
       await startGatewayProcess(t, database, { env: { PORT: new URL(first.url).port } });
       await untilLive(page);
       await until('the page shows the table', async () => {
-        const rows = await drawn(page);
+        const rows = await readRows(page);
         const isRight = rows.get('vm-1')?.includes('Failed') === true && rows.has('new');
         return isRight && !rows.has('vm-2') && !rows.has('brief') && rows.size === 30;
       });
-      const told = page.locator('.activity-list .activity-text');
+      const entries = page.locator('.activity-list .activity-text');
       for (const event of ['vm-1 failed', 'vm-2 was deleted', 'new was registered, available'])
-        await told.filter({ hasText: event }).waitFor();
+        await entries.filter({ hasText: event }).waitFor();
     },
   );
 
   await t.test(
-    'the database: what was last known is shown as such, and then what is',
+    'without the database the page shows the last known state, and then the current one',
     async (t) => {
       const database = await createDatabase();
       await database.query(ROWS);

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestDatabase } from '../helpers/database.js';
 
-/** Between two statements, each of which changes its share. */
+/** The time between two statements, in ms. */
 const TICK_MS = 20;
 
 export async function fillRows(database: TestDatabase, count: number): Promise<void> {
@@ -23,7 +23,10 @@ export async function changeAll(database: TestDatabase): Promise<void> {
   await database.query(CHANGE);
 }
 
-/** Changes rows here and there for so long; says how many. */
+/**
+ * Changes random rows at a rate.
+ * @returns how many were changed.
+ */
 export async function changeRows(
   database: TestDatabase,
   count: number,

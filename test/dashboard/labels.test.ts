@@ -1,4 +1,5 @@
-// What is said to people: of changes, presences, the audit, problems, differences, the connection and times.
+// The texts for users: changes, presence, the audit, problems, differences, the connection and
+// times.
 
 import t from 'tap';
 import {
@@ -14,7 +15,7 @@ import {
   describePastEvent,
   type AuditEvent,
 } from '../../src/dashboard/model/history.js';
-import { isConflict, describeProblem } from '../../src/dashboard/model/problem-labels.js';
+import { isConflict, explainProblem } from '../../src/dashboard/model/problem-labels.js';
 import {
   formatAge,
   computeClockSkewMs,
@@ -52,7 +53,7 @@ t.test('a change of a row', async (t) => {
   }
 });
 
-t.test('news of an agent', async (t) => {
+t.test('a change of an agent’s presence', async (t) => {
   const words = (...pair: Parameters<typeof describePresence>): string[] =>
     describePresence(...pair).map((event) => event.text);
   const away = presence('vm-1', { online: false });
@@ -76,7 +77,7 @@ t.test('news of an agent', async (t) => {
   ]);
 });
 
-t.test('the feed keeps the latest, and no more', async (t) => {
+t.test('the activity log keeps the latest entries, up to its maximum', async (t) => {
   const activity = new ActivityLog();
   const empty = activity.entries;
   for (let n = 1; n <= 1_000; n++) activity.add(`vm-${n}`, { kind: 'failed', text: 'failed' }, n);
@@ -84,7 +85,7 @@ t.test('the feed keeps the latest, and no more', async (t) => {
   t.equal(activity.entries[0]?.hostname, 'vm-1000');
   t.equal(activity.count, 1_000);
   t.not(activity.entries, empty);
-  t.equal(activity.entries, activity.entries, 'the same while nothing is added');
+  t.equal(activity.entries, activity.entries, 'the same array while nothing is added');
   const young = new ActivityLog();
   young.add('vm-2', { kind: 'failed', text: 'failed' }, 2);
   young.addHistory([{ hostname: 'vm-1', kind: 'failed', text: 'failed', atMs: 1 }]);
@@ -142,49 +143,46 @@ t.test('the audit', async (t) => {
   t.equal(formatActor(event({ actor: 'admin:ada' })), 'admin:ada');
 });
 
-t.test(
-  'problems: what is known of the change, and the gateway’s word where nothing better is',
-  async (t) => {
-    t.match(describeProblem({ code: 'version_mismatch', detail: '' }), 'this VM was changed');
-    t.match(
-      describeProblem({ code: 'database_unavailable', detail: '' }),
-      'may or may not have been made',
-    );
-    t.match(describeProblem({ code: undefined, detail: '' }), 'cannot be reached');
-    t.equal(describeProblem({ code: undefined, detail: 'HTTP 502' }), 'HTTP 502');
-    t.equal(describeProblem({ code: 'of tomorrow', detail: 'A detail.' }), 'A detail.');
-    t.ok(isConflict({ code: 'version_mismatch', detail: '' }));
-    t.notOk(isConflict({ code: 'database_busy', detail: '' }));
-  },
-);
+t.test('problems say whether the change was made, or repeat the gateway’s detail', async (t) => {
+  t.match(explainProblem({ code: 'version_mismatch', detail: '' }), 'this VM was changed');
+  t.match(
+    explainProblem({ code: 'database_unavailable', detail: '' }),
+    'may or may not have been made',
+  );
+  t.match(explainProblem({ code: undefined, detail: '' }), 'cannot be reached');
+  t.equal(explainProblem({ code: undefined, detail: 'HTTP 502' }), 'HTTP 502');
+  t.equal(explainProblem({ code: 'of tomorrow', detail: 'A detail.' }), 'A detail.');
+  t.ok(isConflict({ code: 'version_mismatch', detail: '' }));
+  t.notOk(isConflict({ code: 'database_busy', detail: '' }));
+});
 
-t.test('what differs, without telling a command', async (t) => {
+t.test('differences hide commands', async (t) => {
   const before = vm('vm-1', { ...ADA, crd_command: 'secret one' });
   const after = { ...vm('vm-1', { status: 'failed', crd_command: 'secret two' }), note: { a: 1 } };
-  const told = listDifferences(before, after);
-  t.notMatch(JSON.stringify(told), 'secret');
+  const found = listDifferences(before, after);
+  t.notMatch(JSON.stringify(found), 'secret');
   t.same(
-    told.find(({ field }) => field === 'Status'),
+    found.find(({ field }) => field === 'Status'),
     { field: 'Status', before: 'in-use', after: 'failed' },
   );
   t.same(
-    told.find(({ field }) => field === 'Person'),
+    found.find(({ field }) => field === 'Person'),
     { field: 'Person', before: 'ada@x', after: 'none' },
   );
   t.match(
-    told.find(({ field }) => field === 'note'),
+    found.find(({ field }) => field === 'note'),
     { after: '{"a":1}' },
   );
   t.same(listDifferences(before, undefined), [{ field: 'VM', before: 'exists', after: 'deleted' }]);
 });
 
 t.test('the connection', async (t) => {
-  const titleOf = (...state: Parameters<typeof describeConnection>): string =>
+  const readTitle = (...state: Parameters<typeof describeConnection>): string =>
     describeConnection(...state).title;
-  t.equal(titleOf({ phase: 'live' }, true, 0), 'Live');
-  t.equal(titleOf({ phase: 'stale' }, true, 0), 'Database unavailable');
-  t.equal(titleOf({ phase: 'connecting' }, false, 0), 'Connecting');
-  t.equal(titleOf({ phase: 'connecting' }, true, 0), 'Catching up');
+  t.equal(readTitle({ phase: 'live' }, true, 0), 'Live');
+  t.equal(readTitle({ phase: 'stale' }, true, 0), 'Database unavailable');
+  t.equal(readTitle({ phase: 'connecting' }, false, 0), 'Connecting');
+  t.equal(readTitle({ phase: 'connecting' }, true, 0), 'Catching up');
   const reconnecting = {
     phase: 'reconnecting',
     nextTryMs: 4_200,
@@ -196,7 +194,7 @@ t.test('the connection', async (t) => {
     title: 'Reconnecting in 5 s',
     detail: 'It broke. Nothing is lost.',
   });
-  t.equal(titleOf(reconnecting, true, 9_000), 'Reconnecting');
+  t.equal(readTitle(reconnecting, true, 9_000), 'Reconnecting');
   const closed = { phase: 'closed', rejected: true, reason: 'no.', code: 4403 } as const;
   t.match(describeConnection(closed, true, 0), { title: 'Ended', detail: 'No.' });
 });

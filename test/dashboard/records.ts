@@ -1,4 +1,4 @@
-// Rows and presences as the gateway tells them, for the dashboard's model.
+// Rows and presences as the gateway sends them, for tests of the dashboard's model.
 
 import type { Delivery, Presence, WatchedVm } from '../../src/client/index.js';
 import { VmRecord } from '../../src/dashboard/model/vm-record.js';

@@ -1,4 +1,4 @@
-// The state in the URL, what a token says of itself, and how much happened by second.
+// The state in the URL, the claims of a token, and the counts by second.
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -19,7 +19,7 @@ import {
 } from '../../src/dashboard/model/url-state.js';
 import { signToken } from '../../src/gateway/auth/token.js';
 
-t.test('a fragment gives back what it was made of, and bears with anything', async (t) => {
+t.test('a fragment restores its state, and any text can be parsed', async (t) => {
   const query = fc.record({
     statuses: fc.subarray([...STATUS_GROUPS]),
     agent: fc.constantFrom(undefined, 'online' as const, 'away' as const),
@@ -43,7 +43,7 @@ t.test('a fragment gives back what it was made of, and bears with anything', asy
   });
 });
 
-t.test('a token is taken out of the fragment, and the rest stays', async (t) => {
+t.test('a token is removed from the fragment, and the rest stays', async (t) => {
   t.same(extractToken('#token=a.b.c&status=failed'), { token: 'a.b.c', rest: '#status=failed' });
   t.same(extractToken('#token=%20a.b.c'), { token: 'a.b.c', rest: '' });
   t.equal(extractToken('#status=failed'), undefined);
@@ -63,7 +63,7 @@ t.test('filters and orders', async (t) => {
   t.match(sortBy(DEFAULT_QUERY, 'hostname'), { sort: 'hostname', descending: true });
 });
 
-t.test('what a token says of itself', async (t) => {
+t.test('the claims of a token are decoded', async (t) => {
   const token = signToken({ role: 'admin', sub: 'Adä ✓', ttlSeconds: 60 }, 'x'.repeat(40));
   t.match(decodeClaims(token), { role: 'admin', sub: 'Adä ✓' });
   t.ok((decodeClaims(token)?.expiresAtMs ?? 0) > Date.now());
@@ -77,7 +77,7 @@ t.test('what a token says of itself', async (t) => {
     t.equal(decodeClaims(text), undefined, text);
 });
 
-t.test('seconds that are over are counted, and old ones forgotten', async (t) => {
+t.test('completed seconds are counted, and old ones dropped', async (t) => {
   const rates = new RateHistory();
   const at = 1_000_000_000;
   rates.add(at, 5);
@@ -91,11 +91,7 @@ t.test('seconds that are over are counted, and old ones forgotten', async (t) =>
   t.notOk(counts.some((count) => count > 0));
   rates.add(at + 1_000 * (HISTORY_S + 1));
   [, counts, highest] = rates.readSeries(at + 1_000 * (HISTORY_S + 2));
-  t.same([counts.at(-1), highest.at(-1)], [1, 0], 'a slot that is used again begins anew');
+  t.same([counts.at(-1), highest.at(-1)], [1, 0], 'a reused sample begins at zero');
   rates.add(at);
-  t.same(
-    rates.readSeries(at + 1_000 * (HISTORY_S + 2))[1].at(-1),
-    1,
-    'what is told late is let go',
-  );
+  t.same(rates.readSeries(at + 1_000 * (HISTORY_S + 2))[1].at(-1), 1, 'a late event is dropped');
 });

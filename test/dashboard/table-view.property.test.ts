@@ -1,5 +1,5 @@
-// The rows that are shown are always those that the query asks for, in its order, whatever came, changed and went; and
-// the numbers are those of all rows. Held against counting and sorting everything anew.
+// The view always shows the rows that the query selects, in its order, and the counters always
+// count all rows. Both are compared with filtering, sorting and counting from scratch.
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -52,7 +52,7 @@ const step = fc.oneof(
   fc.constant('frame' as const),
 );
 
-t.test('the view and the tally agree with everything counted anew', async (t) => {
+t.test('the view and the counters agree with a computation from scratch', async (t) => {
   fc.assert(
     fc.property(query, fc.array(step, { maxLength: 60 }), (first, steps) => {
       const store = new FleetStore({ vm: () => undefined, presence: () => undefined });
@@ -82,7 +82,7 @@ t.test('the view and the tally agree with everything counted anew', async (t) =>
   );
 });
 
-t.test('a view that is asked otherwise between two frames holds no row twice', async (t) => {
+t.test('a view whose query changes between two frames holds no row twice', async (t) => {
   const store = new FleetStore({ vm: () => undefined, presence: () => undefined });
   const everything = { statuses: [], agent: undefined, waiting: false, search: '' };
   const view = new TableView(store.records, { ...everything, sort: 'hostname', descending: false });

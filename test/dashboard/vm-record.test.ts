@@ -1,4 +1,4 @@
-// What a record derives from its row and its agent's presence.
+// The values that a record derives from its row and its agent's presence.
 
 import t from 'tap';
 import { formatDelivery } from '../../src/dashboard/model/delivery-labels.js';
@@ -7,7 +7,7 @@ import { delivery, presence, record, vm } from './records.js';
 const NOW = Date.parse('2026-03-02T09:30:10Z');
 const AT = '2026-03-02T09:30:00.250Z';
 
-t.test('how far an assignment has come, and how that is said', async (t) => {
+t.test('the stage of a delivery and its label', async (t) => {
   const assigned = { status: 'in-use', assignment_id: 'one' };
   for (const [stage, waiting, words, known] of [
     ['made', true, 'not delivered', undefined],
@@ -38,13 +38,10 @@ t.test('how far an assignment has come, and how that is said', async (t) => {
     t.same([one.stage, one.waiting, formatDelivery(one, NOW)], [stage, waiting, words]);
   }
   t.same([record('vm-1').stage, formatDelivery(record('vm-1'), NOW)], ['none', '']);
-  t.notOk(
-    record('vm-1', { ...assigned, status: 'failed' }).waiting,
-    'nobody waits for a failed one',
-  );
+  t.notOk(record('vm-1', { ...assigned, status: 'failed' }).waiting, 'a failed VM does not wait');
 });
 
-t.test('a cell glows for what it shows, and for nothing else', async (t) => {
+t.test('a cell is highlighted only if its content changes', async (t) => {
   const one = record('vm-1', { email: 'ada@example.com' });
   one.setVm(
     vm('vm-1', { email: 'ada@example.com', version: 2, updated_at: '2026-03-02T10:00:00' }),

@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { WatchedVm } from '../../client/index.js';
 import type { ApiResult, Api } from '../api.js';
 import { listDifferences } from '../model/differences.js';
-import { isConflict, describeProblem, type Problem } from '../model/problem-labels.js';
+import { isConflict, explainProblem, type Problem } from '../model/problem-labels.js';
 import { ActionForm } from './action-form.js';
 import { ACTIONS, type ActionKind, type ActionValues } from './action-kinds.js';
 
@@ -58,7 +58,7 @@ export function Actions({ api, vm }: Props): JSX.Element | null {
           <ChangeNotice base={open.base} vm={vm} onAccept={() => vm && begin(open.kind, vm)} />
           {problem !== undefined && (
             <p class={`note ${isConflict(problem) ? 'conflict' : 'wrong'}`} role="alert">
-              {describeProblem(problem)}
+              {explainProblem(problem)}
             </p>
           )}
           <ActionForm

@@ -1,5 +1,5 @@
-// One row of the table. It is rendered again only when its record, position or relative times
-// change; cells that have just changed are highlighted.
+// The row of one VM in the table. It is rendered again only when its record, position or relative
+// times change; cells that have just changed are highlighted.
 
 import { Component, type ComponentChildren, type JSX } from 'preact';
 import { formatDelivery } from '../model/delivery-labels.js';

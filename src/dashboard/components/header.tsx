@@ -6,14 +6,14 @@ import { useFleet, useNow } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
 import { describeConnection, type ConnectionTone } from '../model/connection-labels.js';
 import { formatRemaining } from '../model/time.js';
-import type { TokenClaims } from '../model/token.js';
+import type { UserClaims } from '../model/token.js';
 import { readTheme, setTheme, THEMES, type Theme } from '../theme.js';
 import { Brand } from './brand.js';
 import { Icon, type IconName } from './icons.js';
 
 interface Props {
   readonly fleet: LiveFleet;
-  readonly claims: TokenClaims | undefined;
+  readonly claims: UserClaims | undefined;
   readonly onSignOut: () => void;
 }
 
@@ -64,7 +64,7 @@ function ConnectionPill({ fleet }: { readonly fleet: LiveFleet }): JSX.Element {
 function Identity({
   claims: { role, sub, expiresAtMs },
 }: {
-  readonly claims: TokenClaims;
+  readonly claims: UserClaims;
 }): JSX.Element {
   const leftMs = (expiresAtMs ?? Infinity) - useNow();
   return (

@@ -6,7 +6,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Api, Page } from '../api.js';
 import { useNow } from '../hooks.js';
 import { formatActor, describeEvent, type AuditEvent } from '../model/history.js';
-import { describeProblem } from '../model/problem-labels.js';
+import { explainProblem } from '../model/problem-labels.js';
 import { Timestamp } from './fields.js';
 
 interface Props {
@@ -25,7 +25,7 @@ export function History({ api, hostname, version }: Props): JSX.Element {
   const nowMs = useNow();
   const load = async (shown: readonly AuditEvent[], after: string | undefined): Promise<void> => {
     const result = await api.readHistory(hostname, after);
-    setProblem(result.ok ? '' : describeProblem(result.problem));
+    setProblem(result.ok ? '' : explainProblem(result.problem));
     if (result.ok) setPage({ items: [...shown, ...result.value.items], next: result.value.next });
   };
   useEffect(() => {

@@ -4,7 +4,7 @@
 import type { JSX } from 'preact';
 import type { Closed } from '../../client/index.js';
 import { formatDateTime } from '../model/time.js';
-import { decodeClaims, type TokenClaims } from '../model/token.js';
+import { decodeClaims, type UserClaims } from '../model/token.js';
 import { Brand } from './brand.js';
 import { CopyableCommand } from './copyable-command.js';
 
@@ -47,7 +47,7 @@ interface Explanation {
   readonly canRetry: boolean;
 }
 
-function explainClose({ code, reason }: Closed, claims: TokenClaims | undefined): Explanation {
+function explainClose({ code, reason }: Closed, claims: UserClaims | undefined): Explanation {
   const role = claims?.role === 'admin' ? 'admin' : 'dashboard';
   const command = `lablink-gateway token --role ${role}`;
   if (code === 403 || code === 4403) {

@@ -29,7 +29,7 @@ const UNREACHABLE =
   'The gateway cannot be reached, so the change may or may not have been made. Check again when it is back.';
 
 /** Explains a problem; falls back to the gateway's own detail. */
-export function describeProblem({ code, detail }: Problem): string {
+export function explainProblem({ code, detail }: Problem): string {
   if (code === undefined) return detail === '' ? UNREACHABLE : detail;
   return EXPLANATIONS[code] ?? detail;
 }

@@ -1,7 +1,7 @@
 // Decodes a token without verifying it: the claims decide what the page offers; the gateway decides
 // what is allowed.
 
-export interface TokenClaims {
+export interface UserClaims {
   readonly role: string;
   readonly sub: string;
   /** In ms since the epoch; undefined if the token has no expiry. */
@@ -9,7 +9,7 @@ export interface TokenClaims {
 }
 
 /** Decodes the claims of a JWT (RFC 7519); undefined if the text is no token. */
-export function decodeClaims(token: string): TokenClaims | undefined {
+export function decodeClaims(token: string): UserClaims | undefined {
   const [, payload, signature] = token.split('.');
   if (payload === undefined || signature === undefined) return undefined;
   try {

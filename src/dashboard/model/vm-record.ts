@@ -1,5 +1,5 @@
-// One VM of the page: its row, its agent's presence, and derived values for sorting, searching and
-// highlighting. Records change in place, so that unchanged VMs cost nothing.
+// The record of one VM: its row, its agent's presence, and derived values for sorting, searching
+// and highlighting. Records change in place, so that unchanged VMs cost nothing.
 
 import type { Delivery, Presence, WatchedVm } from '../../client/index.js';
 import { parseTime } from './time.js';

@@ -28,7 +28,7 @@ export interface DeletedEntry {
   readonly offset: number;
 }
 
-/** What the table last showed for a hostname: a row, or no row. */
+/** The row of a hostname as the table last showed it, or its tombstone. */
 export type RowEntry = VmEntry | DeletedEntry;
 
 /** The presence of a hostname's agent, whether the hostname has a row or not. */

@@ -1,5 +1,5 @@
-// What a session sends to its socket. A stream never queues: if the socket is not writable, the
-// stream sends the state as it is once the socket has drained.
+// The stream of messages that a session sends to its socket. A stream never queues: if the socket
+// is not writable, the stream sends the state as it is once the socket has drained.
 
 /**
  * `catching_up`: a snapshot is under way. `lagging`: something is pending because the socket was
