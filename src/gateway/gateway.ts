@@ -1,7 +1,7 @@
 // The composition root: makes the parts of a gateway and connects them, in the order of the data.
 //
-//   vms row ─trigger─▶ NOTIFY ─▶ feed ─▶ fleet ─▶ hub ─▶ session ─▶ WebSocket
-//   agents connect ─▶ sessions ─▶ presence ─▶ database ─NOTIFY─▶ feed ─▶ presence ─▶ fleet
+// vms row ─trigger─▶ NOTIFY ─▶ feed ─▶ fleet ─▶ hub ─▶ session ─▶ WebSocket agents connect ─▶
+// sessions ─▶ presence ─▶ database ─NOTIFY─▶ feed ─▶ presence ─▶ fleet
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,8 @@ import { createPool } from './database/pool.js';
 import { Feed } from './feed/feed.js';
 import { Listener } from './feed/listener.js';
 import { Fleet } from './fleet/fleet.js';
-import { createHttpApi, type HttpLimits } from './http/api.js';
+import { createHttpApi } from './http/api.js';
+import type { HttpLimits } from './http/dependencies.js';
 import { throttleFlushes } from './hub/flush-throttle.js';
 import { Hub } from './hub/hub.js';
 import { createColumnFilter, createRowProjector, type RowProjector } from './hub/projection.js';
@@ -35,7 +36,10 @@ export interface GatewayOptions extends HttpLimits {
   readonly jwtPublicKeys: readonly PublicKey[];
   /** Columns that a dashboard sees, besides the protocol's. */
   readonly dashboardColumns: readonly string[];
-  /** How long the agent of a VM in use may stay away before the VM is set failed; undefined for ever. */
+  /**
+   * How long the agent of a VM in use may stay away before the VM is set failed; undefined for
+   * ever.
+   */
   readonly offlineGraceMs?: number | undefined;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;

@@ -1,5 +1,5 @@
-// How serving ends: the gateway says that it is not ready, then lets nobody new in, sees its sockets off one after the
-// other and lets answers that are under way be finished. It takes no longer than it is given.
+// Stops serving: the gateway reports that it is not ready, rejects new requests, closes its sockets
+// one after the other, and lets running requests finish. It takes no longer than its time limits.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -8,7 +8,7 @@ import type { Sessions } from '../session/sessions.js';
 import type { Connections } from './limits/connections.js';
 import { sendProblem } from './problems/problem.js';
 
-/** Asked until the end: whether the process lives, and what it is doing. */
+/** Routes that are served until the end. */
 const ALWAYS_ANSWERED: readonly (string | undefined)[] = ['/health/live', '/metrics'];
 const READINESS = '/health/ready';
 const TICK_MS = 10;
@@ -21,20 +21,21 @@ export class Draining {
     private readonly connections: Connections,
   ) {}
 
-  /** A hook before all routes. */
-  readonly refuse = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  /** A hook for all routes: rejects requests while the gateway is stopping. */
+  readonly reject = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (this.#drain === undefined) return;
     const { url } = request.routeOptions;
-    const isRefused = this.#drain.rejecting && !ALWAYS_ANSWERED.includes(url);
-    if (!isRefused && url !== READINESS) return;
+    const isRejected = this.#drain.rejecting && !ALWAYS_ANSWERED.includes(url);
+    if (!isRejected && url !== READINESS) return;
     reply.header('Connection', 'close');
-    await sendProblem(reply, 'draining', 'The gateway is going down.');
+    await sendProblem(reply, 'draining', 'The gateway is stopping.');
   };
 
   /**
-   * Resolves when nobody is left, or the time is up.
-   * @param limitMs for telling the sockets.
-   * @param closeHandshakeMs for the close handshakes of the last sockets and for responses under way.
+   * Resolves when all connections are closed, or the time is up.
+   * @param limitMs how long closing the sockets may take, in ms
+   * @param closeHandshakeMs for the close handshakes of the last sockets and for responses under
+   * way.
    */
   async run(limitMs: number, closeHandshakeMs: number): Promise<void> {
     const drain = new Drain(this.sessions, limitMs, performance.now());
@@ -43,7 +44,7 @@ export class Draining {
     const untilMs = performance.now() + closeHandshakeMs;
     while (this.connections.busy && performance.now() < untilMs) {
       await sleep(TICK_MS);
-      // An upgrade that was let in earlier may have become a socket since.
+      // An upgrade that was accepted earlier may have become a socket.
       drain.tick(performance.now());
     }
   }

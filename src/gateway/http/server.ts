@@ -1,4 +1,4 @@
-// The HTTP server before it has routes: its limits, its validation, and the shape of its failures.
+// Creates the HTTP server without routes: its limits, its validation and its error handling.
 
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -17,24 +17,33 @@ import { sendProblem } from './problems/problem.js';
 import { assignRequestId, sendRequestId } from './request/request-id.js';
 import { compileValidator } from './request/validator.js';
 
-/** A hostname of 255 characters, each percent-encoded from up to 4 bytes, and an escape. */
+/**
+ * A hostname of 255 characters, each percent-encoded from up to 4 bytes, and its escape character.
+ */
 const MAX_PARAM_LENGTH = 255 * 4 * 3 + 8;
 
-/** Room for the longest command a person would write; what is larger is no request of ours. */
+/** Enough for the longest command that a person writes. */
 export const MAX_BODY_BYTES = 64 * 1024;
 /**
- * How long a request may take to arrive: its headers, and all of it. Short for one who sends a byte now and then to hold
- * a place, and longer than a gateway to which thousands come back at once may take to read what has arrived.
+ * How long a request may take to arrive: its headers, and all of it. Short enough against clients
+ * that send slowly to occupy connections. Longer than a gateway needs to read its input while
+ * thousands of clients reconnect.
  */
 export const HEADERS_TIMEOUT_MS = 10_000;
 export const REQUEST_TIMEOUT_MS = 20_000;
 const CHECK_INTERVAL_MS = 1_000;
-/** How long a connection may rest while it is answered; an answer may be waited for by request for up to 60 s. */
+/**
+ * How long a connection may be idle. Longer than the 60 s for which a request may wait for a
+ * change.
+ */
 const IDLE_TIMEOUT_MS = 90_000;
 
 export type HttpServer = ReturnType<typeof createServer>;
 
-/** @param onAnswer told of every answer, once it is sent. */
+/**
+ * Creates the server.
+ * @param onAnswer called once for every response that is sent
+ */
 export function createServer(
   log: FastifyBaseLogger,
   trustProxy: TrustProxy,
@@ -56,7 +65,7 @@ export function createServer(
     loggerInstance: log,
     genReqId: assignRequestId,
     trustProxy,
-    // Who asked for what is the business of a proxy's log; here it would drown what matters.
+    // Requests are logged at level debug only, see below; access logs are the task of a proxy.
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: (error, request, reply) => {
       reply.raw.once('finish', () => logResponse(request, reply));
@@ -64,7 +73,7 @@ export function createServer(
       handleErrorBeforeRouting(error, request, reply);
     },
     forceCloseConnections: true,
-    return503OnClosing: false, // What it would say is no problem: see drain.ts.
+    return503OnClosing: false, // Its response would not be a problem: see drain.ts.
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: IDLE_TIMEOUT_MS,
@@ -73,7 +82,8 @@ export function createServer(
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
     .setValidatorCompiler(compileValidator)
-    // Answers are text that PostgreSQL or a problem made; their schemas are for the document and the tests.
+    // Responses are text from PostgreSQL or problems. Their schemas are for the document and the
+    // tests.
     .setSerializerCompiler(() => JSON.stringify)
     .withTypeProvider<TypeBoxTypeProvider>();
   server.removeContentTypeParser('text/plain');
@@ -82,11 +92,11 @@ export function createServer(
   server.addHook('onResponse', async (request, reply) => logResponse(request, reply));
   server.setErrorHandler(handleError);
   server.server.on('error', (err) => {
-    // One that comes before it listens is told to whoever called `listen`.
+    // An error before the server listens rejects the promise of `listen`.
     if (server.server.listening) log.error({ err }, 'a connection could not be accepted');
   });
   server.setNotFoundHandler(
-    (_request, reply) => void sendProblem(reply, 'not_found', 'There is nothing at this URL.'),
+    (_request, reply) => void sendProblem(reply, 'not_found', 'This URL does not exist.'),
   );
   return server;
 }

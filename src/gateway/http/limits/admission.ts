@@ -1,5 +1,6 @@
-// Gives a place to a socket before its upgrade, and to a request that waits, or says why not. A socket's place is bound
-// to its connection, so none is ever lost.
+// Acquires a connection slot for a socket before its upgrade, and for a waiting request, or sends
+// the rejection. The slot of a socket is released when its connection closes, so no slot is ever
+// lost.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ConnectionSlots } from '../../session/connection-slots.js';
@@ -7,18 +8,20 @@ import { requireIdentity } from '../request/access.js';
 import { deriveClientKey } from './client-address.js';
 import { PROBLEMS, sendProblem } from '../problems/problem.js';
 
-/** A hook for after the access check; it looks at upgrades alone. */
+/** A hook after the access check. It ignores requests that are not upgrades. */
 export type Admit = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 /**
- * Takes a place for whoever asks.
- * @returns what gives it back, to be called once; undefined where there was none, which has been answered.
+ * Acquires a slot for a request.
+ * @returns a function that releases the slot, to be called once; undefined if there was no slot,
+ * and the rejection is sent
  */
 export type AcquireSlot = (
   request: FastifyRequest,
   reply: FastifyReply,
 ) => (() => void) | undefined;
 
+/** Creates the function that acquires slots. */
 export function createAcquireSlot(places: ConnectionSlots): AcquireSlot {
   return (request, reply) => {
     const client = { address: deriveClientKey(request.ip), identity: requireIdentity(request) };
@@ -29,10 +32,11 @@ export function createAcquireSlot(places: ConnectionSlots): AcquireSlot {
   };
 }
 
+/** Creates the hook that acquires a slot for each upgrade. */
 export function createAdmit(acquireSlot: AcquireSlot): Admit {
   return async (request, reply) => {
     const { socket } = request.raw;
-    // One that is gone already would never give its place back.
+    // A socket that is closed already would never release its slot.
     if (!request.ws || socket.destroyed) return;
     const releaseSlot = acquireSlot(request, reply);
     if (releaseSlot === undefined) await reply;

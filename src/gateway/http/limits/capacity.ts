@@ -1,21 +1,31 @@
-// How many connections and sockets fit under the number of files that the process may open, with room kept for what
-// else it opens. Running out of files would hurt everyone: the pool, LISTEN and each accept.
+// Computes how many connections and sockets fit under the limit of open files, with room for the
+// other files of the process. Without open files, queries, LISTEN and new connections would fail.
 
-/** What is not a client: the pool, LISTEN, the listener, an embedded server's pipes, and Node's own. */
+/**
+ * Files that are not clients: the pool, LISTEN, the listener, the pipes of an embedded server, and
+ * Node's own.
+ */
 export const OTHER_FILES = 100;
-/** Connections that are no sockets: handshakes under way, health checks, requests. A twentieth, within these. */
+/**
+ * The share of connections that are not sockets, such as handshakes, health checks and requests,
+ * and its bounds.
+ */
 export const HTTP_SHARE = 0.05;
 const MIN_HTTP_CONNECTIONS = 16;
 const MAX_HTTP_CONNECTIONS = 1_000;
 
+/** The limits of connections. */
 export interface Capacity {
-  /** Connections of all kinds. */
+  /** All connections. */
   readonly connections: number;
   /** WebSockets among them. */
   readonly sockets: number;
 }
 
-/** @param openFiles the limit (RLIMIT_NOFILE); Infinity where there is none. */
+/**
+ * Computes the limits of connections.
+ * @param openFiles the limit of open files (RLIMIT_NOFILE); Infinity without a limit
+ */
 export function computeCapacity(openFiles: number, maxSockets: number): Capacity {
   const connections = openFiles - Math.min(OTHER_FILES, Math.floor(openFiles / 2));
   const share = Math.ceil(connections * HTTP_SHARE);
@@ -23,9 +33,10 @@ export function computeCapacity(openFiles: number, maxSockets: number): Capacity
   return { connections, sockets: Math.min(maxSockets, connections - forHttp) };
 }
 
-/** How many files the process may open; Infinity where the system has no such limit, or does not say. */
+/** Reads how many files the process may open; Infinity if there is no limit, or it is unknown. */
 export function readOpenFilesLimit(): number {
-  // Of the network it would look up the names of all peers; Node before 22 does not know the setting.
+  // Without this setting the report would look up the names of all peers. Node before 22 ignores
+  // it.
   Reflect.set(process.report, 'excludeNetwork', true);
   const report: unknown = process.report.getReport();
   const soft = readField(readField(readField(report, 'userLimits'), 'open_files'), 'soft');

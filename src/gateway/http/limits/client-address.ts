@@ -1,12 +1,13 @@
-// What stands for one client among addresses.
+// Derives the key that identifies a client by its address.
 
 import { isIPv6 } from 'node:net';
 import { isLoopback } from '../../../config/address.js';
 
 /**
- * The key that the sockets of this address are counted under: of IPv6 the first 64 bits, because a single machine is
- * given all addresses that share them (RFC 4291 §2.5.4). Undefined for loopback: from there come a proxy that
- * TRUST_PROXY does not name, and load tests.
+ * Derives the key under which the sockets of an address are counted. For IPv6 it is the first 64
+ * bits, because a single machine has all addresses that share them (RFC 4291 §2.5.4).
+ * @returns undefined for loopback, which is the address of load tests, and of a proxy that
+ * TRUST_PROXY does not name
  */
 export function deriveClientKey(address: string): string | undefined {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
@@ -14,7 +15,10 @@ export function deriveClientKey(address: string): string | undefined {
   return isIPv6(plain) ? `${expandGroups(plain).slice(0, 4).join(':')}::/64` : plain;
 }
 
-/** The eight groups, `::` written out (RFC 4291 §2.2). An IPv4 address at the end counts as one: it is never looked at. */
+/**
+ * Expands `::` to the eight groups (RFC 4291 §2.2). An IPv4 address at the end counts as one group,
+ * and is never used.
+ */
 function expandGroups(address: string): string[] {
   const [before = [], after = []] = address
     .split('::')

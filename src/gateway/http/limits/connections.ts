@@ -1,38 +1,40 @@
-// The TCP connections of the HTTP server, kept under the number of files the process may open. When there is no room,
-// the one that has been without a request for longest goes: whoever connects and asks for nothing holds no place
-// against those who do.
+// Limits the TCP connections of the HTTP server, so that the process stays below its limit of open
+// files. If the limit is reached, the connection that has had no request for longest is closed, so
+// that idle connections cannot exclude active clients.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { OnRejection } from '../../session/limits.js';
 
+/** The TCP connections of a server. */
 export class Connections {
   readonly #all = new Set<Socket>();
-  /** Those with no request under way, half a request at most; the one that waits longest first. */
+  /** Connections without a complete request, in the order of their idle time, the longest first. */
   readonly #waiting = new Set<Socket>();
   #ended = false;
 
-  /** @param max how many there may be at any moment. */
+  /** @param max the limit of simultaneous connections */
   constructor(
     server: Server,
     private readonly max: number,
     private readonly onRefusal: OnRejection,
   ) {
-    // One more than there ever are: Node would refuse without giving anybody up for it.
+    // Higher by one than the limit, because Node would reject a connection without closing another
+    // one.
     server.maxConnections = max + 1;
     server.on('connection', (socket) => this.#arrived(socket));
     server.on('request', (request, response) => this.#asked(request, response));
     server.on('upgrade', ({ socket }) => this.#waiting.delete(socket));
-    // An accept that failed, because something else of the process took the last file: make room, and go on.
+    // An accept failed because the process had no file left: close a connection, and continue.
     server.on('error', () => this.#giveUpOne());
   }
 
-  /** Whether a request is under way, or a socket open or being opened. */
+  /** Whether a request is running, or a socket is open or being opened. */
   get busy(): boolean {
     return this.#all.size > this.#waiting.size;
   }
 
-  /** Ends all there are, and each that is still to come. */
+  /** Closes all connections, and each later one. */
   end(): void {
     this.#ended = true;
     for (const socket of this.#all) socket.destroy();
@@ -62,7 +64,7 @@ export class Connections {
   #giveUpOne(): void {
     for (const socket of this.#waiting) {
       this.onRefusal('too_many_connections');
-      // At once: its 'close' comes later, and by then the next may have arrived.
+      // Removed immediately: its 'close' event may come after the next connection.
       this.#all.delete(socket);
       this.#waiting.delete(socket);
       socket.destroy();

@@ -1,14 +1,17 @@
-// What browsers are told: which sites may read answers (CORS), and that no answer but `/docs` is a page,
-// and none belongs into one.
+// Adds the headers for browsers. They say which origins may read responses (CORS), that responses
+// are not pages, and that no other page may embed them.
 
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import type { HttpServer } from '../server.js';
 
-/** For how long a browser may remember what a site may send. */
+/** How long a browser may cache the result of a preflight request. */
 const PREFLIGHT_MAX_AGE_S = 600;
 
-/** JSON needs nothing of a browser. The one page there is, `/docs`, has a policy of its own: see document.ts. */
+/**
+ * The policy of JSON responses, which load nothing. `/docs` and the dashboard have their own
+ * policies.
+ */
 const NO_PAGE = {
   useDefaults: false,
   directives: {
@@ -20,8 +23,8 @@ const NO_PAGE = {
 };
 
 /**
- * Adds the headers to every route that follows.
- * @param allowedOrigins sites besides the gateway's own, as browsers name them
+ * Adds the headers to every route that is registered later.
+ * @param allowedOrigins origins besides the gateway's own, as browsers send them
  */
 export function registerBrowserHeaders(
   server: HttpServer,
@@ -31,11 +34,13 @@ export function registerBrowserHeaders(
     .register(helmet, {
       global: false,
       contentSecurityPolicy: NO_PAGE,
-      // Says something of the whole host, and of hosts below it: for the proxy that ends TLS to say.
+      // This header applies to the whole host and its subdomains, so only the proxy that terminates
+      // TLS can set it.
       strictTransportSecurity: false,
     })
     .after(() => {
-      // No browser shows what an upgrade was answered, and to make the headers was 6 % of what a socket's opening cost.
+      // Browsers ignore these headers of an upgrade, and creating them was 6 % of the cost of
+      // opening a socket.
       server.addHook('onRequest', (request, reply, done) => {
         if (!request.ws) reply.helmet();
         done();
@@ -48,7 +53,7 @@ export function registerBrowserHeaders(
     allowedHeaders: ['Authorization', 'Content-Type', 'If-Match'],
     exposedHeaders: ['Agent-Online', 'ETag', 'Link', 'Retry-After', 'WWW-Authenticate'],
     maxAge: PREFLIGHT_MAX_AGE_S,
-    // The strict answer to an OPTIONS that is no preflight is plain text, and no problem.
+    // The strict response to an OPTIONS that is not a preflight is plain text instead of a problem.
     strictPreflight: false,
   });
 }

@@ -1,5 +1,5 @@
-// The dashboard's page at `/`, and the files that it names. They are made by the build, and each name changes with its
-// content: the files are kept by browsers for ever, and the page is asked for again every time.
+// Serves the dashboard's page at `/` and its files. The build puts a hash of the content into each
+// file's name, so browsers cache the files forever and request only the page again.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,11 +8,14 @@ import staticFiles from '@fastify/static';
 import { Type } from 'typebox';
 import type { HttpServer } from '../server.js';
 
-/** `dist` lies beside `src`, so this is the same folder for both. */
+/** `dist` is beside `src`, so this path is the same for both. */
 const FOLDER = fileURLToPath(new URL('../../../../dist/dashboard/', import.meta.url));
 const PAGE = 'index.html';
 
-/** What the page may load and talk to: the gateway itself. Nothing inline, nothing evaluated, no markup from text. */
+/**
+ * The page may load from and connect to the gateway only. Inline scripts, `eval` and markup from
+ * text are forbidden.
+ */
 const PAGE_POLICY = {
   useDefaults: false,
   directives: {
@@ -32,10 +35,13 @@ const PAGE_POLICY = {
 
 const AssetParams = Type.Object({ file: Type.String() });
 
-/** @returns false where there is none to serve, because it was not built. */
+/**
+ * Registers the routes of the dashboard.
+ * @returns false if the dashboard is not built
+ */
 export async function registerDashboard(server: HttpServer): Promise<boolean> {
   if (!existsSync(join(FOLDER, PAGE))) return false;
-  // Apart, because the page of the API brings files of its own.
+  // In its own scope, because the page of the API has its own files.
   await server.register(async (pages: HttpServer) => {
     await pages.register(staticFiles, { root: FOLDER, serve: false, preCompressed: true });
 

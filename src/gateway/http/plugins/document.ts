@@ -1,4 +1,4 @@
-// The OpenAPI document, made of the routes' own schemas, and the page that shows it.
+// Creates the OpenAPI document from the schemas of the routes, and serves the page that shows it.
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
@@ -8,18 +8,18 @@ import type { HttpServer } from '../server.js';
 const INFO = {
   title: 'lablink-gateway',
   description:
-    'VMs, who has them, and what happened. Every change goes to the database and comes back to sockets through the ' +
-    'feed. `/v1/vms` and `/v1/vms/{hostname}` answer an upgrade with the state and its changes.',
+    'VMs, their assignments and their history. Every change is written to the database, and reaches WebSockets through ' +
+    'the feed. `/v1/vms` and `/v1/vms/{hostname}` also accept a WebSocket, which sends the state and its changes.',
   license: { name: 'MIT', identifier: 'MIT' },
 };
 
 const PROBLEM =
-  'RFC 9457. Beside what an operation lists, any URL may answer 404 `not_found`, 405 `method_not_allowed`, 408 ' +
+  'RFC 9457. In addition to the listed problems, every URL may answer 404 `not_found`, 405 `method_not_allowed`, 408 ' +
   '`request_timeout` and 431 `headers_too_large`.';
 
 /**
- * What the page may load: itself. The plugin's own policy adds `upgrade-insecure-requests`, with which the page is blank
- * over plain HTTP anywhere but on localhost.
+ * The page may load its own files only. The plugin's default policy has
+ * `upgrade-insecure-requests`, which leaves the page blank over plain HTTP except on localhost.
  */
 const PAGE_POLICY = {
   'default-src': "'self'",
@@ -30,17 +30,20 @@ const PAGE_POLICY = {
   'style-src': "'self' 'unsafe-inline'",
 };
 
-/** Collects the routes that are made after it; what it gives makes their document, once the server is ready. */
+/**
+ * Collects the routes that are registered later.
+ * @returns a function that creates their document once the server is ready
+ */
 export async function describeRoutes(server: HttpServer, version: string): Promise<() => object> {
   await server.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { ...INFO, version },
       tags: [
-        { name: 'vms', description: 'The fleet.' },
-        { name: 'assignments', description: 'Who gets which VM.' },
-        { name: 'audit', description: 'Who got which VM when.' },
-        { name: 'operation', description: 'Whether it works.' },
+        { name: 'vms', description: 'The VMs of the fleet.' },
+        { name: 'assignments', description: 'The assignment of VMs to people.' },
+        { name: 'audit', description: 'The history of all changes.' },
+        { name: 'operation', description: 'Health and metrics.' },
       ],
       components: {
         schemas: { Problem: { ...createProblemSchema(PROBLEM_CODES), description: PROBLEM } },

@@ -1,11 +1,14 @@
-// How often one identity may ask over HTTP, whatever it is answered. Upgrades are not counted: sockets have limits of
-// their own.
+// Limits the HTTP requests per minute of one identity, successful or not. Upgrades are not counted,
+// because sockets have their own limits.
 
 import rateLimit from '@fastify/rate-limit';
 import { requireIdentity, type CountRequest } from '../request/access.js';
 import type { HttpServer } from '../server.js';
 
-/** Makes what counts. To be called when the token has been checked: strangers use up nobody's share. */
+/**
+ * Creates the function that counts requests. Call it only after the token is verified, so that
+ * requests without a valid token never use up an identity's limit.
+ */
 export async function createRateLimit(
   server: HttpServer,
   perMinute: number,
@@ -19,7 +22,7 @@ export async function createRateLimit(
       return `${role}:${sub}`;
     },
     errorResponseBuilder: (_request, { after }) =>
-      Object.assign(new Error(`Asked too often; again in ${after}.`), { statusCode: 429 }),
+      Object.assign(new Error(`Too many requests; try again in ${after}.`), { statusCode: 429 }),
   });
   const count = server.rateLimit();
   return async (request, reply) => {

@@ -1,17 +1,19 @@
-// Which upgrades are refused whoever asks: those of pages of other sites, and those at URLs without a socket.
+// Rejects upgrades from pages of other origins, and upgrades at URLs without a WebSocket, before
+// any token is checked.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { sendProblem } from '../problems/problem.js';
 import type { HttpServer } from '../server.js';
 
 /**
- * Refuses them on every route that follows.
- * @param allowedOrigins sites besides the gateway's own, as browsers name them
+ * Rejects such upgrades on every route that is registered later.
+ * @param allowedOrigins origins besides the gateway's own, as browsers send them
  */
 export function guardUpgrades(server: HttpServer, allowedOrigins: readonly string[]): void {
   const allowed = new Set(allowedOrigins);
 
-  // Browsers do not ask before a WebSocket as they do before a request (RFC 6455 §10.2): it is for the server to look.
+  // Browsers send no preflight request before a WebSocket, so the server must check the origin (RFC
+  // 6455 §10.2).
   server.addHook('onRequest', async (request, reply) => {
     const { origin, upgrade } = request.headers;
     if (upgrade === undefined || origin === undefined) return;
@@ -20,7 +22,7 @@ export function guardUpgrades(server: HttpServer, allowedOrigins: readonly strin
     await reply;
   });
 
-  // @fastify/websocket upgrades at any route, without its hooks having known, and logs the URL, with all that is in it.
+  // @fastify/websocket would upgrade at every route, and log the URL with its query.
   server.addHook('onRoute', (route) => {
     if (route.wsHandler !== undefined) return;
     route.preValidation = [rejectUpgrade, ...[route.preValidation ?? []].flat()];
@@ -28,8 +30,9 @@ export function guardUpgrades(server: HttpServer, allowedOrigins: readonly strin
 }
 
 /**
- * Whether a page of this origin came from the host it now asks; what a proxy says the host was counts where proxies
- * are trusted. The origin's scheme tells which port goes without saying. `null`, a page from nowhere, is never its own.
+ * Whether a page of this origin was served by the requested host, which may come from the header of
+ * a trusted proxy. The scheme of the origin determines the default port. The origin `null` is never
+ * the gateway's own.
  */
 function isOwn(request: FastifyRequest, origin: string): boolean {
   if (!URL.canParse(origin)) return false;

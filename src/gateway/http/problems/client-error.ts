@@ -1,20 +1,21 @@
-// What is answered to a connection that sends no request that could be routed: too slowly, too much, or no HTTP.
+// Answers connections whose request cannot be routed, because it is too slow, too large, or not
+// HTTP.
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { LoggedResponse } from './response-log.js';
 import { PROBLEM_TYPE, PROBLEMS, formatProblem, type ProblemCode } from './problem.js';
 
-/** By Node's code of the error. */
+/** The problem code by Node's error code. */
 const CODES: Readonly<Record<string, ProblemCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
 /**
- * Answers, and ends the connection whether or not the answer is read.
- * @param id of the request that there might have been.
- * @returns what was answered; undefined when there is nobody to answer.
+ * Sends the problem, and closes the connection even if the client does not read it.
+ * @param id the request id of the response
+ * @returns the response; undefined if the client is gone
  */
 export function sendClientError(
   error: Error & { readonly code?: string },
@@ -25,7 +26,7 @@ export function sendClientError(
   const problem = CODES[error.code ?? ''] ?? 'invalid_request';
   const { status } = PROBLEMS[problem];
   if (isThere) socket.write(formatResponse(problem, id));
-  // No error is handed over: a peer that breaks off is nobody's news.
+  // Without an error argument, because a client that disconnects is not worth a log line.
   socket.destroy();
   return isThere ? { at: 'http', route: 'none', status, problem } : undefined;
 }

@@ -1,12 +1,12 @@
-// What becomes of a request that failed: a problem with its code, whoever refused it. What the database says of itself
-// goes to the log, and to nobody else.
+// Converts every error of a request to a problem with a code. The text of a database error is
+// logged and never sent.
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isConnectionError } from '../../../postgres/errors.js';
 import { isQueueFull } from '../../database/notification-queue.js';
 import { sendProblem, type ProblemCode } from './problem.js';
 
-/** What Fastify, its plugins and Node refuse by themselves, by status. */
+/** The problem codes of errors from Fastify and its plugins, by status. */
 const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   404: 'not_found',
   408: 'request_timeout',
@@ -16,11 +16,15 @@ const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   429: 'rate_limited',
 };
 
-/** Lock not available, deadlock, serialization failure, and a statement that took too long. */
+/** SQLSTATEs: lock not available, deadlock, serialization failure and statement timeout. */
 const DATABASE_BUSY = /^(55P03|40P01|40001|57014)$/;
-/** "Data exception": a value that PostgreSQL cannot take, though a schema let it pass. */
+/**
+ * SQLSTATE class "data exception": a value that passed the schema, and that PostgreSQL cannot
+ * store.
+ */
 const BAD_VALUE = /^22[0-9A-Z]{3}$/;
 
+/** Sends the problem for an error of a request. */
 export function handleError(
   error: FastifyError,
   request: FastifyRequest,
@@ -32,22 +36,27 @@ export function handleError(
     request.log.warn({ err: error }, 'the database did not answer');
     sendProblem(reply, 'database_unavailable', 'The database does not answer; try again.');
   } else if (isQueueFull(error)) {
-    request.log.error({ err: error }, 'the queue of notifications is full');
-    sendProblem(reply, 'database_busy', 'The database can announce no change now; try again.');
+    request.log.error({ err: error }, 'the notification queue is full');
+    sendProblem(
+      reply,
+      'database_busy',
+      'The notification queue of the database is full; try again.',
+    );
   } else if (DATABASE_BUSY.test(error.code)) {
     request.log.warn({ err: error }, 'the database was busy');
-    sendProblem(reply, 'database_busy', 'Others hold what was asked for; try again.');
+    sendProblem(reply, 'database_busy', 'Another transaction has locked the data; try again.');
   } else if (BAD_VALUE.test(error.code)) {
-    sendProblem(reply, 'invalid_request', 'The database cannot take one of the values.');
+    sendProblem(reply, 'invalid_request', 'The database cannot store one of the values.');
   } else {
     request.log.error({ err: error }, 'a request failed');
-    sendProblem(reply, 'internal_error', 'The gateway failed; its log says why.');
+    sendProblem(reply, 'internal_error', 'The gateway failed; its log has the reason.');
   }
 }
 
 /**
- * A URL that is too long, or cannot be decoded, is refused before there is a route, and so without hooks: the socket
- * of an upgrade is nobody's then, and would stay open for ever.
+ * Sends the problem for an error before routing, such as a URL that is too long or cannot be
+ * decoded. No hook runs for such a request, so the socket of an upgrade is closed here; it would
+ * otherwise stay open forever.
  */
 export function handleErrorBeforeRouting(
   error: FastifyError,

@@ -1,15 +1,15 @@
-// The problems that a route may answer, for its schema and so for the document.
+// Describes the problems that a route may answer, for its schema and the OpenAPI document.
 
 import { Type } from 'typebox';
 import { createProblemSchema, PROBLEMS, PROBLEM_TYPE, type ProblemCode } from './problem.js';
 import { EtagHeader } from '../schemas/shared.js';
 
-/** The answers of problems for a route's schema: those of every route, and these. */
+/** Describes the problems of a route: those of every route, and `codes`. */
 export function describeProblems(...codes: ProblemCode[]): Record<number, object> {
   return describeByStatus([...EVERYWHERE, ...codes]);
 }
 
-/** The same for a route that is answered to the end, and asks no database. */
+/** Describes the problems of a route that uses no database and is served until the end. */
 export function describeTokenProblems(): Record<number, object> {
   return describeByStatus(WITH_A_TOKEN);
 }
@@ -25,7 +25,7 @@ function describeByStatus(codes: readonly ProblemCode[]): Record<number, object>
   );
 }
 
-/** One answer for the problems of one status. */
+/** Describes the response for the problems of one status. */
 export function describeProblem(status: number, codes: readonly ProblemCode[]): object {
   const headers = HEADERS[status];
   return {
@@ -35,10 +35,10 @@ export function describeProblem(status: number, codes: readonly ProblemCode[]): 
   };
 }
 
-const RetryAfter = Type.Integer({ description: 'Seconds after which to ask again.' });
-const Challenge = Type.String({ description: 'For a bearer token (RFC 6750 §3).' });
+const RetryAfter = Type.Integer({ description: 'When to try again, in seconds.' });
+const Challenge = Type.String({ description: 'The challenge for a bearer token (RFC 6750 §3).' });
 
-/** The headers that every problem of a status brings. */
+/** The headers of every problem, by status. */
 const HEADERS: Readonly<Record<number, object>> = {
   401: { 'WWW-Authenticate': Challenge },
   412: { ETag: EtagHeader },
@@ -46,10 +46,10 @@ const HEADERS: Readonly<Record<number, object>> = {
   503: { 'Retry-After': RetryAfter },
 };
 
-/** Of every method but GET: a body is looked at also where none is asked for. */
+/** The problems of every method except GET; a body is validated even if none is expected. */
 export const BODY_PROBLEMS = ['body_too_large', 'unsupported_media_type'] as const;
 
-/** Of a URL with a socket. */
+/** The problems of a URL with a WebSocket. */
 export const UPGRADE_PROBLEMS = [
   'not_ready',
   'origin_not_allowed',

@@ -1,5 +1,5 @@
-// Every failure over HTTP is a problem (RFC 9457) with a stable `code` that programs compare. All codes stand here, each
-// with its one status.
+// Defines and sends problems (RFC 9457). Every error over HTTP is one, with a stable `code` for
+// programs. All codes are defined here, each with a single status.
 
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply } from 'fastify';
@@ -7,123 +7,139 @@ import { Type } from 'typebox';
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** The code of the problem that was answered; null when none was. */
+    /** The code of the problem that was sent; null if the response is not a problem. */
     problem: string | null;
   }
 }
 
 interface About {
   readonly status: number;
-  /** When it is answered, for the document. */
+  /** When the problem is sent, for the document. */
   readonly when: string;
-  /** In seconds: it is worth coming back so soon. */
+  /** When a client may try again, in seconds. */
   readonly retryAfter?: number;
-  /** What it adds to the body, by example. */
+  /** An example of the additional members of the body. */
   readonly members?: object;
 }
 
+/** All problems by code. */
 export const PROBLEMS = {
-  invalid_request: { status: 400, when: 'A parameter, the body or its JSON is not as documented.' },
+  invalid_request: { status: 400, when: 'A parameter or the body is not as documented.' },
   invalid_hostname: {
     status: 400,
-    when: 'A hostname has 1 to 255 characters, and no NUL among them.',
+    when: 'The hostname must have 1 to 255 characters without NUL.',
   },
-  invalid_cursor: { status: 400, when: '`cursor` or `after` is not one that the gateway gave.' },
+  invalid_cursor: { status: 400, when: '`cursor` or `after` is not from this gateway.' },
   unknown_status: {
     status: 400,
-    when: 'No such status; `allowed` lists those there are.',
+    when: 'The status is unknown; `allowed` lists the possible ones.',
     members: { allowed: ['available', 'in-use', 'failed'] },
   },
-  contradictory_change: { status: 400, when: 'What is asked for does not go together.' },
-  token_missing: { status: 401, when: 'There is no bearer token.' },
-  token_invalid: { status: 401, when: 'The token is none that this gateway accepts.' },
-  token_expired: { status: 401, when: 'The token was good, and is no longer.' },
-  token_not_yet_valid: { status: 401, when: 'The token will be good, and is not yet.' },
-  origin_not_allowed: { status: 403, when: 'An upgrade from a page of another site.' },
-  not_allowed: { status: 403, when: 'The role of the token may not do this here.' },
-  not_found: { status: 404, when: 'There is nothing at this URL.' },
+  contradictory_change: { status: 400, when: 'The requested values contradict each other.' },
+  token_missing: { status: 401, when: 'The request has no bearer token.' },
+  token_invalid: { status: 401, when: 'The gateway does not accept the token.' },
+  token_expired: { status: 401, when: 'The token has expired.' },
+  token_not_yet_valid: { status: 401, when: 'The token is not valid yet.' },
+  origin_not_allowed: {
+    status: 403,
+    when: 'The upgrade is from a page of an origin that is not allowed.',
+  },
+  not_allowed: { status: 403, when: 'The role of the token does not permit this request.' },
+  not_found: { status: 404, when: 'The URL does not exist.' },
   vm_not_found: { status: 404, when: 'There is no VM of this hostname.' },
   assignment_not_found: {
     status: 404,
-    when: 'This assignment is not, or no longer, current; to report its end: never was the agent’s.',
+    when: 'No VM has this assignment now or, for a report of its end, the agent never had it.',
   },
   not_enrolled: { status: 404, when: 'This hostname has not enrolled.' },
-  method_not_allowed: { status: 405, when: 'The URL knows other methods: see `Allow`.' },
+  method_not_allowed: {
+    status: 405,
+    when: 'The URL does not support this method; `Allow` lists those that it does.',
+  },
   request_timeout: { status: 408, when: 'The request did not arrive in time.' },
   no_vm_available: {
     status: 409,
-    when: 'No VM is free; `counts` has how many are of each status.',
+    when: 'No VM is free; `counts` has the number of VMs of each status.',
     members: { counts: { failed: 1, 'in-use': 11 } },
   },
   assigned_to_another: {
     status: 409,
-    when: 'Another person has the VM, and `reassign` was not asked for.',
+    when: 'Another person has the VM, and `reassign` is not true.',
   },
   vm_not_in_use: {
     status: 409,
-    when: 'A VM that is not in use has no person or command to change.',
+    when: 'The VM is not in use, so it has no person or command to change.',
   },
   already_enrolled: {
     status: 409,
-    when: 'This hostname has enrolled, with another `nonce` or none; an admin may allow it again.',
+    when: 'The hostname has enrolled with another `nonce` or without one; an admin may allow it again.',
   },
   agent_online: { status: 409, when: 'An agent of this hostname is online, and has not enrolled.' },
   wrong_count: {
     status: 409,
-    when: 'There are not as many VMs as `confirm` says; `count` has how many.',
+    when: '`confirm` is not the number of VMs; `count` is.',
     members: { count: 12 },
   },
   version_mismatch: {
     status: 412,
-    when: 'The row is not the one in `If-Match`; `version` has its own.',
+    when: 'The row has another version than `If-Match`; `version` is the current one.',
     members: { version: 18 },
   },
   body_too_large: { status: 413, when: 'The body is larger than 64 KiB.' },
   uri_too_long: { status: 414, when: 'A part of the URL is too long.' },
-  unsupported_media_type: { status: 415, when: 'A body is JSON, and says so.' },
+  unsupported_media_type: {
+    status: 415,
+    when: 'The body must be JSON, with `Content-Type: application/json`.',
+  },
   too_many_sockets_of_identity: {
     status: 429,
-    when: "Too many sockets and waits of the token's role and `sub`.",
+    when: 'There are too many sockets and waiting requests of this role and `sub`.',
     retryAfter: 5,
   },
   too_many_sockets_of_address: {
     status: 429,
-    when: 'Too many sockets and waits of this address.',
+    when: 'There are too many sockets and waiting requests of this address.',
     retryAfter: 5,
   },
   rate_limited: {
     status: 429,
-    when: 'The token has asked too often; `Retry-After` says when again.',
+    when: 'There were too many requests of this role and `sub`; `Retry-After` says when to try again.',
   },
-  headers_too_large: { status: 431, when: 'The headers take more than 16 KiB.' },
-  internal_error: { status: 500, when: 'A defect of the gateway; its log says more.' },
-  cannot_sign: { status: 501, when: 'This gateway signs no tokens: `JWT_SECRET` is not set.' },
+  headers_too_large: { status: 431, when: 'The headers are larger than 16 KiB.' },
+  internal_error: { status: 500, when: 'The gateway failed; its log has the reason.' },
+  cannot_sign: {
+    status: 501,
+    when: 'The gateway cannot sign tokens, because `JWT_SECRET` is not set.',
+  },
   too_many_sockets: {
     status: 503,
-    when: 'There is no room for another socket or wait.',
+    when: 'The gateway has no capacity for another socket or waiting request.',
     retryAfter: 5,
   },
-  not_ready: { status: 503, when: 'The gateway does not know the table yet.', retryAfter: 1 },
-  draining: { status: 503, when: 'The gateway is about to end.', retryAfter: 1 },
+  not_ready: { status: 503, when: 'The gateway has not read the table yet.', retryAfter: 1 },
+  draining: { status: 503, when: 'The gateway is stopping.', retryAfter: 1 },
   database_unavailable: { status: 503, when: 'The database does not answer.', retryAfter: 1 },
   database_busy: {
     status: 503,
-    when: 'Others held what was asked for too long; nothing was changed.',
+    when: 'Other transactions locked the data for too long; nothing was changed.',
     retryAfter: 1,
   },
 } as const satisfies Record<string, About>;
 export type ProblemCode = keyof typeof PROBLEMS;
 export const PROBLEM_CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
-/** The body of an answer with one of these codes. Some codes add members, as the table says. */
+/**
+ * Creates the schema of a problem's body with one of these codes. Some codes have additional
+ * members.
+ */
 export function createProblemSchema(codes: readonly ProblemCode[]) {
   return Type.Object(
     {
       type: Type.Literal('about:blank'),
-      title: Type.String({ description: 'The status in words.' }),
+      title: Type.String({ description: 'The name of the status.' }),
       status: Type.Integer(),
-      code: Type.Enum([...codes], { description: 'Stable; programs compare it.' }),
-      detail: Type.String({ description: 'For people.' }),
+      code: Type.Enum([...codes], { description: 'A stable code for programs.' }),
+      detail: Type.String({ description: 'An explanation for people.' }),
     },
     { additionalProperties: true, examples: codes.map(createExample) },
   );
@@ -134,18 +150,19 @@ const createExample = (code: ProblemCode): unknown => {
   return JSON.parse(formatProblem(code, when, members));
 };
 
-/** The body of a problem, as text. */
+/** Formats the body of a problem as JSON text. */
 export function formatProblem(code: ProblemCode, detail: string, members?: object): string {
   const { status } = PROBLEMS[code];
   const title = STATUS_CODES[status] ?? 'Error';
   return JSON.stringify({ type: 'about:blank', title, status, code, detail, ...members });
 }
 
+/** The media type of problems (RFC 9457 §3). */
 export const PROBLEM_TYPE = 'application/problem+json';
 
 /**
- * Answers with a problem.
- * @param members what this code adds to the body
+ * Sends a problem.
+ * @param members the additional members of the body
  */
 export function sendProblem(
   reply: FastifyReply,
@@ -162,6 +179,7 @@ export function sendProblem(
     .send(formatProblem(code, detail, members));
 }
 
+/** Sends the problem that there is no VM of the requested hostname. */
 export function sendVmNotFound(reply: FastifyReply): FastifyReply {
   return sendProblem(reply, 'vm_not_found', 'There is no VM of this hostname.');
 }

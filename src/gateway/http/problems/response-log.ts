@@ -1,20 +1,24 @@
-// What was answered, told once a request, without anything that a stranger wrote: a route is a pattern, a problem one
-// of our codes. An upgrade that succeeds is a session and no answer.
+// Describes each response for logs and metrics, without text from the client: a route is a pattern,
+// and a problem is a known code. A successful upgrade is a session, and has no response here.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+/** A response as it is logged and counted. */
 export interface LoggedResponse {
   readonly at: 'http' | 'upgrade';
-  /** A method and a pattern, as in `GET /v1/vms/:hostname`; `none` where there is no such route. */
+  /**
+   * The method and the pattern, such as `GET /v1/vms/:hostname`; `none` if there is no such route.
+   */
   readonly route: string;
   readonly status: number;
-  /** The code of the problem that was answered, if one was. */
+  /** The code of the problem; undefined if the response is not a problem. */
   readonly problem: string | undefined;
 }
 
+/** Called once for each response. Must not throw. */
 export type OnResponse = (answer: LoggedResponse) => void;
 
-/** The answer to a request, once it has been sent. */
+/** Describes the response to a request, once it is sent. */
 export function describeResponse(request: FastifyRequest, reply: FastifyReply): LoggedResponse {
   const { url } = request.routeOptions;
   return {

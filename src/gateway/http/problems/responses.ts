@@ -1,22 +1,26 @@
-// The shapes of good answers: a row with its version as ETag, and a page with a link to the next.
+// Sends successful responses: JSON, a row with its version as ETag, and a page with a link to the
+// next one.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FoundVm } from '../../database/vms.js';
 
-/** @param text JSON. */
+/**
+ * Sends JSON.
+ * @param text the JSON text
+ */
 export function sendJson(reply: FastifyReply, text: string): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(text);
 }
 
-/** A row, and its version as the strong ETag that `If-Match` takes back (RFC 9110 §8.8.3). */
+/** Sends a row, with its version as a strong ETag for `If-Match` (RFC 9110 §8.8.3). */
 export function sendVm(reply: FastifyReply, { version, row }: FoundVm): FastifyReply {
   return sendJson(reply.header('ETag', `"${version}"`), row);
 }
 
 /**
- * A page, and where there is a next one its URL in `Link` (RFC 8288).
- * @param items each JSON
- * @param beside more members of the body, as JSON: `"name":value,`
+ * Sends a page and, unless it is the last one, the URL of the next page in `Link` (RFC 8288).
+ * @param items JSON texts
+ * @param beside additional members of the body, as JSON: `"name":value,`
  */
 export function sendPage(
   request: FastifyRequest,
@@ -33,7 +37,10 @@ export function sendPage(
   );
 }
 
-/** The same URL with this `after`. Its path stays as it came, but for what would end the link's `<…>`. */
+/**
+ * Replaces `after` in a URL. The path is unchanged, except for characters that would end the link's
+ * `<…>`.
+ */
 function withAfter(url: string, after: string): string {
   const [path = ''] = url.split('?', 1);
   const parameters = new URLSearchParams(url.slice(path.length));

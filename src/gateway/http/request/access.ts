@@ -1,4 +1,5 @@
-// Who may do what over HTTP and by upgrade: the token is checked, then the one table of roles, before anything else.
+// Authorizes requests and upgrades: verifies the token and then checks the table of roles, before
+// anything else.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readToken } from '../../auth/credentials.js';
@@ -10,24 +11,27 @@ import { sendProblem } from '../problems/problem.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; null before `allow` has checked it. */
+    /** The identity of the client; null before the request is authorized. */
     identity: Identity | null;
   }
 }
 
-/** The identity that `allow` let through. */
+/**
+ * Returns the identity of an authorized request.
+ * @throws Error for a route without authorization, which is a bug
+ */
 export function requireIdentity(request: FastifyRequest): Identity {
   if (request.identity === null) throw new Error('a route without an access check');
   return request.identity;
 }
 
-/** Who the audit says made this request's changes. */
+/** Returns the actor of this request's changes, for the audit. */
 export function readActor(request: FastifyRequest): Actor {
   const { role, sub } = requireIdentity(request);
   return { name: `${role}:${sub}`, requestId: request.id };
 }
 
-/** The hostname in the URL of a route with `:hostname`; of another, one that no VM has. */
+/** Reads the hostname in the URL; '' for a route without `:hostname`, which no VM has. */
 export function readHostname(request: FastifyRequest): string {
   return findHostname(request) ?? '';
 }
@@ -37,29 +41,35 @@ function findHostname({ params }: FastifyRequest): string | undefined {
   return typeof params.hostname === 'string' ? decodeHostnameSegment(params.hostname) : undefined;
 }
 
-/** A hook: PostgreSQL's text holds no NUL, so there is no such VM, and to ask would be an error. */
+/**
+ * A hook that rejects hostnames with NUL, which PostgreSQL cannot store; a query with it would
+ * fail.
+ */
 export async function checkHostname(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (!readHostname(request).includes('\0')) return;
-  await sendProblem(reply, 'invalid_hostname', 'A hostname holds no NUL.');
+  await sendProblem(reply, 'invalid_hostname', 'A hostname must not contain NUL.');
 }
 
+/** Creates the hook of a route that requires this permission. */
 export type Authorize = (
   action: Permission,
 ) => (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** Counts a request of whoever its `identity` is; rejects when that is one too many. */
+/**
+ * Counts one request against the rate limit of its `identity`; rejects if the limit is exceeded.
+ */
 export type CountRequest = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 /**
- * Makes the check that routes put before their handlers: 401 without a good token, 403 without the right.
- * @param count told of every request with a good token.
+ * Creates the hooks that authorize requests: 401 without a valid token, 403 without the permission.
+ * @param count called for every request with a valid token
  */
 export function createAuthorize(verify: Verifier, count: CountRequest): Authorize {
   return (action) => async (request, reply) => {
     const token = readToken(request.headers);
     if (token === undefined) {
       setChallenge(reply);
-      await sendProblem(reply, 'token_missing', 'A bearer token is needed.');
+      await sendProblem(reply, 'token_missing', 'A bearer token is required.');
       return;
     }
     const verified = verify(token);
@@ -72,7 +82,7 @@ export function createAuthorize(verify: Verifier, count: CountRequest): Authoriz
     await count(request, reply);
     if (can(verified.identity, action, findHostname(request))) return;
     setChallenge(reply, 'insufficient_scope');
-    const detail = `The role ${verified.identity.role} may not do this here.`;
+    const detail = `The role ${verified.identity.role} does not permit this request.`;
     await sendProblem(reply, 'not_allowed', detail);
   };
 }
@@ -83,7 +93,10 @@ const FAULTS: Readonly<Record<TokenFault, string>> = {
   invalid: 'The token is not valid.',
 };
 
-/** What a client without a token that opens this is told (RFC 6750 §3): an error only of a token that it brought. */
+/**
+ * Sets the challenge for a bearer token (RFC 6750 §3). It has an error only if the request has a
+ * token.
+ */
 function setChallenge(reply: FastifyReply, error?: 'invalid_token' | 'insufficient_scope'): void {
   const realm = 'Bearer realm="lablink-gateway"';
   reply.header('WWW-Authenticate', error === undefined ? realm : `${realm}, error="${error}"`);

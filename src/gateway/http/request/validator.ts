@@ -1,13 +1,15 @@
-// How what a request brings is checked against its route's schema: as it is. Only a query, which is all text, may hold
-// integers as digits: TypeBox's own conversion takes `2.9` for 2 and `true` for 1, and would clear so many VMs.
+// Validates requests against the schema of their route, without conversion. Only integers in a
+// query are converted, from decimal digits: TypeBox's own conversion reads `2.9` as 2 and `true` as
+// 1, which could delete VMs.
 
 import type { FastifySchemaCompiler } from 'fastify';
 import { Type, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 
-/** Integers up to 2^53 have at most 16 digits; the schema says the rest. */
+/** Integers up to 2^53 have at most 16 digits. The schema checks the range. */
 const DIGITS = /^(0|[1-9]\d{0,15})$/;
 
+/** Compiles the validator of one part of a request, for Fastify. */
 export const compileValidator: FastifySchemaCompiler<TSchema> = (route) => {
   const compiled = Compile(route.schema);
   const check = (value: unknown) =>

@@ -1,4 +1,4 @@
-// Assignments: a person gets a VM, and gives it back.
+// The routes that assign a VM to a person and release it.
 
 import type pg from 'pg';
 import { assignVm, releaseAssignment } from '../../database/assignments.js';
@@ -13,18 +13,19 @@ import type { HttpServer } from '../server.js';
 
 const PATH = '/v1/assignments';
 
+/** Registers the routes of assignments. */
 export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
   server.post(PATH, {
     schema: {
       operationId: 'assign',
-      summary: 'Give a person a VM that is available, or the one she has',
+      summary: 'Assign an available VM to a person, or return the VM that they have',
       description:
-        'Of the VMs whose agents are online the one that has been available for longest; where there is none, of all.',
+        'Assigns the VM that has been available for longest. VMs with an online agent are preferred.',
       tags: ['assignments'],
       body: AssignmentBody,
       response: {
-        200: { ...AssignResponse, description: 'The VM that the person has.' },
-        201: { ...AssignResponse, description: 'A VM that was free.' },
+        200: { ...AssignResponse, description: 'The VM that the person already has.' },
+        201: { ...AssignResponse, description: 'The VM that is now assigned.' },
         ...describeProblems('no_vm_available', ...BODY_PROBLEMS),
       },
     },
@@ -44,7 +45,7 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize
   server.delete(`${PATH}/:assignment_id`, {
     schema: {
       operationId: 'release',
-      summary: 'End exactly this assignment; to repeat it never frees the next person',
+      summary: 'End exactly this assignment; repeating it never ends a later one',
       tags: ['assignments'],
       params: AssignmentParams,
       response: { 200: VmResponse, ...describeProblems('assignment_not_found', ...BODY_PROBLEMS) },

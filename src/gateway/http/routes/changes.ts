@@ -1,5 +1,5 @@
-// Changes of single VMs, their registration, and the clearing of all. Each goes to the database and comes back to whom it
-// concerns through the feed; nothing here writes to a socket.
+// The routes that register, change and delete VMs. They write to the database only; sockets receive
+// each change through the feed.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -23,12 +23,13 @@ import type { HttpServer } from '../server.js';
 
 const VM_PATH = `${FLEET_PATH}/:hostname`;
 
+/** Registers the routes that change VMs. */
 export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
   server.put(VM_PATH, {
     schema: {
       operationId: 'registerVm',
-      summary: 'Make a VM known, available; one that is known stays as it is',
-      description: 'Takes no body, or `{}`: what a VM is to be is said with PATCH.',
+      summary: 'Register a VM as available; a registered VM is not changed',
+      description: 'Accepts no body, or `{}`. Use PATCH to change a VM.',
       tags: ['vms'],
       params: HostnameParams,
       response: {
@@ -48,7 +49,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
   server.patch(VM_PATH, {
     schema: {
       operationId: 'changeVm',
-      summary: 'Change status, person or command of a VM',
+      summary: 'Change the status, person or command of a VM',
       tags: ['vms'],
       params: HostnameParams,
       headers: IfMatch,
@@ -60,7 +61,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
     handler: async (request, reply) => {
       const { status, email, crd_command: crdCommand, reassign = false } = request.body;
       if (status !== undefined && !isStatus(status)) {
-        const detail = `A status is one of ${SETTABLE_STATUSES.join(', ')}.`;
+        const detail = `The status must be one of ${SETTABLE_STATUSES.join(', ')}.`;
         return sendProblem(reply, 'unknown_status', detail, { allowed: SETTABLE_STATUSES });
       }
       const changed = await changeVm(
@@ -86,12 +87,12 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
   server.delete(VM_PATH, {
     schema: {
       operationId: 'deleteVm',
-      summary: 'Remove a VM',
+      summary: 'Delete a VM',
       tags: ['vms'],
       params: HostnameParams,
       headers: IfMatch,
       response: {
-        204: Type.Null({ description: 'It is gone.' }),
+        204: Type.Null({ description: 'The VM is deleted.' }),
         ...describeProblems(
           'invalid_hostname',
           'vm_not_found',
@@ -114,7 +115,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
   server.delete(FLEET_PATH, {
     schema: {
       operationId: 'clearVms',
-      summary: 'Remove all VMs, if there are exactly so many',
+      summary: 'Delete all VMs, if `confirm` is their number',
       tags: ['vms'],
       querystring: ClearQuery,
       response: { 200: ClearVmsResponse, ...describeProblems('wrong_count', ...BODY_PROBLEMS) },
@@ -124,7 +125,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
       const { confirm } = request.query;
       const count = await clearVms(pool, readActor(request), confirm);
       if (count === confirm) return sendJson(reply, JSON.stringify({ deleted: count }));
-      const detail = `There are ${count} VMs, not ${confirm}; nothing was removed.`;
+      const detail = `There are ${count} VMs, not ${confirm}; nothing was deleted.`;
       return sendProblem(reply, 'wrong_count', detail, { count });
     },
   });
@@ -145,24 +146,28 @@ function isStatus(status: string): status is SettableStatus {
   return SETTABLE_STATUSES.some((known) => known === status);
 }
 
-/** A hook: a VM that is to be made needs a hostname that the column can hold. */
+/** A hook that rejects hostnames that the column of a new VM cannot store. */
 async function checkNewHostname(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (/^[^\0]{1,255}$/u.test(readHostname(request))) return;
-  await sendProblem(reply, 'invalid_hostname', 'A hostname has 1 to 255 characters, none a NUL.');
+  await sendProblem(
+    reply,
+    'invalid_hostname',
+    'A hostname must have 1 to 255 characters without NUL.',
+  );
 }
 
-/** A hook: what a body asks for here would not be done. */
+/** A hook that rejects a body, because its content would be ignored. */
 async function checkNoBody({ body }: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (body === undefined || isDeepStrictEqual(body, {})) return;
   await sendProblem(
     reply,
     'invalid_request',
-    'To make a VM known takes no body; PATCH changes it.',
+    'Registering a VM accepts no body; use PATCH to change it.',
   );
 }
 
 function sendVersionMismatch(reply: FastifyReply, version: number): FastifyReply {
-  const detail = 'The row is no longer the one in If-Match.';
+  const detail = 'The row has another version than If-Match.';
   return sendProblem(reply.header('ETag', `"${version}"`), 'version_mismatch', detail, { version });
 }
 
@@ -173,7 +178,7 @@ function sendRejectedChange(reply: FastifyReply, why: RejectedChange): FastifyRe
     case 'not-in-use':
       return sendProblem(reply, 'vm_not_in_use', 'Only a VM in use has a person and a command.');
     case 'another-person': {
-      const detail = 'Another person has this VM; "reassign": true takes it from her.';
+      const detail = 'Another person has this VM; "reassign": true takes it from them.';
       return sendProblem(reply, 'assigned_to_another', detail);
     }
   }

@@ -1,4 +1,5 @@
-// What became of assignments: agents report how their commands ended, and whoever watches VMs reads it.
+// The routes of deliveries: agents report how their commands ended, and clients that may watch a VM
+// read them.
 
 import type pg from 'pg';
 import { recordEnd, listDeliveries } from '../../database/deliveries.js';
@@ -22,7 +23,10 @@ import {
 import { AssignmentParams, HostnameParams, PAGE_LIMIT } from '../schemas/shared.js';
 import type { HttpServer } from '../server.js';
 
-/** @param onReport told of each hostname whose delivery has changed. */
+/**
+ * Registers the routes of deliveries.
+ * @param onReport called with each hostname whose delivery has changed
+ */
 export function registerDeliveries(
   server: HttpServer,
   pool: pg.Pool,
@@ -32,8 +36,9 @@ export function registerDeliveries(
   server.put('/v1/assignments/:assignment_id/end', {
     schema: {
       operationId: 'reportEnd',
-      summary: 'An agent reports how the command of an assignment ended; the first report stands',
-      description: 'Of an assignment that its VM has, or had. The VM itself stays as it is.',
+      summary: 'Report how the command of an assignment ended; only the first report counts',
+      description:
+        'For an assignment that the VM of the agent has or had. The VM itself is not changed.',
       tags: ['assignments'],
       params: AssignmentParams,
       body: EndBody,
@@ -60,7 +65,7 @@ export function registerDeliveries(
   server.get(`${FLEET_PATH}/:hostname/deliveries`, {
     schema: {
       operationId: 'listDeliveries',
-      summary: 'What became of the assignments of one VM, the latest first',
+      summary: 'List the deliveries of one VM, the latest first',
       tags: ['assignments'],
       params: HostnameParams,
       querystring: DeliveriesQuery,

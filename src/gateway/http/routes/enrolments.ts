@@ -1,4 +1,5 @@
-// Enrolment: VMs that boot from one image bring one token among them, and each gets its own agent's token for it, once.
+// The routes of enrolment. VMs that boot from the same image share an enrolment token, and each
+// exchanges it once for the token of its agent.
 
 import type pg from 'pg';
 import { Type } from 'typebox';
@@ -14,7 +15,10 @@ import type { HttpServer } from '../server.js';
 
 const PATH = '/v1/enrolments';
 
-/** @param secret what agents' tokens are signed with; undefined where others sign them. */
+/**
+ * Registers the routes of enrolment.
+ * @param secret signs the tokens of agents; undefined if they are signed elsewhere
+ */
 export function registerEnrolments(
   server: HttpServer,
   pool: pg.Pool,
@@ -24,9 +28,9 @@ export function registerEnrolments(
   server.post(PATH, {
     schema: {
       operationId: 'enrol',
-      summary: 'Make a VM known, and get the token of its agent, once for each hostname',
+      summary: 'Register a VM and return the token of its agent, once for each hostname',
       description:
-        'With the `nonce` of the first time it is given again, for one whose answer was lost.',
+        'The same `nonce` returns a token again, for a client that lost the first response.',
       tags: ['vms'],
       body: EnrolmentBody,
       response: {
@@ -40,7 +44,7 @@ export function registerEnrolments(
         return sendProblem(
           reply,
           'cannot_sign',
-          'JWT_SECRET is not set: tokens are signed elsewhere.',
+          'JWT_SECRET is not set, so tokens are signed elsewhere.',
         );
       }
       const { hostname, nonce } = request.body;
@@ -55,7 +59,7 @@ export function registerEnrolments(
       const expiresAt = new Date(Date.now() + AGENT_TTL_SECONDS * 1_000).toISOString();
       const content = { sub: hostname, role: 'agent', ttlSeconds: AGENT_TTL_SECONDS } as const;
       const token = signToken(content, secret);
-      // Nobody on the way may keep it.
+      // No proxy or browser may store the token.
       reply.code(201).header('Cache-Control', 'no-store');
       return sendJson(reply, JSON.stringify({ hostname, token, expires_at: expiresAt }));
     },
@@ -64,11 +68,11 @@ export function registerEnrolments(
   server.delete(`${PATH}/:hostname`, {
     schema: {
       operationId: 'allowEnrolment',
-      summary: 'Let a hostname enrol again; the token it has stays good until it ends',
+      summary: 'Allow a hostname to enrol again; its current token stays valid until it expires',
       tags: ['vms'],
       params: HostnameParams,
       response: {
-        204: Type.Null({ description: 'It may enrol again.' }),
+        204: Type.Null({ description: 'The hostname may enrol again.' }),
         ...describeProblems('invalid_hostname', 'not_enrolled', ...BODY_PROBLEMS),
       },
     },

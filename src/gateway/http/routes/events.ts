@@ -1,4 +1,4 @@
-// What happened, and how many there are: the audit in pages, and the fleet in numbers.
+// The routes of the audit and of the fleet's numbers.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type pg from 'pg';
@@ -13,6 +13,7 @@ import { HostnameParams, PAGE_LIMIT } from '../schemas/shared.js';
 import { StatsResponse } from '../schemas/vms.js';
 import type { HttpServer } from '../server.js';
 
+/** Registers the routes of the audit and of the fleet's numbers. */
 export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
   const answer = async (
     request: FastifyRequest,
@@ -26,7 +27,7 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Aut
   server.get('/v1/events', {
     schema: {
       operationId: 'listEvents',
-      summary: 'Every change of every VM, the latest first',
+      summary: 'List the changes of all VMs, the latest first',
       tags: ['audit'],
       querystring: AllEventsQuery,
       response: { 200: EventPageResponse, ...describeProblems() },
@@ -41,7 +42,7 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Aut
   server.get(`${FLEET_PATH}/:hostname/events`, {
     schema: {
       operationId: 'listVmEvents',
-      summary: 'Every change of one VM, the latest first; also when the VM is gone',
+      summary: 'List the changes of one VM, the latest first; also of a deleted VM',
       tags: ['audit'],
       params: HostnameParams,
       querystring: EventsQuery,
@@ -59,7 +60,7 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Aut
   server.get('/v1/stats', {
     schema: {
       operationId: 'stats',
-      summary: 'How many VMs there are, by status',
+      summary: 'Count the VMs by status',
       tags: ['vms'],
       response: { 200: StatsResponse, ...describeProblems() },
     },

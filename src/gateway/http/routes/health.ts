@@ -1,22 +1,26 @@
-// Whether the process lives, and whether it is ready to serve. They are apart on purpose: a database that is away
-// is no reason to restart the gateway.
+// The health routes: whether the process runs, and whether it is ready. They are separate, because
+// an unreachable database is no reason to restart the gateway.
 
 import { Type } from 'typebox';
 import { describeProblem } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
 import type { HttpServer } from '../server.js';
 
-/** Why the gateway is not ready, in words for the person who looks, or undefined when it is. */
+/** Returns why the gateway is not ready, as text for people; undefined if it is ready. */
 export type NotReady = () => string | undefined;
 
 const createHealthSchema = (status: string) =>
-  Type.Object({ status: Type.String() }, { description: 'It is so.', examples: [{ status }] });
+  Type.Object(
+    { status: Type.String() },
+    { description: 'The check succeeds.', examples: [{ status }] },
+  );
 
+/** Registers the health routes. */
 export function registerHealth(server: HttpServer, notReady: NotReady): void {
   server.get('/health/live', {
     schema: {
       operationId: 'live',
-      summary: 'Whether the process lives',
+      summary: 'Check that the process runs',
       tags: ['operation'],
       security: [],
       response: { 200: createHealthSchema('live') },
@@ -27,7 +31,7 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
   server.get('/health/ready', {
     schema: {
       operationId: 'ready',
-      summary: 'Whether the gateway serves what the table says',
+      summary: 'Check that the gateway serves the current state of the table',
       tags: ['operation'],
       security: [],
       response: {

@@ -1,5 +1,5 @@
-// The route of the metrics. Who asks on this machine itself may read them, as a Prometheus beside the gateway does;
-// anybody else, and whoever comes through a proxy, needs a token.
+// The route of the metrics. A client on the same machine, such as Prometheus, needs no token; other
+// clients, and all requests through a proxy, need one.
 
 import type { IncomingMessage } from 'node:http';
 import { Type } from 'typebox';
@@ -8,9 +8,10 @@ import type { Authorize } from '../request/access.js';
 import { describeTokenProblems } from '../problems/problem-responses.js';
 import type { HttpServer } from '../server.js';
 
-/** The metrics as text, and its media type. */
+/** Reads the metrics as text, with its media type. */
 export type ReadMetrics = () => Promise<{ readonly contentType: string; readonly text: string }>;
 
+/** Registers the route of the metrics. */
 export function registerMetrics(server: HttpServer, authorize: Authorize, read: ReadMetrics): void {
   const check = authorize('read-metrics');
   server.route({
@@ -18,12 +19,12 @@ export function registerMetrics(server: HttpServer, authorize: Authorize, read: 
     url: '/metrics',
     schema: {
       operationId: 'metrics',
-      summary: 'What the gateway does, for Prometheus; from this machine itself without a token',
+      summary: 'Read the metrics for Prometheus; without a token from the same machine',
       tags: ['operation'],
       security: [{ bearer: [] }, {}],
       response: {
         200: {
-          description: 'Its text format.',
+          description: 'The metrics in the text format of Prometheus.',
           content: {
             'text/plain': { schema: Type.String({ examples: ['lablink_feed_live 1\n'] }) },
           },
@@ -41,10 +42,13 @@ export function registerMetrics(server: HttpServer, authorize: Authorize, read: 
   });
 }
 
-/** Headers that proxies add: RFC 7239, RFC 9110 §7.6.3, and what they did before. */
+/** Headers that proxies add: RFC 7239, RFC 9110 §7.6.3, and their older forms. */
 const FORWARDED = /^(forwarded|via|x-real-ip|x-forwarded-.+)$/;
 
-/** A proxy on this machine connects from loopback too, on behalf of strangers. */
+/**
+ * Whether the request is from this machine and not forwarded by a proxy, which also connects from
+ * loopback.
+ */
 function isDirectAndLocal({ socket, headers }: IncomingMessage): boolean {
   const { remoteAddress } = socket;
   if (remoteAddress === undefined || !isLoopback(remoteAddress)) return false;

@@ -1,5 +1,6 @@
-// The two URLs of the protocol. Each answers HTTP with the state, read from the database, and an upgrade with the
-// state and its changes, from the fleet. One who can hold no socket may wait for one VM to change.
+// The two routes of the protocol. Each answers HTTP with the state from the database, and an
+// upgrade with the state and its changes from the fleet. A client without a WebSocket may wait for
+// a change of one VM.
 
 import type pg from 'pg';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -30,18 +31,20 @@ import {
 import { waitForVersion } from '../websocket/wait.js';
 import { WsSocket } from '../websocket/websocket.js';
 
+/** The dependencies of these routes. */
 export interface VmRoutes extends SocketDependencies {
   readonly pool: pg.Pool;
-  /** What a dashboard sees of a row. */
+  /** Reduces a row's JSON text to the columns that a dashboard sees. */
   readonly project: (row: string) => string;
   readonly authorize: Authorize;
   readonly acquireSlot: AcquireSlot;
-  /** Told of each assignment as it is written to a socket of its agent. */
+  /** Called for each assignment that is written to a socket of its agent. */
   readonly onPush: (hostname: string, assignmentId: string) => void;
-  /** Aborted when the gateway begins to end. */
+  /** Aborted when the gateway begins to stop. */
   readonly ending: AbortSignal;
 }
 
+/** Registers the routes of VMs. */
 export function registerVms(server: HttpServer, routes: VmRoutes): void {
   registerFleet(server, routes);
   registerVm(server, routes);
@@ -54,7 +57,7 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
     url: FLEET_PATH,
     schema: {
       operationId: 'listVms',
-      summary: 'All VMs, in pages; by upgrade, all VMs and their changes',
+      summary: 'List VMs in pages; an upgrade sends all VMs and their changes',
       tags: ['vms'],
       querystring: ListVmsQuery,
       response: { 200: VmPageResponse, ...describeProblems('invalid_cursor', ...UPGRADE_PROBLEMS) },
@@ -65,7 +68,11 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
       const { status, email, sort = 'id', limit = PAGE_LIMIT, after: text } = request.query;
       const after = text === undefined ? undefined : parsePosition(text, sort);
       if (after === null) {
-        return sendProblem(reply, 'invalid_cursor', 'after must be the `next` of such a page.');
+        return sendProblem(
+          reply,
+          'invalid_cursor',
+          'after must be the `next` of a page with the same sort.',
+        );
       }
       const page = await readVmPage(pool, { status, email, sort, limit, after });
       const rows = page.rows.map(({ row }) => projectRow(routes, request, row));
@@ -91,13 +98,14 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
     url: `${FLEET_PATH}/:hostname`,
     schema: {
       operationId: 'getVm',
-      summary: 'One VM, at once or when it changes; by upgrade, the VM and its changes',
+      summary:
+        'Read one VM, immediately or when it changes; an upgrade sends the VM and its changes',
       tags: ['vms'],
       params: HostnameParams,
       querystring: GetVmQuery,
       response: {
         200: VmResponse,
-        204: Type.Null({ description: 'The time to wait is up, and nothing changed.' }),
+        204: Type.Null({ description: 'The VM has not changed within `wait`.' }),
         ...describeProblems('invalid_hostname', 'vm_not_found', ...UPGRADE_PROBLEMS),
       },
     },
@@ -131,7 +139,10 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
   });
 }
 
-/** Answers from the fleet, as soon as the VM's version is another one. Until then it has a place, like a socket. */
+/**
+ * Answers from the fleet as soon as the VM has another version. Until then the request occupies a
+ * connection slot, like a socket.
+ */
 async function respondWhenChanged(
   routes: VmRoutes,
   request: FastifyRequest,
@@ -145,7 +156,7 @@ async function respondWhenChanged(
   const ended = [routes.ending, request.signal];
   const waited = await waitForVersion(routes.hub, condition, ended).finally(releaseSlot);
   if (waited.outcome === 'ended') {
-    return sendProblem(reply, 'draining', 'The gateway is about to end; ask again.');
+    return sendProblem(reply, 'draining', 'The gateway is stopping; try again.');
   }
   if (waited.outcome === 'up') return reply.code(204).send(null);
   const { entry } = waited;
@@ -153,12 +164,12 @@ async function respondWhenChanged(
   return sendVm(reply, { version: entry.version, row: projectRow(routes, request, entry.row) });
 }
 
-/** A row's JSON text as whoever asks may see it. */
+/** Reduces a row's JSON text to the columns that the client may see. */
 function projectRow({ project }: VmRoutes, request: FastifyRequest, row: string): string {
   return selectProjection(requireIdentity(request).role) === 'full' ? row : project(row);
 }
 
-/** A hook: a cursor that cannot be read is refused before the upgrade. */
+/** A hook that rejects an invalid cursor before the upgrade. */
 async function checkCursor(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { cursor } = request.query as { cursor?: string };
   if (cursor !== undefined && parseCursor(cursor) === undefined) {

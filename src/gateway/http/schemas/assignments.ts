@@ -1,9 +1,10 @@
-// What the routes of assignments take and answer.
+// The schemas of the routes of assignments.
 
 import { Type } from 'typebox';
 import { CrdCommand, Email, describeHeader, EtagHeader } from './shared.js';
 import { VmResponse } from './vms.js';
 
+/** The body of a request to assign a VM. */
 export const AssignmentBody = Type.Object(
   { email: Email, crd_command: Type.Optional(CrdCommand) },
   {
@@ -13,11 +14,11 @@ export const AssignmentBody = Type.Object(
 );
 
 const AgentOnline = describeHeader(
-  '`true` or `false`: whether the agent of the VM is online.',
+  'Whether the agent of the VM is online: `true` or `false`.',
   'true',
 );
 
-/** The row, and whether somebody is there to act on it. */
+/** The response to an assignment: the row, and whether the VM's agent is online. */
 export const AssignResponse = {
   ...VmResponse,
   headers: { ETag: EtagHeader, 'Agent-Online': AgentOnline },

@@ -1,10 +1,11 @@
-// What the routes of deliveries take and answer.
+// The schemas of the routes of deliveries.
 
 import { Type } from 'typebox';
 import { Delivery, Outcome } from '../../../protocol/presence.js';
 import { exampleDelivery, exampleVm } from './examples.js';
 import { Limit, nullable, boundedText } from './shared.js';
 
+/** The body of a report that a command has ended. */
 export const EndBody = Type.Object(
   {
     outcome: Outcome,
@@ -14,7 +15,7 @@ export const EndBody = Type.Object(
     signal: Type.Optional(
       Type.Union([
         boundedText(32, {
-          description: 'What ended the command: `SIGTERM`.',
+          description: 'The signal that ended the command.',
           examples: ['SIGTERM'],
         }),
         Type.Null(),
@@ -27,14 +28,14 @@ export const EndBody = Type.Object(
 /** A row of `vm_deliveries`. */
 const AnyDelivery = Type.Object({
   ...Delivery.properties,
-  hostname: Type.String({ description: 'As it was when the assignment was made.' }),
+  hostname: Type.String({ description: 'The hostname when the VM was assigned.' }),
   signal: nullable(Type.String()),
 });
 
 const exampleAnyDelivery = { ...exampleDelivery, hostname: exampleVm.hostname, signal: null };
 
 export const DeliveryResponse = Type.Object(AnyDelivery.properties, {
-  description: 'What became of the assignment; its end as it was first reported.',
+  description: 'The delivery of the assignment, with its end as first reported.',
   examples: [exampleAnyDelivery],
 });
 
@@ -43,7 +44,7 @@ export const DeliveriesQuery = Type.Object({ limit: Limit }, { additionalPropert
 export const DeliveriesResponse = Type.Object(
   { deliveries: Type.Array(AnyDelivery) },
   {
-    description: 'The latest assignments of this VM, the newest first.',
+    description: 'The latest deliveries of this VM, the newest first.',
     examples: [{ deliveries: [exampleAnyDelivery] }],
   },
 );

@@ -1,4 +1,4 @@
-// What the routes of the audit take and answer.
+// The schemas of the routes of the audit.
 
 import { Type } from 'typebox';
 import { Email, Limit, LinkHeader, Next, nullable } from './shared.js';
@@ -7,7 +7,7 @@ export const EventsQuery = Type.Object(
   {
     limit: Limit,
     after: Type.Optional(
-      Type.String({ pattern: '^[1-9]\\d{0,17}$', description: '`next` of the page before.' }),
+      Type.String({ pattern: '^[1-9]\\d{0,17}$', description: 'The `next` of the previous page.' }),
     ),
   },
   { additionalProperties: false },
@@ -34,10 +34,12 @@ export const VmEvent = Type.Object(
     crd_command_changed: nullable(Type.Boolean()),
     version: nullable(Type.Integer()),
     database_user: Type.String({ description: 'The role whose session made the change.' }),
-    actor: nullable(Type.String({ description: 'Role and `sub` of the token.' })),
+    actor: nullable(
+      Type.String({ description: 'The role and `sub` of the token that made the change.' }),
+    ),
     request_id: nullable(Type.String()),
   },
-  { description: 'One change of one VM. The command is not kept.' },
+  { description: 'One change of one VM. The command itself is not recorded.' },
 );
 
 const exampleEvent = {

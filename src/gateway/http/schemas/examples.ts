@@ -1,4 +1,5 @@
-// The examples of the OpenAPI document: one VM, its person, and what became of the assignment.
+// The examples of the OpenAPI document: a VM, the delivery of its assignment, and the presence of
+// its agent.
 
 export const exampleVm = {
   id: 1,

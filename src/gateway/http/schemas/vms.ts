@@ -1,4 +1,4 @@
-// What the routes of VMs take and answer.
+// The schemas of the routes of VMs.
 
 import { Type } from 'typebox';
 import { SETTABLE_STATUSES } from '../../database/decide-change.js';
@@ -13,13 +13,15 @@ export const ListVmsQuery = Type.Object(
     status: Type.Optional(Type.String({ maxLength: 50, examples: ['available'] })),
     email: Type.Optional(Email),
     sort: Type.Optional(
-      Type.Enum([...SORTS], { default: 'id', description: 'With a `-`: the latest first.' }),
+      Type.Enum([...SORTS], { default: 'id', description: 'A `-` means the latest first.' }),
     ),
     limit: Limit,
     after: Type.Optional(
-      Type.String({ description: '`next` of the page before, with the same sort and filters.' }),
+      Type.String({
+        description: 'The `next` of the previous page, with the same sort and filters.',
+      }),
     ),
-    cursor: Type.Optional(Type.String({ description: 'Only for a WebSocket.' })),
+    cursor: Type.Optional(Type.String({ description: 'For WebSockets only.' })),
   },
   { additionalProperties: false },
 );
@@ -30,7 +32,7 @@ export const GetVmQuery = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: 60,
-        description: 'Seconds to wait for a version other than `version`.',
+        description: 'How long to wait for a version other than `version`, in seconds.',
       }),
     ),
     version: Type.Optional(
@@ -38,7 +40,7 @@ export const GetVmQuery = Type.Object(
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
         default: 0,
-        description: 'With `wait`: of the row that the client has; 0 is none.',
+        description: 'With `wait`: the version that the client has; 0 if it has none.',
       }),
     ),
   },
@@ -49,18 +51,19 @@ export const ChangeBody = Type.Object(
   {
     status: Type.Optional(
       Type.String({
-        description: `One of ${SETTABLE_STATUSES.join(', ')}. \`available\` lets go of person and command, \`in-use\` needs an email, \`failed\` keeps who had it.`,
+        description: `One of ${SETTABLE_STATUSES.join(', ')}. \`available\` removes person and command, \`in-use\` needs an email, \`failed\` keeps the person.`,
         examples: [...SETTABLE_STATUSES],
       }),
     ),
     email: Type.Optional(Email),
     crd_command: Type.Optional(
       Type.Union([CrdCommand, Type.Null()], {
-        description: 'Without it, a VM that gets a person has none: never the last person’s.',
+        description:
+          'If it is missing, a VM that is assigned has no command, never that of the previous person.',
       }),
     ),
     reassign: Type.Optional(
-      Type.Boolean({ default: false, description: 'Takes the VM from another person.' }),
+      Type.Boolean({ default: false, description: 'Whether to take the VM from another person.' }),
     ),
   },
   {
@@ -75,7 +78,8 @@ export const ChangeBody = Type.Object(
 export const IfMatch = Type.Object({
   'if-match': Type.Optional(
     Type.String({
-      description: "A row's `ETag`: the change is made only if the row is still that one.",
+      description:
+        'The `ETag` of a row: the change is made only if the row still has this version.',
       examples: ['"17"'],
     }),
   ),
@@ -86,14 +90,14 @@ export const ClearQuery = Type.Object(
     confirm: Type.Integer({
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
-      description: 'How many VMs there are. Nothing is removed when there are more or fewer.',
+      description: 'The number of VMs. If there are more or fewer, nothing is deleted.',
     }),
   },
   { additionalProperties: false },
 );
 
 export const VmResponse = Type.Union([Vm, DashboardVm], {
-  description: 'The row. A dashboard sees no `crd_command`.',
+  description: 'The row. Dashboards never see `crd_command`.',
   examples: [exampleVm],
   headers: { ETag: EtagHeader },
 });
@@ -101,7 +105,7 @@ export const VmResponse = Type.Union([Vm, DashboardVm], {
 export const VmPageResponse = Type.Object(
   { vms: Type.Array(VmResponse), presence: Type.Array(Presence), next: Next },
   {
-    description: 'A page of rows, and what is known of the agents of their hostnames.',
+    description: 'A page of rows, and the presence of their agents.',
     examples: [{ vms: [exampleVm], presence: [examplePresence], next: '1' }],
     headers: { LinkHeader },
   },
@@ -109,17 +113,17 @@ export const VmPageResponse = Type.Object(
 
 export const ClearVmsResponse = Type.Object(
   { deleted: Type.Integer() },
-  { description: 'There is no VM any more.', examples: [{ deleted: 12 }] },
+  { description: 'All VMs are deleted.', examples: [{ deleted: 12 }] },
 );
 
 export const StatsResponse = Type.Object(
   {
     total: Type.Integer(),
-    assigned: Type.Integer({ description: 'How many VMs have a person.' }),
+    assigned: Type.Integer({ description: 'The number of VMs that have a person.' }),
     by_status: Type.Record(Type.String(), Type.Integer()),
   },
   {
-    description: 'Counted in one moment.',
+    description: 'The numbers, all of the same moment.',
     examples: [{ total: 3, assigned: 1, by_status: { available: 2, 'in-use': 1 } }],
   },
 );

@@ -1,5 +1,5 @@
-// What sessions ask for, done in the database. A change made here is not told to any socket from here: it comes
-// back as news, like every other.
+// Carries out the requests of sessions in the database. Sockets receive the resulting changes
+// through the feed, like every other change.
 
 import type pg from 'pg';
 import type { Logger } from 'pino';
@@ -16,19 +16,21 @@ const STALE: RequestRejection = {
 const REJECTIONS: Readonly<Record<ReportOutcome, RequestRejection | undefined>> = {
   done: undefined,
   stale: STALE,
-  'not-failed': { code: 'not_allowed', message: 'only a failed VM may report itself available' },
+  'not-failed': { code: 'not_allowed', message: 'only a failed VM may be reported available' },
   'no-vm': { code: 'not_allowed', message: 'there is no VM of this hostname' },
 };
 
-/** What agents report, for those who are to know it. */
+/** Receives the reports of agents. Must not throw. */
 export interface AgentReports {
-  /** How long ago an assignment was pushed, where that is to be written with its acknowledgement. */
+  /**
+   * Returns the age of an assignment's push in ms, if it is to be written with the acknowledgement.
+   */
   readonly pushedAgoMs: (hostname: string, assignmentId: string) => number | undefined;
-  /** When it was pushed is in the database. */
+  /** The time of the push is written. */
   readonly pushWritten: (hostname: string, assignmentId: string) => void;
-  /** What is known of this hostname's agent has changed in the database. */
+  /** The presence of this hostname's agent has changed in the database. */
   readonly reported: (hostname: string) => void;
-  /** An assignment was acknowledged for the first time, so long after it was made. */
+  /** An assignment was acknowledged for the first time, `tookSeconds` after it was made. */
   readonly acknowledged: (tookSeconds: number) => void;
 }
 
@@ -63,7 +65,8 @@ export function createRequests(
         );
         if (acknowledged === undefined) return STALE;
         const { tookSeconds } = acknowledged;
-        // One that was acknowledged before is left as it is: its push, told anew, is written like any other.
+        // A repeated acknowledgement does not record the push, which stays pending and is written
+        // like any other.
         if (tookSeconds !== undefined) {
           reports.acknowledged(tookSeconds);
           reports.pushWritten(hostname, assignmentId);
@@ -79,7 +82,9 @@ export function createRequests(
   };
 }
 
-/** What an agent says of itself over its socket is in the audit with the session, as a request of HTTP with its id. */
+/**
+ * Creates the actor of a session, for the audit: the session's id has the place of a request id.
+ */
 function createSessionActor({ role, sub }: Identity, session: string): Actor {
   return { name: `${role}:${sub}`, requestId: `session-${session}` };
 }

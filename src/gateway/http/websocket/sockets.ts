@@ -1,4 +1,5 @@
-// What is common to the two URLs with sockets: who may upgrade, and how a session begins and ends.
+// Shared by the two routes with WebSockets: the hooks before an upgrade, and the start and end of a
+// session.
 
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
@@ -10,17 +11,19 @@ import { requireIdentity } from '../request/access.js';
 import { sendProblem } from '../problems/problem.js';
 import { attachSession, isTooLarge, type WsSocket } from './websocket.js';
 
+/** The dependencies of routes with WebSockets. */
 export interface SocketDependencies {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly settings: SessionSettings;
-  /** Whether the fleet has been read: before that a socket has nothing to be told. */
+  /** Whether the fleet has been read. Before that there is no state to send. */
   readonly isLoaded: () => boolean;
   readonly onOpen: (session: Session) => void;
-  /** @param code what the socket ended with. */
+  /** @param code the close code of the socket */
   readonly onClose: (session: Session, code: number) => void;
 }
 
+/** Starts the session of an upgraded socket. */
 export function openSession(
   { sessions, settings, hub, onOpen, onClose }: SocketDependencies,
   ws: WebSocket,
@@ -36,7 +39,7 @@ export function openSession(
     performance.now(),
   );
   const { role, sub } = session.identity;
-  // Not the request's own log: nothing of the request is kept as long as the socket but its id.
+  // Not the log of the request, because only the id of the request is kept as long as the socket.
   const { log } = request.server;
   const ids = { reqId: request.id, session: session.id };
   log.debug({ ...ids, kind: stream.kind, role, sub }, 'a session opened');
@@ -56,7 +59,7 @@ export function openSession(
   session.start(hub.live);
 }
 
-/** A hook: no upgrade before there is something to tell. */
+/** Creates the hook that rejects upgrades before the fleet has been read. */
 export function createLoadedCheck({ isLoaded }: SocketDependencies) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (!request.ws || isLoaded()) return;
@@ -65,8 +68,9 @@ export function createLoadedCheck({ isLoaded }: SocketDependencies) {
 }
 
 /**
- * A hook, the last before an upgrade: lets go of the answer that is not given over HTTP. The connection would keep it,
- * and so the request, as long as the socket: with the log 3.5 kB.
+ * A hook, the last before an upgrade: detaches the unused HTTP response from the connection. The
+ * connection would otherwise keep the response and its request as long as the socket: 3.5 kB with
+ * the log.
  */
 export function detachResponse(
   request: FastifyRequest,
@@ -77,6 +81,7 @@ export function detachResponse(
   done();
 }
 
+/** Sends the problem that the fleet has not been read. */
 export function sendNotReady(reply: FastifyReply): FastifyReply {
   return sendProblem(reply, 'not_ready', 'The gateway has not read the table yet.');
 }

@@ -1,17 +1,21 @@
-// A text message as a server sends it over a WebSocket: one frame, final and unmasked (RFC 6455 §5.2), in one piece. ws
-// makes two pieces of it, which cost each socket a quarter more CPU: 8.3 µs for a flush of 1.3 kB instead of 6.7.
+// Encodes a text message as one final, unmasked WebSocket frame (RFC 6455 §5.2) in a single buffer.
+// ws writes two buffers, which costs a quarter more CPU per socket. A flush of 1.3 kB takes 6.7 µs
+// instead of 8.3 µs.
 
 const FINAL_TEXT = 0x81;
-/** Up to here a length is its own byte; these values of it stand for one of two bytes, or eight. */
+/** Lengths up to 125 have one byte. 126 and 127 announce a length of two or eight bytes. */
 const MAX_SHORT_LENGTH = 125;
 const LENGTH_OF_2_BYTES = 126;
 const LENGTH_OF_8_BYTES = 127;
 const MAX_LENGTH_OF_2_BYTES = 0xffff;
 
-/** Frames that are sent to many, made once for all of them. */
+/** Frames that are sent to several sockets, encoded once. */
 const shared = new WeakMap<Uint8Array, Buffer>();
 
-/** @param message text, or its UTF-8 that is sent to many and never changes */
+/**
+ * Encodes a message.
+ * @param message text, or the UTF-8 of a text that is sent to several sockets and never changes
+ */
 export function encodeTextFrame(message: string | Uint8Array): Buffer {
   if (typeof message === 'string') return encode(message);
   const made = shared.get(message) ?? encode(message);
@@ -29,7 +33,7 @@ function encode(message: string | Uint8Array): Buffer {
   return frame;
 }
 
-/** The length in as few bytes as it needs, the first of the two or eight the highest. */
+/** Encodes the length in as few bytes as possible, in network byte order. */
 function encodeHeader(length: number): readonly number[] {
   if (length <= MAX_SHORT_LENGTH) return [FINAL_TEXT, length];
   if (length <= MAX_LENGTH_OF_2_BYTES) return [FINAL_TEXT, LENGTH_OF_2_BYTES, length >>> 8, length];

@@ -1,4 +1,5 @@
-// Waiting for a VM to change without a socket: on the fleet, without a connection to the database.
+// Waits for a change of one VM, for HTTP clients. It uses the fleet, and no connection to the
+// database.
 
 import type { VmEntry } from '../../fleet/entry.js';
 import type { Hub, VmSubscriber } from '../../hub/hub.js';

@@ -1,4 +1,5 @@
-// WebSockets as sessions see them: ws adapted to the small interface a session knows, and its events handed on.
+// Adapts the WebSockets of ws to the interface `Socket` of sessions, and passes their events to the
+// session.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -10,28 +11,36 @@ import type { Session } from '../../session/session.js';
 import type { Socket } from '../../session/socket.js';
 import { encodeTextFrame } from './text-frame.js';
 
-/** Client messages are small; a token renewal is the largest. */
+/** Messages of clients are small; the largest is a token renewal. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
-/** In how many parts a message may come, as frames or as packets: 16 KiB are 31 packets of the smallest usual size. */
+/**
+ * The limit of parts of a message, as frames or packets. 16 KiB are 31 packets of the smallest
+ * usual size.
+ */
 const MAX_PARTS = 64;
-/** How long a peer has to answer a close before its socket is destroyed. */
+/** How long a client may take for the close handshake before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 3_000;
 
-/** What ws is told, once. */
+/** The options of ws. */
 export const WEBSOCKET_OPTIONS = {
   maxPayload: MAX_MESSAGE_BYTES,
   closeTimeout: CLOSE_TIMEOUT_MS,
-  // A part costs hundreds of bytes until its message is whole, however small it is: by default ws keeps 16,384.
+  // Each part costs hundreds of bytes until its message is complete, and ws keeps 16,384 by
+  // default.
   maxFragments: MAX_PARTS,
   maxBufferedChunks: MAX_PARTS,
-  // Answered by hand: the automatic Pongs of a client that pings and never reads would pile up without end.
+  // Pongs are sent below, because automatic ones would accumulate without limit for a client that
+  // pings and never reads.
   autoPong: false,
   perMessageDeflate: false,
-  // The bearer offer is never echoed.
+  // The subprotocol with the token is never echoed.
   handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
 };
 
-/** ws reads, and does everything but the sending of messages: see text-frame.ts. */
+/**
+ * The socket of a session. Messages are written to the TCP socket directly (see text-frame.ts); ws
+ * does everything else.
+ */
 export class WsSocket implements Socket {
   constructor(
     private readonly ws: WebSocket,
@@ -52,7 +61,7 @@ export class WsSocket implements Socket {
 
   close(close: CloseCode): void {
     this.ws.close(close.code, close.reason);
-    // Whoever says too much is not listened to any longer: to read it cost more than to answer it.
+    // A client that sends too much is not read any longer, because reading costs more than closing.
     if (close === CLOSE.tooMany) this.ws.pause();
   }
 }
@@ -60,7 +69,10 @@ export class WsSocket implements Socket {
 const TOO_LARGE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
 const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
 
-/** What ws closes with by itself, by the code of its error (`lib/receiver.js`); any other of its own is 1002. */
+/**
+ * The close codes that ws uses by itself, by its error code (`lib/receiver.js`). All its other
+ * errors close with 1002.
+ */
 const CLOSED_BY_WS: Readonly<Record<string, number>> = {
   WS_ERR_INVALID_UTF8: 1007,
   [TOO_MANY_PARTS]: 1008,
@@ -69,26 +81,29 @@ const CLOSED_BY_WS: Readonly<Record<string, number>> = {
 };
 const PROTOCOL_ERROR = 1002;
 
-/** What ws has closed a socket with because of this error; undefined when it was an error of the network. */
+/** Maps an error of ws to the close code that ws has used; undefined for a network error. */
 function mapErrorToCloseCode(error: Error): number | undefined {
   if (!('code' in error) || !String(error.code).startsWith('WS_ERR_')) return undefined;
   return CLOSED_BY_WS[String(error.code)] ?? PROTOCOL_ERROR;
 }
 
-/** Whether ws closed a socket because of a message that was too large, or in too many parts. */
+/** Whether ws closed a socket because a message was too large or had too many parts. */
 export function isTooLarge(error: Error): boolean {
   return 'code' in error && (error.code === TOO_LARGE || error.code === TOO_MANY_PARTS);
 }
 
-/** Who is told how a socket ends, beside its session. */
+/** The handlers for the end of a socket, besides its session. */
 export interface SocketEndHandlers {
-  /** An error of the network's or of the client's making; the end follows. */
+  /** Called for an error of the network or the client; `onClose` follows. */
   readonly onError: (error: Error) => void;
-  /** Called once. @param code what the socket ended with. */
+  /**
+   * Called once.
+   * @param code the close code of the socket
+   */
   readonly onClose: (code: number) => void;
 }
 
-/** Hands the events of an upgraded socket to its session. To be called before anything is awaited. */
+/** Passes the events of an upgraded socket to its session. Call it before anything is awaited. */
 export function attachSession(
   ws: WebSocket,
   tcp: Duplex,
@@ -103,7 +118,8 @@ export function attachSession(
     if (tcp.writableLength === 0) ws.pong(data);
   });
   ws.on('pong', () => session.recordActivity(performance.now()));
-  // The listener of @fastify/websocket would keep the request, with its headers and token, as long as the socket.
+  // The listener of @fastify/websocket would keep the request, with its headers and token, as long
+  // as the socket.
   ws.removeAllListeners('error').on('error', (error) => {
     const code = mapErrorToCloseCode(error);
     if (code !== undefined) session.handleProtocolError(code);
@@ -117,8 +133,8 @@ export function attachSession(
 }
 
 /**
- * Has the answer to an upgrade, and what its socket is told at once, leave together: a listener of ws's `headers` event,
- * which comes right before the answer.
+ * Sends the response to an upgrade and the first messages in one packet. A listener of ws's
+ * `headers` event, which comes right before the response.
  */
 export function corkUpgrade(_lines: string[], { socket }: IncomingMessage): void {
   socket.cork();
