@@ -40,7 +40,7 @@ t.test('newcomers are let in until those who ask have seen that it is not ready'
   const stoppedMs = now();
   performance.now = () => stoppedMs;
   const closing = gateway.app.close();
-  t.match(await gateway.notReady(), 'going down');
+  t.match(await gateway.notReady(), 'stopping');
   t.equal((await gateway.fetch('/v1/stats', 'admin')).status, 200);
   const newcomer = await gateway.connect('/v1/vms/vm-1', 'dashboard');
   t.match(await newcomer.next(), { type: 'welcome' });
