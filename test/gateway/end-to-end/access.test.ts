@@ -1,5 +1,5 @@
-// Where the gateway looks for a token, over HTTP and before an upgrade alike: in a header or a subprotocol, and never
-// in the URL.
+// Where the gateway looks for a token, over HTTP and before an upgrade alike: in a header or a
+// subprotocol, and never in the URL.
 
 import t from 'tap';
 import { signToken } from '../../../src/gateway/auth/token.js';
@@ -25,7 +25,7 @@ const { overHttp, byUpgrade } = waysToAsk(gateway);
 const mintToken = async (role: Role, sub = 'vm-1', ttlSeconds = 60) =>
   signToken({ role, sub, ttlSeconds }, SECRET);
 
-t.test('a request without a token is told that one is needed', async (t) => {
+t.test('a request without a token gets 401 token_missing', async (t) => {
   for (const headers of [
     {},
     bearer(''),
@@ -43,7 +43,7 @@ t.test('a request without a token is told that one is needed', async (t) => {
   }
 });
 
-t.test('a token in the URL is as good as none', async (t) => {
+t.test('a token in the URL is ignored', async (t) => {
   const token = await mintToken('admin');
   for (const name of ['token', 'access_token', 'jwt']) {
     const query = `?${name}=${token}`;
@@ -53,7 +53,7 @@ t.test('a token in the URL is as good as none', async (t) => {
   }
 });
 
-t.test('a token in the URL lends nothing to the one in the header', async (t) => {
+t.test('a token in the URL adds no rights to the token in the header', async (t) => {
   const query = `?access_token=${await mintToken('admin')}`;
   const agent = bearer(await mintToken('agent'));
   for (const ask of [overHttp, byUpgrade]) {
@@ -68,7 +68,7 @@ t.test('an older secret is accepted', async (t) => {
   t.equal((await overHttp('/v1/vms', bearer(token))).status, 200);
 });
 
-t.test('a token as subprotocol opens the socket, and is not echoed', async (t) => {
+t.test('a token as a subprotocol opens the socket and is not echoed', async (t) => {
   const token = await mintToken('agent');
   const client = await connect(`${socketUrl}/v1/vms/vm-1`, ['lablink.v1', `bearer.${token}`]);
   t.equal(client.ws.protocol, 'lablink.v1');
@@ -79,6 +79,7 @@ t.test('a token as subprotocol opens the socket, and is not echoed', async (t) =
     /server response: 403/,
   );
   await t.rejects(connect(`${socketUrl}/v1/vms`, ['lablink.v1', 'bearer.']), /response: 401/);
-  // RFC 6455 §4.1: a client that offered subprotocols and is given none of them fails.
+  // RFC 6455 §4.1: a client fails the connection if it offered subprotocols and the server selects
+  // none of them.
   await t.rejects(connect(`${socketUrl}/v1/vms/vm-1`, [`bearer.${token}`]), /no subprotocol/);
 });

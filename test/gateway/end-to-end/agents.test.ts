@@ -1,5 +1,5 @@
-// What an agent says of itself: that it got its assignment, and how its VM is. Each has an effect in the table, or is
-// refused with the socket left open.
+// Agents acknowledge assignments and report the state of their VM. Each message changes the table,
+// or is rejected with the socket left open.
 
 import t, { type Test } from 'tap';
 import { signToken } from '../../../src/gateway/auth/token.js';
@@ -10,11 +10,11 @@ import { connect, type RawClient } from '../../helpers/raw-client.js';
 import { until } from '../../helpers/until.js';
 
 const SECRET = 'the secret of this file, which has enough bytes';
-const NOBODYS = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
+const UNKNOWN_ASSIGNMENT = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
 
 const { createDatabase } = await startServer(t);
 
-/** A gateway with one VM, assigned, and its agent. */
+/** A gateway with an assigned VM, and the VM's agent. */
 async function assigned(t: Test) {
   const database = await createDatabase();
   const gateway = await startGateway(t, database, { jwtSecrets: [SECRET] });
@@ -37,7 +37,7 @@ async function assigned(t: Test) {
   return { database, open, agent: agent.client, settled, assignment };
 }
 
-/** Sends a message that is to be refused, and gives the code of the refusal. */
+/** Sends a message that must be rejected, and returns the code of the rejection. */
 async function refusal(client: RawClient, message: object): Promise<unknown> {
   client.send(message);
   return (await client.nextMessage('error')).code;
@@ -53,11 +53,14 @@ t.test('an acknowledgement is recorded once', async (t) => {
   agent.send({ type: 'ack', assignment_id: assignment });
   agent.send({ type: 'ack', assignment_id: assignment.toUpperCase() });
   await until('the delivery is recorded', async () => (await recorded()).length > 0);
-  t.equal(await refusal(agent, { type: 'ack', assignment_id: NOBODYS }), 'stale_assignment');
+  t.equal(
+    await refusal(agent, { type: 'ack', assignment_id: UNKNOWN_ASSIGNMENT }),
+    'stale_assignment',
+  );
   t.same(await recorded(), [{ assignment_id: assignment, hostname: 'vm-1' }]);
 });
 
-t.test('an acknowledgement of what is not, or no longer, its own is refused', async (t) => {
+t.test('an acknowledgement of another or an earlier assignment is rejected', async (t) => {
   const { database, agent, assignment, settled } = await assigned(t);
   const [other] = await database.query<{ id: string }>(
     `INSERT INTO vms (hostname, status) VALUES ('vm-2', 'in-use') RETURNING assignment_id AS id`,
@@ -71,7 +74,7 @@ t.test('an acknowledgement of what is not, or no longer, its own is refused', as
   t.same(await database.query('SELECT FROM vm_deliveries WHERE acknowledged_at IS NOT NULL'), []);
 });
 
-t.test('an agent may report its VM failed, and available only from there', async (t) => {
+t.test('an agent may report its VM failed, and available only after a failure', async (t) => {
   const { agent, assignment, settled } = await assigned(t);
   const available = { type: 'status', status: 'available' };
   t.equal(await refusal(agent, available), 'not_allowed', 'a person has it');
@@ -97,7 +100,7 @@ t.test('an agent may report its VM failed, and available only from there', async
   t.match(await settled(), free);
 });
 
-t.test('a report about an earlier assignment is refused', async (t) => {
+t.test('a report about an earlier assignment is rejected', async (t) => {
   const { database, agent, assignment, settled } = await assigned(t);
   await database.query(`UPDATE vms SET crd_command = 'run something else'`);
   const report = { type: 'status', status: 'failed', assignment_id: assignment };
@@ -105,15 +108,18 @@ t.test('a report about an earlier assignment is refused', async (t) => {
   t.match(await settled(), { status: 'in-use' });
 });
 
-t.test('an agent whose VM is not there is told so', async (t) => {
+t.test('an agent without a row in the table is informed', async (t) => {
   const { database, agent, settled } = await assigned(t);
   await database.query('DELETE FROM vms');
   t.equal(await settled(), null);
   t.equal(await refusal(agent, { type: 'status', status: 'failed' }), 'not_allowed');
-  t.equal(await refusal(agent, { type: 'ack', assignment_id: NOBODYS }), 'stale_assignment');
+  t.equal(
+    await refusal(agent, { type: 'ack', assignment_id: UNKNOWN_ASSIGNMENT }),
+    'stale_assignment',
+  );
 });
 
-t.test('nobody else speaks for an agent', async (t) => {
+t.test('only the agent of a VM may report about it', async (t) => {
   const { database, open, assignment, settled } = await assigned(t);
   for (const role of ['dashboard', 'admin'] as const) {
     const client = await open('vm-1', role);
@@ -125,7 +131,7 @@ t.test('nobody else speaks for an agent', async (t) => {
   t.same(await database.query('SELECT FROM vm_deliveries WHERE acknowledged_at IS NOT NULL'), []);
 });
 
-t.test('a newer agent of the same hostname replaces the older one, and nobody else', async (t) => {
+t.test('a newer agent replaces only the older agent of its hostname', async (t) => {
   const { database, open, agent } = await assigned(t);
   const [watcher, other] = [await open('vm-1', 'dashboard'), await open('vm-2', 'agent')];
   const newer = await open('vm-1', 'agent');
@@ -138,14 +144,14 @@ t.test('a newer agent of the same hostname replaces the older one, and nobody el
   t.equal(other.ws.readyState, other.ws.OPEN);
 });
 
-t.test('a socket ends with its token, unless it brings a fresh one in time', async (t) => {
+t.test('a socket ends with its token, unless the client renews the token in time', async (t) => {
   const { open } = await assigned(t);
   const [ends, renewed] = [await open('vm-2', 'agent'), await open('vm-3', 'agent')];
   const fresh = signToken({ role: 'agent', sub: 'vm-3', ttlSeconds: 3_600 }, SECRET);
   renewed.send({ type: 'auth', token: fresh });
   renewed.send({ type: 'ping' });
   await renewed.nextMessage('pong');
-  // The gateway's clock on the wall: the first tokens are over, the fresh one is not.
+  // The gateway reads the wall clock: the first tokens have expired, the fresh token has not.
   const now = Date.now.bind(Date);
   t.teardown(() => (Date.now = now));
   Date.now = () => now() + 1_800_000;

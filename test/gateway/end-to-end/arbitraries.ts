@@ -1,16 +1,17 @@
-// From a schema of the document to what fits it, and to what somebody hostile or careless might send instead.
+// Generates values from a schema of the OpenAPI document: values that fit the schema, and values
+// that a hostile or careless client might send instead.
 
 import fc from 'fast-check';
 import type { Schema } from './operations.js';
 
-/** Names that meet each other, so that requests find what others made. */
+/** A few names that collide, so that requests find what other requests created. */
 const NAMES = ['vm-1', 'vm-2', 'vm-3', 'ada@x.y', 'bob@x.y'];
-/** Stands for one that is current when the request is sent. */
+/** A placeholder, replaced by the current assignment when the request is sent. */
 export const CURRENT_ASSIGNMENT = '00000000-0000-4000-8000-000000000000';
-/** Enough to be refused as a body, and as a header. */
+/** Large enough to be rejected as a body and as a header. */
 const HUGE = 'x'.repeat(70_000);
 
-/** Texts that break what is careless. */
+/** Texts that break careless parsers. */
 const hostileText = fc.oneof(
   fc.constantFrom(
     ...['', ' ', '\0', 'a\0b', '\ud800', 'a\udfffb', '😀'.repeat(200), 'x'.repeat(300), '%', '%00'],
@@ -45,10 +46,10 @@ const hostile: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 2, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
 );
 
-/** Texts that fit no string of the document: often enough that each operation meets one. */
+/** Texts that fit no string of the document, frequent enough that each operation receives some. */
 const misfit = fc.constantFrom('', 'a\0b', '\ud800', 'x'.repeat(300));
 
-/** What fits the schema. */
+/** Generates values that fit the schema. */
 export function valid(schema: Schema): fc.Arbitrary<unknown> {
   if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(valid));
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
@@ -94,7 +95,10 @@ function validText({ pattern, maxLength = 255, description }: Schema): fc.Arbitr
   return likely.filter((text) => fits.test(text));
 }
 
-/** What may or may not fit it, and mostly does not; an object is broken in one member, or has one too many. */
+/**
+ * Generates values that mostly do not fit the schema. An object has a broken member or an extra
+ * member.
+ */
 export function broken(schema: Schema): fc.Arbitrary<unknown> {
   const { properties, type } = schema;
   if (type === 'string') return fc.oneof({ weight: 3, arbitrary: hostile }, misfit);

@@ -1,4 +1,4 @@
-// Asks the same URL over HTTP and for an upgrade, to compare the answers.
+// Requests the same URL over HTTP and as an upgrade, to compare the answers.
 
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
@@ -6,16 +6,16 @@ import { WebSocket } from 'ws';
 import type { TestGateway } from '../../helpers/gateway.js';
 
 export interface Answer {
-  /** 101 when an upgrade succeeded. */
+  /** 101 if the upgrade succeeded. */
   readonly status: number;
-  /** Of the problem, when it is one. */
+  /** The code of the problem; undefined if the answer is no problem. */
   readonly code: string | undefined;
   readonly headers: Headers;
 }
 
 export type Ask = (path: string, headers: Record<string, string>) => Promise<Answer>;
 
-/** The two ways to ask this gateway. */
+/** Both ways to send a request to this gateway. */
 export function waysToAsk({ url }: TestGateway): { overHttp: Ask; byUpgrade: Ask } {
   return {
     overHttp: async (path, headers) => {
@@ -45,7 +45,7 @@ function parseAnswer(status: number, headers: Headers, text: string): Answer {
   return { status, code: problem.code, headers };
 }
 
-/** What was answered instead of an upgrade; undefined when the socket opened. */
+/** Resolves with the response that rejected the upgrade; undefined if the socket opened. */
 async function waitForRejection(ws: WebSocket): Promise<IncomingMessage | undefined> {
   ws.on('error', () => undefined);
   const refused = once(ws, 'unexpected-response').then(

@@ -1,4 +1,4 @@
-// What a gateway really sends, and takes, is what its AsyncAPI document says of that URL.
+// The frames that a gateway sends and accepts match the AsyncAPI document of their URL.
 
 import { Ajv, type ValidateFunction } from 'ajv';
 import t, { type Test } from 'tap';
@@ -16,7 +16,7 @@ t.match(await program.exited, { code: 0 });
 const document = JSON.parse(program.stdout) as Document;
 const ajv = new Ajv({ strict: false }).addSchema(document, 'document');
 
-/** For each message of an operation, by its type, whether a frame is one. */
+/** The compiled schema of each message of an operation, by message type. */
 function compileSchemas(operation: string): Map<string, ValidateFunction> {
   return new Map(
     listMessages(document, operation).map(({ type, schema }) => {
@@ -27,7 +27,10 @@ function compileSchemas(operation: string): Map<string, ValidateFunction> {
   );
 }
 
-/** Each frame is one of the operation's messages, and all of the operation's messages were among them. */
+/**
+ * Each frame matches a message of the operation, and each message of the operation occurs among the
+ * frames.
+ */
 function conform(t: Test, operation: string, frames: readonly { type: string }[]): void {
   const checks = compileSchemas(operation);
   for (const frame of frames) {

@@ -1,5 +1,5 @@
-// One who means harm, as a process of its own with files of its own: `attackers.ts <attack> <url> <token>`. It goes on
-// until it is killed, and prints what it is told, a line each time.
+// A hostile client as a process of its own with its own file descriptors: `attackers.ts <attack>
+// <url> <token>`. It goes on until it is killed, and prints each answer on a line.
 
 import { connect as connectTcp, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
@@ -9,7 +9,10 @@ const { hostname, port } = new URL(url);
 
 const tell = (what: string | number): void => void process.stdout.write(`${what}\n`);
 
-/** Sends the text, and tells the status that is answered, or `cut` for none. */
+/**
+ * Sends the text, and prints the status of the answer, or `cut` if the connection ended without an
+ * answer.
+ */
 function open(text: string, again: () => void): Socket {
   const socket = connectTcp(Number(port), hostname, () => socket.write(text));
   let status = 'cut';
@@ -53,12 +56,12 @@ const FRAMES_PER_SECOND = 10_000;
 const TICK_MS = 10;
 
 const ATTACKS: Readonly<Record<string, () => void>> = {
-  /** A thousand at once, each kept for as long as it may. */
+  /** A thousand handshakes at once, each kept open as long as the gateway allows. */
   'broken-handshakes': () => {
     for (let n = 0; n < 1_000; n++) open(BROKEN[n % BROKEN.length] ?? '', () => undefined);
   },
 
-  /** Ten thousand frames a second, on a new socket whenever the last is closed. */
+  /** Ten thousand frames a second; a new socket opens whenever the last is closed. */
   frames: () => {
     const ws = socket();
     let timer: NodeJS.Timeout | undefined;
@@ -74,7 +77,7 @@ const ATTACKS: Readonly<Record<string, () => void>> = {
     });
   },
 
-  /** 100 MB in one frame, and the same in parts. */
+  /** A frame of 100 MB, and the same bytes in fragments. */
   huge: () => {
     const whole = socket();
     whole.on('open', () => whole.send(Buffer.alloc(100e6, 'x'), { binary: false }));
@@ -86,7 +89,10 @@ const ATTACKS: Readonly<Record<string, () => void>> = {
     parts.on('close', tell);
   },
 
-  /** Three hundred who send a byte of a header now and then, and come back when they are cut. */
+  /**
+   * Three hundred clients send a byte of a header now and then, and reconnect when they are cut
+   * off.
+   */
   slowloris: () => {
     const one = (): void => {
       const tcp = open('GET /health/live HTTP/1.1\r\nX: ', () => {
@@ -98,7 +104,7 @@ const ATTACKS: Readonly<Record<string, () => void>> = {
     for (let n = 0; n < 300; n++) one();
   },
 
-  /** More sockets than the gateway has files, with a good token. */
+  /** More sockets than the gateway has file descriptors, with a valid token. */
   sockets: () => {
     for (let n = 0; n < 300; n++) {
       const ws = socket();
@@ -107,7 +113,7 @@ const ATTACKS: Readonly<Record<string, () => void>> = {
     }
   },
 
-  /** Dashboards that read nothing, however much they are told. */
+  /** Dashboards that read nothing, however much they are sent. */
   'slow-readers': () => {
     for (let n = 0; n < 40; n++) {
       const ws = socket();

@@ -1,5 +1,5 @@
-// What a client sends that is no message gets its answer, on its own socket alone: the others go on, and so does the
-// process.
+// An invalid message from a client is answered on its own socket alone: the other sockets and the
+// process go on.
 
 import { connect as connectTcp } from 'node:net';
 import t, { type Test } from 'tap';
@@ -17,7 +17,7 @@ const agentBystander = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
 
 let changes = 0;
 
-/** A change still reaches those who did nothing wrong. */
+/** A change still reaches the clients that did nothing wrong. */
 async function othersGoOn(t: Test): Promise<void> {
   const email = `change-${++changes}`;
   await database.query('UPDATE vms SET email = $1', [email]);
@@ -26,7 +26,7 @@ async function othersGoOn(t: Test): Promise<void> {
   t.equal((await gateway.fetch('/health/live')).status, 200);
 }
 
-/** Of another VM, so that it replaces nobody. */
+/** The agent of another VM, so that it replaces no other agent. */
 const openAgent = (): Promise<RawClient> => gateway.connect('/v1/vms/vm-2', 'agent', 'vm-2');
 
 const CLOSING: Readonly<Record<string, [(client: RawClient) => void, Closed]>> = {
@@ -98,53 +98,62 @@ const REFUSED: readonly [unknown, string][] = [
   [{ type: 'auth', token: 5 }, 'invalid_message'],
 ];
 
-t.test('JSON that is no message of the protocol is refused, and the socket lives', async (t) => {
-  const client = await openAgent();
-  for (const [message, code] of REFUSED) {
-    client.send(message);
-    const answer = await client.next(({ type }) => type === 'error' || type === 'pong');
-    t.match(answer, { type: 'error', code }, JSON.stringify(message).slice(0, 60));
-  }
-  client.send({ type: 'ping', unknown: { field: true } });
-  t.same(await client.nextMessage('pong'), { type: 'pong' }, 'fields nobody knows are ignored');
-  t.equal(Object.keys(Object.prototype).length, 0);
-  await othersGoOn(t);
-  await client.close();
-});
+t.test(
+  'JSON that is no message of the protocol is rejected, and the socket stays open',
+  async (t) => {
+    const client = await openAgent();
+    for (const [message, code] of REFUSED) {
+      client.send(message);
+      const answer = await client.next(({ type }) => type === 'error' || type === 'pong');
+      t.match(answer, { type: 'error', code }, JSON.stringify(message).slice(0, 60));
+    }
+    client.send({ type: 'ping', unknown: { field: true } });
+    t.same(await client.nextMessage('pong'), { type: 'pong' }, 'fields nobody knows are ignored');
+    t.equal(Object.keys(Object.prototype).length, 0);
+    await othersGoOn(t);
+    await client.close();
+  },
+);
 
-/** What a socket may hold, and a last answer beside it. */
+/** The largest unsent buffer of a socket, and a last answer on top. */
 const MAX_UNSENT_BYTES = 257 * 1024;
 
-t.test('a flood whose answers are never read keeps nothing, and harms nobody', async (t) => {
-  const serverEnd = watchServerEnds(t);
-  const client = await openAgent();
-  await client.nextMessage('absent');
-  const socket = serverEnd(client.ws);
-  client.ws.pause();
-  let mostUnsent = 0;
-  for (let burst = 0; burst < 200; burst++) {
-    for (let n = 0; n < 1_000; n++) client.ws.send('{"type":"what?"}');
-    client.ws.ping('as good as a message');
-    await new Promise((resolve) => client.ws.send('{"type":"ping"}', resolve));
-    mostUnsent = Math.max(mostUnsent, socket.writableLength);
-  }
-  await othersGoOn(t);
-  t.ok(mostUnsent < MAX_UNSENT_BYTES, `${mostUnsent} bytes were kept unsent`);
-  client.ws.resume();
-  await client.nextMessage('error');
-  await othersGoOn(t);
-  client.ws.terminate();
-});
+t.test(
+  'a flood whose answers are never read leaves nothing behind and harms no client',
+  async (t) => {
+    const serverEnd = watchServerEnds(t);
+    const client = await openAgent();
+    await client.nextMessage('absent');
+    const socket = serverEnd(client.ws);
+    client.ws.pause();
+    let mostUnsent = 0;
+    for (let burst = 0; burst < 200; burst++) {
+      for (let n = 0; n < 1_000; n++) client.ws.send('{"type":"what?"}');
+      client.ws.ping('as good as a message');
+      await new Promise((resolve) => client.ws.send('{"type":"ping"}', resolve));
+      mostUnsent = Math.max(mostUnsent, socket.writableLength);
+    }
+    await othersGoOn(t);
+    t.ok(mostUnsent < MAX_UNSENT_BYTES, `${mostUnsent} bytes were kept unsent`);
+    client.ws.resume();
+    await client.nextMessage('error');
+    await othersGoOn(t);
+    client.ws.terminate();
+  },
+);
 
-t.test('requests without waiting for answers end with 4429', async (t) => {
-  const client = await openAgent();
-  const ack = JSON.stringify({ type: 'ack', assignment_id: UUID });
-  for (let n = 0; n < 1_000; n++) client.ws.send(ack);
-  t.same(await client.closed, { code: 4429, reason: 'too many' });
-  await othersGoOn(t);
-});
+t.test(
+  'a client that sends requests without waiting for answers is closed with 4429',
+  async (t) => {
+    const client = await openAgent();
+    const ack = JSON.stringify({ type: 'ack', assignment_id: UUID });
+    for (let n = 0; n < 1_000; n++) client.ws.send(ack);
+    t.same(await client.closed, { code: 4429, reason: 'too many' });
+    await othersGoOn(t);
+  },
+);
 
-t.test('a token renewal that is not one ends the socket', async (t) => {
+t.test('an invalid token renewal ends the socket', async (t) => {
   const forged = await openAgent();
   forged.send({ type: 'auth', token: 'not.a.token' });
   t.match(await forged.closed, { code: 4401 });
@@ -159,7 +168,7 @@ t.test('a token renewal that is not one ends the socket', async (t) => {
   await othersGoOn(t);
 });
 
-t.test('bytes that are no WebSocket frames end that socket alone', async (t) => {
+t.test('bytes that are no WebSocket frames end only their own socket', async (t) => {
   const client = await openAgent();
   await client.nextMessage('absent');
   // Unmasked, with reserved bits: RFC 6455 §5.1 and §5.2.

@@ -1,5 +1,5 @@
-// Anyone who may connect to the database may notify, on any channel and whatever he likes: it harms nobody, and every
-// socket ends at the table.
+// Every client of the database may notify on any channel with any payload. A forged payload harms
+// no client, and every socket ends at the state of the table.
 
 import t, { type Test } from 'tap';
 import { startServer } from '../../helpers/database.js';
@@ -10,7 +10,10 @@ import { until } from '../../helpers/until.js';
 
 const { createDatabase } = await startServer(t);
 
-/** A database with one row, its gateway, and clients; `settled` waits until all of them know the table. */
+/**
+ * A database with one row, its gateway and clients; `settled` waits until all clients know the
+ * table.
+ */
 async function watched(t: Test, timing: Partial<Timing> = {}) {
   const database = await createDatabase();
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
@@ -74,34 +77,37 @@ const NONSENSE = [
   row({ status: 5 }),
 ];
 
-t.test('nonsense on any channel is not believed, and what can be told of it is read', async (t) => {
-  const { database, models, settled, notify, heartbeatChannel } = await watched(t, {
-    checkIntervalMs: 3_600_000,
-  });
-  const told = models.map(({ client }) => client.messages.length);
-  const listening = await database.query(LISTENING);
-  for (const channel of ['vm_updates', 'vm_changes', heartbeatChannel]) {
-    for (const payload of NONSENSE) await notify(channel, payload);
-  }
-  await settled();
-  for (const [n, { client }] of models.entries()) {
-    const since = JSON.stringify(client.messages.slice(told[n]));
-    t.notMatch(since, /"vm":/, 'nobody was told of a row');
-  }
-  await database.query(`UPDATE vms SET crd_command = repeat('x', 9000)`);
-  await settled();
-  await database.query('DELETE FROM vms');
-  await settled();
-  t.same(await database.query(LISTENING), listening, 'the connection goes on');
-});
+t.test(
+  'nonsense on any channel is not trusted, and the rows it names are read again',
+  async (t) => {
+    const { database, models, settled, notify, heartbeatChannel } = await watched(t, {
+      checkIntervalMs: 3_600_000,
+    });
+    const told = models.map(({ client }) => client.messages.length);
+    const listening = await database.query(LISTENING);
+    for (const channel of ['vm_updates', 'vm_changes', heartbeatChannel]) {
+      for (const payload of NONSENSE) await notify(channel, payload);
+    }
+    await settled();
+    for (const [n, { client }] of models.entries()) {
+      const since = JSON.stringify(client.messages.slice(told[n]));
+      t.notMatch(since, /"vm":/, 'nobody was told of a row');
+    }
+    await database.query(`UPDATE vms SET crd_command = repeat('x', 9000)`);
+    await settled();
+    await database.query('DELETE FROM vms');
+    await settled();
+    t.same(await database.query(LISTENING), listening, 'the connection goes on');
+  },
+);
 
-t.test('rows nobody wrote are healed by the next check', async (t) => {
+t.test('the next check corrects rows that were never written', async (t) => {
   const { models, settled, notify } = await watched(t);
   const [admin, , agent] = models;
   await notify('vm_updates', row({ version: 1_000_000, status: 'in-use', crd_command: 'evil' }));
   await notify('vm_updates', row({ version: 5, hostname: 'nobody' }));
   await notify('vm_updates', row({ version: 5, hostname: '__proto__' }));
-  await until('the forged rows were told', () =>
+  await until('the forged rows were sent', () =>
     admin.client.messages.some((message) => JSON.stringify(message).includes('nobody')),
   );
   await settled();
@@ -109,7 +115,7 @@ t.test('rows nobody wrote are healed by the next check', async (t) => {
   t.same([...admin.rows.keys()], ['vm-1']);
 });
 
-t.test('a version nobody gave does not hide what comes after it', async (t) => {
+t.test('a forged version does not hide later changes', async (t) => {
   const { database, models, settled, notify } = await watched(t, { checkIntervalMs: 3_600_000 });
   const [, , agent] = models;
   await notify('vm_updates', row({ version: Number.MAX_SAFE_INTEGER }));
@@ -120,7 +126,7 @@ t.test('a version nobody gave does not hide what comes after it', async (t) => {
   t.match(agent.vm, { status: 'in-use' });
 });
 
-t.test('a forged heartbeat proves nothing and breaks nothing', async (t) => {
+t.test('a forged heartbeat verifies nothing and breaks nothing', async (t) => {
   const { database, gateway, settled, notify, heartbeatChannel } = await watched(t);
   for (let beat = 0; beat < 200; beat++) await notify(heartbeatChannel, String(beat));
   await database.query(`UPDATE vms SET email = 'a@b.c'`);
@@ -128,7 +134,7 @@ t.test('a forged heartbeat proves nothing and breaks nothing', async (t) => {
   await gateway.ready();
 });
 
-t.test('a flood of forged notices goes by', async (t) => {
+t.test('the gateway survives a flood of forged notifications', async (t) => {
   const { database, gateway, settled } = await watched(t);
   await database.query(
     `SELECT pg_notify('vm_changes', '{"op":"read","hostname":"vm-' || n || '"}') FROM generate_series(1, 20000) n`,

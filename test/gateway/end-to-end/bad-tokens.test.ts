@@ -1,5 +1,5 @@
-// Tokens that are not what they say: each is refused over HTTP, before an upgrade, and as a renewal on an open socket,
-// as documented; and no token, good or bad, stands in the log.
+// Each kind of invalid token is rejected as documented: over HTTP, before an upgrade, and as a
+// renewal on an open socket. The log contains no token, valid or not.
 
 import { createHmac } from 'node:crypto';
 import { pino } from 'pino';
@@ -31,7 +31,7 @@ const CLAIMS = { sub: 'vm-1', role: 'admin', exp: NOW_S + 600 };
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** A token with a good signature, by HMAC, over whatever header and claims are given. */
+/** Signs any header and claims with a valid HMAC. */
 function forge(header: object, claims: object, secret: string | Buffer = SECRET, hash = 'sha256') {
   const content = `${encode(header)}.${encode(claims)}`;
   return `${content}.${createHmac(hash, secret).update(content).digest('base64url')}`;
@@ -41,7 +41,7 @@ const HS256 = { alg: 'HS256' };
 const good = forge(HS256, CLAIMS);
 const [head = '', body = '', signature = ''] = good.split('.');
 
-/** Each, and the code of the problem. */
+/** Each invalid token, and the code of its problem. */
 const BAD: Record<string, readonly [token: string, code: string]> = {
   'is no token': ['abc', 'token_invalid'],
   'is signed with another secret': [forge(HS256, CLAIMS, 'x'.repeat(40)), 'token_invalid'],
@@ -59,9 +59,9 @@ const BAD: Record<string, readonly [token: string, code: string]> = {
   'has expired': [forge(HS256, { ...CLAIMS, exp: NOW_S - 60 }), 'token_expired'],
   'is not valid yet': [forge(HS256, { ...CLAIMS, nbf: NOW_S + 300 }), 'token_not_yet_valid'],
   'never ends': [forge(HS256, { ...CLAIMS, exp: undefined }), 'token_invalid'],
-  'names nobody': [forge(HS256, { ...CLAIMS, sub: undefined }), 'token_invalid'],
+  'has no subject': [forge(HS256, { ...CLAIMS, sub: undefined }), 'token_invalid'],
   'has no role': [forge(HS256, { ...CLAIMS, role: undefined }), 'token_invalid'],
-  'has a role that nobody has': [forge(HS256, { ...CLAIMS, role: 'root' }), 'token_invalid'],
+  'has an unknown role': [forge(HS256, { ...CLAIMS, role: 'root' }), 'token_invalid'],
 };
 
 for (const { algorithm, pem, sign } of pairs) {
@@ -84,7 +84,7 @@ for (const { algorithm, pem, sign } of pairs) {
   });
 }
 
-/** An open socket of the VM's agent, or of one who watches it. */
+/** Opens a socket of the VM's agent, or of a subscriber to the VM. */
 async function open(role: Role): Promise<RawClient> {
   const token = signToken({ role, sub: 'vm-1', ttlSeconds: 600 }, SECRET);
   const client = await connect(`${gateway.url.replace('http', 'ws')}/v1/vms/vm-1`, [], {
@@ -95,7 +95,7 @@ async function open(role: Role): Promise<RawClient> {
 }
 
 for (const [name, [token, code]] of Object.entries(BAD)) {
-  t.test(`a token that ${name} is refused`, async (t) => {
+  t.test(`a token that ${name} is rejected`, async (t) => {
     for (const path of PATHS) {
       for (const answer of [
         await overHttp(path, bearer(token)),
@@ -115,20 +115,23 @@ for (const [name, [token, code]] of Object.entries(BAD)) {
   });
 }
 
-t.test('a good token of each key is accepted, also in the place of another key’s', async (t) => {
-  const tokens = [good, ...(await Promise.all(pairs.map(({ sign }) => sign(CLAIMS))))];
-  const client = await open('admin');
-  for (const token of tokens) {
-    t.equal((await overHttp('/v1/vms', bearer(token))).status, 200);
-    t.equal((await byUpgrade('/v1/vms', bearer(token))).status, 101);
-    client.send({ type: 'auth', token });
-    client.send({ type: 'ping' });
-    await client.nextMessage('pong');
-  }
-  await client.close();
-});
+t.test(
+  'a valid token of each key is accepted, also as a renewal of another key’s token',
+  async (t) => {
+    const tokens = [good, ...(await Promise.all(pairs.map(({ sign }) => sign(CLAIMS))))];
+    const client = await open('admin');
+    for (const token of tokens) {
+      t.equal((await overHttp('/v1/vms', bearer(token))).status, 200);
+      t.equal((await byUpgrade('/v1/vms', bearer(token))).status, 101);
+      client.send({ type: 'auth', token });
+      client.send({ type: 'ping' });
+      await client.nextMessage('pong');
+    }
+    await client.close();
+  },
+);
 
-t.test('a token of another identity renews nothing', async (t) => {
+t.test('a token of another identity is no renewal', async (t) => {
   for (const [role, claims] of [
     ['agent', { ...CLAIMS, role: 'agent', sub: 'vm-2' }],
     ['agent', { ...CLAIMS, role: 'admin' }],
@@ -145,7 +148,7 @@ t.test('a token of another identity renews nothing', async (t) => {
   }
 });
 
-t.test('no token stands in the log, wherever it was sent', async (t) => {
+t.test('the log contains no token, wherever it was sent', async (t) => {
   const tokens = [good, ...Object.values(BAD).map(([token]) => token)];
   const client = await open('admin');
   for (const token of tokens) {

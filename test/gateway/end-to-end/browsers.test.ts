@@ -1,5 +1,5 @@
-// What browsers are told and held to: pages of other sites open no WebSocket and read no answer, unless their site is
-// on the list.
+// The rules for browsers: a page of another site opens no WebSocket and reads no answer, unless its
+// site is on the list.
 
 import { pino } from 'pino';
 import t from 'tap';
@@ -33,7 +33,7 @@ async function start(options: TestGatewayOptions = {}) {
 const closed = await start();
 const listing = await start({ allowedOrigins: [LISTED, 'http://localhost:5173'] });
 
-t.test('a page of another site opens no WebSocket, whatever its token', async (t) => {
+t.test('a page of another site opens no WebSocket, even with a valid token', async (t) => {
   for (const { byUpgrade, headers, offered } of [closed, listing]) {
     for (const origin of FOREIGN) {
       for (const credentials of [headers, offered, {}]) {
@@ -47,29 +47,32 @@ t.test('a page of another site opens no WebSocket, whatever its token', async (t
   t.equal((await closed.byUpgrade('/v1/vms', { ...closed.headers, origin: LISTED })).status, 403);
 });
 
-t.test('a page of the gateway’s own, or of a listed site, does, and no page at all', async (t) => {
-  for (const { byUpgrade, headers, url } of [closed, listing]) {
-    const own = url.replace('127.0.0.1', 'LOCALHOST');
-    const host = new URL(own).host;
-    t.equal((await byUpgrade('/v1/vms', headers)).status, 101);
-    t.equal((await byUpgrade('/v1/vms', { ...headers, origin: url })).status, 101);
-    t.equal((await byUpgrade('/v1/vms', { ...headers, host, origin: own })).status, 101);
-    t.equal((await byUpgrade('/v1/vms', { ...headers, host, origin: url })).status, 403);
-    for (const [origin, asked] of [
-      ['https://gateway.example', 'gateway.example:443'],
-      ['https://gateway.example', 'gateway.example'],
-      ['http://gateway.example', 'gateway.example:80'],
-    ] as const) {
-      t.equal((await byUpgrade('/v1/vms', { ...headers, host: asked, origin })).status, 101);
+t.test(
+  'the gateway’s own page, a listed site and a client without a page open a WebSocket',
+  async (t) => {
+    for (const { byUpgrade, headers, url } of [closed, listing]) {
+      const own = url.replace('127.0.0.1', 'LOCALHOST');
+      const host = new URL(own).host;
+      t.equal((await byUpgrade('/v1/vms', headers)).status, 101);
+      t.equal((await byUpgrade('/v1/vms', { ...headers, origin: url })).status, 101);
+      t.equal((await byUpgrade('/v1/vms', { ...headers, host, origin: own })).status, 101);
+      t.equal((await byUpgrade('/v1/vms', { ...headers, host, origin: url })).status, 403);
+      for (const [origin, asked] of [
+        ['https://gateway.example', 'gateway.example:443'],
+        ['https://gateway.example', 'gateway.example'],
+        ['http://gateway.example', 'gateway.example:80'],
+      ] as const) {
+        t.equal((await byUpgrade('/v1/vms', { ...headers, host: asked, origin })).status, 101);
+      }
     }
-  }
-  for (const origin of [LISTED, 'http://localhost:5173']) {
-    t.equal((await listing.byUpgrade('/v1/vms', { ...listing.headers, origin })).status, 101);
-    t.equal((await listing.byUpgrade('/v1/vms', { origin })).status, 401, 'with a good token');
-  }
-});
+    for (const origin of [LISTED, 'http://localhost:5173']) {
+      t.equal((await listing.byUpgrade('/v1/vms', { ...listing.headers, origin })).status, 101);
+      t.equal((await listing.byUpgrade('/v1/vms', { origin })).status, 401, 'with a good token');
+    }
+  },
+);
 
-t.test('behind a proxy that is trusted, the host is the one it was asked for', async (t) => {
+t.test('behind a trusted proxy, the host is the one that the client requested', async (t) => {
   const forwarded = { 'x-forwarded-host': 'gateway.example', origin: 'https://gateway.example' };
   const { byUpgrade, headers } = await start({ trustProxy: true });
   t.equal((await byUpgrade('/v1/vms', { ...headers, ...forwarded })).status, 101);
@@ -77,7 +80,7 @@ t.test('behind a proxy that is trusted, the host is the one it was asked for', a
   t.equal(refused.status, 403, 'and nobody else is believed');
 });
 
-t.test('a page of a listed site may ask first, and read answers, problems too', async (t) => {
+t.test('a page of a listed site may preflight, and reads answers and problems', async (t) => {
   const { url, headers } = listing;
   const preflight = (origin: string) =>
     fetch(`${url}/v1/vms/vm-1`, {
@@ -112,7 +115,7 @@ t.test('a page of a listed site may ask first, and read answers, problems too', 
   }
 });
 
-t.test('without a list there is no answer that another site may read', async (t) => {
+t.test('without a list, no other site may read an answer', async (t) => {
   const { url, headers } = closed;
   const answer = await fetch(`${url}/v1/vms`, { headers: { ...headers, origin: LISTED } });
   t.equal(answer.status, 200);
@@ -121,12 +124,12 @@ t.test('without a list there is no answer that another site may read', async (t)
   t.match(await asked.json(), { status: 405, code: 'method_not_allowed' });
 });
 
-t.test('an OPTIONS that is no preflight is no plain text', async (t) => {
+t.test('an OPTIONS request that is no preflight is not answered in plain text', async (t) => {
   const answer = await fetch(`${listing.url}/v1/vms`, { method: 'OPTIONS' });
   t.same([answer.status, await answer.text()], [204, '']);
 });
 
-t.test('no answer is a page, or belongs into one', async (t) => {
+t.test('no answer is a page, or may be embedded in a page', async (t) => {
   for (const { url, headers } of [closed, listing]) {
     for (const [path, given, type] of [
       ['/v1/vms', headers, 'application/json; charset=utf-8'],
@@ -149,7 +152,7 @@ t.test('no answer is a page, or belongs into one', async (t) => {
   }
 });
 
-t.test('where there is no socket none is opened, and the URL is not logged', async (t) => {
+t.test('an unknown URL opens no socket and is not logged', async (t) => {
   const logged: string[] = [];
   const log = pino({ level: 'trace' }, { write: (line) => void logged.push(line) });
   const { byUpgrade } = await start({ log, allowedOrigins: [LISTED] });

@@ -1,5 +1,5 @@
-// A gateway that is told to end does, whatever state it is in: its sockets are told to come back, no session stays in
-// the database, and nothing keeps the process alive.
+// A gateway that is asked to end does so in every state. Its sockets are closed with the request to
+// come back, no session stays in the database, and nothing keeps the process alive.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const server = await startServer(t);
 
 const KINDS = ['TCPServerWrap', 'TCPSocketWrap', 'PipeWrap', 'PipeConnectWrap', 'Timeout'];
 
-/** What would keep the process alive, by kind. */
+/** Counts the handles that would keep the process alive, by kind. */
 function handles(): Map<string, number> {
   const active = process.getActiveResourcesInfo();
   return new Map(KINDS.map((kind) => [kind, active.filter((name) => name === kind).length]));
@@ -42,13 +42,16 @@ const SESSIONS = `
 
 interface Case {
   readonly options?: TestGatewayOptions;
-  /** Brings the gateway to the state in which it is to end. */
+  /** Brings the gateway into the state in which it must end. */
   readonly reach: (gateway: TestGateway, t: Test) => Promise<unknown>;
-  /** What is to be undone before the next. */
+  /** Undoes the state before the next test. */
   readonly restore?: () => Promise<unknown>;
 }
 
-/** The server and the gateway's sessions in it: nothing answers, and nothing is refused either. */
+/**
+ * Freezes the server and the gateway's sessions in it, so that queries are neither answered nor
+ * rejected.
+ */
 let frozen: number[] = [];
 const thaw = async (): Promise<void> => {
   for (const pid of frozen.splice(0)) process.kill(pid, 'SIGCONT');
@@ -117,7 +120,7 @@ async function elsewhere(name: string, database: TestDatabase): Promise<TestGate
   return { database: database.config, listenDatabase: other.config };
 }
 
-t.test('it ends before it has begun', async (t) => {
+t.test('it ends before it has started', async (t) => {
   const database = await server.createDatabase();
   const app = createGateway({
     database: database.config,

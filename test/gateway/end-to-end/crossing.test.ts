@@ -1,5 +1,6 @@
-// Versions that cross, names that move, transactions that come to nothing: whatever order the news arrives in, every
-// socket ends at the table. TEST_LONG=1 has the writers write for ten seconds.
+// Versions that cross, hostnames that move, transactions that roll back: in whatever order the
+// notifications arrive, every socket ends at the state of the table. With TEST_LONG=1 the writers
+// write for ten seconds.
 
 import pg from 'pg';
 import t, { type Test } from 'tap';
@@ -19,7 +20,7 @@ const { createDatabase } = await startServer(t);
 /** A database, its gateway, an agent for each hostname, a dashboard and an admin. */
 async function watched(t: Test) {
   const database = await createDatabase();
-  // Neither the check nor the routine read may be what heals: the news alone must.
+  // Only notifications may correct the clients: neither the check nor the routine read runs.
   const gateway = await startGateway(t, database, { timing: { checkIntervalMs: 3_600_000 } });
   const models = [
     FleetModel.ofDashboard(await gateway.connect('/v1/vms', 'dashboard')),
@@ -59,7 +60,7 @@ function untilWaitingForLock(database: TestDatabase, pid: number): Promise<true>
 const readVersion = (rows: unknown[]): number =>
   Number((rows as { version: string }[])[0]?.version);
 
-t.test('an INSERT that waited for a DELETE lands below it, and is seen', async (t) => {
+t.test('an INSERT that waited for a DELETE gets a lower version and is still seen', async (t) => {
   const { database, settled } = await watched(t);
   const [deleter, inserter] = [await connected(t, database), await connected(t, database)];
   const inserterPid = await readBackendPid(inserter);
@@ -111,7 +112,7 @@ t.test('INSERT and DELETE inside one transaction', async (t) => {
   t.same(models[0] instanceof FleetModel && [...models[0].rows], [], 'empty in the end');
 });
 
-t.test('renames onto a freed name, and two names exchanged', async (t) => {
+t.test('a rename to a freed hostname, and two hostnames exchanged', async (t) => {
   const { database, models, settled } = await watched(t);
   const client = await connected(t, database);
   await client.query(
@@ -131,7 +132,7 @@ t.test('renames onto a freed name, and two names exchanged', async (t) => {
   t.same(models[1] instanceof FleetModel && [...models[1].rows.keys()].sort(), ['vm-0', 'vm-2']);
 });
 
-t.test('what is rolled back was never there', async (t) => {
+t.test('a change that is rolled back is never seen', async (t) => {
   const { database, models, settled } = await watched(t);
   const client = await connected(t, database);
   await client.query(`INSERT INTO vms (hostname, status) VALUES ('vm-0', 'available')`);
@@ -169,7 +170,9 @@ const STATEMENTS: readonly ((a: string, b: string) => string)[] = [
   (a) => `BEGIN; UPDATE vms SET status = 'never' WHERE hostname = '${a}'; ROLLBACK`,
 ];
 
-/** `unique_violation`, `deadlock_detected`: what writers get who want the same name. */
+/**
+ * `unique_violation` and `deadlock_detected`: the errors of writers that compete for a hostname.
+ */
 const EXPECTED = new Set(['23505', '40P01']);
 
 async function write(client: pg.Client, goesOn: (done: number) => boolean): Promise<void> {
@@ -183,7 +186,7 @@ async function write(client: pg.Client, goesOn: (done: number) => boolean): Prom
   }
 }
 
-t.test('eight writers of the same few names', async (t) => {
+t.test('eight writers compete for a few hostnames', async (t) => {
   const { database, models, settled } = await watched(t);
   const writers = await Promise.all(Array.from({ length: WRITERS }, () => connected(t, database)));
   const writeAll = (goesOn: (done: number) => boolean) =>
@@ -193,7 +196,7 @@ t.test('eight writers of the same few names', async (t) => {
     await writeAll(() => performance.now() < endMs);
     await settled();
   }
-  // Only what comes last can be left wrong: there is a last one in every round.
+  // Only the last change of a round can stay wrong, so there are many rounds.
   for (let round = 0; round < ROUNDS; round++) {
     await writeAll((done) => done < STATEMENTS_A_ROUND);
     await settled();

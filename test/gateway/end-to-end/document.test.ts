@@ -1,4 +1,5 @@
-// The OpenAPI document: right by the specification's own schema, whole, and shown where people look for it.
+// The OpenAPI document is valid by the specification's schema, complete, and served where users
+// look for it.
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { Validator } from '@seriousme/openapi-schema-validator';
@@ -37,20 +38,17 @@ t.test('it is OpenAPI 3.1', async (t) => {
   t.equal(validator.version, '3.1');
 });
 
-t.test(
-  'every route is in it, each with a name of its own and words for every answer',
-  async (t) => {
-    const routes = operations.map(({ method, path }) => `${method} ${path}`);
-    for (const route of ROUTES) t.ok(routes.includes(route), route);
-    const names = operations.map(({ operationId }) => operationId);
-    t.equal(new Set(names).size, operations.length);
-    for (const { operationId, responses } of operations) {
-      for (const [status, { description }] of Object.entries(responses)) {
-        t.notMatch(description, /^(Default Response)?$/, `${operationId} ${status}`);
-      }
+t.test('every route is in it, with a unique name and a description of every answer', async (t) => {
+  const routes = operations.map(({ method, path }) => `${method} ${path}`);
+  for (const route of ROUTES) t.ok(routes.includes(route), route);
+  const names = operations.map(({ operationId }) => operationId);
+  t.equal(new Set(names).size, operations.length);
+  for (const { operationId, responses } of operations) {
+    for (const [status, { description }] of Object.entries(responses)) {
+      t.notMatch(description, /^(Default Response)?$/, `${operationId} ${status}`);
     }
-  },
-);
+  }
+});
 
 t.test('every problem is in it, under its status', async (t) => {
   t.same(document.components.schemas.Problem?.properties?.code?.enum, Object.keys(PROBLEMS));
@@ -65,13 +63,13 @@ t.test('every problem is in it, under its status', async (t) => {
       }
     }
   }
-  // These belong to no operation: the document says so of all URLs.
+  // The document states once, for all URLs, that these may occur.
   const anywhere = ['not_found', 'method_not_allowed', 'request_timeout', 'headers_too_large'];
   t.same([...named, ...anywhere].sort(), Object.keys(PROBLEMS).sort());
   for (const code of anywhere) t.match(document.components.schemas.Problem?.description, code);
 });
 
-t.test('examples are right by their own schemas', async (t) => {
+t.test('examples fit their own schemas', async (t) => {
   const ajv = new Ajv2020({ strict: false });
   let count = 0;
   const check = (schema: object, example: unknown, where: string): void => {
@@ -90,7 +88,7 @@ t.test('examples are right by their own schemas', async (t) => {
   t.ok(count > 20, `${count} examples`);
 });
 
-t.test('every body that is sent or answered has an example', async (t) => {
+t.test('every body of a request or an answer has an example', async (t) => {
   const exemplified = ({ schema, example }: Media): boolean =>
     example !== undefined || (schema.examples ?? []).length > 0;
   for (const { operationId, requestBody, responses } of operations) {
@@ -103,9 +101,9 @@ t.test('every body that is sent or answered has an example', async (t) => {
   }
 });
 
-t.test('what needs a token says so, and what needs none too', async (t) => {
+t.test('each operation says whether it needs a token', async (t) => {
   for (const { path, security } of operations) {
-    // From this machine itself the metrics are read with none.
+    // A client on the same machine reads the metrics without a token.
     const own: Readonly<Record<string, unknown>> = {
       '/health/live': [],
       '/health/ready': [],
@@ -116,7 +114,7 @@ t.test('what needs a token says so, and what needs none too', async (t) => {
   t.match(document, { security: [{ bearer: [] }] });
 });
 
-t.test('a page shows it, over plain HTTP and with nothing from elsewhere', async (t) => {
+t.test('a page shows it over plain HTTP, without resources of other sites', async (t) => {
   const page = await fetch(`${gateway.url}/docs`);
   t.equal(page.status, 200);
   t.match(page.headers.get('content-type'), /^text\/html/);

@@ -1,5 +1,5 @@
-// SIGTERM in the middle of something else: whatever state the gateway is in, whoever is connected is told to come back, and
-// the process ends with 0.
+// SIGTERM in any state of the gateway: every connected client is asked to come back, and the
+// process ends with 0.
 
 import t from 'tap';
 import { startServer } from '../../helpers/database.js';
@@ -23,7 +23,7 @@ t.test('during its start', async (t) => {
   t.same(await starting.exited, IN_ORDER, 'as soon as it listens');
 });
 
-t.test('during a gap', async (t) => {
+t.test('while the feed is stale', async (t) => {
   const other = await startServer(t);
   const gateway = await startGatewayProcess(t, await other.createDatabase());
   const client = await gateway.connect('/v1/vms', 'admin');
@@ -60,7 +60,7 @@ t.test('during the drain of the gateway that its clients come from', async (t) =
   t.same(await first.program.exited, IN_ORDER);
   t.same(await second.program.exited, IN_ORDER);
   for (const moved of movedOn) t.match(await moved.closed, { code: 1012 });
-  // Whoever came when nobody listened any more has been nobody's client.
+  // A client that came after the gateway had stopped listening was never accepted.
   for (const error of refused) t.match(error, /503|ECONNREFUSED|ECONNRESET|socket hang up/);
   t.equal(movedOn.length + refused.length, clients.length);
 });

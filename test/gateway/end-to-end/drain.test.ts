@@ -1,5 +1,5 @@
-// SIGTERM sees everyone off: first the gateway is not ready, then newcomers are refused, and whoever is connected is told
-// to come back, one after the other; then the process ends with 0.
+// SIGTERM drains the gateway. First it reports that it is not ready, then it rejects new clients,
+// and then it asks the connected clients to come back, in sequence. Then the process ends with 0.
 
 import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -11,13 +11,16 @@ import { startGatewayProcess, type GatewayProcess } from '../../helpers/gateway-
 import { until } from '../../helpers/until.js';
 
 const SOCKETS = 2_000;
-/** Newcomers are refused for two seconds: who stands still for as long as this may see nothing of it. */
+/**
+ * New clients are rejected for two seconds: a test that stands still for longer than this may not
+ * see it.
+ */
 const STANDSTILL_NS = 1e9;
 
 const server = await startServer(t);
 const IN_ORDER = { code: 0, signal: null };
 
-/** So many sockets, opened all at once; gives how each of them ends. */
+/** Opens `size` sockets at once; resolves with the close code of each. */
 async function crowd(gateway: GatewayProcess, size: number): Promise<Promise<number>[]> {
   const headers = { authorization: `Bearer ${await gateway.token('admin')}` };
   const sockets = Array.from({ length: size }, (_, n) => {
@@ -30,7 +33,9 @@ async function crowd(gateway: GatewayProcess, size: number): Promise<Promise<num
   return ends;
 }
 
-/** How a try to connect ends: an HTTP status, a close code, or `none` where nobody listens any more. */
+/**
+ * How an attempt to connect ends: an HTTP status, a close code, or `none` once no process listens.
+ */
 function tryToConnect(gateway: GatewayProcess, token: string): Promise<number | 'none'> {
   const ws = new WebSocket(`${gateway.url.replace('http', 'ws')}/v1/vms/vm-1`, {
     headers: { authorization: `Bearer ${token}` },
@@ -45,7 +50,7 @@ function tryToConnect(gateway: GatewayProcess, token: string): Promise<number | 
   });
 }
 
-/** Everything that HTTP answers, each once, until nobody listens any more. */
+/** Collects the distinct answers over HTTP until no process listens. */
 async function answersUntilTheEnd({ url }: GatewayProcess, token: string): Promise<Set<string>> {
   const answers = new Set<string>();
   const headers = { authorization: `Bearer ${token}` };
@@ -68,7 +73,7 @@ function counted(answers: readonly (number | 'none')[]): Map<number | 'none', nu
 }
 
 t.test(
-  'two thousand sockets that came at once are, under load, all told to come back',
+  'two thousand sockets that came at once are all asked to come back, under load',
   async (t) => {
     const database = await server.createDatabase();
     await database.query(
@@ -126,7 +131,7 @@ t.test(
   },
 );
 
-t.test('with nobody connected it ends at once', async (t) => {
+t.test('without clients it ends at once', async (t) => {
   const gateway = await startGatewayProcess(t, await server.createDatabase(), {
     env: { DRAIN_SECONDS: '3600' },
   });
@@ -134,7 +139,7 @@ t.test('with nobody connected it ends at once', async (t) => {
   t.same(await gateway.program.exited, IN_ORDER, 'though it might take an hour');
 });
 
-t.test('one who does not say goodbye is ended', async (t) => {
+t.test('a client that does not finish the close handshake is cut off', async (t) => {
   const gateway = await startGatewayProcess(t, await server.createDatabase());
   const silent = await gateway.connect('/v1/vms', 'admin');
   silent.ws.pause();
@@ -148,7 +153,7 @@ t.test('a second signal ends it at once', async (t) => {
   const gateway = await startGatewayProcess(t, await server.createDatabase(), {
     env: { DRAIN_SECONDS: '3600', MAX_SOCKETS_PER_IDENTITY: '1000' },
   });
-  // They are given notice for ten seconds.
+  // The clients are asked to leave over ten seconds.
   await crowd(gateway, 1_000);
   gateway.program.child.kill('SIGTERM');
   await until('it drains', async () => (await fetch(`${gateway.url}/health/ready`)).status === 503);

@@ -1,4 +1,5 @@
-// While a gateway ends, whoever still asks on a connection that is open is sent elsewhere, in the words of a problem.
+// While a gateway drains, a request on an open connection gets a problem that sends the client
+// elsewhere.
 
 import { once } from 'node:events';
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
@@ -9,10 +10,10 @@ import { until } from '../../helpers/until.js';
 
 const database = await startDatabase(t);
 
-/** What is tested is what is answered before the end: it is held up for so long at most. */
+/** The test is about answers before the end, so the end is delayed for at most this long. */
 const timing = { closeHandshakeMs: 60_000 };
 
-/** A request that is half sent, and so holds the end up until it is broken off. */
+/** Sends half of a request, which delays the end until the request is aborted. */
 async function holdUp(gateway: TestGateway): Promise<ClientRequest> {
   const authorization = `Bearer ${await gateway.token('admin')}`;
   const asking = request(`${gateway.url}/v1/assignments`, {
@@ -27,14 +28,14 @@ async function holdUp(gateway: TestGateway): Promise<ClientRequest> {
   return asking;
 }
 
-t.test('newcomers are let in until those who ask have seen that it is not ready', async (t) => {
-  // Three seconds' notice for so many, of as much time as the drain may take.
+t.test('new clients are accepted until load balancers have seen the drain', async (t) => {
+  // A drain of this many sockets accepts new clients for its first three seconds.
   const gateway = await startGateway(t, database, { timing, drainMs: 60_000 });
   const sockets = await Promise.all(
     Array.from({ length: 300 }, () => gateway.connect('/v1/vms/vm-1', 'dashboard')),
   );
   const held = await holdUp(gateway);
-  // No time passes for the drain until all of this is seen.
+  // The drain's clock stands still until the test has seen all answers.
   const now = performance.now.bind(performance);
   t.teardown(() => (performance.now = now));
   const stoppedMs = now();
@@ -46,10 +47,10 @@ t.test('newcomers are let in until those who ask have seen that it is not ready'
   t.match(await newcomer.next(), { type: 'welcome' });
   t.ok(
     sockets.every(({ ws }) => ws.readyState === ws.OPEN),
-    'nobody has been told yet',
+    'no client has been asked to leave yet',
   );
   performance.now = now;
-  await until('newcomers are refused', async () => {
+  await until('new clients are rejected', async () => {
     const { status } = await gateway.fetch('/v1/stats', 'admin');
     return status === 503;
   });
@@ -60,7 +61,7 @@ t.test('newcomers are let in until those who ask have seen that it is not ready'
   await closing;
 });
 
-t.test('every URL answers that the gateway is about to end', async (t) => {
+t.test('every URL answers that the gateway is draining', async (t) => {
   const gateway = await startGateway(t, database, { timing });
   const authorization = `Bearer ${await gateway.token('admin')}`;
   const connection = new Agent({ keepAlive: true, maxSockets: 4 });
@@ -75,7 +76,7 @@ t.test('every URL answers that the gateway is about to end', async (t) => {
   const held = await holdUp(gateway);
   const closing = gateway.app.close();
 
-  await until('newcomers are refused', async () => {
+  await until('new clients are rejected', async () => {
     const response = await ask('/v1/stats');
     response.resume();
     return response.statusCode === 503;

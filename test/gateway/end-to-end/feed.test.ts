@@ -1,5 +1,6 @@
-// The feed's gaps: whatever becomes of the connection or the database, the sockets stay, are told, and end at the
-// table, and in the end exactly one session listens.
+// The feed becomes stale and live again. The sockets stay open whatever happens to the connection
+// or the database, are notified, and end at the state of the table. In the end exactly one session
+// listens.
 
 import t, { type Test } from 'tap';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
@@ -11,7 +12,10 @@ import { until } from '../../helpers/until.js';
 
 const server = await startServer(t);
 
-/** A missed heartbeat shows soon; a busy machine may show one that was not missed, and that harms nothing. */
+/**
+ * A missed heartbeat shows soon. A busy machine may report a missed heartbeat that was not missed,
+ * which does no harm.
+ */
 const IMPATIENT = { beatIntervalMs: 100, beatDeadlineMs: 1_000 };
 
 async function watched(t: Test, gateway: TestGateway, database: TestDatabase) {
@@ -26,13 +30,13 @@ async function watched(t: Test, gateway: TestGateway, database: TestDatabase) {
   return { models, settled, agent: models[2].client };
 }
 
-/** The `feed` messages a client got: gaps begin and end in turn. */
+/** The `feed` messages that a client received: stale and live in turn. */
 const selectFeedMessages = ({ messages }: RawClient): unknown[] =>
   messages.filter(({ type }) => type === 'feed').map(({ live }) => live);
 
-t.test('what changes while the LISTEN connection is lost is not', async (t) => {
+t.test('changes while the LISTEN connection is lost reach every client', async (t) => {
   const database = await server.createDatabase();
-  // Nothing but the losses opens a gap.
+  // Only the lost connections make the feed stale.
   const timing = { checkIntervalMs: 3_600_000, beatDeadlineMs: 3_600_000 };
   const gateway = await startGateway(t, database, { timing });
   const { models, settled } = await watched(t, gateway, database);
@@ -45,7 +49,7 @@ t.test('what changes while the LISTEN connection is lost is not', async (t) => {
     );
     await database.query(`INSERT INTO vms (hostname, status) VALUES ($1, 'new')`, [`new-${loss}`]);
     await database.query(`DELETE FROM vms WHERE hostname = $1`, [`new-${loss - 1}`]);
-    await until('the gap is over', () =>
+    await until('the feed is live again', () =>
       models.every(({ client }) => selectFeedMessages(client).length === 2 * loss),
     );
     await settled();
@@ -111,10 +115,11 @@ t.test('a gateway that starts before its database', async (t) => {
   );
 });
 
-t.test('a LISTEN connection that is up and hears nothing is not believed', async (t) => {
+t.test('a LISTEN connection that is up and receives nothing is not trusted', async (t) => {
   const [database, other] = [await server.createDatabase(), await server.createDatabase()];
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
-  // Another database is another domain of NOTIFY, as another server after a failover, or a pooler, is.
+  // NOTIFY does not cross databases: LISTEN on another database is as deaf as after a failover to
+  // another server, or behind a pooler.
   const gateway = await startGateway(t, database, {
     listenDatabase: other.config,
     timing: IMPATIENT,
@@ -140,7 +145,7 @@ t.test('a LISTEN connection that is up and hears nothing is not believed', async
       const [now] = await listening(other);
       return now !== undefined && now !== pid;
     });
-    // A busy machine may not even send a beat in time.
+    // A busy machine may send no heartbeat in time.
     reasons.delete('The database does not answer queries.');
     t.equal(reasons.size, 1, 'the reason stands while connections come and go');
     t.match([...reasons][0], 'LISTEN_DATABASE_URL');
@@ -157,7 +162,7 @@ t.test('a LISTEN connection that falls silent is replaced', async (t) => {
   process.kill(pid, 'SIGSTOP');
   try {
     await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'in-use')`);
-    await until('the gap is told', () =>
+    await until('the clients are notified that the feed is stale', () =>
       models.every(({ client }) => selectFeedMessages(client).includes(false)),
     );
     await settled();

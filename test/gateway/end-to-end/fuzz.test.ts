@@ -1,5 +1,5 @@
-// Whatever is sent to an operation of the document, valid or broken: it answers as the document says, never with a
-// failure of its own, and serves on.
+// Every operation of the document, called with valid and broken requests, answers as documented,
+// never fails with an error of its own, and keeps serving.
 
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
@@ -17,7 +17,7 @@ import {
   type RoutedOperation,
 } from './operations.js';
 
-/** Sent side by side, so that they meet in the database. */
+/** Requests sent at the same time, so that they collide in the database. */
 const AT_ONCE = 8;
 const ROUNDS = 30;
 const SEED = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31);
@@ -57,9 +57,9 @@ const tokens = await Promise.all([
   ...(['admin', 'dashboard', 'agent'] as const).map((role) => gateway.token(role, 'vm-1')),
 ]);
 const [admin = ''] = tokens;
-/** The agent that has the current assignment: only it may speak of its end. */
+/** Only the agent that holds the current assignment may report its end. */
 const assignee = await gateway.token('agent', 'vm-3');
-/** Mostly one that may. */
+/** Mostly a token that may call the operation. */
 const authorizationFor = ({ operationId }: RoutedOperation): fc.Arbitrary<string> =>
   fc.oneof(
     {
@@ -76,12 +76,12 @@ const authorizationFor = ({ operationId }: RoutedOperation): fc.Arbitrary<string
 const toText = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value);
 const LONE_SURROGATE = /[\uD800-\uDFFF]/gu;
-/** As it can stand in a URL: what has no UTF-8 stands as a byte that is none. */
+/** Encodes a value for a URL; text without a UTF-8 form becomes an invalid byte. */
 const encoded = (value: unknown): string =>
   toText(value).replaceAll(LONE_SURROGATE, '�').split('�').map(encodeURIComponent).join('%ff');
-/** A step in the path is no segment of it, as the document says of hostnames. */
+/** A `.` or `..` would move up the path, so it is no hostname, as the document says. */
 const toSegment = (value: unknown): string => encoded(value).replace(/^\.\.?$/, '~$&');
-/** What Node lets into a header. */
+/** The characters that Node accepts in a header. */
 const headerText = (value: unknown): string => toText(value).replaceAll(/[^\t\x20-\x7e]/g, '?');
 
 interface Values {
@@ -95,7 +95,10 @@ const fitting = (parameter: Parameter): fc.Arbitrary<unknown> =>
     ? valid(parameter.schema)
     : fc.option(valid(parameter.schema), { nil: undefined, freq: 1 });
 
-/** The values of one request: all of them fit, or one is broken, so that what checks it is reached. */
+/**
+ * The values of a request. Either all fit, or a single value is broken, so that its own check is
+ * reached.
+ */
 function generateValues(operation: RoutedOperation): fc.Arbitrary<Values> {
   const { parameters = [] } = operation;
   const breaking = parameters.map((_, at) => withBroken(operation, at));
@@ -162,10 +165,10 @@ function buildRequest(operation: RoutedOperation, values: Values, authorization:
 
 const bodyHeaders = (body: string, type: string) => ({
   'content-type': type,
-  'content-length': String(Buffer.byteLength(body)), // Node adds none to a GET.
+  'content-length': String(Buffer.byteLength(body)), // Node adds no length to a GET.
 });
 
-/** Nobody here has the time to wait. */
+/** The test has no time to wait for changes. */
 const unwaiting = (name: string, value: unknown): unknown =>
   name === 'wait' && /^[1-9]\d?$/.test(toText(value)) ? 0 : value;
 
@@ -174,10 +177,10 @@ const generateRequest = (operation: RoutedOperation): fc.Arbitrary<Sent> =>
     .tuple(generateValues(operation), authorizationFor(operation))
     .map(([values, token]) => buildRequest(operation, values, token));
 
-/** What any URL may answer, as the document says of its problems. */
+/** The problems that any URL may answer, according to the document. */
 const ANYWHERE = ['not_found', 'request_timeout', 'headers_too_large'];
 
-/** The check of an operation's answers: throws for one that is not documented. */
+/** Returns the check of an operation's answers; it throws for an undocumented answer. */
 function createCheck({
   operationId,
   responses,
@@ -197,7 +200,7 @@ function createCheck({
     };
     if (status >= 500) fail('a failure');
     for (const name of Object.keys(responses[status]?.headers ?? {})) {
-      // There may be no next page.
+      // The last page has no next page.
       if (name !== 'Link' && headers[name.toLowerCase()] === undefined) fail(`without ${name}`);
     }
     if (text === '') {
@@ -216,7 +219,7 @@ function createCheck({
   };
 }
 
-/** Sees to it that there is something to find; gives an assignment that is current. */
+/** Creates rows for the requests to find; returns the current assignment. */
 async function furnish(): Promise<string> {
   const [row] = await database.query<{ assignment_id: string }>(
     `INSERT INTO vms (hostname, status, email)
@@ -236,7 +239,7 @@ const naming = (sent: Sent, assignmentId: string): Sent => ({
 const seen = new Map<string, number>();
 
 for (const operation of operations) {
-  t.test(`${operation.operationId} answers as documented, whatever is sent`, async () => {
+  t.test(`${operation.operationId} answers any request as documented`, async () => {
     const check = createCheck(operation);
     const batch = fc.array(generateRequest(operation), { minLength: AT_ONCE, maxLength: AT_ONCE });
     await fc.assert(
@@ -258,7 +261,7 @@ for (const operation of operations) {
 }
 
 t.test(
-  'what is valid got through, what is broken did not, and the gateway serves on',
+  'valid requests succeeded, broken requests did not, and the gateway keeps serving',
   async (t) => {
     const statuses = (name: string): string[] =>
       [...seen.keys()].filter((key) => key.startsWith(`${name} `)).map((key) => key.slice(-3));
@@ -267,7 +270,7 @@ t.test(
         statuses(operationId).some((status) => status < '300' || status === '409'),
         operationId,
       );
-      // All that asks here comes from this machine, which the metrics need no token of.
+      // All requests here come from the same machine, which reads the metrics without a token.
       t.equal(statuses(operationId).includes('401'), security === undefined, operationId);
       if (parameters ?? requestBody) t.ok(statuses(operationId).includes('400'), operationId);
     }

@@ -1,5 +1,5 @@
-// The SQL of the database guide, word for word, beside the running gateway: whatever an operator does with it, every
-// socket ends at the table.
+// The SQL of the database guide, word for word, beside the running gateway. Every socket ends at
+// the state of the table, whatever an operator runs.
 
 import pg from 'pg';
 import t, { type Test } from 'tap';
@@ -53,10 +53,13 @@ const MAINTENANCE = [
 
 const { createDatabase } = await startServer(t);
 const database = await createDatabase({ name: 'lablink_db' });
-// The news alone must do: the check would heal what it does not tell.
+// Only notifications may update the clients: the check would correct a missing one.
 const gateway = await startGateway(t, database, { timing: { checkIntervalMs: 3_600_000 } });
 
-/** An agent, a dashboard and an admin, and a function that waits until all of them know the table. */
+/**
+ * Connects an agent, a dashboard and an admin; the returned function waits until all of them know
+ * the table.
+ */
 async function watchAll(t: Test, gateway: TestGateway) {
   const agent = new VmModel(
     await gateway.connect(`/v1/vms/${HOSTNAME}`, 'agent', HOSTNAME),
@@ -71,7 +74,7 @@ async function watchAll(t: Test, gateway: TestGateway) {
   return { agent, dashboard, admin, settled };
 }
 
-t.test('each change of the guide is what every socket ends at', async (t) => {
+t.test('every socket ends at the state of the table after each change of the guide', async (t) => {
   const { agent, admin, settled } = await watchAll(t, gateway);
   t.equal(agent.vm, null);
 
@@ -110,7 +113,7 @@ t.test('each change of the guide is what every socket ends at', async (t) => {
   t.equal(agent.vm, null);
 });
 
-t.test('maintenance disturbs nobody', async (t) => {
+t.test('maintenance disturbs no client', async (t) => {
   const { admin, settled } = await watchAll(t, gateway);
   await database.query(ASSIGN);
   await settled();
@@ -121,7 +124,7 @@ t.test('maintenance disturbs nobody', async (t) => {
   await database.query(DELETE);
 });
 
-t.test('killing idle connections loses nothing', async (t) => {
+t.test('killing idle connections loses no change', async (t) => {
   const { agent, dashboard, settled } = await watchAll(t, gateway);
   await database.query(ASSIGN);
   await settled();
@@ -129,7 +132,7 @@ t.test('killing idle connections loses nothing', async (t) => {
   t.same(await database.query(KILL_IDLE), [], 'nobody is idle for so long');
   t.same(await listeners(database), [listening]);
 
-  // The LISTEN connection is idle by nature: after ten quiet minutes it is among those that the query ends.
+  // The LISTEN connection is idle by nature: after ten quiet minutes the query ends it too.
   await database.query(`SELECT pg_terminate_backend($1)`, [listening]);
   await database.query(MARK_AVAILABLE);
   await settled();
@@ -140,7 +143,8 @@ t.test('killing idle connections loses nothing', async (t) => {
   });
   t.equal(dashboard.snapshots, 1, 'nobody needed a new snapshot');
 
-  // However short they have been idle; the test's own are spared, because nobody here would ask again for it.
+  // All connections of the gateway, however short they have been idle. The test's own connections
+  // are spared, because the test does not reconnect.
   await database.query(
     KILL_IDLE.replace(
       `state_change < NOW() - INTERVAL '10 minutes'`,
@@ -153,7 +157,7 @@ t.test('killing idle connections loses nothing', async (t) => {
   await database.query(DELETE);
 });
 
-t.test('a plain LISTEN client of the guide goes on working beside the gateway', async (t) => {
+t.test('a plain LISTEN client of the guide works beside the gateway', async (t) => {
   const heard: string[] = [];
   const client = new pg.Client(database.config);
   await client.connect();

@@ -1,5 +1,5 @@
-// What looks like SQL, or like a path, is a value wherever it stands: stored and found as it was sent, and the table
-// stays whole.
+// Text that looks like SQL or like a path is data in every place. The gateway stores and finds it
+// as it was sent, and the table stays intact.
 
 import t from 'tap';
 import { createApi } from '../../helpers/api.js';

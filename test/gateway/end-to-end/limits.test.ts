@@ -1,4 +1,5 @@
-// What is too much is refused with its own answer, counted by its name, and harms nobody else.
+// Every limit rejects excess with its own answer, counts it under its name, and harms no other
+// client.
 
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -18,7 +19,10 @@ await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'availa
 
 const PLENTY = { total: 100, perAddress: 100, perIdentity: 100 };
 
-/** A gateway with these limits, and what its metrics say it has refused since they were last asked. */
+/**
+ * A gateway with these limits, and the rejections that its metrics have counted since the last
+ * call.
+ */
 async function limited(t: Test, options: TestGatewayOptions) {
   const gateway = await startGateway(t, database, options);
   const before = new Map<string, number>();
@@ -38,7 +42,10 @@ async function limited(t: Test, options: TestGatewayOptions) {
 
 const REQUEST_ID = /\r\nX-Request-Id: [0-9a-f-]{36}\r\n/;
 
-/** Everything that was answered until the other side ended the connection, by a reset if it was still being told things. */
+/**
+ * Everything that arrived until the other side ended the connection, also by a reset in the middle
+ * of an answer.
+ */
 async function readAnswer(socket: Socket): Promise<string> {
   const answer: Buffer[] = [];
   socket.on('data', (data: Buffer) => answer.push(data)).on('error', () => undefined);
@@ -51,25 +58,28 @@ function tcpTo(url: string): Socket {
   return connectTcp(Number(port), hostname);
 }
 
-t.test('one socket too many is 503 and a time to come back; a place is given back', async (t) => {
-  const { gateway, refusals, byUpgrade, overHttp } = await limited(t, {
-    socketLimits: { ...PLENTY, total: 2 },
-  });
-  const headers = bearer(await gateway.token('admin'));
-  const first = await gateway.connect('/v1/vms', 'admin');
-  await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
-  const refused = await byUpgrade('/v1/vms', headers);
-  t.same([refused.status, refused.code], [503, 'too_many_sockets']);
-  t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/);
-  t.same(await refusals(), ['too_many_sockets']);
-  t.equal((await overHttp('/v1/vms', headers)).status, 200, 'HTTP is answered');
-  t.equal((await byUpgrade('/v1/vms', {})).status, 401, 'and the token is looked at first');
+t.test(
+  'a socket past the limit gets 503 with Retry-After, and a closed socket frees its slot',
+  async (t) => {
+    const { gateway, refusals, byUpgrade, overHttp } = await limited(t, {
+      socketLimits: { ...PLENTY, total: 2 },
+    });
+    const headers = bearer(await gateway.token('admin'));
+    const first = await gateway.connect('/v1/vms', 'admin');
+    await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
+    const refused = await byUpgrade('/v1/vms', headers);
+    t.same([refused.status, refused.code], [503, 'too_many_sockets']);
+    t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/);
+    t.same(await refusals(), ['too_many_sockets']);
+    t.equal((await overHttp('/v1/vms', headers)).status, 200, 'HTTP is answered');
+    t.equal((await byUpgrade('/v1/vms', {})).status, 401, 'and the token is looked at first');
 
-  await first.close();
-  await until('there is room', async () => (await byUpgrade('/v1/vms', headers)).status === 101);
-});
+    await first.close();
+    await until('there is room', async () => (await byUpgrade('/v1/vms', headers)).status === 101);
+  },
+);
 
-t.test('one identity has its share, whatever its tokens', async (t) => {
+t.test('an identity has a limit of its own across all its tokens', async (t) => {
   const { gateway, refusals, byUpgrade } = await limited(t, {
     socketLimits: { ...PLENTY, perIdentity: 1 },
   });
@@ -82,7 +92,7 @@ t.test('one identity has its share, whatever its tokens', async (t) => {
   await gateway.connect('/v1/vms', 'admin', 'wall');
 });
 
-t.test('one address has its share, and a proxy is believed only when it is named', async (t) => {
+t.test('an address has a limit of its own, and only a configured proxy is trusted', async (t) => {
   const from = (address: string) => ({ 'x-forwarded-for': address });
   const socketLimits = { ...PLENTY, perAddress: 1 };
   for (const trustProxy of [['127.0.0.1'], false]) {
@@ -102,43 +112,46 @@ t.test('one address has its share, and a proxy is believed only when it is named
   }
 });
 
-t.test('who waits over HTTP has a place until the answer, as a socket has', async (t) => {
-  for (const [socketLimits, status, code] of [
-    [{ ...PLENTY, total: 1 }, 503, 'too_many_sockets'],
-    [{ ...PLENTY, perAddress: 1 }, 429, 'too_many_sockets_of_address'],
-    [{ ...PLENTY, perIdentity: 1 }, 429, 'too_many_sockets_of_identity'],
-  ] as const) {
-    const { gateway, refusals, overHttp, byUpgrade } = await limited(t, {
-      ...{ socketLimits, trustProxy: ['127.0.0.1'] },
-    });
-    const headers = { ...bearer(await gateway.token('admin')), 'x-forwarded-for': '203.0.113.7' };
-    const leaving = new AbortController();
-    const url = `${gateway.url}/v1/vms/vm-new?wait=60`;
-    const waiting = fetch(url, { headers, signal: leaving.signal });
-    waiting.catch(() => undefined);
-    await until('there is no place', async () => {
-      const answer = await byUpgrade('/v1/vms/vm-1', headers);
-      return answer.status === status && answer.code === code;
-    });
-    await refusals();
-    const refused = await overHttp('/v1/vms/vm-new?wait=60', headers);
-    t.same([refused.status, refused.code], [status, code]);
-    t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/);
-    t.same(await refusals(), [code]);
-    t.equal(
-      (await overHttp('/v1/vms/vm-1', headers)).status,
-      200,
-      'who waits for nothing is served',
-    );
+t.test(
+  'a client that waits over HTTP holds a slot until the answer, as a socket does',
+  async (t) => {
+    for (const [socketLimits, status, code] of [
+      [{ ...PLENTY, total: 1 }, 503, 'too_many_sockets'],
+      [{ ...PLENTY, perAddress: 1 }, 429, 'too_many_sockets_of_address'],
+      [{ ...PLENTY, perIdentity: 1 }, 429, 'too_many_sockets_of_identity'],
+    ] as const) {
+      const { gateway, refusals, overHttp, byUpgrade } = await limited(t, {
+        ...{ socketLimits, trustProxy: ['127.0.0.1'] },
+      });
+      const headers = { ...bearer(await gateway.token('admin')), 'x-forwarded-for': '203.0.113.7' };
+      const leaving = new AbortController();
+      const url = `${gateway.url}/v1/vms/vm-new?wait=60`;
+      const waiting = fetch(url, { headers, signal: leaving.signal });
+      waiting.catch(() => undefined);
+      await until('there is no place', async () => {
+        const answer = await byUpgrade('/v1/vms/vm-1', headers);
+        return answer.status === status && answer.code === code;
+      });
+      await refusals();
+      const refused = await overHttp('/v1/vms/vm-new?wait=60', headers);
+      t.same([refused.status, refused.code], [status, code]);
+      t.match(refused.headers.get('retry-after'), /^[1-9]\d*$/);
+      t.same(await refusals(), [code]);
+      t.equal(
+        (await overHttp('/v1/vms/vm-1', headers)).status,
+        200,
+        'who waits for nothing is served',
+      );
 
-    leaving.abort();
-    const waits = () => overHttp('/v1/vms/vm-1?wait=60', headers);
-    await until('the place is free', async () => (await waits()).status === 200);
-    t.equal((await waits()).status, 200, 'and free again when it was answered');
-  }
-});
+      leaving.abort();
+      const waits = () => overHttp('/v1/vms/vm-1?wait=60', headers);
+      await until('the place is free', async () => (await waits()).status === 200);
+      t.equal((await waits()).status, 200, 'and free again when it was answered');
+    }
+  },
+);
 
-t.test('a client that breaks off while it is let in holds no place', async (t) => {
+t.test('a client that disconnects during the upgrade holds no slot', async (t) => {
   const { gateway, byUpgrade } = await limited(t, { socketLimits: { ...PLENTY, total: 1 } });
   const authorization = `Bearer ${await gateway.token('admin')}`;
   for (let n = 0; n < 50; n++) {
@@ -148,7 +161,7 @@ t.test('a client that breaks off while it is let in holds no place', async (t) =
     const request =
       `GET /v1/vms HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       `Authorization: ${authorization}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`;
-    // At once, so that it is gone while its token is checked.
+    // Reset at once, so that the client is gone while its token is verified.
     if (n % 3 === 0) socket.write(request, () => socket.resetAndDestroy());
     else socket.end(request);
     socket.resume();
@@ -160,15 +173,15 @@ t.test('a client that breaks off while it is let in holds no place', async (t) =
 
 const FLOODS: Readonly<Record<string, (client: RawClient) => void>> = {
   messages: ({ ws }) => ws.send('{"type":"ping"}'),
-  'messages that are refused': ({ ws }) => ws.send('{"type":"what?"}'),
+  'messages that are rejected': ({ ws }) => ws.send('{"type":"what?"}'),
   Pings: ({ ws }) => ws.ping(),
-  'Pongs that nobody asked for': ({ ws }) => ws.pong(),
+  'unsolicited Pongs': ({ ws }) => ws.pong(),
 };
 
 t.test('a flood', async (t) => {
   const { gateway, refusals } = await limited(t, {});
   const bystander = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
-  t.test('of small messages ends with 4429, each counted once', async (t) => {
+  t.test('of small messages ends with 4429, each socket counted once', async (t) => {
     await Promise.all(
       Object.entries(FLOODS).map(async ([name, flood]) => {
         const client = await gateway.connect('/v1/vms', 'dashboard');
@@ -184,7 +197,7 @@ t.test('a flood', async (t) => {
     await bystander.next((message) => JSON.stringify(message).includes('after the flood'));
   });
 
-  t.test('of parts of one message ends it, whether frames or packets', async (t) => {
+  t.test('of parts of a message ends the socket, in frames and in packets', async (t) => {
     await refusals();
     const inFrames = await gateway.connect('/v1/vms', 'dashboard');
     for (let n = 0; n < 1_000; n++) inFrames.ws.send('', { fin: false });
@@ -202,7 +215,7 @@ t.test('a flood', async (t) => {
     t.same(await refusals(), ['message_too_large', 'message_too_large']);
   });
 
-  t.test('of bytes in one message ends it with 1009, counted', async (t) => {
+  t.test('of bytes in a message ends the socket with 1009, and is counted', async (t) => {
     await refusals();
     const client = await gateway.connect('/v1/vms', 'dashboard');
     client.ws.send('x'.repeat(16 * 1024 + 1));
@@ -213,7 +226,7 @@ t.test('a flood', async (t) => {
   t.end();
 });
 
-t.test('headers that do not end are cut, and so is silence', async (t) => {
+t.test('a connection with endless headers, or a silent one, is cut', async (t) => {
   const { gateway, refusals } = await limited(t, {});
   const slow = tcpTo(gateway.url);
   slow.write('GET / HTTP/1.1\r\nX-Slow: ');
@@ -226,7 +239,7 @@ t.test('headers that do not end are cut, and so is silence', async (t) => {
   t.same(await refusals(), ['request_timeout', 'request_timeout']);
 });
 
-t.test('headers that are too large, and what is no HTTP, are problems', async (t) => {
+t.test('headers that are too large, and bytes that are no HTTP, get a problem', async (t) => {
   const { gateway, refusals } = await limited(t, {});
   const asked = async (text: string): Promise<string> => {
     const socket = tcpTo(gateway.url);
@@ -250,7 +263,7 @@ t.test('headers that are too large, and what is no HTTP, are problems', async (t
   }
 });
 
-t.test('a body that is too large, and one who asks too often, are counted', async (t) => {
+t.test('a body that is too large, and a client past its rate limit, are counted', async (t) => {
   const { gateway, refusals, overHttp } = await limited(t, { requestsPerMinute: 1 });
   const headers = bearer(await gateway.token('admin'));
   const large = await fetch(`${gateway.url}/v1/assignments`, {

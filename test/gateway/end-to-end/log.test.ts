@@ -1,4 +1,5 @@
-// The log tells who came, what failed and why, and at no level a token, a secret, a password or a piece of a row.
+// The log records connections, failures and their causes. At no level does it contain a token, a
+// secret, a password or a piece of a row.
 
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
@@ -11,7 +12,7 @@ import { bearer, waysToAsk } from './ask.js';
 
 const { createDatabase } = await startServer(t);
 
-/** Stands in everything that must not be logged. */
+/** Part of every text that must not be logged. */
 const PLANTED = 'planted';
 
 interface Line {
@@ -23,7 +24,7 @@ interface Line {
   readonly [field: string]: unknown;
 }
 
-/** A gateway that logs all it ever would. Its database takes any password. */
+/** A gateway that logs at every level. Its database accepts any password. */
 async function startLogging(t: Test, options: TestGatewayOptions & { waitReady?: boolean } = {}) {
   const database = await createDatabase();
   const config = { ...database.config, password: `${PLANTED}-password` };
@@ -45,7 +46,7 @@ async function startLogging(t: Test, options: TestGatewayOptions & { waitReady?:
   return { database, gateway, lines, logged, text: () => text };
 }
 
-/** A secret as Buffers and numbers would show it counts as shown. */
+/** A secret also counts as shown if it appears as a Buffer or as numbers. */
 function notShown(t: Test, text: string, more: readonly string[] = []): void {
   for (const secret of [PLANTED, [...Buffer.from(PLANTED)].join(), ...more]) {
     const at = text.indexOf(secret);
@@ -53,7 +54,7 @@ function notShown(t: Test, text: string, more: readonly string[] = []): void {
   }
 }
 
-/** Whoever comes without a good token, in all the ways there are to bring one. */
+/** Connects without a valid token, in every way that a token can be sent. */
 async function comeWithBadTokens(gateway: TestGateway): Promise<void> {
   const { overHttp, byUpgrade } = waysToAsk(gateway);
   const expired = 'eyJhbGciOiJIUzI1NiJ9.planted.planted';
@@ -105,7 +106,7 @@ async function sendBadFrames(gateway: TestGateway): Promise<void> {
   await client.close();
 }
 
-t.test('no secret, no token and no piece of a row, whatever happens', async (t) => {
+t.test('no secret, no token and no piece of a row is logged in any case', async (t) => {
   const { database, gateway, logged, lines, text } = await startLogging(t);
   await database.query(
     `INSERT INTO vms (hostname, status, email, crd_command) VALUES ('vm-1', 'in-use', 'planted@b.c', 'planted')`,
@@ -122,7 +123,7 @@ t.test('no secret, no token and no piece of a row, whatever happens', async (t) 
       await database.query('SELECT pg_notify($1, $2)', [channel, payload]);
   }
 
-  // What PostgreSQL says of a row that breaks a rule is the row.
+  // PostgreSQL's message about a row that violates a constraint contains the row.
   await database.query(`ALTER TABLE vms ADD CONSTRAINT fine CHECK (status <> 'failed')`);
   agent.send({ type: 'status', status: 'failed' });
   await agent.nextMessage('error');
@@ -132,7 +133,7 @@ t.test('no secret, no token and no piece of a row, whatever happens', async (t) 
     err: { code: '23514', constraint: 'fine' },
   });
 
-  // And what somebody's triggers and functions say may be anything, under any code.
+  // Triggers and functions of users may raise any text under any error code.
   const admin = await gateway.token('admin');
   for (const code of ['45000', '42000', '55000']) {
     await database.query(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
@@ -173,7 +174,7 @@ t.test('no secret, no token and no piece of a row, whatever happens', async (t) 
   notShown(t, text(), ['a secret that only tests know']);
 });
 
-t.test('a database that lets nobody in is told without its password', async (t) => {
+t.test('a database that rejects the login is logged without its password', async (t) => {
   const { database } = await startLogging(t);
   const config = { ...database.config, user: 'nobody', password: PLANTED };
   const { gateway, logged, text } = await startLogging(t, {
@@ -187,7 +188,7 @@ t.test('a database that lets nobody in is told without its password', async (t) 
   notShown(t, text());
 });
 
-t.test('a session is told when it opens and when it closes, under one id', async (t) => {
+t.test('a session is logged when it opens and when it closes, under the same id', async (t) => {
   const { gateway, lines, logged } = await startLogging(t);
   const token = await gateway.token('agent', 'vm-1');
   const { byUpgrade } = waysToAsk(gateway);

@@ -1,4 +1,5 @@
-// A method that a URL does not know is refused with those that it does, whatever Node can read.
+// A method that a URL does not support is rejected with the list of those it supports, for every
+// method that Node parses.
 
 import { once } from 'node:events';
 import { METHODS, request, type IncomingMessage } from 'node:http';
@@ -20,7 +21,7 @@ async function ask(method: string, path: string): Promise<{ status: number; allo
   return { status: response.statusCode ?? 0, allow: response.headers.allow ?? '' };
 }
 
-/** The methods of every URL, those that the document leaves out too. */
+/** The methods of every URL, including those that the document leaves out. */
 const known = new Map([
   ['/docs', ['GET', 'HEAD']],
   ['/docs/json', ['GET', 'HEAD']],
@@ -32,7 +33,7 @@ for (const { method, path } of operations) {
 
 for (const [path, methods] of known) {
   t.test(path, async (t) => {
-    // CONNECT asks for no URL. OPTIONS is asked ahead of a listed site's pages, and answered anywhere.
+    // CONNECT has no URL. Browsers send OPTIONS as a preflight, and every URL answers it.
     const others = METHODS.filter(
       (method) => !methods.includes(method) && method !== 'CONNECT' && method !== 'OPTIONS',
     );
@@ -43,7 +44,7 @@ for (const [path, methods] of known) {
   });
 }
 
-t.test('a URL that there is not stays unknown by any method', async (t) => {
+t.test('an unknown URL stays unknown for every method', async (t) => {
   for (const method of ['GET', 'TRACE', 'PROPFIND'])
     t.same(await ask(method, '/nothing'), { status: 404, allow: '' }, method);
 });

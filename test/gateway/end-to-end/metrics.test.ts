@@ -1,4 +1,5 @@
-// After a script of changes, nonsense, connections and refusals the metrics say what the script did, and nothing else.
+// After a script of changes, nonsense, connections and rejections, the metrics report exactly the
+// script's actions.
 
 import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
@@ -14,13 +15,13 @@ import { bearer, waysToAsk } from './ask.js';
 const server = await startServer(t);
 const { createDatabase } = server;
 
-/** A text frame of no bytes with a bit that nobody has given a meaning (RFC 6455 §5.2), masked. */
+/** A masked text frame of no bytes with a reserved bit set (RFC 6455 §5.2). */
 const NO_FRAME = Buffer.from([0x91 | 0x20, 0x80, 0, 0, 0, 0]);
 
-/** Only what the script asks for is read, and no standstill of the machine opens a gap. */
+/** Only the reads of the script happen, and no standstill of the machine makes the feed stale. */
 const QUIET = { checkIntervalMs: 3_600_000, beatDeadlineMs: 3_600_000 };
 
-/** What depends on how long something took, or on how often the test itself looked. */
+/** The metrics that depend on durations, or on how often the test itself looked. */
 const BESIDES = /_(bucket|sum)\b|heartbeat|\/health\/ready|not_ready|GET \/metrics/;
 
 async function read(gateway: TestGateway): Promise<ReadonlyMap<string, number>> {
@@ -36,7 +37,7 @@ async function scripted(gateway: TestGateway): Promise<Record<string, number>> {
   return Object.fromEntries(series.map(([name, value]) => [name.slice('lablink_'.length), value]));
 }
 
-t.test('the metrics say what happened', async (t) => {
+t.test('the metrics count the actions of the script', async (t) => {
   const database = await createDatabase();
   await database.query(
     `INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available'), ('vm-2', 'strange'), ('vm-4', 'odd')`,
@@ -50,12 +51,13 @@ t.test('the metrics say what happened', async (t) => {
   await agent.nextMessage('status');
   const settled = () => Promise.all([admin.untilTable(database), dashboard.untilTable(database)]);
   await settled();
-  // What is told of it must not fall together with a change: that flush would have no arrival to be timed by.
+  // The agent's presence must not be flushed together with a change: that flush would have no
+  // arrival to measure latency from.
   await until('its agent is known', async () => {
     return (await scripted(gateway))['agents{online="yes"}'] === 1;
   });
 
-  // Each change is told before the next is made: so many flushes, so many reads.
+  // Each change is flushed before the next is made, so the counts of flushes and reads are exact.
   for (const change of [
     `INSERT INTO vms (hostname, status) VALUES ('vm-3', 'available')`,
     `UPDATE vms SET status = 'in-use', crd_command = 'x' WHERE hostname = 'vm-1'`,
@@ -112,7 +114,7 @@ t.test('the metrics say what happened', async (t) => {
     'notifications_total{channel="vm_updates",outcome="stale"}': 1,
     'notifications_total{channel="vm_changes",outcome="invalidation"}': 1,
     'notifications_total{channel="vm_changes",outcome="rejected"}': 1,
-    // The agent that came, once.
+    // The agent that connected, counted once.
     'notifications_total{channel="vm_presence",outcome="invalidation"}': 1,
     presence_writes_total: 1,
     leases_lost_total: 0,
@@ -179,7 +181,7 @@ t.test('the metrics say what happened', async (t) => {
 
 const sorted = (series: Record<string, number>): unknown => Object.entries(series).sort();
 
-t.test('a slow reader shows, and how much it was spared', async (t) => {
+t.test('a slow reader and its conflated changes are counted', async (t) => {
   const database = await createDatabase();
   await database.query(
     `INSERT INTO vms (hostname, status) SELECT 'vm-' || n, 'available' FROM generate_series(1, 300) n`,
@@ -222,7 +224,7 @@ t.test('a slow reader shows, and how much it was spared', async (t) => {
   t.equal((await read(gateway)).get(conflated), spared, 'also when it has gone');
 });
 
-t.test('a queue that somebody does not read shows before it is full', async (t) => {
+t.test('a queue with a stuck listener shows before it is full', async (t) => {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
   const sleeper = new pg.Client(database.config);
@@ -241,7 +243,7 @@ t.test('a queue that somebody does not read shows before it is full', async (t) 
   await sleeper.end();
 });
 
-t.test('a database that is away keeps nobody from reading the metrics', async (t) => {
+t.test('the metrics can be read while the database is unavailable', async (t) => {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
   await server.stop();

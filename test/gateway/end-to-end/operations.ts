@@ -1,4 +1,4 @@
-// The OpenAPI document as tests read it: its operations, one by one.
+// Lists the operations of the OpenAPI document for tests.
 
 /** A JSON Schema, as far as the document's routes use it. */
 export interface Schema {

@@ -1,5 +1,5 @@
-// Clients of other makes, with no code of ours: Python's websockets and wscat, with the token in a header and as a
-// subprotocol.
+// Clients of other makes, without any code of this project: Python's websockets and wscat, with the
+// token in a header and as a subprotocol.
 
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -18,10 +18,10 @@ const url = gateway.url.replace('http', 'ws');
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** A program that prints messages: what of its output is JSON, as it comes. */
+/** Runs a program that prints messages; returns the JSON in its output as it arrives. */
 function run(t: Test, program: string, args: readonly string[]) {
   const child: Child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  // With all that it has printed.
+  // Resolves once the program has printed all its output.
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   t.teardown(async () => {
     child.kill();
@@ -40,7 +40,7 @@ function run(t: Test, program: string, args: readonly string[]) {
   return { child, ended, told, output: () => output };
 }
 
-/** A Python that has the package, if there is one. */
+/** A Python that has the package; undefined if there is none. */
 const python = ['python3', '/usr/bin/python3'].find((program) => {
   try {
     execFileSync(program, ['-c', 'import websockets'], { stdio: 'ignore' });
@@ -110,7 +110,7 @@ t.test(
       t.match(client.output(), 'closed 1012');
     });
 
-    t.test('it is refused with a status', async (t) => {
+    t.test('it is rejected with a status', async (t) => {
       const client = inPython(t, `${url}/v1/vms`, null, null);
       t.not(await client.ended, 0);
       t.match(client.output(), 'HTTP 401');
@@ -146,7 +146,7 @@ t.test('wscat', async (t) => {
     await client.told('changes', 'a@b.c');
   });
 
-  t.test('it is refused with a status', async (t) => {
+  t.test('it is rejected with a status', async (t) => {
     const client = inWscat(t, '-c', `${url}/v1/vms`);
     t.not(await client.ended, 0);
     t.match(client.output(), '401');

@@ -1,5 +1,5 @@
-// The database goes away and comes back, or somebody holds what is asked for: the gateway says so, and goes on by
-// itself.
+// The database becomes unavailable and returns, or another session holds a lock: the gateway says
+// so, and recovers by itself.
 
 import t, { type Test } from 'tap';
 import pg from 'pg';
@@ -10,7 +10,7 @@ import { until } from '../../helpers/until.js';
 
 const server = await startServer(t);
 
-/** Somebody else who holds every row, until he rolls back. */
+/** Another session that locks every row until it rolls back. */
 async function holdRows(t: Test, { config }: TestDatabase): Promise<pg.Client> {
   const other = new pg.Client(config);
   await other.connect();
@@ -20,7 +20,7 @@ async function holdRows(t: Test, { config }: TestDatabase): Promise<pg.Client> {
   return other;
 }
 
-t.test('a database that is stopped is 503 until it is back; sockets stay', async (t) => {
+t.test('a stopped database means 503 until it is back, and sockets stay open', async (t) => {
   const database = await server.createDatabase();
   const gateway = await startGateway(t, database);
   const api = await createApi(gateway);
@@ -70,33 +70,30 @@ t.test('a database that is stopped is 503 until it is back; sockets stay', async
   t.same((await waiting).json, given.json, 'and to the one who waited all along');
 });
 
-t.test(
-  'who asks for what another holds is told that it is busy, and nothing is changed',
-  async (t) => {
-    const database = await server.createDatabase();
-    const gateway = await startGateway(t, database);
-    const api = await createApi(gateway);
-    await api('PUT', '/v1/vms/vm-1');
-    const other = await holdRows(t, database);
-    const before = await database.query('SELECT * FROM vms');
-    const asked = [
-      api('PATCH', '/v1/vms/vm-1', { status: 'failed' }),
-      api('DELETE', '/v1/vms/vm-1'),
-      api('DELETE', '/v1/vms?confirm=1'),
-      api('POST', '/v1/assignments', { email: 'ada@x.y' }),
-    ];
-    t.equal((await api('GET', '/v1/vms/vm-1')).status, 200, 'readers wait for nobody');
-    for (const answer of await Promise.all(asked)) {
-      t.match(answer, { status: 503, json: { code: 'database_busy' } });
-      t.equal(answer.headers.get('retry-after'), '1');
-    }
-    t.same(await database.query('SELECT * FROM vms'), before);
-    await other.query('ROLLBACK');
-    t.equal((await api('POST', '/v1/assignments', { email: 'ada@x.y' })).status, 201);
-  },
-);
+t.test('a request for a locked row is answered as busy, and changes nothing', async (t) => {
+  const database = await server.createDatabase();
+  const gateway = await startGateway(t, database);
+  const api = await createApi(gateway);
+  await api('PUT', '/v1/vms/vm-1');
+  const other = await holdRows(t, database);
+  const before = await database.query('SELECT * FROM vms');
+  const asked = [
+    api('PATCH', '/v1/vms/vm-1', { status: 'failed' }),
+    api('DELETE', '/v1/vms/vm-1'),
+    api('DELETE', '/v1/vms?confirm=1'),
+    api('POST', '/v1/assignments', { email: 'ada@x.y' }),
+  ];
+  t.equal((await api('GET', '/v1/vms/vm-1')).status, 200, 'readers wait for nobody');
+  for (const answer of await Promise.all(asked)) {
+    t.match(answer, { status: 503, json: { code: 'database_busy' } });
+    t.equal(answer.headers.get('retry-after'), '1');
+  }
+  t.same(await database.query('SELECT * FROM vms'), before);
+  await other.query('ROLLBACK');
+  t.equal((await api('POST', '/v1/assignments', { email: 'ada@x.y' })).status, 201);
+});
 
-t.test('a connection that is lost in a transaction is not used again', async (t) => {
+t.test('a connection that is lost during a transaction is not used again', async (t) => {
   const database = await server.createDatabase();
   const gateway = await startGateway(t, database);
   const api = await createApi(gateway);

@@ -1,4 +1,5 @@
-// Lists in pages: filtered and ordered as asked, and whole when `Link` is followed to its end.
+// Lists in pages: filtered and sorted as requested, and complete when a client follows `Link` to
+// the end.
 
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
@@ -12,7 +13,7 @@ import { bearer } from './ask.js';
 const { createDatabase } = await startServer(t);
 const database = await createDatabase();
 const COUNT = 60;
-/** A person whose name means something in a URL. */
+/** An e-mail address whose characters have a meaning in URLs. */
 const ODD = 'a?b=c&d#e>"f%20+@x.y';
 await database.query(
   `INSERT INTO vms (hostname, status, email, created_at, updated_at)
@@ -40,7 +41,7 @@ interface Event extends Record<'old_email' | 'new_email', string | null> {
 const selectVms = ({ vms }: Page) => vms;
 const selectEvents = ({ events }: Page) => events;
 
-/** Every item from this URL on, by `Link` alone; held against `next`. */
+/** Collects every item from this URL on by following `Link`, and compares each link with `next`. */
 async function follow<T>(
   ask: Api,
   itemsOf: (page: Page) => readonly T[],
@@ -64,7 +65,7 @@ async function follow<T>(
 
 const hostnames = (vms: readonly { hostname: string }[]) => vms.map(({ hostname }) => hostname);
 
-t.test('pages of every order, size and filter make the whole list', async (t) => {
+t.test('pages of every order, size and filter make up the complete list', async (t) => {
   for (const sort of SORTS) {
     const column = sort.replace('-', '');
     const direction = sort.startsWith('-') ? 'DESC' : 'ASC';
@@ -89,7 +90,7 @@ t.test('pages of every order, size and filter make the whole list', async (t) =>
   }
 });
 
-t.test('without a limit a page has a hundred, in the order of id', async (t) => {
+t.test('without a limit a page has a hundred items, sorted by id', async (t) => {
   const other = await createDatabase();
   await other.query(
     `INSERT INTO vms (hostname, status) SELECT 'vm-' || n, 'available' FROM generate_series(1, 150) n`,
@@ -103,7 +104,7 @@ t.test('without a limit a page has a hundred, in the order of id', async (t) => 
   t.equal(next, '100');
 });
 
-t.test('what comes and goes between two pages shifts nothing', async (t) => {
+t.test('rows that appear or disappear between two pages shift no other row', async (t) => {
   const first = await api('GET', '/v1/vms?limit=10');
   await database.query(`DELETE FROM vms WHERE id <= 5`);
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('late', 'available')`);
@@ -112,7 +113,7 @@ t.test('what comes and goes between two pages shifts nothing', async (t) => {
   t.same(hostnames(all), [...Array.from({ length: COUNT - 10 }, (_, n) => `vm-${n + 11}`), 'late']);
 });
 
-t.test('the audit is paged too, the latest first', async (t) => {
+t.test('the audit is paged too, latest event first', async (t) => {
   const { all, pages } = await follow(api, selectEvents, '/v1/events?limit=9');
   const expected = await database.query<{ id: number }>(
     'SELECT id::int FROM vm_events ORDER BY id DESC',
@@ -127,7 +128,7 @@ t.test('the audit is paged too, the latest first', async (t) => {
   for (const { old_email, new_email } of adas.all) t.ok([old_email, new_email].includes('ada@x.y'));
 });
 
-t.test('a link is whole whatever stands in the URL, encoded or not', async (t) => {
+t.test('a link is complete for any characters in the URL, encoded or not', async (t) => {
   await database.query(
     `INSERT INTO vms (hostname, status, email) VALUES ('q1', 'failed', 'q?r'), ('q2', 'failed', 'q?r')`,
   );
@@ -140,7 +141,7 @@ t.test('a link is whole whatever stands in the URL, encoded or not', async (t) =
   for (const status of ['failed', 'available', 'failed']) await api('PATCH', encoded, { status });
   const { all: events } = await follow(api, selectEvents, `${encoded}/events?limit=1`);
   t.same(hostnames(events), Array(4).fill(hostname));
-  // fetch would encode these by itself.
+  // fetch would encode these characters itself.
   const path = `${encoded.replace('%3E', '>').replace('%3C', '<').replace('%22', '"')}/events?limit=1`;
   const asking = request(gateway.url + '/x', {
     path,

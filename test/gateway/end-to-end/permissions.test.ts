@@ -1,5 +1,5 @@
-// What each role may do, in every way there is to do it: generated from the one table of permissions. An action that
-// nobody has said how to do fails.
+// Every action of every role in every way to do it, generated from the table of permissions. An
+// action without a way to do it fails the test.
 
 import t from 'tap';
 import {
@@ -32,10 +32,10 @@ const socketUrl = gateway.url.replace('http', 'ws');
 type Outcome = 'allowed' | 'refused';
 type Headers = Readonly<Record<string, string>>;
 
-/** Does an action to the VM of this hostname, if it has to do with one. */
+/** Does an action to the VM of this hostname, if the action concerns a VM. */
 type Way = (headers: Headers, hostname: string) => Promise<Outcome>;
 
-/** How to do an action to a VM, and to VMs at large. */
+/** The ways to do an action to a given VM, and to VMs in general. */
 interface Ways {
   readonly toVm?: Readonly<Record<string, Way>>;
   readonly toFleet?: Readonly<Record<string, Way>>;
@@ -108,10 +108,10 @@ function upgrade(path: (hostname: string) => string): Way {
   };
 }
 
-/** A message tells of the agent that sends it: there is no way to name another's VM. */
+/** A message concerns the agent that sends it: it cannot name another VM. */
 function say(message: object): Way {
   return async (headers) => {
-    // Who may not even watch has no socket to say it on.
+    // A client that may not even subscribe has no socket to send the message on.
     const client = await connect(socketUrl + vmPath(OWN), [], { headers }).catch(() => undefined);
     if (client === undefined) return 'refused';
     client.send(message);
@@ -122,7 +122,10 @@ function say(message: object): Way {
   };
 }
 
-/** What is refused for the sake of the row was allowed; any other failure is a mistake of this test. */
+/**
+ * A rejection because of the row's state means that the action was allowed. Any other failure is a
+ * mistake of this test.
+ */
 function classifyOutcome(status: number, body: string, challenge: string | null): Outcome {
   if (status < 400) return 'allowed';
   const { code } = JSON.parse(body) as { code: string };
@@ -133,7 +136,10 @@ function classifyOutcome(status: number, body: string, challenge: string | null)
 }
 const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
-/** What the table says of a bearer whose `sub` is `OWN`; without a hostname, of VMs at large. */
+/**
+ * The outcome that the table of permissions states for a token whose `sub` is `OWN`. Without a
+ * hostname: for VMs in general.
+ */
 function predictOutcome(action: Permission, role: Role, hostname?: string): Outcome {
   const reach: Scope = PERMISSIONS[action][role];
   return reach === 'any' || (reach === 'own' && hostname === OWN) ? 'allowed' : 'refused';

@@ -1,5 +1,5 @@
-// Presence through the whole: agents come, go, move and come twice, over one gateway and several; whoever watches is
-// told, over its socket and over HTTP.
+// Presence from end to end: agents connect, leave, move and connect twice, to a single gateway or
+// to several. Every subscriber is notified, over its socket and over HTTP.
 
 import t, { type Test } from 'tap';
 import type { Presence } from '../../../src/protocol/presence.js';
@@ -10,7 +10,10 @@ import { PresenceModel } from '../../helpers/presence.js';
 import { until } from '../../helpers/until.js';
 
 const { createDatabase } = await startServer(t);
-/** Short gaps, so that tests are quick; a lease that a machine keeps that stands still for a while. */
+/**
+ * Short intervals, so that the tests are quick, with a lease that survives a machine that stands
+ * still for a while.
+ */
 const TIMING = {
   leaseMs: 60_000,
   presenceWriteGapMs: 20,
@@ -41,7 +44,7 @@ const assign = (database: TestDatabase, hostname: string, email = 'ada@x.y') =>
     email,
   ]);
 
-t.test('an agent comes and goes', async (t) => {
+t.test('an agent connects and leaves', async (t) => {
   const { gateway, dashboard } = await setUp(t);
   const agent = await connectAgent(gateway, 'vm-1');
   const online = await dashboard.until('vm-1', ({ online }) => online);
@@ -62,7 +65,7 @@ t.test('an agent comes and goes', async (t) => {
   await watcher.close();
 });
 
-t.test('what became of an assignment is seen at every step', async (t) => {
+t.test('every step of an assignment’s delivery is visible', async (t) => {
   const { database, gateway, dashboard } = await setUp(t);
   const admin = await createApi(gateway);
   await assign(database, 'vm-1');
@@ -94,9 +97,9 @@ t.test('what became of an assignment is seen at every step', async (t) => {
   t.same(page.presence, [seen], 'the same over HTTP');
 });
 
-t.test('an acknowledgement takes its push along', async (t) => {
+t.test('an acknowledgement is written together with its push', async (t) => {
   const { database } = await setUp(t);
-  // Nothing else is written meanwhile.
+  // No other write happens meanwhile.
   const never = { presenceWriteGapMs: 3_600_000, pushWriteGapMs: 3_600_000 };
   const gateway = await startGateway(t, database, { timing: { ...TIMING, ...never } });
   await assign(database, 'vm-1');
@@ -146,7 +149,7 @@ t.test('an agent that moves between gateways is online throughout', async (t) =>
   }
 });
 
-t.test('a newer agent of this gateway replaces the older, and nobody sees it go', async (t) => {
+t.test('a newer agent of the same gateway replaces the older without going offline', async (t) => {
   const { gateway, dashboard } = await setUp(t);
   const first = await connectAgent(gateway, 'vm-1');
   const online = await dashboard.until('vm-1', (known) => known.online);
@@ -158,7 +161,7 @@ t.test('a newer agent of this gateway replaces the older, and nobody sees it go'
   await Promise.all([second.close(), marker.close()]);
 });
 
-t.test('who comes back with a cursor is told what it missed of agents', async (t) => {
+t.test('a client that resumes with a cursor receives the presence changes it missed', async (t) => {
   const { database, gateway, dashboard } = await setUp(t);
   const agent = await connectAgent(gateway, 'vm-1');
   await dashboard.until('vm-1', ({ online }) => online);
@@ -179,7 +182,7 @@ t.test('who comes back with a cursor is told what it missed of agents', async (t
   });
 });
 
-t.test('an agent whose row is renamed, removed and made again', async (t) => {
+t.test('an agent whose row is renamed, deleted and created again', async (t) => {
   const { database, gateway, dashboard } = await setUp(t);
   await assign(database, 'vm-1');
   await connectAgent(gateway, 'vm-1');
@@ -219,7 +222,7 @@ t.test('assignments prefer VMs whose agent is online, and say so', async (t) => 
   t.same(await ask('ada@x.y'), [200, 'vm-2', 'false']);
 });
 
-t.test('what happens while the database is away is told afterwards', async (t) => {
+t.test('presence changes during a database outage are reported afterwards', async (t) => {
   const server = await startServer(t);
   const database = await server.createDatabase();
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
@@ -235,40 +238,33 @@ t.test('what happens while the database is away is told afterwards', async (t) =
   t.ok(await dashboard.until('vm-1', ({ online }) => !online));
 });
 
-t.test(
-  'a VM whose agent stays away is set failed; an end of the gateway fails nobody',
-  async (t) => {
-    const { database, gateway } = await setUp(t);
-    // One that stays would count the time that the second takes to start as time in which nobody came back.
-    await gateway.app.close();
-    const timing = { ...TIMING, leaseMs: 600 };
-    const start = () => startGateway(t, database, { timing, offlineGraceMs: 3_000 });
-    const status = async (hostname: string): Promise<string | undefined> => {
-      const sql = 'SELECT status FROM vms WHERE hostname = $1';
-      return (await database.query<{ status: string }>(sql, [hostname]))[0]?.status;
-    };
-    await assign(database, 'vm-1');
-    await assign(database, 'vm-2', 'bob@x.y');
-    await assign(database, 'vm-3', 'cy@x.y');
-    const first = await start();
-    const dashboard = await PresenceModel.watch(first);
-    await Promise.all([connectAgent(first, 'vm-1'), connectAgent(first, 'vm-2')]);
-    for (const hostname of ['vm-1', 'vm-2'])
-      await dashboard.until(hostname, ({ online }) => online);
-    await first.app.close();
+t.test('a VM whose agent stays away is set to failed, and a shutdown fails no VM', async (t) => {
+  const { database, gateway } = await setUp(t);
+  // A running gateway would count the second gateway's start as time in which no agent came back.
+  await gateway.app.close();
+  const timing = { ...TIMING, leaseMs: 600 };
+  const start = () => startGateway(t, database, { timing, offlineGraceMs: 3_000 });
+  const status = async (hostname: string): Promise<string | undefined> => {
+    const sql = 'SELECT status FROM vms WHERE hostname = $1';
+    return (await database.query<{ status: string }>(sql, [hostname]))[0]?.status;
+  };
+  await assign(database, 'vm-1');
+  await assign(database, 'vm-2', 'bob@x.y');
+  await assign(database, 'vm-3', 'cy@x.y');
+  const first = await start();
+  const dashboard = await PresenceModel.watch(first);
+  await Promise.all([connectAgent(first, 'vm-1'), connectAgent(first, 'vm-2')]);
+  for (const hostname of ['vm-1', 'vm-2']) await dashboard.until(hostname, ({ online }) => online);
+  await first.app.close();
 
-    const second = await start();
-    const agent = await connectAgent(second, 'vm-2');
-    await until(
-      'the one that stays away is failed',
-      async () => (await status('vm-1')) === 'failed',
-    );
-    t.equal(await status('vm-2'), 'in-use', 'the one that came back is not');
-    t.equal(await status('vm-3'), 'in-use', 'nor the one that never was seen');
-    const events = await database.query<{ actor: string; hostname: string }>(
-      `SELECT hostname, actor FROM vm_events WHERE new_status = 'failed'`,
-    );
-    t.same(events, [{ hostname: 'vm-1', actor: 'gateway:agent-absent' }]);
-    await agent.close();
-  },
-);
+  const second = await start();
+  const agent = await connectAgent(second, 'vm-2');
+  await until('the one that stays away is failed', async () => (await status('vm-1')) === 'failed');
+  t.equal(await status('vm-2'), 'in-use', 'the one that came back is not');
+  t.equal(await status('vm-3'), 'in-use', 'nor the one that never was seen');
+  const events = await database.query<{ actor: string; hostname: string }>(
+    `SELECT hostname, actor FROM vm_events WHERE new_status = 'failed'`,
+  );
+  t.same(events, [{ hostname: 'vm-1', actor: 'gateway:agent-absent' }]);
+  await agent.close();
+});

@@ -1,5 +1,5 @@
-// What is refused before the upgrade, for other reasons than the token: with the status and the problem that HTTP gets,
-// and with nothing left behind.
+// Rejections before the upgrade for reasons other than the token: with the status and the problem
+// of an HTTP request, and without anything left behind.
 
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
@@ -17,7 +17,7 @@ await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'availa
 const gateway = await startGateway(t, database);
 const { overHttp, byUpgrade } = waysToAsk(gateway);
 
-t.test('what cannot be understood is refused before the upgrade', async (t) => {
+t.test('an invalid request is rejected before the upgrade', async (t) => {
   const headers = bearer(await gateway.token('admin'));
   for (const [path, status, code] of [
     ['/v1/vms?cursor=', 400, 'invalid_cursor'],
@@ -44,7 +44,7 @@ t.test('what cannot be understood is refused before the upgrade', async (t) => {
 });
 
 t.test(
-  'a refused upgrade leaves no socket behind, even of a client that keeps its end',
+  'a rejected upgrade leaves no socket behind, even if the client keeps its end open',
   async (t) => {
     const { hostname, port } = new URL(gateway.url);
     for (const path of ['/v1/vms', '/v1/vms/%ff', `/v1/vms/${'x'.repeat(4_000)}`, '/v1/nothing']) {
@@ -60,7 +60,7 @@ t.test(
   },
 );
 
-t.test('an upgrade before the fleet is loaded is refused for now', async (t) => {
+t.test('an upgrade before the fleet is loaded is rejected with Retry-After', async (t) => {
   const waiting = await startGateway(t, database, {
     waitReady: false,
     listenDatabase: { ...database.config, database: 'there_is_none' },

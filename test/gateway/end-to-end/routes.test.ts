@@ -1,5 +1,5 @@
-// Every route: what it gives when all is well, every problem that its document names, and that each change comes back
-// through the feed.
+// Every route: its answer on success, every problem that its document names, and the arrival of
+// each change through the feed.
 
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
@@ -19,13 +19,13 @@ async function start(t: Parameters<typeof startGateway>[0], options?: TestGatewa
 
 const problem = (status: number, code: string) => ({ status, json: { status, code } });
 
-t.test('a VM is made known, changed, and removed; each step is told to its sockets', async (t) => {
+t.test('a VM is registered, changed and removed, and its sockets receive each step', async (t) => {
   const { gateway, api } = await start(t);
   const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
   const dashboard = await gateway.connect('/v1/vms', 'dashboard');
   await agent.nextMessage('absent');
   await dashboard.nextMessage('snapshot');
-  /** The next change of a row that the dashboard is told of. */
+  /** The next change of a row that the dashboard receives. */
   const shown = async (op: string): Promise<unknown> => {
     const holds = ({ type, changes }: Message) =>
       type === 'changes' && (changes as { op: string }[]).some((change) => change.op === op);
@@ -61,7 +61,7 @@ t.test('a VM is made known, changed, and removed; each step is told to its socke
   t.match(await api('DELETE', '/v1/vms/vm-1'), problem(404, 'vm_not_found'));
 });
 
-t.test('assignments and clearing come back through the feed too', async (t) => {
+t.test('assignments and releases arrive through the feed too', async (t) => {
   const { gateway, api } = await start(t);
   await api('PUT', '/v1/vms/vm-1');
   const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
@@ -80,7 +80,7 @@ t.test('assignments and clearing come back through the feed too', async (t) => {
   await agent.nextMessage('absent');
 });
 
-t.test('what is changed is recorded with who asked, and in which request', async (t) => {
+t.test('each change is recorded with the user and the request id', async (t) => {
   const { gateway, api } = await start(t);
   const agent = await createApi(gateway, 'agent', 'vm-1');
   const boss = await createApi(gateway, 'admin', 'boss');
@@ -112,7 +112,7 @@ t.test('what is changed is recorded with who asked, and in which request', async
   t.same(others, { events: [], next: null });
 });
 
-t.test('the fleet in numbers', async (t) => {
+t.test('the statistics count the fleet', async (t) => {
   const { database, gateway, api } = await start(t);
   t.same((await api('GET', '/v1/stats')).json, { total: 0, assigned: 0, by_status: {} });
   await database.query(
@@ -206,7 +206,7 @@ const REFUSED: readonly [string, string, unknown, number, string][] = [
   ['POST', '/health/ready', {}, 405, 'method_not_allowed'],
 ];
 
-t.test('what is asked for wrongly is refused with its code, and changes nothing', async (t) => {
+t.test('an invalid request is rejected with its code and changes nothing', async (t) => {
   const { database, api } = await start(t);
   await database.query(
     `INSERT INTO vms (hostname, status, email) VALUES ('free', 'available', NULL), ('adas', 'in-use', 'ada@x.y')`,
@@ -253,7 +253,7 @@ t.test('no route is open without a token', async (t) => {
   }
 });
 
-t.test('one who asks too often is told when to come back; others are served', async (t) => {
+t.test('a client past its rate limit gets Retry-After, and other clients are served', async (t) => {
   const { gateway, api } = await start(t, { requestsPerMinute: 5 });
   const statuses: number[] = [];
   for (let n = 0; n < 7; n++) statuses.push((await api('GET', '/v1/stats')).status);
@@ -269,7 +269,7 @@ t.test('one who asks too often is told when to come back; others are served', as
   t.match(await socket.next(), { type: 'welcome' }, 'sockets have limits of their own');
 });
 
-t.test('what is refused counts too, once it is known who asks', async (t) => {
+t.test('rejected requests count against the rate limit once the client is known', async (t) => {
   const { gateway } = await start(t, { requestsPerMinute: 3 });
   const statuses = async (role: 'agent' | 'dashboard', paths: readonly string[]) => {
     const api = await createApi(gateway, role, 'vm-1');
@@ -295,7 +295,7 @@ t.test('what is refused counts too, once it is known who asks', async (t) => {
   for (let n = 0; n < 5; n++) t.equal((await fetch(gateway.url + own)).status, 401);
 });
 
-t.test('before the table has been read, waiting is refused and reading is not', async (t) => {
+t.test('before the table has been read, waiting is rejected and reading is not', async (t) => {
   const database = await createDatabase();
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
   const gateway = await startGateway(t, database, {
@@ -310,7 +310,7 @@ t.test('before the table has been read, waiting is refused and reading is not', 
   t.equal((await api('POST', '/v1/assignments', { email: 'ada@x.y' })).status, 201);
 });
 
-t.test('hostnames of every kind stand in a path', async (t) => {
+t.test('hostnames of every kind work in a path', async (t) => {
   const { api } = await start(t);
   for (const [segment, hostname] of [
     ['~.', '.'],

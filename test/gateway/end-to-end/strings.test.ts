@@ -1,5 +1,5 @@
-// Every text arrives as it was written, every hostname has its URL, every status and column flows through, and what
-// a dashboard must not see is in nothing it gets.
+// Every text arrives as it was written, every hostname has its URL, and every status and column
+// passes through. A dashboard receives no column that it must not see.
 
 import t from 'tap';
 import { DASHBOARD_COLUMNS } from '../../../src/protocol/row.js';
@@ -21,7 +21,7 @@ const TEXTS = [
   '\uFEFF at the start, \uFFFD \uFFFF',
 ];
 
-t.test('texts arrive as they were written, as news and when read', async (t) => {
+t.test('texts arrive as they were written, by notification and by read', async (t) => {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
   const admin = FleetModel.ofAdmin(await gateway.connect('/v1/vms', 'admin'));
@@ -30,7 +30,7 @@ t.test('texts arrive as they were written, as news and when read', async (t) => 
       `INSERT INTO vms (hostname, status, email, crd_command) VALUES ($1, 'in-use', $2, $2::varchar)`,
       [`vm-${n}`, text],
     );
-    // Too large for a payload: this one is read.
+    // This text is too large for a payload, so the gateway reads the row.
     await database.query(
       `INSERT INTO vms (hostname, status, email, crd_command) VALUES ($1, 'in-use', $2, $3)`,
       [`large-${n}`, text, text.repeat(500)],
@@ -83,7 +83,7 @@ t.test('every hostname has its URL, over HTTP and as WebSocket', async (t) => {
   for (const hostname of HOSTNAMES) {
     const path = vmPath(hostname);
     const name = JSON.stringify(hostname).slice(0, 30);
-    // A header holds Latin-1 alone, but the token in it is base64.
+    // A header holds only Latin-1, but the token in it is base64.
     const agent = new VmModel(await gateway.connect(path, 'agent', hostname), hostname);
     await agent.untilTable(database);
     t.equal(agent.vm, null, `${name} is absent at first`);
@@ -104,7 +104,7 @@ t.test('every hostname has its URL, over HTTP and as WebSocket', async (t) => {
   }
 });
 
-t.test('a hostname that looks like SQL is a hostname and nothing else', async (t) => {
+t.test('a hostname that looks like SQL is only a hostname', async (t) => {
   const database = await createDatabase();
   await database.query(
     `INSERT INTO vms (hostname, status) VALUES ('vm-1', 'in-use'), ('vm-2', 'failed')`,
@@ -141,7 +141,7 @@ const vmNotFound = {
   detail: 'There is no VM of this hostname.',
 };
 
-t.test('a status nobody knows flows through', async (t) => {
+t.test('an unknown status passes through', async (t) => {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
   const agent = new VmModel(await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1'), 'vm-1');
@@ -165,7 +165,7 @@ const FILLED = `
   VALUES ('vm-1', 'in-use', 'the secret', '{"b": 1, "a": [1.50, "é"]}', '<a>1</a>', '(1,2)', 'x',
           '2025-01-15 10:30+09', '\\xdeadbeef', 123456789012345678901234567890)`;
 
-t.test('a column nobody knows reaches admins, and dashboards only when configured', async (t) => {
+t.test('an unknown column reaches admins, and dashboards only if configured', async (t) => {
   const database = await createDatabase();
   await database.query(`ALTER TABLE vms ${COLUMNS}`);
   const dashboardColumns = [...DASHBOARD_COLUMNS, 'note', 'doubled', 'not there'];
@@ -196,7 +196,7 @@ t.test('a column nobody knows reaches admins, and dashboards only when configure
   t.match(change?.vm, { note: { b: 1, a: [1.5, 'é'] }, doubled: 2 });
 });
 
-t.test('a dashboard sees crd_command in nothing it gets', async (t) => {
+t.test('no message to a dashboard contains crd_command', async (t) => {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
   const before = await gateway.connect('/v1/vms', 'dashboard');

@@ -1,4 +1,4 @@
-// Changes that no notification tells, or tells otherwise: the checks find them.
+// Changes without a notification, or with a wrong one: the checks find them.
 
 import t, { type Test } from 'tap';
 import pg from 'pg';
@@ -60,7 +60,7 @@ t.test('changes while the triggers are disabled', async (t) => {
   await settled();
 });
 
-t.test('the function of the guide, put back over the schema’s', async (t) => {
+t.test('the guide’s trigger function, restored over the schema’s', async (t) => {
   const { database, settled } = await watched(t);
   await database.query(`
     CREATE OR REPLACE FUNCTION notify_vm_changes()
@@ -95,7 +95,7 @@ t.test('session_replication_role = replica does not hide a change', async (t) =>
   await client.end();
 });
 
-t.test('TRUNCATE RESTART IDENTITY, and the same names again', async (t) => {
+t.test('TRUNCATE RESTART IDENTITY, then the same hostnames again', async (t) => {
   const { database, settled } = await watched(t, { checkIntervalMs: NEVER_MS });
   for (let again = 0; again < 3; again++) {
     await database.query('TRUNCATE TABLE vms RESTART IDENTITY');
@@ -106,7 +106,7 @@ t.test('TRUNCATE RESTART IDENTITY, and the same names again', async (t) => {
   }
 });
 
-t.test('a history that was rewritten: older rows, and versions handed out again', async (t) => {
+t.test('a rewritten history: older rows, and versions issued a second time', async (t) => {
   const { database, settled } = await watched(t);
   await database.query(`UPDATE vms SET email = 'a@b.c'`);
   await settled();
@@ -122,11 +122,12 @@ t.test('a history that was rewritten: older rows, and versions handed out again'
   await settled();
 });
 
-t.test('everything is read now and then, whatever the checks say', async (t) => {
+t.test('the whole table is read periodically, whatever the checks say', async (t) => {
   const { database, settled } = await watched(t, { fullReadIntervalMs: 500 });
   const client = new pg.Client(database.adminConfig);
   await client.connect();
-  // A forged row with the version of the real one's future: count and versions agree when that has come.
+  // A forged row with the next version of the real row: count and versions agree once the real
+  // change has come.
   const [row] = await database.query<{ version: string }>(
     `SELECT version FROM vms WHERE hostname = 'vm-1'`,
   );

@@ -1,5 +1,5 @@
-// Waiting over HTTP for a VM to change: answered by the fleet, without a connection to the database, and left without
-// a trace.
+// Waiting over HTTP for a VM to change: the fleet answers without a database connection, and the
+// wait leaves nothing behind.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -11,23 +11,23 @@ import { until } from '../../helpers/until.js';
 
 const { createDatabase } = await startServer(t);
 
-/** How many watch single VMs, of all hubs in this process. */
-let watching = 0;
-/** How many ever did. */
+/** How many subscribers single VMs have, over all hubs in this process. */
+let subscribers = 0;
+/** How many subscriptions have ever begun. */
 let begun = 0;
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called with their own hub below
 const { subscribeToVm, unsubscribeFromVm } = Hub.prototype;
 Hub.prototype.subscribeToVm = function (watcher) {
-  watching++;
+  subscribers++;
   begun++;
   subscribeToVm.call(this, watcher);
 };
 Hub.prototype.unsubscribeFromVm = function (watcher) {
-  watching--;
+  subscribers--;
   unsubscribeFromVm.call(this, watcher);
 };
-const nobodyWatches = () => until('nobody watches', () => watching === 0);
-const watched = (count: number) => until(`${count} watch`, () => watching === count);
+const waitsAreOver = () => until('no subscriber is left', () => subscribers === 0);
+const watched = (count: number) => until(`${count} watch`, () => subscribers === count);
 
 async function withVm(t: Parameters<typeof startGateway>[0]) {
   const database = await createDatabase();
@@ -37,12 +37,12 @@ async function withVm(t: Parameters<typeof startGateway>[0]) {
   const { version } = made.json as { version: number };
   const wait = (seconds: number, from = version) =>
     api('GET', `/v1/vms/vm-1?wait=${seconds}&version=${from}`);
-  // Until the fleet has it too.
+  // Resolves once the fleet has the row too.
   await api('GET', `/v1/vms/vm-1?wait=60&version=0`);
   return { database, gateway, api, version, wait };
 }
 
-t.test('it is answered when the VM changes, with the row', async (t) => {
+t.test('a wait is answered with the row when the VM changes', async (t) => {
   const { api, wait } = await withVm(t);
   const waiting = wait(60);
   await watched(1);
@@ -50,17 +50,17 @@ t.test('it is answered when the VM changes, with the row', async (t) => {
   const answer = await waiting;
   t.same([answer.status, answer.json], [200, changed.json]);
   t.equal(answer.headers.get('etag'), changed.headers.get('etag'));
-  await nobodyWatches();
+  await waitsAreOver();
 });
 
-t.test('a change made while nobody waited is told at once', async (t) => {
+t.test('a change from before the wait is answered at once', async (t) => {
   const { api, wait, version } = await withVm(t);
   await api('PATCH', '/v1/vms/vm-1', { status: 'failed' });
   t.match(await wait(60), { status: 200, json: { status: 'failed' } });
   t.match(await wait(60, version + 1_000), { status: 200, json: { status: 'failed' } });
 });
 
-t.test('a change of another VM answers nothing, and when the time is up it is 204', async (t) => {
+t.test('a change of another VM answers no wait, and the timeout answers 204', async (t) => {
   const { api, wait } = await withVm(t);
   const before = begun;
   const waiting = wait(1);
@@ -69,10 +69,10 @@ t.test('a change of another VM answers nothing, and when the time is up it is 20
   const answer = await waiting;
   t.same([answer.status, answer.text], [204, '']);
   t.equal((await wait(0)).status, 204);
-  await nobodyWatches();
+  await waitsAreOver();
 });
 
-t.test('one may wait for a VM to come, and to go', async (t) => {
+t.test('a client may wait for a VM to appear, and to disappear', async (t) => {
   const { api } = await withVm(t);
   const coming = api('GET', '/v1/vms/vm-9?wait=60');
   await watched(1);
@@ -83,10 +83,10 @@ t.test('one may wait for a VM to come, and to go', async (t) => {
   await watched(1);
   await api('DELETE', '/v1/vms/vm-9');
   t.match(await going, { status: 404, json: { code: 'vm_not_found' } });
-  await nobodyWatches();
+  await waitsAreOver();
 });
 
-t.test('a client that leaves is watched for no more', async (t) => {
+t.test('a client that disconnects ends its subscription', async (t) => {
   const { gateway, version } = await withVm(t);
   const authorization = `Bearer ${await gateway.token('agent', 'vm-1')}`;
   const leaving = new AbortController();
@@ -97,10 +97,10 @@ t.test('a client that leaves is watched for no more', async (t) => {
   await watched(1);
   leaving.abort();
   await t.rejects(asked, { name: 'AbortError' });
-  await nobodyWatches();
+  await waitsAreOver();
 });
 
-t.test('the gateway’s end is told at once, and not waited for', async (t) => {
+t.test('a shutdown answers the waits at once', async (t) => {
   const { gateway, wait } = await withVm(t);
   const waiting = Array.from({ length: 5 }, () => wait(60));
   await watched(5);
@@ -109,14 +109,15 @@ t.test('the gateway’s end is told at once, and not waited for', async (t) => {
     t.match(answer, { status: 503, json: { code: 'draining' } });
     t.equal(answer.headers.get('retry-after'), '1');
   }
-  await nobodyWatches();
+  await waitsAreOver();
 });
 
-t.test('twenty who wait hold no connection to the database', async (t) => {
+t.test('twenty waiting clients hold no database connection', async (t) => {
   const { database, api, wait } = await withVm(t);
   const waiting = Array.from({ length: 20 }, () => wait(60));
   await watched(20);
-  // More than the pool has would be taken; and any that is taken would be in a transaction, or at work.
+  // Twenty waits that held connections would exhaust the pool, and each would show in a transaction
+  // or at work.
   for (let look = 0; look < 10; look++) {
     const [busy] = await database.query<{ count: number }>(
       `SELECT count(*)::int FROM pg_stat_activity
@@ -129,5 +130,5 @@ t.test('twenty who wait hold no connection to the database', async (t) => {
   for (const { status } of await Promise.all(others)) t.equal(status, 201, 'others are served');
   await api('PATCH', '/v1/vms/vm-1', { status: 'failed' });
   for (const { json } of await Promise.all(waiting)) t.match(json, { status: 'failed' });
-  await nobodyWatches();
+  await waitsAreOver();
 });
