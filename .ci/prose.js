@@ -2,7 +2,7 @@
 //
 //   npm run prose                every file; warnings are counted
 //   npm run prose -- FILE…       these files, with their warnings
-//   npm run prose -- --report    every file, and exit code 0 whatever is found
+//   npm run prose -- --check     as the first, but findings below UNFINISHED do not fail it
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -23,10 +23,32 @@ import { forbiddenOpenings, forbiddenWords, sentenceLength } from './source/pros
 const CACHE = 'node_modules/.cache/prose.json';
 const MAX_COLUMNS = 100;
 const WARNINGS = ['length'];
+/** Folders whose comments and documents do not follow the rules yet. None may be added. */
+const UNFINISHED = [
+  'deploy/agent/',
+  'schema/',
+  'src/agent/',
+  'src/cli/',
+  'src/client/',
+  'src/dashboard/',
+  'src/demo/',
+  'src/gateway/',
+  'src/loadtest/',
+  'src/postgres/admin/',
+  'test/agent/',
+  'test/browser/',
+  'test/cli/',
+  'test/client/',
+  'test/dashboard/',
+  'test/gateway/',
+  'test/loadtest/',
+  'test/postgres/',
+  'test/schema/',
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { report: { type: 'boolean' } },
+  options: { check: { type: 'boolean' } },
 });
 const english = unified()
   .use(retextEnglish)
@@ -51,13 +73,19 @@ async function main() {
   }
   if (positionals.length === 0) writeCache(cache);
   const isWarning = ({ rule }) => WARNINGS.includes(rule);
-  const errors = found.filter((finding) => !isWarning(finding));
+  const isUnfinished = ({ path }) =>
+    values.check && UNFINISHED.some((folder) => path.startsWith(folder));
+  const errors = found.filter((finding) => !isWarning(finding) && !isUnfinished(finding));
+  const later = found.filter((finding) => !isWarning(finding) && isUnfinished(finding));
+  const long = found.length - errors.length - later.length;
   for (const { path, line, rule, reason } of positionals.length > 0 ? found : errors) {
     console.log(`${path}:${line} ${reason} (${rule})`);
   }
-  const long = found.length - errors.length;
-  if (found.length > 0) console.log(`Prose: ${errors.length} errors, ${long} long sentences.`);
-  if (errors.length > 0 && !values.report) process.exitCode = 1;
+  if (found.length > 0) {
+    const unfinished = values.check ? `, ${later.length} in unfinished folders` : '';
+    console.log(`Prose: ${errors.length} errors${unfinished}, ${long} long sentences.`);
+  }
+  if (errors.length > 0) process.exitCode = 1;
 }
 
 /** Checks one file. Returns its findings: `{ line, rule, reason }`. */

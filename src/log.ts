@@ -1,7 +1,8 @@
-// What may stand in a log. A secret, a token, a row, or a piece of one (but its hostname, who an agent is) never does, at
-// any level: of an error only fields that cannot hold one are taken, of a request nothing.
+// The limits of the log. At no level does it contain a secret, a token, a row, or a part of a row
+// except its hostname. An error is logged by the fields that cannot hold one of these; a request is
+// not logged.
 
-/** Fields of errors, of pg's, of Node's and of Fastify's, that name things and never quote values. */
+/** Fields of the errors of pg, Node and Fastify that name things and never quote values. */
 const FIELDS = [
   'code',
   'severity',
@@ -16,22 +17,25 @@ const FIELDS = [
   'statusCode',
 ] as const;
 
-/** A failure's causes; deeper ones are left out. */
+/** The number of nested causes that are logged; deeper ones are left out. */
 const MAX_CAUSES = 4;
 
 /**
- * The classes of PostgreSQL's errors (appendix A) that speak of connections, rights, transactions, names, resources, limits
- * and the server itself. Messages of all others may quote the value that was wrong, or say what somebody's function raises
- * under a code that it chose.
+ * The classes of PostgreSQL's errors (appendix A) about connections, rights, transactions, names,
+ * resources, limits and the server itself. Messages of all other classes may quote the wrong value,
+ * or carry the text of a function that raised its own error.
  */
-const SPEAKING_CODE = /^(08|25|28|3D|40|42|53|54|55|57)[0-9A-Z]{3}$/;
+const SAFE_CODE = /^(08|25|28|3D|40|42|53|54|55|57)[0-9A-Z]{3}$/;
 
-/** Where PL/pgSQL's RAISE comes from: its text is somebody's, whatever its code. */
+/**
+ * The routine behind PL/pgSQL's RAISE: its text comes from a function's author, whatever its code.
+ */
 const RAISE_ROUTINE = 'exec_stmt_raise';
 
 /**
- * An error as it is logged. What PostgreSQL says beside its message (`detail`, `where`, `hint`, the query) quotes rows,
- * and what Node's parser says of a bad request is the request: they stay out because they are not in the list.
+ * Returns the error as it is logged. PostgreSQL's other texts (`detail`, `where`, `hint`, the
+ * query) quote rows, and the text of Node's parser about a bad request is the request: the list of
+ * fields leaves them out.
  */
 export function loggedError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
@@ -39,27 +43,28 @@ export function loggedError(error: unknown, depth = 0): unknown {
   const logged: Record<string, unknown> = { type: error.name };
   for (const name of FIELDS) if (fields.has(name)) logged[name] = fields.get(name);
   logged.message = mayQuote(error, fields) ? '(may quote a value)' : error.message;
-  logged.stack = framesOf(error);
+  logged.stack = readFrames(error);
   if (error.cause !== undefined && depth < MAX_CAUSES)
     logged.cause = loggedError(error.cause, depth + 1);
   return logged;
 }
 
 /**
- * A SyntaxError is JSON.parse's, which quotes the text. What has a severity is PostgreSQL's; where it names an internal
- * query, a function put the statement together, and its syntax error may be a row's.
+ * Whether the message may quote a value. A SyntaxError comes from JSON.parse, which quotes the
+ * text. An error with a severity comes from PostgreSQL; if it has an internal query, a function
+ * composed the statement, and its syntax error may quote a row.
  */
 function mayQuote(error: Error, fields: ReadonlyMap<string, unknown>): boolean {
   if (!fields.has('severity')) return error instanceof SyntaxError;
   return (
-    !SPEAKING_CODE.test(String(fields.get('code'))) ||
+    !SAFE_CODE.test(String(fields.get('code'))) ||
     fields.get('routine') === RAISE_ROUTINE ||
     fields.get('internalQuery') !== undefined
   );
 }
 
 /** The stack without the message that V8 puts before it. */
-function framesOf({ stack = '' }: Error): string {
+function readFrames({ stack = '' }: Error): string {
   const at = /^ {4}at /m.exec(stack);
   return at === null ? '' : stack.slice(at.index);
 }

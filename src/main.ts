@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command `lablink-gateway`: loads the subcommand that is called, runs it, and ends with the exit code of its failure.
+// The command `lablink-gateway`: loads the subcommand that is called, runs it, and ends with the
+// exit code of its failure.
 
 import { Command, CommanderError } from 'commander';
 import { selectExitCode, explainError } from './cli/exit.js';

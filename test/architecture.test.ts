@@ -1,5 +1,5 @@
-// The shape of the program: imports point along the data path, nobody else reads the environment,
-// and every file says first what it is responsible for.
+// The shape of the program: imports point along the data path, only the configuration reads the
+// environment, and every file says first what it is responsible for.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, normalize, relative } from 'node:path';

@@ -1,5 +1,4 @@
-// What of an error reaches the log: what it is and where, never what somebody wrote into a row or a
-// request.
+// Errors in the log: their kind and place, never the content of a row or a request.
 
 import t from 'tap';
 import { pino } from 'pino';

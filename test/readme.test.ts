@@ -1,6 +1,6 @@
-// The README as a newcomer follows it: every command and snippet runs as pasted, in order, in a fresh copy of the
-// checkout, and in an empty folder beside the copy where the README says so. Two things are replaced: the port, so that
-// tests do not collide, and the address of "your database".
+// The README as a newcomer follows it: every command and snippet runs as pasted, in order, in a
+// fresh copy of the checkout, and in an empty folder beside the copy where the README says so. Two
+// things are replaced: the port, so that tests do not collide, and the address of "your database".
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -167,8 +167,9 @@ t.test(
 );
 
 /**
- * Two programs that no test can start as they are. `npm ci` checks the lock file and takes the packages of this checkout
- * instead of fetching them. `docker compose up` has docker-compose read the same file, because there is no engine.
+ * Makes stubs for two programs that no test can start as they are. `npm ci` checks the lock file
+ * and takes the packages of this checkout instead of fetching them. `docker compose up` has
+ * docker-compose read the same file, because there is no engine.
  */
 async function makeStubs(): Promise<void> {
   const npm = execFileSync('which', ['npm'], { encoding: 'utf8' }).trim();

@@ -55,7 +55,19 @@ export function sentenceLength() {
   };
 }
 
-const readSentence = (sentence) => toString(sentence).replace(/\s+/g, ' ').trim();
+/** The text of a sentence. Code in it is no word of ours, and stands as a dash. */
+function readSentence(sentence) {
+  const children = sentence.children.filter(({ type }) => type !== 'SourceNode');
+  const text = children.length < sentence.children.length ? replaceCode(sentence) : sentence;
+  return toString(text).replace(/\s+/g, ' ').trim();
+}
+
+function replaceCode(sentence) {
+  const children = sentence.children.map((child) =>
+    child.type === 'SourceNode' ? { ...child, value: '–' } : child,
+  );
+  return { ...sentence, children };
+}
 
 function report(file, node, rule, reason) {
   const message = file.message(reason, { place: node.position, ruleId: rule });

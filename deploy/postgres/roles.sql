@@ -25,7 +25,7 @@ REVOKE ALL ON DATABASE lablink_db FROM PUBLIC;
 GRANT CONNECT ON DATABASE lablink_db TO lablink_gateway;
 
 \connect lablink_db
--- Before PostgreSQL 15 every role could make tables there. No role but the owner needs temporary ones: the database
--- above was taken from PUBLIC with all its rights, TEMPORARY among them.
+-- Before PostgreSQL 15 every role could make tables there. No role but the owner needs temporary
+-- ones: the database above was taken from PUBLIC with all its rights, TEMPORARY among them.
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 ALTER SCHEMA public OWNER TO lablink;

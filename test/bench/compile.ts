@@ -22,7 +22,8 @@ const OPTIONS: ts.CompilerOptions = {
 export async function compile(): Promise<string> {
   await rm(OUT, { recursive: true, force: true });
   await mkdir(OUT, { recursive: true });
-  await copyFile(join(ROOT, 'package.json'), join(OUT, 'package.json')); // The version is read from it.
+  // The program reads its version from it.
+  await copyFile(join(ROOT, 'package.json'), join(OUT, 'package.json'));
   await cp(join(ROOT, 'schema'), join(OUT, 'schema'), { recursive: true });
   for (const folder of FOLDERS) {
     const names = await readdir(join(ROOT, folder), { recursive: true });

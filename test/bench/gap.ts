@@ -28,7 +28,7 @@ export async function duringGap(bench: Bench, act: () => Promise<unknown>): Prom
   }
   const untilUs = nowUs() + DEADLINE_MS * 1e3;
   while ((await superuser.query(LISTENING, [name])).rowCount === 0) {
-    if (nowUs() > untilUs) throw new Error('nobody listened again');
+    if (nowUs() > untilUs) throw new Error('no gateway listened again');
     await sleep(POLL_MS);
   }
   return nowUs();

@@ -148,5 +148,5 @@ function notes(results: readonly PassResult[]): string[] {
 }
 
 const tell = ({ closedMs = NaN, turnedAway }: BadReadersReport): string =>
-  `Who read nothing, and who read a byte a second, were closed with 4408, the last ${(closedMs / 1e3).toFixed(0)} s ` +
-  `after they came; who talked without end was closed ${turnedAway} times with 4429.`;
+  `Readers of nothing, and of a byte a second, were closed with 4408, the last ${(closedMs / 1e3).toFixed(0)} s ` +
+  `after they came; the client that sends without end was closed ${turnedAway} times with 4429.`;

@@ -104,7 +104,7 @@ function describeLoad(load: Load, rows: number, rounds: number): string {
     case 'bursts':
       return `${rows} rows in one UPDATE, ${load.count} times`;
     case 'gap':
-      return `${load.changes} rows changed while nobody listens, ${load.count} times`;
+      return `${load.changes} rows changed while no gateway listens, ${load.count} times`;
     case 'storm':
       return `all lose their sockets and come back at once, ${load.count} times`;
   }

@@ -14,7 +14,9 @@ const OPTIONS: ts.CompilerOptions = {
   types: ['node'],
 };
 
-/** Returns the compiler's messages about each module. Imports resolve as from a file in `folder`. */
+/**
+ * Returns the compiler's messages about each module. Imports resolve as from a file in `folder`.
+ */
 export function compileModules(texts: readonly string[], folder = '.'): string[][] {
   const textByName = new Map(
     texts.map((text, index) => [resolve(folder, `snippet-${index}.mts`), text]),

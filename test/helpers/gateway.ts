@@ -47,7 +47,10 @@ export interface TestGatewayOptions extends Partial<Omit<GatewayOptions, 'timing
   readonly timing?: Partial<Timing>;
 }
 
-/** Starts a gateway on a migrated database, and waits until it is ready unless told not to. */
+/**
+ * Starts a gateway on a migrated database, and waits until it is ready unless `options` say
+ * otherwise.
+ */
 export async function startGateway(
   t: Teardown,
   database: TestDatabase,

@@ -1,5 +1,5 @@
-// The state that a client knows: the messages of one socket, folded as the protocol tells clients
-// to, and compared with the table. A message that breaks the protocol throws.
+// The state that a client knows: the messages of one socket, folded by the protocol's rules,
+// and compared with the table. A message that breaks the protocol throws.
 
 import { isDeepStrictEqual } from 'node:util';
 import { DASHBOARD_COLUMNS } from '../../src/protocol/row.js';
