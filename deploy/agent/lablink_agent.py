@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""The agent of a VM in one file, for machines without Node: it registers the VM, waits, and acts on its assignments.
+"""The agent of a VM in one file, for machines without Node: the print and exec modes of `lablink-gateway agent`.
 
-It does what `lablink-gateway agent` does in its print and exec modes, and keeps the same state file: no assignment is
-acted on twice, whatever is killed when. Needs Python 3.9 or later and the package `websockets`, 10 or later.
+It registers the VM, stays connected, and acts on each assignment once, even if it is killed at any moment. It keeps the
+same state file as `lablink-gateway agent`, and follows the same rules: src/agent/README.md states them, and the cases
+in src/agent/cases.json are run against both agents. Needs Python 3.9 and the package `websockets`, version 10 or later.
 """
 
 import argparse
 import asyncio
+import collections
 import contextlib
+import dataclasses
 import datetime
 import fcntl
 import json
@@ -18,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import typing
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -25,23 +29,26 @@ import urllib.request
 import websockets
 
 MAX_ENTRIES = 1_000
-# One string of arguments or environment may have 131,072 bytes on Linux (MAX_ARG_STRLEN).
+# Linux allows 131,072 bytes for one argument or variable, with its name and the NUL (MAX_ARG_STRLEN).
 MAX_STRING_BYTES = 128_000
 LAST_REPORTS_S = 5
 CONNECT_TIMEOUT_S = 15
-# By close code, whether to come back: src/protocol/README.md. Any other code means soon.
+UNAVAILABLE_PAUSE_S = 2
+STABLE_S = 10
+# What each close code says about reconnecting: src/protocol/README.md. Any other code means soon.
 STAY_AWAY = {1009, 4400, 4403, 4409}
 LATER = {1013, 4429}
-# The gate opens at a line; at the end of the file, when the agent is gone, the shell ends without running anything.
-GATE = 'read -r go <&3 && exec 3<&- && exec "$@"'
+# The start barrier: the shell waits for a line. If the file ends first, because the agent has ended, the shell runs
+# nothing.
+BARRIER = 'read -r go <&3 && exec 3<&- && exec "$@"'
 
 
 class AgentFileError(Exception):
-    """A file that the agent was given is not as it must be: exit code 2."""
+    """A file that the agent was given cannot be used: exit code 2."""
 
 
-class Refused(Exception):
-    """The gateway says not to come back."""
+class Rejected(Exception):
+    """The gateway rejects this agent for good."""
 
 
 def log(text):
@@ -57,8 +64,304 @@ def vm_path(hostname):
     return "/v1/vms/" + urllib.parse.quote(escaped, safe="!'()*")
 
 
-def birth_mark(pid):
-    """A text that no other process with this pid ever has; None when nothing can be learned, "ended" for a dead one."""
+# The journal: the content of the state file.
+
+
+def is_object(value, **checks):
+    """Whether `value` is a JSON object whose fields pass these checks. A check gets None for a missing field."""
+    return isinstance(value, dict) and all(check(value.get(name)) for name, check in checks.items())
+
+
+def is_text(value):
+    return isinstance(value, str)
+
+
+def is_integer(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_end(value):
+    return is_object(
+        value,
+        at=is_text,
+        outcome=lambda outcome: outcome in ("succeeded", "failed", "stopped", "interrupted", "printed"),
+        exit_code=lambda code: code is None or is_integer(code),
+        signal=lambda name: name is None or is_text(name),
+    ) and {"exit_code", "signal"} <= value.keys()
+
+
+def is_leader(value):
+    is_pid = is_object(value, pid=lambda pid: is_integer(pid) and pid >= 1)
+    return is_pid and is_text(value.get("birth_mark", ""))
+
+
+def is_entry(value):
+    return (
+        is_object(value, assignment_id=is_text, began_at=is_text)
+        and ("leader" not in value or is_leader(value["leader"]))
+        and ("end" not in value or is_end(value["end"]))
+        and isinstance(value.get("reported", False), bool)
+    )
+
+
+def is_journal(value):
+    return (
+        is_object(value, entries=lambda entries: isinstance(entries, list) and all(map(is_entry, entries)))
+        and is_integer(value.get("format"))
+        and value["format"] == 1
+        and ("enrolment" not in value or is_object(value["enrolment"], hostname=is_text, nonce=is_text))
+    )
+
+
+def find_entry(journal, assignment_id):
+    return next((entry for entry in journal["entries"] if entry["assignment_id"] == assignment_id), None)
+
+
+def append_entry(journal, entry):
+    """The journal with this entry last. It replaces an earlier entry of its assignment."""
+    others = [other for other in journal["entries"] if other["assignment_id"] != entry["assignment_id"]]
+    return {**journal, "entries": [*others, entry][-MAX_ENTRIES:]}
+
+
+def amend_entry(journal, assignment_id, **fields):
+    """The journal with these fields added to the entry of this assignment."""
+    entries = [
+        {**entry, **fields} if entry["assignment_id"] == assignment_id else entry for entry in journal["entries"]
+    ]
+    return {**journal, "entries": entries}
+
+
+# The reducer: the agent's rules, without I/O and without a clock. An event changes the state and asks for effects. The
+# effects are carried out in order, and all before the next event. Events and effects are dictionaries, named as in
+# src/agent/agent-state.ts.
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    act: str  # "print" or "run"
+    rerun_interrupted: bool
+    fail_vm_on_error: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """The process group of the command that was started last."""
+
+    assignment_id: str
+    exited: bool
+    terminated_as: typing.Optional[str]  # "stopped" or "interrupted", while the agent terminates it
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The row as the gateway last sent it; `vm` and `frame` only while the VM is in use."""
+
+    assignment_id: typing.Optional[str]
+    vm: typing.Optional[dict]
+    frame: typing.Optional[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    journal: dict
+    row: typing.Optional[Row] = None
+    group: typing.Optional[Group] = None
+    registered: bool = False
+    # The acknowledgements and failures that were sent on this socket; None without one.
+    sent: typing.Optional[frozenset] = None
+    last_printed: typing.Optional[str] = None
+    exit_reason: typing.Optional[str] = None  # "stopped" or "rejected"
+    deadline_passed: bool = False
+
+    def but(self, **changes):
+        return dataclasses.replace(self, **changes)
+
+
+def create_initial_state(journal, survivor):
+    """`survivor` is the assignment whose group outlived the previous agent, after its first process had exited."""
+    return State(journal, group=None if survivor is None else Group(survivor, True, None))
+
+
+def reduce(policy, state, event, at):
+    """The next state, and the effects. `at` is the time in ISO 8601."""
+    state, effects = apply_event(policy, state, event, at)
+    state, more = reconcile(policy, state, at)
+    return state, [*effects, *more]
+
+
+def apply_event(policy, state, event, at):
+    kind = event["type"]
+    if kind == "row":
+        return apply_row(policy, state, event["message"], event["frame"])
+    if kind == "launched":
+        assignment_id = event["assignment_id"]
+        leader = {} if event.get("leader") is None else {"leader": event["leader"]}
+        entry = {"assignment_id": assignment_id, "began_at": at, **leader}
+        launched = state.but(group=Group(assignment_id, False, None))
+        state, effects = save(launched, append_entry(state.journal, entry))
+        state, more = send_once(state, "acknowledge", assignment_id)
+        return state, [*effects, *more, {"do": "start", "assignment_id": assignment_id}]
+    if kind == "exited":
+        return apply_exit(policy, state, event, at)
+    if kind == "group-ended":
+        is_current = state.group is not None and state.group.assignment_id == event["assignment_id"]
+        return (state.but(group=None) if is_current else state), []
+    if kind == "reported":
+        return save(state, amend_entry(state.journal, event["assignment_id"], reported=True))
+    if kind == "disconnected":
+        return state.but(sent=None), []
+    if kind == "unavailable":
+        return state.but(sent=None if state.sent is None else frozenset()), []
+    if kind == "rejected":
+        return state.but(exit_reason=state.exit_reason or "rejected"), []
+    if kind == "stop":
+        return state.but(exit_reason="stopped"), []
+    if kind == "deadline":
+        return state.but(deadline_passed=True), []
+    if kind == "start":
+        return state, [{"do": "report", "entry": entry} for entry in state.journal["entries"] if is_report_due(entry)]
+    raise ValueError(f"unknown event {kind}")
+
+
+def apply_row(policy, state, message, frame):
+    is_printed = policy.act == "print" and message["type"] != "assignment" and frame != state.last_printed
+    effects = [{"do": "print", "line": frame}] if is_printed else []
+    was_registered = state.registered
+    sent = frozenset() if state.sent is None else state.sent
+    state = state.but(sent=sent, registered=True, last_printed=frame if is_printed else state.last_printed)
+    if message["type"] == "absent":
+        # Only once: an admin who renames or deletes the row later does not want it back.
+        return state, effects if was_registered else [*effects, {"do": "register"}]
+    vm = message["vm"]
+    if message["type"] == "status":
+        return state.but(row=Row(vm["assignment_id"], None, None)), effects
+    # Without an identity (the triggers are disabled) an assignment could be run twice.
+    if vm["assignment_id"] is None:
+        return state, effects
+    return state.but(row=Row(vm["assignment_id"], vm, frame)), effects
+
+
+def apply_exit(policy, state, event, at):
+    assignment_id, code = event["assignment_id"], event["code"]
+    group, terminated_as = state.group, None
+    if group is not None and group.assignment_id == assignment_id:
+        terminated_as = group.terminated_as
+        state = state.but(group=dataclasses.replace(group, exited=True))
+    # The entry keeps no end, so that the command runs again.
+    if terminated_as == "interrupted" and policy.rerun_interrupted:
+        return state, []
+    # A command that could not be launched has no entry yet.
+    entry = find_entry(state.journal, assignment_id) or {"assignment_id": assignment_id, "began_at": at}
+    success = "printed" if policy.act == "print" else "succeeded"
+    outcome = terminated_as or (success if code == 0 else "failed")
+    end = {"at": at, "outcome": outcome, "exit_code": code, "signal": event["signal"]}
+    return record_ends(state.but(journal=append_entry(state.journal, entry)), [assignment_id], end)
+
+
+def record_ends(state, assignment_ids, end):
+    """Saves how these assignments ended, and reports it."""
+    journal = state.journal
+    for assignment_id in assignment_ids:
+        journal = amend_entry(journal, assignment_id, end=end)
+    ended = [entry for entry in journal["entries"] if entry["assignment_id"] in assignment_ids]
+    state, effects = save(state, journal)
+    return state, [*effects, *({"do": "report", "entry": entry} for entry in ended if is_report_due(entry))]
+
+
+def is_report_due(entry):
+    """Only the reader of a printed assignment knows how it ended, so the agent reports nothing."""
+    return "end" in entry and entry["end"]["outcome"] != "printed" and not entry.get("reported")
+
+
+def reconcile(policy, state, at):
+    """The effects that the state asks for, whatever the last event was."""
+    interrupted = [
+        entry["assignment_id"] for entry in state.journal["entries"] if is_interrupted(policy, state, entry)
+    ]
+    effects = []
+    if interrupted:
+        end = {"at": at, "outcome": "interrupted", "exit_code": None, "signal": None}
+        state, effects = record_ends(state, interrupted, end)
+    state, more = (enforce_row if state.exit_reason is None else prepare_exit)(policy, state)
+    return state, [*effects, *more]
+
+
+def is_interrupted(policy, state, entry):
+    """Whether the command started, no longer runs, has no recorded end, and will not run again."""
+    assignment_id = entry["assignment_id"]
+    if "end" in entry or (state.group is not None and state.group.assignment_id == assignment_id):
+        return False
+    may_run_again = state.row is None or state.row.assignment_id == assignment_id
+    return not (policy.rerun_interrupted and may_run_again)
+
+
+def enforce_row(policy, state):
+    """Runs the row's assignment, and no other."""
+    row, group = state.row, state.group
+    if row is None or (group is not None and group.terminated_as is not None):
+        return state, []
+    if group is not None and group.assignment_id != row.assignment_id:
+        return terminate(state, "stopped")
+    if row.vm is None:
+        return state, []
+    entry = find_entry(state.journal, row.assignment_id)
+    if entry is None or ("end" not in entry and group is None):
+        return state.but(last_printed=row.frame), [{"do": "launch", "vm": row.vm, "frame": row.frame}]
+    return notify_gateway(policy, state, entry)
+
+
+def notify_gateway(policy, state, entry):
+    """Acknowledges the current assignment, and sets the VM failed if need be: once on each socket."""
+    state, effects = send_once(state, "acknowledge", entry["assignment_id"])
+    outcome = entry.get("end", {}).get("outcome")
+    if outcome == "interrupted" or (policy.fail_vm_on_error and outcome == "failed"):
+        state, more = send_once(state, "fail-vm", entry["assignment_id"])
+        effects = [*effects, *more]
+    return state, effects
+
+
+def prepare_exit(policy, state):
+    """A stopped agent ends its command. A rejected agent lets its command end by itself."""
+    if state.group is not None and not state.deadline_passed:
+        if state.exit_reason == "rejected" and not state.group.exited:
+            return state, []
+        if state.exit_reason == "stopped":
+            effects = []
+            if state.group.terminated_as is None:
+                state, effects = terminate(state, "interrupted")
+            return state, [*effects, {"do": "set-deadline"}]
+    effects = []
+    in_use = state.row is not None and state.row.vm is not None
+    entry = find_entry(state.journal, state.row.assignment_id) if in_use else None
+    if entry is not None and "end" in entry:
+        state, effects = notify_gateway(policy, state, entry)
+    if state.deadline_passed or not any(map(is_report_due, state.journal["entries"])):
+        return state, [*effects, {"do": "exit", "reason": state.exit_reason}]
+    return state, [*effects, {"do": "set-deadline"}]
+
+
+def terminate(state, terminated_as):
+    effect = {"do": "terminate", "assignment_id": state.group.assignment_id}
+    return state.but(group=dataclasses.replace(state.group, terminated_as=terminated_as)), [effect]
+
+
+def save(state, journal):
+    return state.but(journal=journal), [{"do": "save", "journal": journal}]
+
+
+def send_once(state, what, assignment_id):
+    key = (what, assignment_id)
+    # Without a socket it would be lost: the row, which comes first on the next one, asks for it again.
+    if state.sent is None or key in state.sent:
+        return state, []
+    return state.but(sent=state.sent | {key}), [{"do": what, "assignment_id": assignment_id}]
+
+
+# Process groups
+
+
+def read_process_start(pid):
+    """A text that no other process with this pid ever has; None if it cannot be read, "ended" for a zombie."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
@@ -68,40 +371,47 @@ def birth_mark(pid):
         return None
 
 
-def is_group_left(leader):
-    """Whether anyone of the group is left that this process led. The dead whom nobody reaped are not."""
-    pid, mark = leader["pid"], leader.get("birth_mark")
+def read_leader(pid):
+    start = read_process_start(pid)
+    return {"pid": pid} if start in (None, "ended") else {"pid": pid, "birth_mark": start}
+
+
+def is_group_alive(leader):
+    """Whether any member of the leader's group is alive. Zombies do not count."""
+    pid, start = leader["pid"], leader.get("birth_mark")
     try:
         os.killpg(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass
-    if mark is not None and mark.split(":")[0] != (birth_mark(os.getpid()) or mark).split(":")[0]:
+        pass  # The group has members, which belong to another user.
+    if start is not None and start.split(":")[0] != (read_process_start(os.getpid()) or start).split(":")[0]:
         return False
-    present = birth_mark(pid)
-    if mark is not None and present not in (None, "ended", mark):
+    present = read_process_start(pid)
+    # Another process has the number, so the group was empty when that process got it.
+    if start is not None and present not in (None, "ended", start):
         return False
-    return any(state not in "ZX" for state in states_of_group(pid))
+    return any(state not in "ZX" for state in read_member_states(pid))
 
 
-def states_of_group(group):
+def read_member_states(group):
     for pid in filter(str.isdigit, os.listdir("/proc")):
+        # The process may have ended since.
         with contextlib.suppress(OSError, IndexError):
             with open(f"/proc/{pid}/stat") as file:
-                state, _, of = file.read().rpartition(")")[2].split()[:3]
-            if int(of) == group:
+                state, _, process_group = file.read().rpartition(")")[2].split()[:3]
+            if int(process_group) == group:
                 yield state
 
 
 async def end_group(leader, grace_s):
-    """SIGTERM, and SIGKILL for who is left after the grace; returns when nobody is."""
-    if not is_group_left(leader):
+    """Ends the group: SIGTERM first, and SIGKILL after the grace. Returns when the group is empty."""
+    if not is_group_alive(leader):
         return
     signal_group(leader, signal.SIGTERM)
     loop = asyncio.get_running_loop()
     kill_at = loop.time() + grace_s
-    while is_group_left(leader):
+    while is_group_alive(leader):
         if loop.time() >= kill_at:
             signal_group(leader, signal.SIGKILL)
         await asyncio.sleep(0.05)
@@ -113,17 +423,19 @@ def signal_group(leader, number):
 
 
 class StateFile:
-    """The journal on disk: whole at every moment, flushed, and one agent's at a time."""
+    """The journal on disk: complete at every moment, durable once saved, and used by one agent at a time."""
 
     def __init__(self, path):
         try:
             os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+            # If the state file is a symlink, its target is replaced.
             self.path = os.path.realpath(path)
-            # Held until the process ends, however it does.
+            # The lock lasts until the process ends, however it ends.
             self.lock = open(self.path + ".flock", "w")
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.journal = self.read()
-            self.save()
+            # A file that cannot be written must fail at the start, not at an assignment.
+            self.save(self.journal)
         except BlockingIOError as error:
             raise AgentFileError(f"Another agent uses the state file {path}.") from error
         except OSError as error:
@@ -133,22 +445,22 @@ class StateFile:
         try:
             with open(self.path, encoding="utf-8") as file:
                 journal = json.load(file)
-            if journal["format"] == 1 and all(isinstance(e["assignment_id"], str) for e in journal["entries"]):
-                return journal
         except FileNotFoundError:
             return {"format": 1, "entries": []}
-        except (ValueError, KeyError, TypeError):
-            pass
+        except ValueError:
+            journal = None
+        if is_journal(journal):
+            return journal
         raise AgentFileError(
-            f"The state file {self.path} is not one that this agent wrote. Which assignments were handled is not known: "
-            "look what was run, then remove the file; the current assignment will be begun."
+            f"The state file {self.path} was not written by this agent, so the assignments that were run are unknown. "
+            "Check which commands have run, then remove the file. The current assignment will then be run."
         )
 
-    def save(self):
-        self.journal["entries"] = self.journal["entries"][-MAX_ENTRIES:]
+    def save(self, journal):
+        """Replaces the file atomically and durably: flushes the data, renames the file, flushes the folder."""
         draft = self.path + ".new"
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(self.journal, file)
+            json.dump(journal, file)
             file.flush()
             os.fsync(file.fileno())
         os.rename(draft, self.path)
@@ -156,263 +468,220 @@ class StateFile:
         os.fsync(folder)
         os.close(folder)
 
-    def entry(self, assignment_id):
-        return next((e for e in self.journal["entries"] if e["assignment_id"] == assignment_id), None)
-
-    def begin(self, entry):
-        others = [e for e in self.journal["entries"] if e["assignment_id"] != entry["assignment_id"]]
-        self.journal["entries"] = [*others, entry]
-        self.save()
-
-    def unreported(self):
-        return [
-            entry
-            for entry in self.journal["entries"]
-            if "end" in entry and entry["end"]["outcome"] != "printed" and not entry.get("reported")
-        ]
-
 
 class Agent:
-    """One event after the other: what the row says, how the command ended, that it is to end."""
+    """The running agent: passes events to the reducer one by one, and carries out the effects."""
 
-    def __init__(self, options, state):
+    def __init__(self, options, state_file):
         self.options = options
-        self.state = state
-        self.events = asyncio.Queue()
+        self.state_file = state_file
+        self.policy = Policy(
+            "print" if options.program is None else "run", options.rerun_interrupted, options.fail_vm_on_error
+        )
+        self.events = collections.deque()
+        self.wake = asyncio.Event()
+        self.failure = None
         self.socket = None
-        self.current = None  # The assignment that the row tells of.
-        self.vm = None  # The row, while it is in use.
-        self.line = None
-        self.running = None  # {"id", "leader", "over"}
-        self.registered = False
-        self.printed = None
+        self.running = None  # The command that was launched last: "leader", "start", "exited".
+        self.deadline = None
         self.tasks = set()
 
-    # What happens
-
-    async def work(self):
-        """Works until it is told to end (0), or the gateway says not to come back (2)."""
+    async def run(self):
+        """Works until it is stopped (exit code 0), or the gateway rejects it for good (exit code 2)."""
         loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
-        await self.recover()
-        connection = self.spawn(self.stay_connected())
-        handling = self.spawn(self.handle_events())
-        stopping = self.spawn(stopped.wait())
-        done, _ = await asyncio.wait({connection, handling, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        code = 0
-        if handling in done:
-            await self.end_running("interrupted")
-            handling.result()  # It cannot go on.
-        handling.cancel()
-        if connection in done:
-            error = connection.exception()
-            if not isinstance(error, Refused):
-                raise error
-            log(str(error))
-            code = 2
-            # What runs may end by itself.
-            while self.running is not None and not self.running["over"].done() and not stopping.done():
-                await asyncio.wait({self.running["over"], stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if stopping.done():
-            await self.end_running("interrupted")
-        await self.last_reports()
+            loop.add_signal_handler(number, self.dispatch, {"type": "stop"})
+        self.state = create_initial_state(self.state_file.journal, await self.end_orphans())
+        connection = self.run_beside(self.stay_connected())
+        self.dispatch({"type": "start"})
+        try:
+            reason = None
+            while reason is None:
+                reason = await self.handle(await self.next_event())
+        except Exception:
+            await self.end_running()
+            raise
         connection.cancel()
         if self.socket is not None:
             await self.socket.close()
-        return code
+        return 0 if reason == "stopped" else 2
 
-    async def recover(self):
-        """What an agent before this one left: its command is ended, and was cut off."""
-        for entry in self.state.journal["entries"]:
-            if "end" not in entry and "leader" in entry:
+    async def end_orphans(self):
+        """Ends the commands that a killed agent left running. Returns the assignment whose group survives its end."""
+        entries = self.state_file.journal["entries"]
+        for entry in entries:
+            if "end" not in entry and "leader" in entry and is_group_alive(entry["leader"]):
+                log(f"ending the command of {entry['assignment_id']}, which lost its agent")
                 await end_group(entry["leader"], self.options.grace)
-        entries = self.state.journal["entries"]
-        last = entries[-1] if entries else None
-        if last and "end" in last and "leader" in last and is_group_left(last["leader"]):
-            over = asyncio.get_running_loop().create_future()
-            over.set_result(None)
-            self.running = {"id": last["assignment_id"], "leader": last["leader"], "over": over, "ending": None}
-        if not self.options.rerun_interrupted:
-            self.close_cut_off(None)
-        for entry in self.state.unreported():
-            self.report(entry)
+        last = entries[-1] if entries else {}
+        if "leader" not in last or not is_group_alive(last["leader"]):
+            return None
+        self.running = {"leader": last["leader"], "exited": None}
+        return last["assignment_id"]
 
-    def close_cut_off(self, current):
-        for entry in self.state.journal["entries"]:
-            runs = self.running is not None and self.running["id"] == entry["assignment_id"]
-            if "end" not in entry and not runs and entry["assignment_id"] != current:
-                self.end(entry, "interrupted", None, None)
+    def dispatch(self, event):
+        self.events.append(event)
+        self.wake.set()
 
-    async def handle_events(self):
+    async def next_event(self):
         while True:
-            message, line = await self.events.get()
-            await self.hear(message, line)
+            if self.failure is not None:
+                raise self.failure
+            if self.events:
+                return self.events.popleft()
+            self.wake.clear()
+            await self.wake.wait()
 
-    async def hear(self, message, line):
-        if message["type"] != "assignment" and self.options.program is None and line != self.printed:
-            self.print_line(line)
-        if message["type"] == "absent":
-            # Once: a row that was deleted is not to be made again behind an admin's back.
-            if not self.registered:
-                self.spawn(self.until_answered("the registration", "PUT", vm_path(self.options.hostname)))
-            self.registered = True
-            return
-        self.registered = True
-        vm = message["vm"]
-        in_use = message["type"] == "assignment"
-        # One without an identity (the triggers are off) could be run twice.
-        if in_use and vm["assignment_id"] is None:
-            return
-        self.current, self.vm, self.line = vm["assignment_id"], vm if in_use else None, line
-        await self.settle()
+    async def handle(self, event):
+        self.state, effects = reduce(self.policy, self.state, event, now())
+        for effect in effects:
+            if effect["do"] == "exit":
+                return effect["reason"]
+            await self.perform(effect)
+        return None
 
-    async def settle(self):
-        if self.running is not None and self.running["id"] != self.current:
-            await self.end_running("stopped")
-        self.close_cut_off(self.current if self.options.rerun_interrupted else None)
-        if self.vm is None:
-            return
-        entry = self.state.entry(self.current)
-        runs = self.running is not None and self.running["id"] == self.current
-        if entry is None or ("end" not in entry and not runs):
-            await self.act()
-        else:
-            await self.tell_gateway(entry)
+    async def perform(self, effect):
+        kind, assignment_id = effect["do"], effect.get("assignment_id")
+        if kind == "save":
+            self.state_file.save(effect["journal"])
+        elif kind == "launch":
+            self.launch(effect["vm"], effect["frame"])
+        elif kind == "start":
+            log(f"{assignment_id} starts")
+            self.running["exited"] = self.run_beside(self.running["start"]())
+        elif kind == "terminate":
+            self.run_beside(self.terminate(assignment_id))
+        elif kind == "acknowledge":
+            await self.send({"type": "ack", "assignment_id": assignment_id})
+        elif kind == "fail-vm":
+            await self.send({"type": "status", "status": "failed", "assignment_id": assignment_id})
+        elif kind == "report":
+            self.run_beside(self.report(effect["entry"]))
+        elif kind == "print":
+            print(effect["line"], flush=True)
+        elif kind == "register":
+            path = vm_path(self.options.hostname)
+            self.run_beside(self.send_until_answered("the registration", "PUT", path))
+        elif kind == "set-deadline" and self.deadline is None:
+            seconds = self.options.grace + LAST_REPORTS_S
+            loop = asyncio.get_running_loop()
+            self.deadline = loop.call_later(seconds, self.dispatch, {"type": "deadline"})
 
-    async def tell_gateway(self, entry):
-        await self.send({"type": "ack", "assignment_id": entry["assignment_id"]})
-        outcome = entry.get("end", {}).get("outcome")
-        if outcome == "interrupted" or (outcome == "failed" and self.options.fail_vm_on_error):
-            await self.send({"type": "status", "status": "failed", "assignment_id": entry["assignment_id"]})
+    def run_beside(self, work):
+        """Runs beside the events. A failure ends the agent."""
+        task = asyncio.ensure_future(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.finish_task)
+        return task
 
-    # Acting
+    def finish_task(self, task):
+        self.tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.failure = self.failure or task.exception()
+            self.wake.set()
 
-    async def act(self):
-        entry = {"assignment_id": self.current, "began_at": now()}
-        if self.options.program is None:
-            self.state.begin(entry)
-            await self.tell_gateway(entry)
-            self.print_line(self.line)
-            self.end(entry, "printed", 0, None)
+    # The command
+
+    def launch(self, vm, frame):
+        """Creates the command's process, up to the start barrier. The result is the next event."""
+        assignment_id = vm["assignment_id"]
+        if self.policy.act == "print":
+            self.running = {"leader": None, "exited": None, "start": lambda: self.print_assignment(assignment_id, frame)}
+            self.events.appendleft({"type": "launched", "assignment_id": assignment_id})
             return
         try:
-            process, gate = self.launch()
+            process, barrier = self.create_process(vm, frame)
         except OSError as error:
-            log(f"{self.current} cannot be begun: {error}")
-            self.state.begin(entry)
-            self.end(entry, "failed", None, None)
-            await self.tell_gateway(entry)
+            log(f"{assignment_id} cannot be started: {error}")
+            self.events.appendleft({"type": "exited", "assignment_id": assignment_id, "code": None, "signal": None})
             return
-        mark = birth_mark(process.pid)
-        entry["leader"] = {"pid": process.pid, **({} if mark is None else {"birth_mark": mark})}
-        self.state.begin(entry)
-        await self.tell_gateway(entry)
-        log(f"{self.current} begins")
-        self.running = {"id": self.current, "leader": entry["leader"], "ending": None}
-        self.running["over"] = self.spawn(self.wait_for(process, entry, self.running))
-        with contextlib.suppress(BrokenPipeError):
-            os.write(gate, b"\n")
-        os.close(gate)
+        leader = read_leader(process.pid)
 
-    def launch(self):
-        """Starts the program, up to a gate. It gets the assignment as a file without a name: whole, or not at all."""
-        scratch = self.state.path + ".command"
+        def start():
+            with contextlib.suppress(BrokenPipeError):
+                os.write(barrier, b"\n")
+            os.close(barrier)
+            return self.wait_for_exit(process, assignment_id, leader)
+
+        self.running = {"leader": leader, "exited": None, "start": start}
+        self.events.appendleft({"type": "launched", "assignment_id": assignment_id, "leader": leader})
+
+    async def print_assignment(self, assignment_id, frame):
+        print(frame, flush=True)
+        self.dispatch({"type": "exited", "assignment_id": assignment_id, "code": 0, "signal": None})
+        self.dispatch({"type": "group-ended", "assignment_id": assignment_id})
+
+    def create_process(self, vm, frame):
+        """The process and its barrier. Its stdin is a file without a name, so that it reads all of the message."""
+        scratch = self.state_file.path + ".command"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(scratch)
         with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(self.line + "\n")
-        with open(scratch) as given:
+            file.write(frame + "\n")
+        with open(scratch) as message:
             os.unlink(scratch)
-            reader, gate = os.pipe()
+            reader, barrier = os.pipe()
             try:
                 process = subprocess.Popen(
-                    ["/bin/sh", "-c", GATE, "agent", *self.options.program],
-                    stdin=given,
-                    env={**os.environ, **self.variables()},
-                    # In this process 3 is the lock: it was opened first.
+                    ["/bin/sh", "-c", BARRIER, "agent", *self.options.program],
+                    stdin=message,
+                    env={**os.environ, **build_variables(vm)},
+                    # In this process file descriptor 3 is the lock, which was opened first.
                     preexec_fn=lambda: os.dup2(reader, 3),
                     pass_fds=[3],
                     start_new_session=True,
                 )
             except OSError:
-                os.close(gate)
+                os.close(barrier)
                 raise
             finally:
                 os.close(reader)
-        return process, gate
+        return process, barrier
 
-    def variables(self):
-        command, email = self.vm.get("crd_command"), self.vm.get("email")
-        fits = isinstance(command, str) and len(command.encode()) <= MAX_STRING_BYTES
-        return {
-            "LABLINK_ASSIGNMENT_ID": self.current,
-            "LABLINK_HOSTNAME": self.vm["hostname"],
-            **({"LABLINK_EMAIL": email} if isinstance(email, str) else {}),
-            **({"LABLINK_CRD_COMMAND": command} if fits else {}),
-        }
-
-    async def wait_for(self, process, entry, running):
+    async def wait_for_exit(self, process, assignment_id, leader):
         while (code := process.poll()) is None:
             await asyncio.sleep(0.05)
-        number = signal.Signals(-code).name if code < 0 else None
+        name = signal.Signals(-code).name if code < 0 else None
         code = None if code < 0 else code
-        log(f"{entry['assignment_id']} has ended: {number or f'exit code {code}'}")
-        if running["ending"] == "interrupted" and self.options.rerun_interrupted:
-            return
-        outcome = running["ending"] or ("succeeded" if code == 0 else "failed")
-        self.end(entry, outcome, code, number)
-        if self.current == entry["assignment_id"] and self.vm is not None:
-            await self.tell_gateway(entry)
+        log(f"{assignment_id} has ended: {name or f'exit code {code}'}")
+        self.dispatch({"type": "exited", "assignment_id": assignment_id, "code": code, "signal": name})
+        if not is_group_alive(leader):
+            self.dispatch({"type": "group-ended", "assignment_id": assignment_id})
 
-    async def end_running(self, outcome):
+    async def terminate(self, assignment_id):
+        await self.end_running()
+        self.dispatch({"type": "group-ended", "assignment_id": assignment_id})
+
+    async def end_running(self):
+        """Returns once the group is empty, and the exit of its first process was dispatched."""
         if self.running is None:
             return
-        self.running["ending"] = outcome
-        await end_group(self.running["leader"], self.options.grace)
-        await asyncio.wait({self.running["over"]})
-        self.running = None
+        if self.running["leader"] is not None:
+            await end_group(self.running["leader"], self.options.grace)
+        if self.running["exited"] is not None:
+            await asyncio.wait({self.running["exited"]})
 
-    def end(self, entry, outcome, exit_code, number):
-        entry["end"] = {"at": now(), "outcome": outcome, "exit_code": exit_code, "signal": number}
-        self.state.save()
-        if outcome != "printed":
-            self.report(entry)
+    # The gateway over HTTP
 
-    def print_line(self, line):
-        self.printed = line
-        print(line, flush=True)
-
-    # Telling the gateway
-
-    def report(self, entry):
-        self.spawn(self.report_until_answered(entry))
-
-    async def report_until_answered(self, entry):
-        path = f"/v1/assignments/{entry['assignment_id']}/end"
+    async def report(self, entry):
+        assignment_id = entry["assignment_id"]
         body = {name: entry["end"][name] for name in ("outcome", "exit_code", "signal")}
-        await self.until_answered(f"the report of {entry['assignment_id']}", "PUT", path, body)
-        entry["reported"] = True
-        self.state.save()
+        path = f"/v1/assignments/{assignment_id}/end"
+        await self.send_until_answered(f"the report of {assignment_id}", "PUT", path, body)
+        self.dispatch({"type": "reported", "assignment_id": assignment_id})
 
-    async def last_reports(self):
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + LAST_REPORTS_S
-        while self.state.unreported() and loop.time() < give_up_at:
-            await asyncio.sleep(0.05)
-
-    async def until_answered(self, what, method, path, body=None):
+    async def send_until_answered(self, what, method, path, body=None):
+        """Repeats the request with backoff, until the gateway itself answers."""
         failures = 0
         while True:
             try:
-                status, answer = await asyncio.to_thread(self.ask, method, path, body)
+                status, answer = await asyncio.to_thread(self.send_request, method, path, body)
                 if status < 300:
                     return
                 reason = f"HTTP {status} {answer.get('code')}: {answer.get('detail')}"
-                own_word = "code" in answer and answer["code"] != "not_found"
-                if own_word and status < 500 and status not in (401, 408, 429):
-                    log(f"{what} was refused: {reason}")
+                is_from_gateway = "code" in answer and answer["code"] != "not_found"
+                if is_from_gateway and status < 500 and status not in (401, 408, 429):
+                    log(f"{what} was rejected: {reason}")
                     return
             except (OSError, ValueError, AgentFileError) as error:
                 reason = str(error)
@@ -421,13 +690,13 @@ class Agent:
             log(f"{what}: trying again in {pause:.0f} s: {reason}")
             await asyncio.sleep(pause)
 
-    def ask(self, method, path, body=None):
-        """One request; the status, and the JSON of the answer."""
+    def send_request(self, method, path, body=None):
+        """The status, and the JSON object of an error response."""
         request = urllib.request.Request(
             self.options.http + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token()}", "User-Agent": "lablink-agent.py"},
+            headers={"Authorization": f"Bearer {self.read_token()}", "User-Agent": "lablink-agent.py"},
         )
         if body is not None:
             request.add_header("Content-Type", "application/json")
@@ -441,32 +710,36 @@ class Agent:
                     return error.code, answer
             return error.code, {}
 
-    def token(self):
+    def read_token(self):
         try:
             with open(self.options.token_file) as file:
                 return file.read().strip()
         except OSError as error:
             raise AgentFileError(f"The token file {self.options.token_file} cannot be read.") from error
 
+    # The gateway over its WebSocket
+
     async def send(self, message):
         if self.socket is not None:
             with contextlib.suppress(websockets.ConnectionClosed):
                 await self.socket.send(json.dumps(message))
 
-    # The connection
-
     async def stay_connected(self):
+        """Connects and reconnects, until the gateway rejects this agent for good."""
         failures = 0
         loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
+            connected_at = loop.time()
             try:
                 later, reason = await self.connect_once()
-            except (OSError, AgentFileError, asyncio.TimeoutError, websockets.WebSocketException) as error:
-                later, reason = await self.why_refused(error)
-            finally:
+            except Rejected as error:
+                log(str(error))
                 self.socket = None
-            if loop.time() - began > 10:
+                self.dispatch({"type": "rejected"})
+                return
+            self.socket = None
+            self.dispatch({"type": "disconnected"})
+            if loop.time() - connected_at > STABLE_S:
                 failures = 0
             base, cap = (15, 120) if later else (2, 30)
             pause = random.random() * min(cap, base * 2**failures)
@@ -475,76 +748,88 @@ class Agent:
             await asyncio.sleep(pause)
 
     async def connect_once(self):
-        """One socket from its opening to its end: whether to come back later than soon, and why it ended."""
+        """One socket from its opening to its end. Returns whether to reconnect later than soon, and why it ended."""
+        try:
+            return await self.run_session(await self.open_socket())
+        except (OSError, AgentFileError, asyncio.TimeoutError, websockets.WebSocketException) as error:
+            return await self.explain_rejection(error)
+
+    async def open_socket(self):
         uri = self.options.http.replace("http", "ws", 1) + vm_path(self.options.hostname)
-        headers = {"Authorization": f"Bearer {self.token()}"}
-        # A row may hold a megabyte and more. The gateway pings; silence of two of ours is death.
+        headers = {"Authorization": f"Bearer {self.read_token()}"}
+        # A row may exceed a megabyte, so the size of a message is not limited.
         settings = {"subprotocols": ["lablink.v1"], "max_size": None, "open_timeout": CONNECT_TIMEOUT_S}
         try:
-            connection = websockets.connect(uri, additional_headers=headers, **settings)
-            socket = await connection
+            return await websockets.connect(uri, additional_headers=headers, **settings)
         except TypeError:  # before version 14
-            socket = await websockets.connect(uri, extra_headers=headers, **settings)
+            return await websockets.connect(uri, extra_headers=headers, **settings)
+
+    async def run_session(self, socket):
+        self.socket = socket
         try:
-            self.socket = socket
             async for line in socket:
-                message = json.loads(line)
-                if message["type"] == "welcome":
-                    log("live" if message["live"] else "gap: the gateway cannot hear its database")
-                elif message["type"] in ("assignment", "status", "absent"):
-                    await self.events.put((message, " ".join(line.splitlines())))
-                elif message["type"] == "error" and message["code"] == "unavailable":
-                    self.spawn(self.say_again())
+                self.receive(json.loads(line), " ".join(line.splitlines()))
         except websockets.ConnectionClosed:
             pass
         finally:
             await socket.close()
         code, reason = socket.close_code, socket.close_reason
         if code in STAY_AWAY:
-            raise Refused(f"refused: {reason} ({code})")
+            raise Rejected(f"rejected: {reason} ({code})")
         return code in LATER, f"{reason or 'the connection was lost'} ({code})"
 
-    async def say_again(self):
-        await asyncio.sleep(2)
-        entry = self.state.entry(self.current)
-        if entry is not None and self.vm is not None:
-            await self.tell_gateway(entry)
+    def receive(self, message, line):
+        if message["type"] == "welcome":
+            log("live" if message["live"] else "stale: the gateway has lost its database")
+        elif message["type"] in ("assignment", "status", "absent"):
+            self.dispatch({"type": "row", "message": message, "frame": line})
+        elif message["type"] == "error" and message["code"] == "unavailable":
+            loop = asyncio.get_running_loop()
+            loop.call_later(UNAVAILABLE_PAUSE_S, self.dispatch, {"type": "unavailable"})
 
-    async def why_refused(self, error):
-        """A refused upgrade says little: the same URL over HTTP says more. Only the gateway's own word is final."""
+    async def explain_rejection(self, error):
+        """A rejected upgrade says little, so the same URL is requested over HTTP. Only the gateway's answer is final."""
         try:
-            status, answer = await asyncio.to_thread(self.ask, "GET", vm_path(self.options.hostname))
-        except (OSError, ValueError, AgentFileError):
-            return False, str(error)
+            status, answer = await asyncio.to_thread(self.send_request, "GET", vm_path(self.options.hostname))
+        except (OSError, ValueError, AgentFileError) as failure:
+            return False, str(failure)
         reason = f"HTTP {status} {answer.get('code', '')}: {answer.get('detail', '')}"
-        if status in (401, 408) or status >= 500 or status < 300 or answer.get("code") == "vm_not_found":
+        if status < 300 or answer.get("code") == "vm_not_found":
+            return False, str(error)
+        if status in (401, 408) or status >= 500:
             return False, reason
         if status == 429 or "code" not in answer:
             return True, reason
-        raise Refused(f"refused: {reason}")
+        raise Rejected(f"rejected: {reason}")
 
-    def spawn(self, work):
-        task = asyncio.ensure_future(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
+
+def build_variables(vm):
+    """A command that is too long for a variable is on stdin only."""
+    command, email = vm.get("crd_command"), vm.get("email")
+    fits = isinstance(command, str) and len(command.encode()) <= MAX_STRING_BYTES
+    return {
+        "LABLINK_ASSIGNMENT_ID": vm["assignment_id"],
+        "LABLINK_HOSTNAME": vm["hostname"],
+        **({"LABLINK_EMAIL": email} if isinstance(email, str) else {}),
+        **({"LABLINK_CRD_COMMAND": command} if fits else {}),
+    }
 
 
 def parse_options(arguments):
     parser = argparse.ArgumentParser(description="Act on the assignments of this VM: print them, or run a program for each.")
-    parser.add_argument("--url", required=True, help="the gateway")
-    parser.add_argument("--state-file", required=True, help="where to remember which assignments were handled")
-    parser.add_argument("--token-file", required=True, help="a file with the agent's token; read anew when one is needed")
+    parser.add_argument("--url", required=True, help="the gateway's URL")
+    parser.add_argument("--state-file", required=True, help="the file that records which assignments were run")
+    parser.add_argument("--token-file", required=True, help="the file with the agent's token; it is read again for each connection")
     parser.add_argument("--hostname", default=socket.gethostname(), help="the VM (default: the machine's name)")
     parser.add_argument("--grace", type=int, default=10, help="seconds between SIGTERM and SIGKILL")
     parser.add_argument("--fail-vm-on-error", action="store_true", help="set the VM failed when its program fails")
-    parser.add_argument("--rerun-interrupted", action="store_true", help="begin a program anew that was cut off")
+    parser.add_argument("--rerun-interrupted", action="store_true", help="run an interrupted program again")
     parser.add_argument("--exec", dest="program", nargs=argparse.REMAINDER, help="run PROGRAM ARGS... for each assignment")
     options = parser.parse_args(arguments)
     if options.program == []:
         parser.error("--exec needs a program: it comes last, with its arguments")
     if not re.match(r"(http|ws)s?://.", options.url):
-        parser.error(f"{options.url} is not the URL of a gateway")
+        parser.error(f"the URL of a gateway starts with http, https, ws or wss: {options.url}")
     options.http = re.sub(r"^ws", "http", options.url.split("?")[0].split("#")[0].rstrip("/"))
     return options
 
@@ -552,19 +837,20 @@ def parse_options(arguments):
 def main():
     options = parse_options(sys.argv[1:])
     try:
-        agent_state = StateFile(options.state_file)
+        state_file = StateFile(options.state_file)
 
         async def run():
-            agent = Agent(options, agent_state)
-            agent.token()
-            return await agent.work()
+            agent = Agent(options, state_file)
+            # A missing token file is a mistake now; later the agent waits for it.
+            agent.read_token()
+            return await agent.run()
 
         return asyncio.run(run())
     except AgentFileError as error:
         log(str(error))
         return 2
     except OSError as error:
-        log(f"The agent cannot go on: {error}")
+        log(f"The agent cannot continue: {error}")
         return 1
 
 

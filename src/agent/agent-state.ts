@@ -49,8 +49,8 @@ export interface AgentState {
   readonly group: CommandGroup | undefined;
   /** Whether the gateway has sent the VM's row, or the agent has asked for its registration. */
   readonly registered: boolean;
-  /** The acknowledgements and failures that were sent on this socket. */
-  readonly sent: ReadonlySet<string>;
+  /** The acknowledgements and failures that were sent on this socket; undefined without one. */
+  readonly sent: ReadonlySet<string> | undefined;
   /** The last line that was printed. */
   readonly lastPrinted: string | undefined;
   /** Why the agent will exit; undefined while it works. */
@@ -108,7 +108,7 @@ export function createInitialState(journal: Journal, survivor: string | undefine
         ? undefined
         : { assignmentId: survivor, exited: true, terminatedAs: undefined },
     registered: false,
-    sent: new Set(),
+    sent: undefined,
     lastPrinted: undefined,
     exitReason: undefined,
     deadlinePassed: false,

@@ -63,8 +63,9 @@ function applyEvent(policy: Policy, state: AgentState, event: AgentEvent, now: s
     case 'reported':
       return save(state, amendEntry(journal, event.assignmentId, { reported: true }));
     case 'disconnected':
+      return withoutEffects({ ...state, sent: undefined });
     case 'unavailable':
-      return withoutEffects({ ...state, sent: new Set() });
+      return withoutEffects({ ...state, sent: state.sent && new Set() });
     case 'rejected':
       return withoutEffects({ ...state, exitReason: state.exitReason ?? 'rejected' });
     case 'stop':
@@ -85,7 +86,12 @@ function applyRow(
 ): Transition {
   const isPrinted = act === 'print' && message.type !== 'assignment' && frame !== state.lastPrinted;
   const effects: AgentEffect[] = isPrinted ? [{ do: 'print', line: frame }] : [];
-  const next = { ...state, registered: true, lastPrinted: isPrinted ? frame : state.lastPrinted };
+  const next = {
+    ...state,
+    sent: state.sent ?? new Set<string>(),
+    registered: true,
+    lastPrinted: isPrinted ? frame : state.lastPrinted,
+  };
   if (message.type === 'absent') {
     // Only once: an admin who renames or deletes the row later does not want it back.
     if (!state.registered) effects.push({ do: 'register' });
@@ -240,7 +246,8 @@ function sendOnce(
   id: string,
 ): Transition {
   const key = `${what} ${id}`;
-  if (state.sent.has(key)) return { state, effects };
+  // Without a socket it would be lost: the row, which comes first on the next one, asks for it again.
+  if (state.sent === undefined || state.sent.has(key)) return { state, effects };
   const sent = new Set(state.sent).add(key);
   return { state: { ...state, sent }, effects: [...effects, { do: what, assignmentId: id }] };
 }

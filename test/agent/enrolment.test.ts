@@ -8,7 +8,7 @@ import { startGateway } from '../helpers/gateway.js';
 import { runCommand, type Program } from '../helpers/process.js';
 import { scratchFolder } from '../helpers/scratch-folder.js';
 import { until } from '../helpers/until.js';
-import { assign, letEnd, runsOf, tracedCommand } from './setup.js';
+import { assign, letEnd, countRuns, tracedCommand } from './setup.js';
 
 const HOSTNAME = 'vm-of-an-image';
 
@@ -33,7 +33,7 @@ t.test('an agent enrols, and comes back with what it was given', async (t) => {
     );
   const runs = async (name: string): Promise<void> => {
     await assign(database, HOSTNAME, tracedCommand({ folder }, name));
-    await until(`${name} runs`, async () => (await runsOf(folder, name)) === 1);
+    await until(`${name} runs`, async () => (await countRuns(folder, name)) === 1);
     await letEnd(folder, name);
   };
   const isOnline = async (): Promise<boolean> =>

@@ -12,7 +12,7 @@ import {
   agentFiles,
   assign,
   letEnd,
-  runsOf,
+  countRuns,
   runTwice,
   tracedCommand,
   untilEnded,
@@ -65,7 +65,7 @@ async function killedAt(t: Test, step: number): Promise<void> {
 
   const next = runHookedAgent(t, args);
   const outcome = await untilEnded(files, first);
-  const runs = await runsOf(folder, `${hostname}-1`);
+  const runs = await countRuns(folder, `${hostname}-1`);
   t.ok(runs <= 1, `${hostname} ran ${runs} times`);
   if (outcome === 'succeeded') t.equal(runs, 1);
   else t.equal(outcome, 'interrupted');

@@ -17,7 +17,7 @@ import {
   agentFiles,
   assign,
   letEnd,
-  runsOf,
+  countRuns,
   tracedCommand,
   untilEnded,
   untilRegistered,
@@ -144,7 +144,7 @@ t.test('what is no new assignment leaves the command alone', async (t) => {
   t.match(await other.nextMessage('error'), { code: 'stale_assignment' });
   await other.close();
   t.match(await rowOf('vm-calm'), { status: 'in-use', assignment_id: id });
-  t.equal(await runsOf(folder, 'calm'), 1);
+  t.equal(await countRuns(folder, 'calm'), 1);
   t.equal((await files.journal()).entries.at(-1)?.end, undefined, 'it still runs');
   await letEnd(folder, 'calm');
   t.equal(await untilEnded(files, id), 'succeeded');
@@ -206,11 +206,11 @@ t.test('told to end, the agent ends its command; cut off, it finds it again', as
   // Its output is open still: the command has it.
   await once(next.child, 'exit');
   const repeating = agentOf(t, files, '--rerun-interrupted', '--shell');
-  await until('it is begun anew', async () => (await runsOf(folder, 'cut-3')) === 2);
+  await until('it is begun anew', async () => (await countRuns(folder, 'cut-3')) === 2);
   await letEnd(folder, 'cut-3');
   t.match(await untilReported(again), { outcome: 'succeeded' });
-  t.equal(await runsOf(folder, 'cut-1'), 1);
-  t.equal(await runsOf(folder, 'cut-2'), 1);
+  t.equal(await countRuns(folder, 'cut-1'), 1);
+  t.equal(await countRuns(folder, 'cut-2'), 1);
   await stop(repeating);
 });
 
@@ -259,7 +259,7 @@ t.test(
       await writeFile(files.stateFile, text);
       const damaged = agentOf(t, files);
       t.match(await damaged.exited, { code: 2 }, text);
-      t.match(damaged.stderr, /is not one that this agent wrote/);
+      t.match(damaged.stderr, /was not written by this agent/);
       t.equal(await readFile(files.stateFile, 'utf8'), text, 'and stays as it is');
     }
   },
@@ -274,5 +274,5 @@ t.test('a state file that cannot be written stops everything before it begins', 
   await assign(database, 'vm-full', tracedCommand(files, 'full'));
   t.match(await agent.exited, { code: 1 });
   t.match(agent.stderr, /The state file .* cannot be written/);
-  t.equal(await runsOf(folder, 'full'), 0);
+  t.equal(await countRuns(folder, 'full'), 0);
 });

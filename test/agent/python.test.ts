@@ -1,6 +1,5 @@
 // The agent in Python on a real gateway: it does what the other one does, and keeps the same state file.
 
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -10,11 +9,12 @@ import { startGateway } from '../helpers/gateway.js';
 import { run, runCommand, type Program } from '../helpers/process.js';
 import { scratchFolder } from '../helpers/scratch-folder.js';
 import { until } from '../helpers/until.js';
+import { findPython } from './python.js';
 import {
   agentFiles,
   assign,
   letEnd,
-  runsOf,
+  countRuns,
   tracedCommand,
   untilEnded,
   untilRegistered,
@@ -22,15 +22,7 @@ import {
   type AgentFiles,
 } from './setup.js';
 
-/** A Python that has the package, if there is one. */
-const python = [process.env.TEST_PYTHON, 'python3', '/usr/bin/python3'].find((program) => {
-  try {
-    execFileSync(program ?? '', ['-c', 'import websockets'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-});
+const python = findPython();
 const skip = python === undefined && 'no Python with websockets';
 const AGENT = resolve('deploy/agent/lablink_agent.py');
 /** Runs what was assigned, to see that it arrived; no agent does that by itself without a shell. */
@@ -42,9 +34,9 @@ t.test('the agent in Python', { skip }, async (t) => {
   const gateway = await startGateway(t, database);
   const folder = await scratchFolder();
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const agentOf = (t: Test, files: AgentFiles, ...args: string[]): Program =>
+  const startAgent = (t: Test, files: AgentFiles, ...args: string[]): Program =>
     run(t, python ?? '', [AGENT, ...files.args, ...args]);
-  const statusOf = async (hostname: string) =>
+  const readStatus = async (hostname: string) =>
     (
       await database.query<{ status: string }>('SELECT status FROM vms WHERE hostname = $1', [
         hostname,
@@ -70,7 +62,7 @@ t.test('the agent in Python', { skip }, async (t) => {
       '--url',
       '$(x)',
     ];
-    const agent = agentOf(t, files, ...program);
+    const agent = startAgent(t, files, ...program);
     await untilRegistered(database, 'vm-whole');
     for (const length of [0, 1024 * 1024]) {
       const command = `'"$(touch ${folder}/injected)\n\`é👩‍🔬\`${'x'.repeat(length)}`;
@@ -89,7 +81,7 @@ t.test('the agent in Python', { skip }, async (t) => {
 
   t.test('no command runs twice, whatever is killed, and none beside another', async (t) => {
     const files = await agentFiles(gateway, folder, 'vm-cut');
-    let agent = agentOf(t, files, ...SHELL);
+    let agent = startAgent(t, files, ...SHELL);
     await untilRegistered(database, 'vm-cut');
     const first = await assign(database, 'vm-cut', tracedCommand(files, 'first'));
     await untilRuns(folder, 'first');
@@ -99,13 +91,14 @@ t.test('the agent in Python', { skip }, async (t) => {
     t.equal(await untilReported(first), 'stopped');
     agent.child.kill('SIGKILL');
     await once(agent.child, 'exit');
-    agent = agentOf(t, files, ...SHELL);
+    agent = startAgent(t, files, ...SHELL);
     t.equal(await untilReported(second), 'interrupted');
-    await until('a person sees it', async () => (await statusOf('vm-cut')) === 'failed');
+    await until('a person sees it', async () => (await readStatus('vm-cut')) === 'failed');
     const third = await assign(database, 'vm-cut', tracedCommand(files, 'third'));
     await letEnd(folder, 'third');
     t.equal(await untilReported(third), 'succeeded');
-    for (const name of ['first', 'second', 'third']) t.equal(await runsOf(folder, name), 1, name);
+    for (const name of ['first', 'second', 'third'])
+      t.equal(await countRuns(folder, name), 1, name);
     agent.child.kill('SIGTERM');
     t.match(await agent.exited, { code: 0 });
 
@@ -117,12 +110,12 @@ t.test('the agent in Python', { skip }, async (t) => {
     t.equal(await untilEnded(files, fourth), 'succeeded');
     other.child.kill('SIGTERM');
     await other.exited;
-    agent = agentOf(t, files, ...SHELL);
+    agent = startAgent(t, files, ...SHELL);
     await agent.until(({ stderr }) => stderr.includes('live'));
     await database.query(`UPDATE vms SET status = 'available', email = NULL, crd_command = NULL`);
     agent.child.kill('SIGTERM');
     await agent.exited;
-    for (const name of ['third', 'fourth']) t.equal(await runsOf(folder, name), 1, name);
+    for (const name of ['third', 'fourth']) t.equal(await countRuns(folder, name), 1, name);
   });
 
   t.test('printed, each assignment is one line', async (t) => {
@@ -132,20 +125,20 @@ t.test('the agent in Python', { skip }, async (t) => {
         .split('\n')
         .slice(0, -1)
         .map((line) => (JSON.parse(line) as { type: string }).type);
-    let agent = agentOf(t, files);
+    let agent = startAgent(t, files);
     await untilRegistered(database, 'vm-print');
     await assign(database, 'vm-print', 'one');
     await agent.until((program) => types(program).includes('assignment'));
     t.same(types(agent).filter((type) => type === 'assignment').length, 1);
     agent.child.kill('SIGTERM');
     t.match(await agent.exited, { code: 0 });
-    agent = agentOf(t, files);
+    agent = startAgent(t, files);
     await agent.until(({ stderr }) => stderr.includes('live'));
     await database.query(`UPDATE vms SET status = 'failed' WHERE hostname = 'vm-print'`);
     await agent.until((program) => types(program).includes('status'));
     t.same(types(agent), ['status']);
     await writeFile(`${files.stateFile}2`, '{"format":1,');
-    const damaged = agentOf(t, files, '--state-file', `${files.stateFile}2`);
+    const damaged = startAgent(t, files, '--state-file', `${files.stateFile}2`);
     t.match(await damaged.exited, { code: 2 });
     const newer = await gateway.connect('/v1/vms/vm-print', 'agent', 'vm-print');
     t.match(await agent.exited, { code: 2 }, 'replaced, it stays away');

@@ -57,8 +57,10 @@ class World {
   }
 
   drop(): void {
-    this.lossy = false;
+    // Without a socket everything gets lost.
+    this.lossy = true;
     this.handle({ type: 'disconnected' });
+    this.lossy = false;
   }
 
   commandEnds(code: number): void {

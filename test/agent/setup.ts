@@ -50,14 +50,14 @@ export function tracedCommand({ folder }: Pick<AgentFiles, 'folder'>, name: stri
 }
 
 /** How often the command of this name has begun. */
-export async function runsOf(folder: string, name: string): Promise<number> {
+export async function countRuns(folder: string, name: string): Promise<number> {
   const text = await readFile(join(folder, `${name}.runs`), 'utf8').catch(() => '');
   return text.split('\n').length - 1;
 }
 
 /** Resolves when the command of this name has begun. */
 export async function untilRuns(folder: string, name: string): Promise<void> {
-  await until(`${name} runs`, async () => (await runsOf(folder, name)) > 0);
+  await until(`${name} runs`, async () => (await countRuns(folder, name)) > 0);
 }
 
 /** Resolves when an agent has registered its VM. */
@@ -81,7 +81,7 @@ export async function runTwice(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.runs'));
   const counts = await Promise.all(
     names.map(
-      async (name) => [name, await runsOf(folder, name.slice(0, -'.runs'.length))] as const,
+      async (name) => [name, await countRuns(folder, name.slice(0, -'.runs'.length))] as const,
     ),
   );
   return counts.filter(([, count]) => count > 1).map(([name]) => name);
