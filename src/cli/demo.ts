@@ -9,7 +9,7 @@ import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { signToken, type TokenContent } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
-import { AGENTS, runWorkshop, type Cast } from '../demo/workshop.js';
+import { AGENTS, runWorkshop, type WorkshopOptions } from '../demo/workshop.js';
 import { formatDashboardLink } from './banner.js';
 import { startLifecycle } from './lifecycle.js';
 import { createLogger } from './logger.js';
@@ -41,7 +41,7 @@ async function runDemo(config: Config, log: Logger): Promise<void> {
     if (started === undefined) return;
     const { url } = started;
     const admin = { role: 'admin', sub: 'demo', ttlSeconds: ADMIN_TTL_SECONDS } as const;
-    const working = runWorkshop(createCast(url, sign), lifecycle.ending);
+    const working = runWorkshop(createWorkshopOptions(url, sign), lifecycle.ending);
     lifecycle.onEnd(() => working);
     working.catch(lifecycle.fail);
     process.stdout.write(formatDemo(formatDashboardLink(url, sign(admin))));
@@ -50,7 +50,10 @@ async function runDemo(config: Config, log: Logger): Promise<void> {
   }
 }
 
-function createCast(url: string, sign: (content: TokenContent) => string): Cast {
+function createWorkshopOptions(
+  url: string,
+  sign: (content: TokenContent) => string,
+): WorkshopOptions {
   const ttlSeconds = AGENT_TTL_SECONDS;
   return {
     url,

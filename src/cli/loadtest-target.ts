@@ -8,7 +8,7 @@ import { parseAddress } from '../client/address.js';
 import type { Config } from '../config/load.js';
 import { readDatabaseUrl } from '../config/database-url.js';
 import { DATABASE_DEFAULTS } from '../config/variables.js';
-import { othersTarget } from '../loadtest/remote-target.js';
+import { createRemoteTarget } from '../loadtest/remote-target.js';
 import type { Credentials, Target } from '../loadtest/target.js';
 import { findDatabase } from './find-database.js';
 import { UsageError } from './exit.js';
@@ -29,7 +29,7 @@ export async function findRemoteTarget(
   const database =
     databaseUrl === undefined ? await findDatabase(config) : readDatabase(databaseUrl);
   const credentials = await resolveCredentials(tokenFile, config);
-  return othersTarget({
+  return createRemoteTarget({
     ...{ url: readGatewayAddress(url), database, credentials },
     token:
       credentials.kind === 'token'

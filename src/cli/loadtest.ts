@@ -5,13 +5,13 @@ import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Config } from '../config/load.js';
 import { parseDurationMs } from '../time/duration.js';
-import { LOAD_DURATION, OF_OWN_GATEWAY, parseFaults } from '../loadtest/faults.js';
-import { RefusedError, runLoadTest } from '../loadtest/load-test.js';
-import { startOwnTarget } from '../loadtest/local-target.js';
+import { LOAD_DURATION, LOCAL_TARGET_FAULTS, parseFaults } from '../loadtest/faults.js';
+import { UnsuitableTargetError, runLoadTest } from '../loadtest/load-test.js';
+import { startLocalTarget } from '../loadtest/local-target.js';
 import { DEFAULTS, PROFILES, type Plan } from '../loadtest/plan.js';
 import { Progress } from '../loadtest/progress.js';
-import { reportHtml } from '../loadtest/report-html.js';
-import { reportText } from '../loadtest/report-text.js';
+import { renderHtml } from '../loadtest/report-html.js';
+import { renderText } from '../loadtest/report-text.js';
 import type { LoadTestResult } from '../loadtest/result.js';
 import { endProcesses } from '../loadtest/rpc.js';
 import type { Target } from '../loadtest/target.js';
@@ -78,7 +78,7 @@ export function createLoadtestCommand(load: () => Config): Command {
       const target = await chooseTarget(options, plan, load);
       const result = await runOnTarget(target, plan).catch(rethrowAsUsage);
       process.stdout.write(
-        options.json ? `${JSON.stringify(result, undefined, 2)}\n` : reportText(result),
+        options.json ? `${JSON.stringify(result, undefined, 2)}\n` : renderText(result),
       );
       if (options.html !== undefined) await writePage(options.html, result);
       process.exitCode = result.failures.length === 0 ? ExitCode.ok : ExitCode.finding;
@@ -111,12 +111,12 @@ function buildPlan(options: Options): Plan {
 /** @throws UsageError */
 async function chooseTarget(options: Options, plan: Plan, load: () => Config): Promise<Target> {
   if (options.url !== undefined) {
-    const needsOwn = plan.faults.find(({ fault }) => OF_OWN_GATEWAY.includes(fault.kind));
+    const needsOwn = plan.faults.find(({ fault }) => LOCAL_TARGET_FAULTS.includes(fault.kind));
     if (needsOwn === undefined) return findRemoteTarget({ ...options, url: options.url }, load());
     throw new UsageError(`${needsOwn.fault.kind} needs a gateway of its own: leave out --url.`);
   }
   if (options.databaseUrl === undefined && options.tokenFile === undefined) {
-    return startOwnTarget();
+    return startLocalTarget();
   }
   throw new UsageError('--database-url and --token-file are of the gateway that --url names.');
 }
@@ -143,13 +143,13 @@ async function runOnTarget(target: Target, plan: Plan): Promise<LoadTestResult> 
 }
 
 function rethrowAsUsage(error: unknown): never {
-  throw error instanceof RefusedError ? new UsageError(error.message) : error;
+  throw error instanceof UnsuitableTargetError ? new UsageError(error.message) : error;
 }
 
 /** @throws UsageError */
 async function writePage(file: string, result: LoadTestResult): Promise<void> {
   const title = `Load test of ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  await writeFile(file, reportHtml(result, title)).catch((cause: unknown) => {
+  await writeFile(file, renderHtml(result, title)).catch((cause: unknown) => {
     throw new UsageError(`${file} cannot be written.`, { cause });
   });
 }

@@ -1,9 +1,9 @@
-// Chance that is the same every time: whoever shows the demo twice shows the same workshop.
+// Random numbers from a seed, so that the demo shows the same workshop every time.
 
-/** Numbers from 0 up to, not including, 1 (mulberry32, by Tommy Ettinger). */
+/** Returns numbers from 0 up to, not including, 1 (mulberry32, by Tommy Ettinger). */
 export type Random = () => number;
 
-export function randomFrom(seed: number): Random {
+export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -13,7 +13,7 @@ export function randomFrom(seed: number): Random {
   };
 }
 
-/** Evenly between the two. */
-export function between(random: Random, [least, most]: readonly [number, number]): number {
+/** Returns a number between the two, evenly distributed. */
+export function pickBetween(random: Random, [least, most]: readonly [number, number]): number {
   return least + random() * (most - least);
 }

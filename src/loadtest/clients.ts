@@ -1,55 +1,59 @@
-// The simulated clients of one process: their connects at a pace that waits for nobody, what they were told, and what is
-// done to them.
+// The simulated clients of one process. They connect at a fixed rate, whether or not earlier
+// clients are connected; their replicas and counters are kept here.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs } from './clock.js';
-import { Copy } from './replica.js';
+import { Replica } from './replica.js';
 import type { Endpoint } from './endpoint.js';
 import { Latencies, type EncodedLatencies } from './latencies.js';
 import { createReader } from './messages.js';
 import type { TableState } from './rows.js';
-import { SimulatedClient, type ClientContext, type Identity } from './simulated-client.js';
-import { Tally, type TallyReport } from './counters.js';
+import {
+  SimulatedClient,
+  type SimulatedClientContext,
+  type ClientIdentity,
+} from './simulated-client.js';
+import { DeliveryCounters, type CountersReport } from './counters.js';
 
-/** What happened since it was last asked. */
+/** Everything since the last report. */
 export interface ClientsReport {
-  readonly agents: TallyReport;
-  readonly dashboards: TallyReport;
-  /** From when a client was meant to begin to connect until it was told the state. */
+  readonly agents: CountersReport;
+  readonly dashboards: CountersReport;
+  /** From when a client was due to connect until it had received the state. */
   readonly connects: EncodedLatencies;
-  /** From the loss of a socket until the state was told on another. */
+  /** From the loss of a socket until the state was received on another. */
   readonly reconnects: EncodedLatencies;
-  /** Sockets that the other side closed, by close code. */
+  /** Sockets that the gateway or the network closed, by close code. */
   readonly lostSockets: Readonly<Record<number, number>>;
-  /** Upgrades that were refused, by HTTP status. */
+  /** Upgrades that were rejected, by HTTP status. */
   readonly refusals: Readonly<Record<number, number>>;
   readonly connected: number;
 }
 
-export interface Comparison {
-  /** When the last of them was told of a change. */
-  readonly toldAtUs: number;
-  /** How many rows are not as in the table, of all copies. */
+export interface ReplicaComparison {
+  /** When any client last received a change. */
+  readonly lastReceivedUs: number;
+  /** How many rows differ from the table, over all replicas. */
   readonly agents: number;
   readonly dashboards: number;
 }
 
-/** Fewer than wait to be accepted at a time (`net.core.somaxconn`), in however many processes. */
+/** Below the accept queue of the gateway (`net.core.somaxconn`), even with several processes. */
 const HANDSHAKES_AT_ONCE = 500;
-/** Whom nothing reaches for so long has been told all there was to tell. */
+/** If nothing arrives for this long, all changes have arrived. */
 const QUIET_US = 250e3;
 const POLL_MS = 20;
 
 export class Clients {
   readonly agents: SimulatedClient[] = [];
   readonly dashboards: SimulatedClient[] = [];
-  readonly #copies = { agents: [] as Copy[], dashboards: [] as Copy[] };
-  readonly #tallies = { agents: new Tally(), dashboards: new Tally() };
+  readonly #replicas = { agents: [] as Replica[], dashboards: [] as Replica[] };
+  readonly #counters = { agents: new DeliveryCounters(), dashboards: new DeliveryCounters() };
   readonly #connects = new Latencies();
   readonly #reconnects = new Latencies();
   #lostSockets: Record<number, number> = {};
   #refusals: Record<number, number> = {};
-  readonly #context: ClientContext;
+  readonly #context: SimulatedClientContext;
 
   constructor(endpoint: Endpoint) {
     this.#context = {
@@ -58,11 +62,11 @@ export class Clients {
       slot: createSlots(HANDSHAKES_AT_ONCE),
       connected: (tookUs, again) => (again ? this.#reconnects : this.#connects).record(tookUs),
       lost: (code) => count(this.#lostSockets, code),
-      refused: (status) => count(this.#refusals, status),
+      rejected: (status) => count(this.#refusals, status),
     };
   }
 
-  /** How many clients have a socket over which the state was told. */
+  /** How many clients have received the state on their socket. */
   get connected(): number {
     return this.#all.filter(({ hasState }) => hasState).length;
   }
@@ -71,33 +75,36 @@ export class Clients {
     return [...this.agents, ...this.dashboards];
   }
 
-  get #allCopies(): readonly Copy[] {
-    return [...this.#copies.agents, ...this.#copies.dashboards];
+  get #allReplicas(): readonly Replica[] {
+    return [...this.#replicas.agents, ...this.#replicas.dashboards];
   }
 
-  /** A copy of one row, as an agent's. */
-  watchRow(row: number): Copy {
-    const copy = new Copy(row, 1, this.#tallies.agents);
-    this.#copies.agents.push(copy);
-    return copy;
+  /** Creates a replica of one row, as an agent has it. */
+  watchRow(row: number): Replica {
+    const replica = new Replica(row, 1, this.#counters.agents);
+    this.#replicas.agents.push(replica);
+    return replica;
   }
 
-  /** A copy of all rows, as a dashboard's. */
-  watchRows(rows: number): Copy {
-    const copy = new Copy(0, rows, this.#tallies.dashboards);
-    this.#copies.dashboards.push(copy);
-    return copy;
+  /** Creates a replica of all rows, as a dashboard has it. */
+  watchRows(rows: number): Replica {
+    const replica = new Replica(0, rows, this.#counters.dashboards);
+    this.#replicas.dashboards.push(replica);
+    return replica;
   }
 
-  addAgent(row: number, identity: Identity): void {
+  addAgent(row: number, identity: ClientIdentity): void {
     this.agents.push(new SimulatedClient(this.#context, identity, this.watchRow(row)));
   }
 
-  addDashboard(rows: number, identity: Identity): void {
+  addDashboard(rows: number, identity: ClientIdentity): void {
     this.dashboards.push(new SimulatedClient(this.#context, identity, this.watchRows(rows)));
   }
 
-  /** Dashboards first: they are few, and see the others come. Resolves when all have been told to. */
+  /**
+   * Connects dashboards first: they are few, and see the agents come. Resolves when the last client
+   * has begun to connect.
+   */
   async connect(perSecond: number, signal: AbortSignal): Promise<void> {
     const startUs = nowUs();
     let next = 0;
@@ -110,14 +117,14 @@ export class Clients {
     }
   }
 
-  /** From now on, count. */
+  /** Counts changes from now on. */
   record(): void {
-    this.#tallies.agents.record(nowUs());
-    this.#tallies.dashboards.record(nowUs());
+    this.#counters.agents.record(nowUs());
+    this.#counters.dashboards.record(nowUs());
   }
 
   take(): ClientsReport {
-    const { agents, dashboards } = this.#tallies;
+    const { agents, dashboards } = this.#counters;
     const report = {
       agents: agents.take(),
       dashboards: dashboards.take(),
@@ -132,24 +139,28 @@ export class Clients {
     return report;
   }
 
-  /** Resolves when nothing has been told for a while. */
+  /** Resolves when nothing has arrived for a while, or after the deadline. */
   async quiet(deadlineMs: number): Promise<void> {
     const fromUs = nowUs();
     const untilUs = fromUs + deadlineMs * 1e3;
-    while (nowUs() < Math.min(Math.max(fromUs, this.#toldAtUs()) + QUIET_US, untilUs)) {
+    while (nowUs() < Math.min(Math.max(fromUs, this.#lastReceivedUs()) + QUIET_US, untilUs)) {
       await sleep(POLL_MS);
     }
   }
 
-  /** Holds all copies against the table; see `Copy.differences`. */
-  compare(table: TableState, sinceVersion: number): Comparison {
-    const sum = (copies: readonly Copy[]): number =>
-      copies.reduce((total, copy) => total + copy.differences(table, sinceVersion), 0);
-    const { agents, dashboards } = this.#copies;
-    return { toldAtUs: this.#toldAtUs(), agents: sum(agents), dashboards: sum(dashboards) };
+  /** Compares all replicas with the table; see `Replica.countDifferences`. */
+  compare(table: TableState, sinceVersion: number): ReplicaComparison {
+    const sum = (replicas: readonly Replica[]): number =>
+      replicas.reduce((total, replica) => total + replica.countDifferences(table, sinceVersion), 0);
+    const { agents, dashboards } = this.#replicas;
+    return {
+      lastReceivedUs: this.#lastReceivedUs(),
+      agents: sum(agents),
+      dashboards: sum(dashboards),
+    };
   }
 
-  /** Cuts every connection; all come back at once. */
+  /** Drops every connection; all clients reconnect at once. */
   drop(): void {
     for (const client of this.#all) client.drop();
   }
@@ -162,17 +173,20 @@ export class Clients {
     for (const client of this.dashboards) client.resume();
   }
 
-  /** Cuts every connection; all stay away until they are told to connect. */
+  /** Drops every connection; no client reconnects until `connect` is called. */
   leave(): void {
     for (const client of this.#all) client.leave();
   }
 
-  #toldAtUs(): number {
-    return this.#allCopies.reduce((latest, { toldAtUs }) => Math.max(latest, toldAtUs), 0);
+  #lastReceivedUs(): number {
+    return this.#allReplicas.reduce(
+      (latest, { lastReceivedUs }) => Math.max(latest, lastReceivedUs),
+      0,
+    );
   }
 }
 
-/** So many may be held at a time; who waits longest is next. */
+/** Allows `max` slots to be acquired at a time, first come, first served. */
 function createSlots(max: number): () => Promise<() => void> {
   let free = max;
   const waiting: (() => void)[] = [];

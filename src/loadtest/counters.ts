@@ -1,41 +1,41 @@
-// What a group of clients was told, in numbers: how late, how often, and whether in order. Each number counts from when
-// it was last taken.
+// Counters of what a group of clients received: how late, how often, and whether in order. Taking a
+// report resets them.
 
 import { Latencies, type EncodedLatencies } from './latencies.js';
 
-/** A tally as it travels between processes. Its latencies are one for each change that was delivered. */
-export interface TallyReport {
+/** The counters as they travel between processes, with one latency for each delivered change. */
+export interface CountersReport {
   readonly latencies: EncodedLatencies;
   readonly delivered: number;
   readonly duplicated: number;
   readonly outOfOrder: number;
 }
 
-export class Tally {
+export class DeliveryCounters {
   readonly #latencies = new Latencies();
   #fromUs = Infinity;
   #duplicated = 0;
   #outOfOrder = 0;
 
-  /** Counts changes that are sent from now on, and no others. */
+  /** Counts only changes that are sent after this time. */
   record(fromUs: number): void {
     this.#fromUs = fromUs;
     this.#latencies.take();
   }
 
-  deliver(sentUs: number, receivedUs: number): void {
+  countDelivery(sentUs: number, receivedUs: number): void {
     if (sentUs >= this.#fromUs) this.#latencies.record(receivedUs - sentUs);
   }
 
-  duplicate(): void {
+  countDuplicate(): void {
     this.#duplicated++;
   }
 
-  disorder(): void {
+  countOutOfOrder(): void {
     this.#outOfOrder++;
   }
 
-  take(): TallyReport {
+  take(): CountersReport {
     const report = {
       delivered: this.#latencies.count,
       latencies: this.#latencies.take(),
@@ -48,14 +48,14 @@ export class Tally {
   }
 }
 
-/** Reports of several processes, or of one after the other, as one. */
-export class TallySum {
+/** The sum of reports from several processes or intervals. */
+export class CountersSum {
   readonly latencies = new Latencies();
   delivered = 0;
   duplicated = 0;
   outOfOrder = 0;
 
-  add({ latencies, delivered, duplicated, outOfOrder }: TallyReport): this {
+  add({ latencies, delivered, duplicated, outOfOrder }: CountersReport): this {
     this.latencies.add(latencies);
     this.delivered += delivered;
     this.duplicated += duplicated;
@@ -63,8 +63,8 @@ export class TallySum {
     return this;
   }
 
-  /** Adds another sum, whose latencies are taken from it. */
-  merge({ latencies, ...sum }: TallySum): this {
+  /** Adds another sum, and empties its latencies. */
+  merge({ latencies, ...sum }: CountersSum): this {
     return this.add({ ...sum, latencies: latencies.take() });
   }
 }

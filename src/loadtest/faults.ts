@@ -1,8 +1,8 @@
-// What is made to go wrong during a load test, and when: `kill-listener@5s,stall-dashboards=2@8s`.
+// The faults that a load test injects, and when: `kill-listener@5s,stall-dashboards=2@8s`.
 
 import { parseDurationMs, type DurationFormat } from '../time/duration.js';
 
-/** Durations of a load test, and moments in it: `50ms`, `1.5s`, `2m`, up to a week. */
+/** Durations and times of a load test: `50ms`, `1.5s`, `2m`, up to a week. */
 export const LOAD_DURATION: DurationFormat = {
   units: ['ms', 's', 'm'],
   minMs: 0,
@@ -11,21 +11,21 @@ export const LOAD_DURATION: DurationFormat = {
 };
 
 export type Fault =
-  /** The gateway's LISTEN session is ended in the database. */
+  /** The database terminates the gateway's LISTEN session. */
   | { readonly kind: 'kill-listener' }
-  /** The gateway is ended in order, and started again. */
+  /** The gateway shuts down gracefully, and starts again. */
   | { readonly kind: 'restart-gateway' }
-  /** The gateway is killed, and started again. */
+  /** The gateway is killed, and starts again. */
   | { readonly kind: 'kill-gateway' }
-  /** All clients lose their sockets, and come back at once. */
+  /** All clients lose their sockets, and reconnect at once. */
   | { readonly kind: 'drop-sockets' }
-  /** So many dashboards read nothing until the load ends. */
+  /** This many dashboards read nothing until the load ends. */
   | { readonly kind: 'stall-dashboards'; readonly count: number };
 
 export type FaultKind = Fault['kind'];
 
 export interface ScheduledFault {
-  /** From the beginning of the load. */
+  /** After the start of the load. */
   readonly atMs: number;
   readonly fault: Fault;
 }
@@ -38,12 +38,12 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   'stall-dashboards',
 ];
 
-/** Those that need a gateway of the load test's own. */
-export const OF_OWN_GATEWAY: readonly FaultKind[] = ['restart-gateway', 'kill-gateway'];
+/** Faults that need a local target: the load test cannot restart a remote gateway. */
+export const LOCAL_TARGET_FAULTS: readonly FaultKind[] = ['restart-gateway', 'kill-gateway'];
 
 /**
- * Reads a schedule, in the order of time.
- * @throws RangeError that says what is wrong with it.
+ * Parses a schedule, and sorts it by time.
+ * @throws RangeError if the schedule is invalid; the message says why.
  */
 export function parseFaults(text: string): ScheduledFault[] {
   return text
@@ -56,21 +56,21 @@ function parseFault(text: string): ScheduledFault {
   const [, name, count, at = ''] = /^([a-z-]+)(?:=([1-9]\d{0,5}))?@([\w.]+)$/.exec(text) ?? [];
   const kind = FAULT_KINDS.find((known) => known === name);
   const atMs = parseDurationMs(at, LOAD_DURATION);
-  if (kind === undefined || atMs === undefined) throw unreadable(text);
+  if (kind === undefined || atMs === undefined) throw createParseError(text);
   if (kind === 'stall-dashboards') return { atMs, fault: { kind, count: Number(count ?? 1) } };
-  if (count !== undefined) throw unreadable(text);
+  if (count !== undefined) throw createParseError(text);
   return { atMs, fault: { kind } };
 }
 
-function unreadable(text: string): RangeError {
+function createParseError(text: string): RangeError {
   return new RangeError(
-    `No fault is called "${text}". Expected ${FAULT_KINDS.join(', ')} with a moment, ` +
+    `"${text}" is not a fault. Expected ${FAULT_KINDS.join(', ')} with a time, ` +
       'as in kill-listener@5s,stall-dashboards=2@8s.',
   );
 }
 
-/** As it is written in a schedule. */
-export function faultText({ atMs, fault }: ScheduledFault): string {
+/** Formats a fault as in a schedule. */
+export function formatFault({ atMs, fault }: ScheduledFault): string {
   const count = fault.kind === 'stall-dashboards' ? `=${fault.count}` : '';
   return `${fault.kind}${count}@${atMs / 1e3}s`;
 }

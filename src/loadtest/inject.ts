@@ -1,46 +1,50 @@
-// Makes a fault happen.
+// Injects a fault into the gateway, its database session, or the clients.
 
 import type { ClientBase } from 'pg';
-import type { Crowd } from './virtual-users.js';
+import type { VirtualUsers } from './virtual-users.js';
 import type { Fault } from './faults.js';
 import type { Target } from './target.js';
 
-export interface Victims {
-  readonly crowd: Crowd;
+export interface FaultTargets {
+  readonly virtualUsers: VirtualUsers;
   readonly target: Target;
   readonly client: ClientBase;
 }
 
-/** Resolves when it has happened. @throws when it cannot be made */
-export async function inject(fault: Fault, { crowd, target, client }: Victims): Promise<void> {
+/** Resolves when the fault has happened. @throws Error if it cannot be injected. */
+export async function inject(
+  fault: Fault,
+  { virtualUsers, target, client }: FaultTargets,
+): Promise<void> {
   switch (fault.kind) {
     case 'kill-listener':
       await killListener(client);
       break;
     case 'restart-gateway':
-      await restart(target, 'in order');
+      await restart(target, 'gracefully');
       break;
     case 'kill-gateway':
-      await restart(target, 'by force');
+      await restart(target, 'by kill');
       break;
     case 'drop-sockets':
-      await crowd.drop();
+      await virtualUsers.drop();
       break;
     case 'stall-dashboards':
-      await crowd.stall(fault.count);
+      await virtualUsers.stall(fault.count);
   }
 }
 
-/** By the name under which the gateway listens (see `listenName` in app.ts). */
+/** Finds the session by the application name of the gateway's LISTEN connection. */
 async function killListener(client: ClientBase): Promise<void> {
   const { rowCount } = await client.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND application_name LIKE '% listen'`,
   );
-  if (rowCount === 0) throw new Error('no gateway listens to this database');
+  if (rowCount === 0) throw new Error('no gateway listens on this database');
 }
 
-async function restart({ restart }: Target, how: 'in order' | 'by force'): Promise<void> {
-  if (restart === undefined) throw new Error('the gateway is not ours to end');
+async function restart({ restart }: Target, how: 'gracefully' | 'by kill'): Promise<void> {
+  if (restart === undefined)
+    throw new Error('the load test did not start the gateway, so it cannot restart it');
   await restart(how);
 }

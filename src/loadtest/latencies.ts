@@ -1,4 +1,5 @@
-// Latencies as HDR histograms of microseconds: recorded where clients are, merged where the result is made.
+// Latencies as HDR histograms in microseconds: client processes record them, the load test merges
+// them.
 
 import {
   build,
@@ -7,10 +8,10 @@ import {
   type Histogram,
 } from 'hdr-histogram-js';
 
-/** Whatever takes longer counts as this long. */
+/** A longer latency counts as this one. */
 const HIGHEST_US = 120e6;
 
-/** A histogram as it travels between processes. */
+/** A histogram as text, for another process. */
 export type EncodedLatencies = string;
 
 /** A distribution in milliseconds. */
@@ -43,11 +44,11 @@ export class Latencies {
   }
 
   add(encoded: EncodedLatencies): void {
-    // Nobody's latencies are a histogram of their own width.
+    // An empty histogram is encoded as an empty text.
     if (encoded !== '') this.#histogram.add(decodeFromCompressedBase64(encoded));
   }
 
-  /** What was recorded so far, which is then forgotten. */
+  /** Returns everything recorded since the last call, and resets the histogram. */
   take(): EncodedLatencies {
     if (this.count === 0) return '';
     const encoded = encodeIntoCompressedBase64(this.#histogram);

@@ -1,4 +1,4 @@
-// A database and a gateway of the load test's own, both gone when it ends.
+// A database and a gateway that the load test starts, and removes when it ends.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -15,20 +15,20 @@ import type { ProbeHandlers } from './probe.js';
 import { Remote } from './rpc.js';
 import type { Target } from './target.js';
 
-/** The gateway is measured, and not the disk: nothing of this database is meant to survive a crash. */
-const FORGETFUL = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
+/** The test measures the gateway, not the disk: this database need not survive a crash. */
+const NOT_DURABLE = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
 
 const MAIN = new URL('../main.js', import.meta.url);
 const PROBE = new URL('./probe.js', import.meta.url);
 const POLL_MS = 20;
 
-/** @throws EmbeddedError where there is no PostgreSQL to start. */
-export async function startOwnTarget(): Promise<Target> {
+/** @throws EmbeddedError if no PostgreSQL can be started. */
+export async function startLocalTarget(): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), 'lablink-loadtest-'));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   let server: EmbeddedServer | undefined;
   try {
-    server = await startEmbedded({ dataDir: folder, settings: FORGETFUL });
+    server = await startEmbedded({ dataDir: folder, settings: NOT_DURABLE });
     return await withGateway(server, folder, remove);
   } catch (error) {
     await server?.stop();
@@ -44,7 +44,7 @@ async function withGateway(
 ): Promise<Target> {
   const secret = randomBytes(32).toString('base64url');
   const settings = {
-    DATABASE_URL: urlOf(server.connection),
+    DATABASE_URL: formatUrl(server.connection),
     DATA_DIR: folder,
     JWT_SECRET: secret,
     LOG_LEVEL: 'error',
@@ -57,16 +57,16 @@ async function withGateway(
     database: server.connection,
     credentials: { kind: 'secret', secret },
     figures: async () => {
-      // While it is restarted there are none.
+      // There are no figures while the gateway restarts.
       const figures = await gateway.figures().catch(() => undefined);
       return figures && { ...figures, cpuUs: figures.cpuUs + (before?.cpuUs ?? 0) };
     },
     memory: () => gateway.memory(),
-    statusOf: () => Promise.resolve(200),
+    readVmStatus: () => Promise.resolve(200),
     restart: async (how) => {
       const figures = await gateway.figures();
       before = { ...figures, cpuUs: figures.cpuUs + (before?.cpuUs ?? 0) };
-      await gateway.end(how === 'in order' ? 'SIGTERM' : 'SIGKILL');
+      await gateway.end(how === 'gracefully' ? 'SIGTERM' : 'SIGKILL');
       gateway = await GatewayProcess.start({ ...settings, PORT: new URL(url).port });
     },
     stop: async () => {
@@ -77,7 +77,7 @@ async function withGateway(
   };
 }
 
-function urlOf({ host, port, user, database }: EmbeddedConnection): string {
+function formatUrl({ host, port, user, database }: EmbeddedConnection): string {
   return `postgresql://${user}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`;
 }
 
@@ -87,15 +87,15 @@ class GatewayProcess {
     readonly url: string,
   ) {}
 
-  /** Resolves when it is ready. */
+  /** Resolves when the gateway is ready. */
   static async start(env: Readonly<Record<string, string>>): Promise<GatewayProcess> {
     const remote = Remote.start<ProbeHandlers>(MAIN, {
       args: ['serve'],
       execArgv: ['--expose-gc', '--import', PROBE.href],
       env,
     });
-    // The first line of what `serve` prints once it serves.
-    const url = await remote.printed(/Gateway +(http\S+)\s/);
+    // `serve` prints this line when it accepts connections.
+    const url = await remote.waitForOutput(/Gateway +(http\S+)\s/);
     while (!(await fetch(`${url}/health/ready`)).ok) await sleep(POLL_MS);
     return new GatewayProcess(remote, url);
   }

@@ -1,14 +1,14 @@
-// What messages say of rows, as far as a load test needs it: not checked against the protocol, which costs clients more
-// than all else, and is done by the client library's own tests.
+// Reads row changes from messages. The messages are not validated: validation would be the largest
+// cost of a simulated client, and the client library's tests cover it.
 
-import type { Change } from './replica.js';
-import { rowOf, sentUsOf } from './rows.js';
+import type { RowChange } from './replica.js';
+import { parseRow, parseSentUs } from './rows.js';
 
-export interface Told {
-  readonly changes: readonly Change[];
-  /** Whether this is, or ends, the state that a socket is told first. */
+export interface RowUpdates {
+  readonly changes: readonly RowChange[];
+  /** Whether the state that a socket receives first is complete with this message. */
   readonly complete: boolean;
-  /** Whether all of it is state, however long the socket has been open. */
+  /** Whether the message is a snapshot, which may repeat known rows. */
   readonly isState: boolean;
   readonly cursor: string | undefined;
 }
@@ -28,44 +28,44 @@ interface MessageJson {
   readonly cursor?: string;
 }
 
-export function changeOf({ hostname, version, email }: VmJson): Change {
-  return { row: rowOf(hostname), version, sentUs: sentUsOf(email) };
+export function readChange({ hostname, version, email }: VmJson): RowChange {
+  return { row: parseRow(hostname), version, sentUs: parseSentUs(email) };
 }
 
-/** Makes a reader that reads what many sockets are sent alike, one after the other, once. */
-export function createReader(): (data: Buffer) => Told {
+/** Creates a reader that parses a message once if many sockets receive it one after the other. */
+export function createReader(): (data: Buffer) => RowUpdates {
   let lastData: Buffer = Buffer.alloc(0);
-  let lastTold = told([], false);
+  let lastUpdates = createUpdates([], false);
   return (data) => {
-    if (lastData.equals(data)) return lastTold;
-    lastTold = readMessage(data.toString('latin1')); // The rows are ASCII.
+    if (lastData.equals(data)) return lastUpdates;
+    lastUpdates = readMessage(data.toString('latin1')); // The rows are ASCII.
     lastData = data;
-    return lastTold;
+    return lastUpdates;
   };
 }
 
-export function readMessage(text: string): Told {
+export function readMessage(text: string): RowUpdates {
   const message = JSON.parse(text) as MessageJson;
   const { type, vm, vms = [], more, changes = [], cursor } = message;
   switch (type) {
     case 'assignment':
     case 'status':
-      return told(vm === undefined ? [] : [vm], true);
+      return createUpdates(vm === undefined ? [] : [vm], true);
     case 'snapshot':
-      return { ...told(vms, more === false), isState: true, cursor };
+      return { ...createUpdates(vms, more === false), isState: true, cursor };
     case 'changes':
       return {
-        ...told(
+        ...createUpdates(
           changes.flatMap((change) => change.vm ?? []),
           true,
         ),
         cursor,
       };
     default:
-      return told([], false);
+      return createUpdates([], false);
   }
 }
 
-function told(vms: readonly VmJson[], complete: boolean): Told {
-  return { changes: vms.map(changeOf), complete, isState: false, cursor: undefined };
+function createUpdates(vms: readonly VmJson[], complete: boolean): RowUpdates {
+  return { changes: vms.map(readChange), complete, isState: false, cursor: undefined };
 }

@@ -1,5 +1,5 @@
-// Loaded into a server's process before its own program: answers what the process costs, and ends it when whoever
-// started it is gone. Memory is exact where --expose-gc is given.
+// Loaded into a server's process before its program: reports the resources that the process uses,
+// and ends the process when its parent is gone. Memory is exact with --expose-gc.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,13 +7,13 @@ import { LOOP_RESOLUTION_MS, type Figures } from './figures.js';
 import { serve } from './rpc.js';
 
 export interface MemorySample {
-  /** All the memory the process holds, in bytes. */
+  /** The resident memory, in bytes. */
   readonly rss: number;
-  /** What of it JavaScript holds: its heap, and the buffers and objects beside it. */
+  /** The part that JavaScript uses: heap, buffers and external objects, in bytes. */
   readonly heap: number;
 }
 
-/** Freed pages go back to the system a little after the collection. */
+/** V8 returns freed pages to the system shortly after a collection. */
 const AFTER_GC_MS = 300;
 
 const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });

@@ -1,14 +1,14 @@
-// How a load test goes, while it goes: one line that is written anew every second where a person looks, else a line now
-// and then.
+// The progress of a running load test: on a terminal one line that is replaced every second, in a
+// log one line every five seconds.
 
-import { progressText } from './report-text.js';
+import { renderProgress } from './report-text.js';
 import type { Sample } from './result.js';
 
-/** Of a log, in samples. */
-const EVERY = 5;
+/** In a log, one line for this many samples. */
+const SAMPLES_PER_LINE = 5;
 const CLEAR_LINE = '\r\u001b[2K';
 
-/** A terminal, or what stands for one. */
+/** The part of a terminal that is needed, for tests. */
 interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -21,15 +21,15 @@ export class Progress {
   constructor(private readonly output: Output) {}
 
   show(sample: Sample): void {
-    const line = progressText(sample);
+    const line = renderProgress(sample);
     if (this.output.isTTY === true) {
       this.output.write(CLEAR_LINE + line.slice(0, (this.output.columns ?? 80) - 1));
-    } else if (this.#shown++ % EVERY === 0) {
+    } else if (this.#shown++ % SAMPLES_PER_LINE === 0) {
       this.output.write(`${line}\n`);
     }
   }
 
-  /** What comes next begins a line of its own. */
+  /** Clears the line, for the output that follows. */
   end(): void {
     if (this.output.isTTY === true) this.output.write(CLEAR_LINE);
   }

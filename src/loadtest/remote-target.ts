@@ -1,47 +1,50 @@
-// A gateway and a database of others, which the load test finds as they are: what can be known of the gateway is what
-// its /metrics say.
+// A gateway and a database that exist already. The load test reads the gateway's resources from its
+// metrics, and cannot restart it.
 
 import type pg from 'pg';
 import { vmPath } from '../protocol/paths.js';
 import { LOOP_RESOLUTION_MS, type Figures } from './figures.js';
 import type { Credentials, Target } from './target.js';
 
-export interface OthersTarget {
+export interface RemoteTargetOptions {
   readonly url: string;
   readonly database: pg.ClientConfig;
   readonly credentials: Credentials;
-  /** One that may read /metrics and every VM. */
+  /** A token that may read /metrics and every VM. */
   readonly token: string;
 }
 
-/** A gateway that is too busy to answer is not waited for: the figures come again. */
+/** The next sample follows soon, so the test does not wait long for a busy gateway. */
 const TIMEOUT_MS = 2_000;
 
-export function othersTarget({ token, ...others }: OthersTarget): Target {
-  const ask = (path: string): Promise<Response> =>
-    fetch(others.url + path, {
+export function createRemoteTarget({ token, ...target }: RemoteTargetOptions): Target {
+  const request = (path: string): Promise<Response> =>
+    fetch(target.url + path, {
       headers: { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   const figures = async (): Promise<Figures | undefined> => {
     try {
-      return figuresOf(await (await ask('/metrics')).text());
+      return parseFigures(await (await request('/metrics')).text());
     } catch {
       return undefined;
     }
   };
   return {
-    ...others,
+    ...target,
     figures,
     memory: async () => (await figures())?.rss,
-    statusOf: async (hostname) => (await ask(vmPath(hostname))).status,
+    readVmStatus: async (hostname) => (await request(vmPath(hostname))).status,
     restart: undefined,
     stop: () => Promise.resolve(),
   };
 }
 
-/** Undefined where one of them is missing, as behind a proxy that answers for several gateways or for none. */
-export function figuresOf(metrics: string): Figures | undefined {
+/**
+ * Reads the figures from a metrics page. Returns undefined if one is missing, as behind a proxy that
+ * serves no metrics.
+ */
+export function parseFigures(metrics: string): Figures | undefined {
   const value = (name: string): number =>
     Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1] ?? NaN);
   const lagMs = (name: string): number => Math.max(0, value(name) * 1e3 - LOOP_RESOLUTION_MS);

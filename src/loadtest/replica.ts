@@ -1,56 +1,60 @@
-// One client's copy of the rows it watches: what it was told last of each, held against the order of versions as it
-// is told, and against the table at the end.
+// One client's replica of the rows that it watches: the last version of each. Each change is checked
+// for order when it arrives; the whole replica is compared with the table at the end.
 
 import type { TableState } from './rows.js';
-import type { Tally } from './counters.js';
+import type { DeliveryCounters } from './counters.js';
 
-/** What a message says of one row. */
-export interface Change {
+/** A change of one row. */
+export interface RowChange {
   readonly row: number;
   readonly version: number;
   readonly sentUs: number;
 }
 
-export class Copy {
+export class Replica {
   readonly #versions: Float64Array;
   readonly #sentUs: Float64Array;
-  #toldAtUs = 0;
+  #lastReceivedUs = 0;
 
   /** Watches `count` rows from `firstRow` on. */
   constructor(
     private readonly firstRow: number,
     count: number,
-    private readonly tally: Tally,
+    private readonly counters: DeliveryCounters,
   ) {
     this.#versions = new Float64Array(count);
     this.#sentUs = new Float64Array(count);
   }
 
-  /** When it was last told of a change. */
-  get toldAtUs(): number {
-    return this.#toldAtUs;
+  /** When the last change arrived. */
+  get lastReceivedUs(): number {
+    return this.#lastReceivedUs;
   }
 
-  /** @param isState the state that a socket is told first, which may repeat what was known. */
-  take({ row, version, sentUs }: Change, receivedUs: number, isState: boolean): void {
+  /** @param isState whether the change is part of a first state, which may repeat known rows. */
+  apply({ row, version, sentUs }: RowChange, receivedUs: number, isState: boolean): void {
     const at = row - this.firstRow;
-    const held = this.#versions[at];
-    if (held === undefined) throw new Error(`told of row ${row}, which it does not watch`);
-    this.#toldAtUs = receivedUs;
-    if (version > held) this.tally.deliver(sentUs, receivedUs);
-    else if (version < held) this.tally.disorder();
-    else if (!isState) this.tally.duplicate();
+    const known = this.#versions[at];
+    if (known === undefined)
+      throw new Error(`received row ${row}, which this client does not watch`);
+    this.#lastReceivedUs = receivedUs;
+    if (version > known) this.counters.countDelivery(sentUs, receivedUs);
+    else if (version < known) this.counters.countOutOfOrder();
+    else if (!isState) this.counters.countDuplicate();
     this.#versions[at] = version;
     this.#sentUs[at] = sentUs;
   }
 
-  /** How many rows are not as in the table. One that did not change since `sinceVersion` need not be known. */
-  differences(table: TableState, sinceVersion: number): number {
+  /**
+   * Counts the rows that differ from the table. A row that has not changed since `sinceVersion` may be
+   * unknown.
+   */
+  countDifferences(table: TableState, sinceVersion: number): number {
     let count = 0;
-    this.#versions.forEach((held, at) => {
+    this.#versions.forEach((known, at) => {
       const version = table.versions[this.firstRow + at] ?? 0;
-      if (held === 0 && version <= sinceVersion) return;
-      if (held !== version || this.#sentUs[at] !== table.sentUs[this.firstRow + at]) count++;
+      if (known === 0 && version <= sinceVersion) return;
+      if (known !== version || this.#sentUs[at] !== table.sentUs[this.firstRow + at]) count++;
     });
     return count;
   }

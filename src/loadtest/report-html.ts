@@ -1,7 +1,7 @@
-// A load test's result as one page that needs nothing but itself: the same tables, and what happened when, as plots.
+// Renders a load test's result as one self-contained HTML page, with the tables and with plots.
 
-import { escapeXml, plotSvg, type Plot, type Series } from './plot.js';
-import { reportText } from './report-text.js';
+import { escapeXml, renderPlot, type LinePlot, type Series } from './plot.js';
+import { renderText } from './report-text.js';
 import type { LoadTestResult, Sample } from './result.js';
 
 const STYLE =
@@ -9,23 +9,23 @@ const STYLE =
   'pre{overflow-x:auto;background:#f6f6f6;padding:1rem;font-size:13px;line-height:1.4}' +
   'svg{width:100%;height:auto;margin:1rem 0;border:1px solid #eee}';
 
-/** @param title what was tested, and when. */
-export function reportHtml(result: LoadTestResult, title: string): string {
+/** @param title names the target and the time. */
+export function renderHtml(result: LoadTestResult, title: string): string {
   const { failures, plan } = result;
-  const verdict = failures.length === 0 ? 'All is well.' : failures.join('; ');
+  const verdict = failures.length === 0 ? 'Passed.' : failures.join('; ');
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     `<title>${escapeXml(title)}</title><style>${STYLE}</style></head><body>`,
-    `<h1>${escapeXml(title)}</h1><p>${escapeXml(planText(plan))}</p>`,
+    `<h1>${escapeXml(title)}</h1><p>${escapeXml(describePlan(plan))}</p>`,
     `<p><strong>${escapeXml(verdict)}</strong></p>`,
-    ...plots(result).map(plotSvg),
-    `<h2>Figures</h2><pre>${escapeXml(reportText(result).trim())}</pre>`,
+    ...createPlots(result).map(renderPlot),
+    `<h2>Figures</h2><pre>${escapeXml(renderText(result).trim())}</pre>`,
     '</body></html>\n',
   ].join('\n');
 }
 
-export function planText(plan: LoadTestResult['plan']): string {
+export function describePlan(plan: LoadTestResult['plan']): string {
   const { agents, dashboards, vms, rate, batch, durationMs } = plan;
   const updates = batch === 1 ? '' : `, ${batch} to an UPDATE`;
   return (
@@ -34,7 +34,7 @@ export function planText(plan: LoadTestResult['plan']): string {
   );
 }
 
-function plots({ timeline, faults }: LoadTestResult): Plot[] {
+function createPlots({ timeline, faults }: LoadTestResult): LinePlot[] {
   const xLabel = 'seconds';
   const marks = faults.map(({ fault, atMs }) => ({ x: atMs / 1e3, text: fault }));
   const series = (name: string, of: (sample: Sample) => number | undefined): Series => ({
@@ -48,9 +48,12 @@ function plots({ timeline, faults }: LoadTestResult): Plot[] {
     series(name, (sample) =>
       sample[of].delivered === 0 ? undefined : sample[of].latencyMs[percentile],
     );
-  const all: Plot[] = [
+  const all: LinePlot[] = [
     {
-      ...{ title: 'Push latency, from when the UPDATE was due', xLabel, yLabel: 'ms', marks },
+      title: 'Push latency, from when the UPDATE was due',
+      xLabel,
+      yLabel: 'ms',
+      marks,
       logarithmic: 'y',
       series: [
         latency('agents p50', 'agents', 'p50'),
@@ -60,30 +63,48 @@ function plots({ timeline, faults }: LoadTestResult): Plot[] {
       ],
     },
     {
-      ...{ title: 'Changes', xLabel, yLabel: '1/s', marks },
+      title: 'Changes',
+      xLabel,
+      yLabel: '1/s',
+      marks,
       series: [
         series('made', ({ changes }) => changes),
-        series('told to agents', ({ agents }) => agents.delivered),
+        series('delivered to agents', ({ agents }) => agents.delivered),
       ],
     },
     {
-      ...{ title: 'Changes told to dashboards', xLabel, yLabel: '1/s', marks },
-      series: [series('told to dashboards', ({ dashboards }) => dashboards.delivered)],
+      title: 'Changes delivered to dashboards',
+      xLabel,
+      yLabel: '1/s',
+      marks,
+      series: [series('delivered to dashboards', ({ dashboards }) => dashboards.delivered)],
     },
     {
-      ...{ title: 'Clients connected', xLabel, yLabel: '', marks },
+      title: 'Clients connected',
+      xLabel,
+      yLabel: '',
+      marks,
       series: [series('connected', ({ connected }) => connected)],
     },
     {
-      ...{ title: "The gateway's CPU", xLabel, yLabel: '% of a core', marks },
+      title: "The gateway's CPU",
+      xLabel,
+      yLabel: '% of a core',
+      marks,
       series: [series('CPU', ({ cpuShare }) => cpuShare && 100 * cpuShare)],
     },
     {
-      ...{ title: "The gateway's memory", xLabel, yLabel: 'MiB', marks },
+      title: "The gateway's memory",
+      xLabel,
+      yLabel: 'MiB',
+      marks,
       series: [series('held', ({ rssBytes }) => rssBytes && rssBytes / 2 ** 20)],
     },
     {
-      ...{ title: "How late the gateway's event loop was", xLabel, yLabel: 'ms', marks },
+      title: "The delay of the gateway's event loop",
+      xLabel,
+      yLabel: 'ms',
+      marks,
       series: [
         series('p99', ({ loopLagMs }) => loopLagMs?.p99),
         series('max', ({ loopLagMs }) => loopLagMs?.max),

@@ -1,10 +1,11 @@
-// Calls from a load test to the processes it starts, over Node's IPC channel. A process whose caller is gone ends.
+// Remote procedure calls from a load test to the processes that it starts, over Node's IPC channel.
+// A process ends when its caller is gone.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What a process answers to: functions of at most one argument, which must survive JSON. */
+/** The functions that a process serves. Each has at most one argument, which must survive JSON. */
 export type Handlers = Record<string, (argument: never) => unknown>;
 
 interface Call {
@@ -13,58 +14,58 @@ interface Call {
   readonly argument: unknown;
 }
 
-interface Answer {
+interface CallResult {
   readonly id: number;
   readonly result?: unknown;
   readonly error?: string;
 }
 
-/** Answers the calls of the parent process, and ends when that is gone. */
+/** Serves the calls of the parent process, and ends when the parent is gone. */
 export function serve(handlers: Handlers, end: () => void = () => process.exit()): void {
   process.on('message', (message) => {
-    if (isCall(message)) void answer(handlers, message);
+    if (isCall(message)) void handleCall(handlers, message);
   });
   process.on('disconnect', end);
-  // Whoever was quick to go was gone before anyone listened.
+  // The parent may be gone already, before this process listened.
   if (!process.connected) end();
 }
 
-async function answer(handlers: Handlers, { id, name, argument }: Call): Promise<void> {
+async function handleCall(handlers: Handlers, { id, name, argument }: Call): Promise<void> {
   try {
     const handler = handlers[name];
-    if (handler === undefined) throw new Error(`there is no ${name}`);
+    if (handler === undefined) throw new Error(`unknown call: ${name}`);
     // The caller is typed by these same handlers.
     const result: unknown = await handler(argument as never);
-    process.send?.({ id, result } satisfies Answer);
+    process.send?.({ id, result } satisfies CallResult);
   } catch (error) {
     process.send?.({ id, error: error instanceof Error ? error.stack : String(error) });
   }
 }
 
-interface Pending {
+interface PendingCall {
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
   readonly timeout: NodeJS.Timeout;
 }
 
-/** Longer than any call takes that will ever be answered, and that is not told to take long: a load test ends. */
+/** The time limit of a call, beyond the duration that the caller expects: a load test must end. */
 const CALL_TIMEOUT_MS = 90_000;
 
-/** How much of what a process prints is looked at. */
+/** How many characters of a process's output are searched. */
 const MAX_TEXT = 64 * 1024;
 
 const children = new Set<ChildProcess>();
 let ended = false;
 
-/** Ends every process, and keeps others from being started. Calls that are under way reject. */
+/** Ends all processes, and prevents new ones. Pending calls reject. */
 export function endProcesses(): void {
   ended = true;
   for (const child of children) if (child.connected) child.disconnect();
 }
 
-/** A process that was started here, and the calls it answers. */
+/** A process that the load test started, and its calls. */
 export class Remote<H extends Handlers> {
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, PendingCall>();
   readonly exited: Promise<void>;
   #calls = 0;
   #gone = false;
@@ -75,23 +76,23 @@ export class Remote<H extends Handlers> {
   ) {
     children.add(child);
     child.on('message', (message) => {
-      if (isAnswer(message)) this.#settle(message);
+      if (isCallResult(message)) this.#settle(message);
     });
     this.exited = new Promise((resolve) => {
       child.on('exit', (code, signal) => {
         children.delete(child);
-        this.#lose(code ?? signal);
+        this.#handleExit(code ?? signal);
         resolve();
       });
     });
   }
 
   /**
-   * Starts a module as a process of its own, with no environment but the given one, and in a group of its own: a
-   * terminal's Ctrl-C is for the load test to handle. Its stdout is a pipe, its stderr ours.
+   * Starts a module as a process with the given environment only. It has a process group of its own,
+   * so that Ctrl-C reaches the load test alone. Its stdout is a pipe, its stderr is inherited.
    */
   static start<H extends Handlers>(module: URL, options: StartOptions = {}): Remote<H> {
-    if (ended) throw new Error('no process is started any more');
+    if (ended) throw new Error('the load test is ending, so no process is started');
     const path = fileURLToPath(module);
     const child = fork(path, [...(options.args ?? [])], {
       execArgv: [...(options.execArgv ?? [])],
@@ -109,7 +110,7 @@ export class Remote<H extends Handlers> {
     return this.callFor(0, name, ...([argument] as Parameters<H[K]>));
   }
 
-  /** A call that is meant to take so long, and then some. */
+  /** A call that may take `takesMs` longer than others. */
   callFor<K extends keyof H & string>(
     takesMs: number,
     name: K,
@@ -128,8 +129,11 @@ export class Remote<H extends Handlers> {
     });
   }
 
-  /** What the pattern's first group matches in what the process prints; rejects when it ends without. */
-  async printed(pattern: RegExp): Promise<string> {
+  /**
+   * Returns what the pattern's first group matches in the process's output. Rejects if the process
+   * ends without it.
+   */
+  async waitForOutput(pattern: RegExp): Promise<string> {
     const { stdout } = this.child;
     stdout?.setEncoding('utf8');
     return new Promise((resolve, reject) => {
@@ -149,7 +153,7 @@ export class Remote<H extends Handlers> {
     await this.exited;
   }
 
-  #settle({ id, result, error }: Answer): void {
+  #settle({ id, result, error }: CallResult): void {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
     clearTimeout(pending?.timeout);
@@ -157,7 +161,7 @@ export class Remote<H extends Handlers> {
     else pending?.resolve(result as never);
   }
 
-  #lose(how: number | string | null): void {
+  #handleExit(how: number | string | null): void {
     this.#gone = true;
     for (const { reject, timeout } of this.#pending.values()) {
       clearTimeout(timeout);
@@ -176,7 +180,7 @@ function isCall(message: unknown): message is Call {
   return isObject(message) && typeof message.name === 'string' && 'id' in message;
 }
 
-function isAnswer(message: unknown): message is Answer {
+function isCallResult(message: unknown): message is CallResult {
   return isObject(message) && typeof message.id === 'number';
 }
 

@@ -1,37 +1,37 @@
-// One simulated client: an agent that watches its own row, or a dashboard that watches all. It comes back whenever its
-// socket is closed, as the client library does, and says how long it took to be told the state. It is not the client
-// library itself, whose checks of every message cost more than the gateway does.
+// One simulated client: an agent that watches its row, or a dashboard that watches all rows. It
+// reconnects like the client library, and measures how long it waits for the state. It is not the
+// client library itself, whose validation of every message costs more CPU than the gateway.
 
 import { WebSocket } from 'ws';
 import { reconnectDelayMs } from '../client/reconnect-policy.js';
 import { decideReturn } from '../protocol/close-codes.js';
 import { nowUs } from './clock.js';
-import type { Copy } from './replica.js';
+import type { Replica } from './replica.js';
 import type { Endpoint } from './endpoint.js';
-import type { Told } from './messages.js';
+import type { RowUpdates } from './messages.js';
 
-/** What clients of a process share. */
-export interface ClientContext {
+/** What the clients of one process share. */
+export interface SimulatedClientContext {
   readonly endpoint: Endpoint;
-  readonly read: (data: Buffer) => Told;
-  /** Waits for its turn to begin a handshake. */
+  readonly read: (data: Buffer) => RowUpdates;
+  /** Waits for a slot to begin a handshake; resolves with a function that releases it. */
   readonly slot: () => Promise<() => void>;
-  /** Has the state again, so long after it was meant to begin to connect, or lost its socket. */
+  /** The client has the state, this long after it was due to connect, or lost its socket. */
   readonly connected: (tookUs: number, again: boolean) => void;
-  /** Its socket was closed by the other side. */
+  /** The gateway or the network closed the socket. */
   readonly lost: (code: number) => void;
-  /** The gateway would not have it: an HTTP status. */
-  readonly refused: (status: number) => void;
+  /** The gateway rejected the upgrade with this HTTP status. */
+  readonly rejected: (status: number) => void;
 }
 
-export interface Identity {
+export interface ClientIdentity {
   readonly path: string;
   readonly token: string;
   readonly localAddress: string | undefined;
 }
 
-/** Refused for good: another try would be answered alike. */
-const FOR_GOOD: readonly number[] = [400, 401, 403, 404];
+/** A status after which another attempt would fail in the same way. */
+const FINAL_STATUSES: readonly number[] = [400, 401, 403, 404];
 
 export class SimulatedClient {
   #ws: WebSocket | undefined;
@@ -40,30 +40,30 @@ export class SimulatedClient {
   #everConnected = false;
   #closed = false;
   #stalled = false;
-  #droppedByUs = false;
+  #droppedByTest = false;
   #failures = 0;
-  /** When it began to be without the state. */
+  /** Since when the client has been without the state. */
   #sinceUs = 0;
 
   constructor(
-    private readonly context: ClientContext,
-    private readonly identity: Identity,
-    private readonly copy: Copy,
+    private readonly context: SimulatedClientContext,
+    private readonly identity: ClientIdentity,
+    private readonly replica: Replica,
   ) {}
 
-  /** Whether it has a socket over which the state was told. */
+  /** Whether the client has received the state on its socket. */
   get hasState(): boolean {
     return this.#hasState;
   }
 
-  /** Goes on from where it left, if it did. @param dueUs when it was meant to. */
+  /** Connects, and resumes from the last cursor. @param dueUs when the client was due to connect. */
   connect(dueUs: number): void {
     this.#closed = false;
     this.#sinceUs = dueUs;
     void this.#open();
   }
 
-  /** Reads nothing from now on. */
+  /** Stops reading. */
   stall(): void {
     this.#stalled = true;
     this.#ws?.pause();
@@ -74,13 +74,13 @@ export class SimulatedClient {
     this.#ws?.resume();
   }
 
-  /** Cuts the connection, and comes back at once. */
+  /** Drops the connection, and reconnects at once. */
   drop(): void {
-    this.#droppedByUs = true;
+    this.#droppedByTest = true;
     this.#ws?.terminate();
   }
 
-  /** Cuts the connection, and stays away. */
+  /** Drops the connection, and stays disconnected. */
   leave(): void {
     const ws = this.#ws;
     this.#closed = true;
@@ -107,52 +107,52 @@ export class SimulatedClient {
     this.#ws = ws;
     ws.on('open', () => {
       if (this.#stalled) ws.pause();
-      if (!endpoint.tellsState) this.#told();
+      if (!endpoint.sendsState) this.#markConnected();
     });
     ws.on('message', (data: Buffer) => this.#receive(data));
     ws.on('unexpected-response', (_request, { statusCode = 0 }) => {
-      this.context.refused(statusCode);
-      if (FOR_GOOD.includes(statusCode)) this.#closed = true;
-      ws.terminate(); // Whoever listens to this event has to.
+      this.context.rejected(statusCode);
+      if (FINAL_STATUSES.includes(statusCode)) this.#closed = true;
+      ws.terminate(); // A listener of this event must end the request.
     });
-    ws.on('error', () => undefined); // Says nothing that `close` does not say.
+    ws.on('error', () => undefined); // The `close` event follows.
     ws.once('open', release).once('close', release);
     ws.on('close', (code) => {
-      if (this.#ws === ws) this.#ended(code);
+      if (this.#ws === ws) this.#handleClose(code);
     });
   }
 
   #receive(data: Buffer): void {
     const receivedUs = nowUs();
     const { changes, complete, isState, cursor } = this.context.read(data);
-    // What a socket tells first is the state, and may repeat what was known.
+    // The first message on a socket is the state, and may repeat known rows.
     const mayRepeat = isState || !this.#hasState;
-    for (const change of changes) this.copy.take(change, receivedUs, mayRepeat);
+    for (const change of changes) this.replica.apply(change, receivedUs, mayRepeat);
     if (cursor !== undefined) this.#cursor = cursor;
-    if (complete && !this.#hasState) this.#told();
+    if (complete && !this.#hasState) this.#markConnected();
   }
 
-  #told(): void {
+  #markConnected(): void {
     this.#hasState = true;
     this.context.connected(nowUs() - this.#sinceUs, this.#everConnected);
     this.#everConnected = true;
     this.#failures = 0;
   }
 
-  #ended(code: number): void {
+  #handleClose(code: number): void {
     this.#ws = undefined;
     if (this.#closed) return;
     if (this.#hasState) this.#sinceUs = nowUs();
-    if (this.#hasState && !this.#droppedByUs) this.context.lost(code);
+    if (this.#hasState && !this.#droppedByTest) this.context.lost(code);
     this.#hasState = false;
-    const wait = this.#droppedByUs ? 0 : this.#pauseMs(code);
-    this.#droppedByUs = false;
+    const wait = this.#droppedByTest ? 0 : this.#chooseDelayMs(code);
+    this.#droppedByTest = false;
     if (wait !== undefined) setTimeout(() => void this.#open(), wait);
   }
 
-  /** Undefined where the gateway said not to come back. */
-  #pauseMs(code: number): number | undefined {
-    const how = decideReturn(code);
-    return how === 'no' ? undefined : reconnectDelayMs(how, this.#failures++, Math.random());
+  /** Returns undefined if the client must not reconnect. */
+  #chooseDelayMs(code: number): number | undefined {
+    const policy = decideReturn(code);
+    return policy === 'no' ? undefined : reconnectDelayMs(policy, this.#failures++, Math.random());
   }
 }

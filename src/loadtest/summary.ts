@@ -1,18 +1,23 @@
-// From what was counted to what is reported.
+// Computes the result of a load test from its counters and samples.
 
-import type { Comparison } from './clients.js';
-import type { CrowdReport } from './virtual-users-report.js';
+import type { ReplicaComparison } from './clients.js';
+import type { VirtualUsersReport } from './virtual-users-report.js';
 import type { Figures } from './figures.js';
 import type { Plan } from './plan.js';
-import { failuresOf, type Delivery, type GatewayCost, type LoadTestResult } from './result.js';
-import type { TallySum } from './counters.js';
+import {
+  findFailures,
+  type DeliveryResult,
+  type GatewayCost,
+  type LoadTestResult,
+} from './result.js';
+import type { CountersSum } from './counters.js';
 import type { Timeline } from './timeline.js';
 
-/** The gateway at one moment of the test. */
-export interface Moment {
+/** The gateway's resources at one time of the test. */
+export interface GatewaySample {
   readonly atMs: number;
   readonly figures: Figures | undefined;
-  /** What its process holds. */
+  /** The resident memory, in bytes. */
   readonly rss: number | undefined;
 }
 
@@ -20,11 +25,11 @@ export interface Findings {
   readonly plan: Plan;
   readonly interrupted: boolean;
   readonly timeline: Pick<Timeline, 'clients' | 'written' | 'samples'>;
-  /** Before anyone connected, when all had, and when all was over. */
-  readonly moments: { readonly before: Moment; readonly connected: Moment; readonly after: Moment };
+  /** Before any client connected, when all had connected, and at the end. */
+  readonly gatewaySamples: Record<'before' | 'connected' | 'after', GatewaySample>;
   readonly faults: LoadTestResult['faults'];
-  /** The clients' copies against the table, in the end. */
-  readonly comparison: Comparison;
+  /** The clients' replicas compared with the table, at the end. */
+  readonly comparison: ReplicaComparison;
   readonly settledMs: number | undefined;
 }
 
@@ -32,39 +37,50 @@ export function summarize(findings: Findings): LoadTestResult {
   const { plan, timeline, comparison, faults, settledMs, interrupted } = findings;
   const { clients, written, samples } = timeline;
   const result = {
-    ...{ plan, interrupted },
+    plan,
+    interrupted,
     connectMs: clients.connects.percentiles(),
     reconnectMs: clients.reconnects.percentiles(),
     lostSockets: Object.fromEntries(clients.lostSockets),
     refusals: Object.fromEntries(clients.refusals),
-    agents: deliveryOf(clients.agents, written.agentChanges, comparison.agents),
-    dashboards: deliveryOf(
-      ...([clients.dashboards, written.changes * plan.dashboards, comparison.dashboards] as const),
+    agents: summarizeDelivery(clients.agents, written.agentChanges, comparison.agents),
+    dashboards: summarizeDelivery(
+      clients.dashboards,
+      written.changes * plan.dashboards,
+      comparison.dashboards,
     ),
     writer: {
       changes: written.changes,
       failed: written.failed,
       latenessMs: written.lateness.percentiles(),
     },
-    gateway: costOf(findings, clients),
-    ...{ faults: faults.toSorted((a, b) => a.atMs - b.atMs), settledMs, timeline: samples },
+    gateway: computeCost(findings, clients),
+    faults: faults.toSorted((a, b) => a.atMs - b.atMs),
+    settledMs,
+    timeline: samples,
   };
-  return { ...result, failures: failuresOf(result, plan.thresholds) };
+  return { ...result, failures: findFailures(result, plan.thresholds) };
 }
 
-/** What was neither told nor lost was conflated: a later state of the row was told instead. */
-function deliveryOf(told: TallySum, expected: number, lost: number): Delivery {
-  const { delivered, duplicated, outOfOrder, latencies } = told;
+/** A change that was neither delivered nor lost was conflated: a later state replaced it. */
+function summarizeDelivery(sum: CountersSum, expected: number, lost: number): DeliveryResult {
+  const { delivered, duplicated, outOfOrder, latencies } = sum;
   return {
-    ...{ expected, delivered },
+    expected,
+    delivered,
     conflated: Math.max(0, expected - delivered - lost),
-    ...{ lost, duplicated, outOfOrder },
+    lost,
+    duplicated,
+    outOfOrder,
     latencyMs: latencies.percentiles(),
   };
 }
 
-function costOf({ moments, timeline }: Findings, clients: CrowdReport): GatewayCost | undefined {
-  const { before, connected, after } = moments;
+function computeCost(
+  { gatewaySamples, timeline }: Findings,
+  clients: VirtualUsersReport,
+): GatewayCost | undefined {
+  const { before, connected, after } = gatewaySamples;
   if (!before.figures || !connected.figures || !after.figures) return undefined;
   const { written, samples } = timeline;
   const cpuUs = after.figures.cpuUs - connected.figures.cpuUs;
@@ -87,7 +103,7 @@ function costOf({ moments, timeline }: Findings, clients: CrowdReport): GatewayC
   };
 }
 
-/** Of percentiles of many seconds none is the whole's; the median second stands for them. */
+/** Percentiles of single seconds cannot be merged, so the median second represents them all. */
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;

@@ -1,20 +1,20 @@
-// What happens from second to second: everyone is asked, the answers are summed up, and whoever watches is told.
+// The timeline of a load test: every second it collects the reports of all processes into a sample.
 
-import type { Crowd } from './virtual-users.js';
-import { addReports, emptyReport, type CrowdReport } from './virtual-users-report.js';
+import type { VirtualUsers } from './virtual-users.js';
+import { addReports, createEmptyReport, type VirtualUsersReport } from './virtual-users-report.js';
 import type { Figures } from './figures.js';
 import { Latencies } from './latencies.js';
 import type { Phase, Sample } from './result.js';
 import type { Remote } from './rpc.js';
-import { pause } from './pause.js';
+import { pause } from '../pause.js';
 import type { Target } from './target.js';
 import type { WriterHandlers } from './writer-process.js';
 
 const INTERVAL_MS = 1_000;
 
 export class Timeline {
-  /** Of the whole test. */
-  readonly clients: CrowdReport = emptyReport();
+  /** The sum of the whole test. */
+  readonly clients: VirtualUsersReport = createEmptyReport();
   readonly written = { changes: 0, agentChanges: 0, failed: 0, lateness: new Latencies() };
   readonly samples: Sample[] = [];
   readonly #startMs = performance.now();
@@ -22,7 +22,7 @@ export class Timeline {
   #figures: Figures | undefined;
 
   constructor(
-    private readonly crowd: Crowd,
+    private readonly virtualUsers: VirtualUsers,
     private readonly writer: Remote<WriterHandlers>,
     private readonly target: Pick<Target, 'figures'>,
     private readonly onSample: (sample: Sample) => void,
@@ -33,7 +33,7 @@ export class Timeline {
     return performance.now() - this.#startMs;
   }
 
-  /** Does it, and takes a sample every second and at the end. */
+  /** Runs `act`, and takes a sample every second and at its end. */
   async during<T>(phase: Phase, act: () => Promise<T>): Promise<T> {
     const over = new AbortController();
     const sampling = this.#sampleUntil(phase, over.signal);
@@ -54,11 +54,11 @@ export class Timeline {
 
   async #sample(phase: Phase): Promise<void> {
     const [reports, written, figures] = await Promise.all([
-      this.crowd.take(),
+      this.virtualUsers.takeReports(),
       this.writer.call('take'),
       this.target.figures(),
     ]);
-    const interval = emptyReport();
+    const interval = createEmptyReport();
     addReports(interval, reports);
     addReports(this.clients, reports);
     this.written.changes += written.changes;
@@ -70,7 +70,7 @@ export class Timeline {
     this.#takenMs = performance.now();
     const usedUs = figures && this.#figures && figures.cpuUs - this.#figures.cpuUs;
     this.#figures = figures;
-    const group = ({ delivered, latencies }: CrowdReport['agents']) => ({
+    const group = ({ delivered, latencies }: VirtualUsersReport['agents']) => ({
       delivered: delivered / seconds,
       latencyMs: latencies.percentiles(),
     });

@@ -1,25 +1,25 @@
-// What all clients were told, from the reports of their processes.
+// The reports of all client processes, as one.
 
 import type { ClientsReport } from './clients.js';
 import { Latencies } from './latencies.js';
-import { TallySum } from './counters.js';
+import { CountersSum } from './counters.js';
 
-/** Reports of all processes as one. */
-export interface CrowdReport {
-  readonly agents: TallySum;
-  readonly dashboards: TallySum;
+/** The sum of the reports of all processes. */
+export interface VirtualUsersReport {
+  readonly agents: CountersSum;
+  readonly dashboards: CountersSum;
   readonly connects: Latencies;
   readonly reconnects: Latencies;
   readonly lostSockets: Map<string, number>;
   readonly refusals: Map<string, number>;
-  /** As the last of them said. */
+  /** The number in the last reports, not a sum over time. */
   connected: number;
 }
 
-export function emptyReport(): CrowdReport {
+export function createEmptyReport(): VirtualUsersReport {
   return {
-    agents: new TallySum(),
-    dashboards: new TallySum(),
+    agents: new CountersSum(),
+    dashboards: new CountersSum(),
     connects: new Latencies(),
     reconnects: new Latencies(),
     lostSockets: new Map(),
@@ -28,8 +28,8 @@ export function emptyReport(): CrowdReport {
   };
 }
 
-/** Adds the reports of all processes, taken at one moment. */
-export function addReports(sum: CrowdReport, reports: readonly ClientsReport[]): void {
+/** Adds the reports of all processes for one interval. */
+export function addReports(sum: VirtualUsersReport, reports: readonly ClientsReport[]): void {
   sum.connected = 0;
   for (const report of reports) {
     sum.agents.add(report.agents);

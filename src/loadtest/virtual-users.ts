@@ -1,136 +1,138 @@
-// All simulated clients of a load test, in however many processes they are.
+// The virtual users of a load test: simulated clients in as many processes as they need.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientHandlers } from './client-process.js';
-import type { ClientsReport, Comparison } from './clients.js';
+import type { ClientsReport, ReplicaComparison } from './clients.js';
 import { Remote } from './rpc.js';
 import type { TableState } from './rows.js';
 import type { Endpoint } from './endpoint.js';
 import type { Credentials } from './target.js';
 
-/** Who watches, and how many rows there are. */
-export interface Audience {
+/** How many agents and dashboards there are, and how many rows. */
+export interface VirtualUserCounts {
   readonly agents: number;
   readonly dashboards: number;
   readonly rows: number;
 }
 
-/** So that no process needs many more open files than a system gives by default. */
+/** Keeps each process near a system's default limit of open files. */
 const SOCKETS_PER_PROCESS = 4_000;
 const POLL_MS = 10;
 
-export class Crowd {
+export class VirtualUsers {
   readonly #processes: Remote<ClientHandlers>[];
 
-  constructor(private readonly audience: Audience) {
-    const sockets = audience.agents + audience.dashboards;
+  constructor(private readonly counts: VirtualUserCounts) {
+    const sockets = counts.agents + counts.dashboards;
     const count = Math.max(1, Math.ceil(sockets / SOCKETS_PER_PROCESS));
     const module = new URL('./client-process.js', import.meta.url);
     this.#processes = Array.from({ length: count }, () => Remote.start<ClientHandlers>(module));
   }
 
-  /** Makes the clients, as yet without sockets. */
+  /** Creates the clients, without sockets. */
   async join(endpoint: Endpoint, credentials: Credentials): Promise<void> {
-    const { agents, dashboards, rows } = this.audience;
-    await this.#each((process, i) =>
+    const { agents, dashboards, rows } = this.counts;
+    await this.#callAll((process, i) =>
       process.call('join', {
-        ...{ endpoint, credentials, rows },
+        endpoint,
+        credentials,
+        rows,
         agents: this.#share(agents, i),
         dashboards: this.#share(dashboards, i),
       }),
     );
   }
 
-  /** Resolves when all have begun to connect; Infinity: at once, as far as handshakes go. */
+  /** Resolves when all clients have begun to connect. @param perSecond Infinity for all at once. */
   async connect(perSecond: number): Promise<void> {
-    const { agents, dashboards } = this.audience;
+    const { agents, dashboards } = this.counts;
     const each = Math.min(perSecond / this.#processes.length, Number.MAX_SAFE_INTEGER);
     const takesMs = (1e3 * (agents + dashboards)) / perSecond;
-    await this.#each((process) => process.callFor(takesMs, 'connect', { perSecond: each }));
+    await this.#callAll((process) => process.callFor(takesMs, 'connect', { perSecond: each }));
   }
 
-  /** Those that have not begun to connect no longer do. */
+  /** Clients that have not begun to connect will not do so. */
   async stopConnecting(): Promise<void> {
-    await this.#each((process) => process.call('stopConnecting'));
+    await this.#callAll((process) => process.call('stopConnecting'));
   }
 
-  /** How many have a socket over which the state was told. */
-  async connected(): Promise<number> {
-    const counts = await this.#each((process) => process.call('connected'));
+  /** How many clients have received the state on their socket. */
+  async countConnected(): Promise<number> {
+    const counts = await this.#callAll((process) => process.call('connected'));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  async record(): Promise<void> {
-    await this.#each((process) => process.call('record'));
+  async startRecording(): Promise<void> {
+    await this.#callAll((process) => process.call('record'));
   }
 
-  /** What happened since it was last asked, in each process. */
-  take(): Promise<ClientsReport[]> {
-    return this.#each((process) => process.call('take'));
+  /** Returns the report of each process since the last call. */
+  takeReports(): Promise<ClientsReport[]> {
+    return this.#callAll((process) => process.call('take'));
   }
 
-  /** Resolves when all have been told all there is to tell, or the time is up. */
-  async quiet(deadlineMs: number): Promise<void> {
-    await this.#each((process) => process.callFor(deadlineMs, 'quiet', { deadlineMs }));
+  /** Resolves when nothing more arrives, or after the deadline. */
+  async waitUntilQuiet(deadlineMs: number): Promise<void> {
+    await this.#callAll((process) => process.callFor(deadlineMs, 'quiet', { deadlineMs }));
   }
 
-  async compare(table: TableState, sinceVersion = 0): Promise<Comparison> {
-    const comparisons = await this.#each((process) =>
+  async compare(table: TableState, sinceVersion = 0): Promise<ReplicaComparison> {
+    const comparisons = await this.#callAll((process) =>
       process.call('compare', { table, sinceVersion }),
     );
-    const sum = (of: (comparison: Comparison) => number): number =>
+    const sum = (of: (comparison: ReplicaComparison) => number): number =>
       comparisons.reduce((total, comparison) => total + of(comparison), 0);
     return {
-      toldAtUs: Math.max(...comparisons.map(({ toldAtUs }) => toldAtUs)),
+      lastReceivedUs: Math.max(...comparisons.map(({ lastReceivedUs }) => lastReceivedUs)),
       agents: sum(({ agents }) => agents),
       dashboards: sum(({ dashboards }) => dashboards),
     };
   }
 
-  /** Cuts every connection; all come back at once. */
+  /** Drops every connection; all clients reconnect at once. */
   async drop(): Promise<void> {
-    await this.#each((process) => process.call('drop'));
+    await this.#callAll((process) => process.call('drop'));
   }
 
-  /** Resolves when all have a socket over which the state was told. @throws when they have not in time */
-  async allConnected(deadlineMs: number): Promise<void> {
-    const { agents, dashboards } = this.audience;
+  /** Resolves when all clients are connected. @throws Error after the deadline. */
+  async waitUntilConnected(deadlineMs: number): Promise<void> {
+    const { agents, dashboards } = this.counts;
     const untilMs = performance.now() + deadlineMs;
-    while ((await this.connected()) < agents + dashboards) {
-      if (performance.now() > untilMs) throw new Error('not all clients could connect');
+    while ((await this.countConnected()) < agents + dashboards) {
+      if (performance.now() > untilMs) throw new Error('some clients could not connect in time');
       await sleep(POLL_MS);
     }
   }
 
-  /** Has so many dashboards read nothing. */
+  /** Makes this many dashboards stop reading. */
   async stall(dashboards: number): Promise<void> {
-    await this.#each((process, i) => {
+    await this.#callAll((process, i) => {
       const [from, to] = this.#share(dashboards, i);
       return process.call('stall', { dashboards: to - from });
     });
   }
 
-  /** Has all dashboards read again. */
+  /** Makes all dashboards read again. */
   async resume(): Promise<void> {
-    await this.#each((process) => process.call('resume'));
+    await this.#callAll((process) => process.call('resume'));
   }
 
-  /** Cuts every connection; all stay away until they are told to connect. */
+  /** Drops every connection; no client reconnects until `connect` is called. */
   async leave(): Promise<void> {
-    await this.#each((process) => process.call('leave'));
+    await this.#callAll((process) => process.call('leave'));
   }
 
   async stop(): Promise<void> {
-    await this.#each((process) => process.stop());
+    await this.#callAll((process) => process.stop());
   }
 
-  /** What of so many is one process's: from the first up to, and without, the second. */
-  #share(of: number, process: number): readonly [number, number] {
+  /** One process's share of a total: from the first up to, not including, the second. */
+  #share(total: number, process: number): readonly [number, number] {
     const count = this.#processes.length;
-    return [Math.floor((of * process) / count), Math.floor((of * (process + 1)) / count)];
+    return [Math.floor((total * process) / count), Math.floor((total * (process + 1)) / count)];
   }
 
-  #each<T>(act: (process: Remote<ClientHandlers>, index: number) => Promise<T>): Promise<T[]> {
+  #callAll<T>(act: (process: Remote<ClientHandlers>, index: number) => Promise<T>): Promise<T[]> {
     return Promise.all(this.#processes.map(act));
   }
 }

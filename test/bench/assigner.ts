@@ -8,7 +8,7 @@ import { signToken } from '../../src/gateway/auth/token.js';
 import { assignVm } from '../../src/gateway/database/assignments.js';
 import { nowUs } from '../../src/loadtest/clock.js';
 import { serve } from '../../src/loadtest/rpc.js';
-import { stampOf } from '../../src/loadtest/rows.js';
+import { formatStamp } from '../../src/loadtest/rows.js';
 import { CREDENTIALS } from './servers.js';
 
 export interface Asking {
@@ -29,7 +29,7 @@ const ACTOR = { name: 'admin:bench', requestId: 'bench' };
  * A person of its own for each request: the moment at which it is sent, which the row carries to
  * every receiver.
  */
-const person = (n: number): string => stampOf(nowUs()).replace('@', `-${n}@`);
+const person = (n: number): string => formatStamp(nowUs()).replace('@', `-${n}@`);
 
 /** Closed loops, side by side: each asks again as soon as it is answered. */
 async function loop(

@@ -1,12 +1,12 @@
 // Everyone asks for a VM: how many are assigned in a second over HTTP, compared with a bare loop of
 // the same statements, and how soon the VM's agent receives the assignment.
 
-import { addReports, emptyReport } from '../../src/loadtest/virtual-users-report.js';
-import { Crowd } from '../../src/loadtest/virtual-users.js';
+import { addReports, createEmptyReport } from '../../src/loadtest/virtual-users-report.js';
+import { VirtualUsers } from '../../src/loadtest/virtual-users.js';
 import { Remote } from '../../src/loadtest/rpc.js';
-import { removeRows, seed } from '../../src/loadtest/rows.js';
+import { removeRows, insertRows } from '../../src/loadtest/rows.js';
 import { formatMarkdownTable } from '../../src/table.js';
-import { TallySum } from '../../src/loadtest/counters.js';
+import { CountersSum } from '../../src/loadtest/counters.js';
 import type { Asked, AssignerHandlers } from './assigner.js';
 import { CREDENTIALS, Server, type Bench } from './servers.js';
 
@@ -24,13 +24,13 @@ const DEADLINE_MS = 20_000;
 interface Round {
   readonly asked: Asked;
   /** The latencies of agents; undefined where there are none. */
-  readonly agents: TallySum | undefined;
+  readonly agents: CountersSum | undefined;
 }
 
 /** Prints the table; returns how many faults it found and printed. */
 export async function runAssignments(bench: Bench, print: (text: string) => void): Promise<number> {
   await removeRows(bench.client);
-  await seed(bench.client, VMS);
+  await insertRows(bench.client, VMS);
   const bare: Round[] = [];
   const gateway: Round[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -62,30 +62,30 @@ async function bareRound(bench: Bench): Promise<Round> {
 
 async function gatewayRound(bench: Bench): Promise<Round> {
   const assigner = Remote.start<AssignerHandlers>(ASSIGNER);
-  const crowd = new Crowd({ agents: VMS, dashboards: 0, rows: VMS });
+  const crowd = new VirtualUsers({ agents: VMS, dashboards: 0, rows: VMS });
   let server: Server | undefined;
   try {
     server = await Server.start('gateway', bench, ASSIGNMENTS);
     await crowd.join(server.endpoint, CREDENTIALS);
     await crowd.connect(Infinity);
-    await crowd.allConnected(DEADLINE_MS);
+    await crowd.waitUntilConnected(DEADLINE_MS);
     const { url } = server;
     const ask = async (): Promise<Asked> => {
       await free(bench);
-      await crowd.quiet(DEADLINE_MS);
-      await crowd.record();
+      await crowd.waitUntilQuiet(DEADLINE_MS);
+      await crowd.startRecording();
       const asked = await assigner.call('overHttp', {
         url,
         count: VMS,
         atOnce: AT_ONCE,
       });
-      await crowd.quiet(DEADLINE_MS);
+      await crowd.waitUntilQuiet(DEADLINE_MS);
       return asked;
     };
     await ask(); // Warms up.
     const asked = await ask();
-    const report = emptyReport();
-    addReports(report, await crowd.take());
+    const report = createEmptyReport();
+    addReports(report, await crowd.takeReports());
     return { asked, agents: report.agents };
   } finally {
     await Promise.all([crowd.stop(), assigner.stop(), server?.stop()]);
@@ -100,7 +100,7 @@ async function free({ client }: Bench): Promise<void> {
 
 function tableText(bare: readonly Round[], gateway: readonly Round[]): string {
   const [ours, theirs] = [perSecond(gateway), perSecond(bare)];
-  const told = new TallySum();
+  const told = new CountersSum();
   for (const { agents } of gateway) if (agents !== undefined) told.merge(agents);
   const { p50, p99 } = told.latencies.percentiles();
   const lines = [

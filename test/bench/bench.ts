@@ -11,7 +11,7 @@ import { SUPERUSER } from '../../src/postgres/embedded/database.js';
 import { startEmbedded } from '../../src/postgres/embedded/server.js';
 import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { endProcesses } from '../../src/loadtest/rpc.js';
-import { removeRows, seed } from '../../src/loadtest/rows.js';
+import { removeRows, insertRows } from '../../src/loadtest/rows.js';
 import { ASSIGNMENTS, runAssignments, VMS } from './assignments.js';
 import { GROWTH, MOST_SOCKETS, runGrowth } from './growth.js';
 import { describeMachine, openFilesLimit } from './machine.js';
@@ -127,7 +127,7 @@ async function runScenario(
   print: (text: string) => void,
 ): Promise<number> {
   await removeRows(bench.client);
-  await seed(bench.client, scenario.rows);
+  await insertRows(bench.client, scenario.rows);
   const results = await passes(bench, scenario);
   print(reportText(scenario, results));
   let faults = 0;

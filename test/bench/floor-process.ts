@@ -4,11 +4,11 @@
 import pg from 'pg';
 import { Clients } from '../../src/loadtest/clients.js';
 import { nowUs } from '../../src/loadtest/clock.js';
-import { changeOf, type VmJson } from '../../src/loadtest/messages.js';
+import { readChange, type VmJson } from '../../src/loadtest/messages.js';
 import { serve } from '../../src/loadtest/rpc.js';
 import type { TableState } from '../../src/loadtest/rows.js';
 
-const clients = new Clients({ url: '', tellsState: false, localAddresses: [] });
+const clients = new Clients({ url: '', sendsState: false, localAddresses: [] });
 
 const handlers = {
   /** Listens, and keeps a copy of all rows. */
@@ -16,7 +16,7 @@ const handlers = {
     const copy = clients.watchRows(options.rows);
     const client = new pg.Client(options.database);
     client.on('notification', ({ payload = '' }) => {
-      copy.take(changeOf(JSON.parse(payload) as VmJson), nowUs(), false);
+      copy.apply(readChange(JSON.parse(payload) as VmJson), nowUs(), false);
     });
     await client.connect();
     await client.query('LISTEN vm_updates');

@@ -4,10 +4,10 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Crowd } from '../../src/loadtest/virtual-users.js';
-import { plotSvg, type Plot } from '../../src/loadtest/plot.js';
+import { VirtualUsers } from '../../src/loadtest/virtual-users.js';
+import { renderPlot, type LinePlot } from '../../src/loadtest/plot.js';
 import { Remote } from '../../src/loadtest/rpc.js';
-import { removeRows, seed } from '../../src/loadtest/rows.js';
+import { removeRows, insertRows } from '../../src/loadtest/rows.js';
 import { formatMarkdownTable } from '../../src/table.js';
 import type { WriterHandlers } from '../../src/loadtest/writer-process.js';
 import { runPass } from './pass.js';
@@ -51,7 +51,7 @@ async function measureChanges(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const rows of VMS) {
     await removeRows(bench.client);
-    await seed(bench.client, rows);
+    await insertRows(bench.client, rows);
     for (const dashboards of DASHBOARDS) {
       const scenario: Scenario = {
         ...{ name: GROWTH, agents: AGENTS, dashboards, rows, rounds: 1, contenders: ['gateway'] },
@@ -69,9 +69,9 @@ async function measureReturns(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const rows of VMS) {
     await removeRows(bench.client);
-    await seed(bench.client, rows);
+    await insertRows(bench.client, rows);
     const server = await Server.start('gateway', bench, GROWTH);
-    const crowd = new Crowd({ agents: 0, dashboards: RETURNING, rows });
+    const crowd = new VirtualUsers({ agents: 0, dashboards: RETURNING, rows });
     const module = new URL('../../src/loadtest/writer-process.js', import.meta.url);
     const writer = Remote.start<WriterHandlers>(module);
     try {
@@ -81,10 +81,10 @@ async function measureReturns(bench: Bench): Promise<Figure[]> {
         await crowd.leave();
         // A batch is the first so many rows, all of them changed by one UPDATE.
         await writer.call('first', { rows: missed });
-        await crowd.quiet(1_000);
+        await crowd.waitUntilQuiet(1_000);
         const beforeUs = await server.cpuUs();
         await crowd.connect(Infinity);
-        await crowd.allConnected(20_000);
+        await crowd.waitUntilConnected(20_000);
         return ((await server.cpuUs()) - beforeUs) / RETURNING;
       };
       for (let warmUp = 0; warmUp < 5; warmUp++) await returned(1);
@@ -99,7 +99,7 @@ async function measureReturns(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-function toSeries(figures: readonly Figure[]): Plot['series'] {
+function toSeries(figures: readonly Figure[]): LinePlot['series'] {
   return VMS.map((rows) => `${rows} VMs`).map((name) => ({
     name,
     points: figures.filter((figure) => figure.of === name).map(({ x, y }) => [x, y] as const),
@@ -117,8 +117,8 @@ function figuresText(title: string, figures: readonly Figure[]): string {
   return [`### ${title}`, '', ...formatMarkdownTable(lines), ''].join('\n');
 }
 
-async function plot(file: string, content: Plot): Promise<void> {
+async function plot(file: string, content: LinePlot): Promise<void> {
   const folder = resolve('test/bench');
   await mkdir(folder, { recursive: true });
-  await writeFile(resolve(folder, file), `${plotSvg(content)}\n`);
+  await writeFile(resolve(folder, file), `${renderPlot(content)}\n`);
 }

@@ -2,11 +2,11 @@
 // change.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Crowd } from '../../src/loadtest/virtual-users.js';
+import { VirtualUsers } from '../../src/loadtest/virtual-users.js';
 import {
   addReports,
-  emptyReport,
-  type CrowdReport,
+  createEmptyReport,
+  type VirtualUsersReport,
 } from '../../src/loadtest/virtual-users-report.js';
 import { nowUs } from '../../src/loadtest/clock.js';
 import { Latencies } from '../../src/loadtest/latencies.js';
@@ -34,7 +34,7 @@ export interface SocketCost {
 
 export interface PassResult {
   readonly contender: Contender;
-  readonly told: CrowdReport;
+  readonly told: VirtualUsersReport;
   /** Changed rows, and those of them that an agent watches. */
   readonly changes: number;
   readonly agentChanges: number;
@@ -99,7 +99,7 @@ export async function runPass(
     }
     const server = await Server.start(contender, bench, scenario.name);
     stops.push(() => server.stop());
-    const crowd = new Crowd(scenario);
+    const crowd = new VirtualUsers(scenario);
     stops.push(() => crowd.stop());
     await crowd.join(server.endpoint, CREDENTIALS);
     return await new Pass(bench, scenario, contender, writer, crowd, { server, crowd }).run();
@@ -110,11 +110,11 @@ export async function runPass(
 
 interface Served {
   readonly server: Server;
-  readonly crowd: Crowd;
+  readonly crowd: VirtualUsers;
 }
 
 class Pass {
-  readonly #told = emptyReport();
+  readonly #told = createEmptyReport();
   readonly #cpuUs: number[] = [];
   readonly #settledUs: number[] = [];
   #grown: Growth | undefined;
@@ -133,7 +133,7 @@ class Pass {
   ) {}
 
   async run(): Promise<PassResult> {
-    if (this.served?.server.endpoint.tellsState !== true) {
+    if (this.served?.server.endpoint.sendsState !== true) {
       this.#sinceVersion = Math.max(...(await readTable(this.bench.client)).versions);
     }
     const socketCost = this.served && (await this.#connect(this.served));
@@ -141,7 +141,7 @@ class Pass {
     await this.#change(this.scenario.load);
     await attackers?.stop();
     const written = await this.writer.call('take');
-    addReports(this.#told, await this.watchers.take());
+    addReports(this.#told, await this.watchers.takeReports());
     const writerLateness = new Latencies();
     writerLateness.add(written.lateness);
     return {
@@ -164,7 +164,7 @@ class Pass {
     const before = { ...(await server.memory()), cpuUs: await server.cpuUs() };
     const fromUs = nowUs();
     await crowd.connect(Infinity);
-    await crowd.allConnected(CONNECT_DEADLINE_MS);
+    await crowd.waitUntilConnected(CONNECT_DEADLINE_MS);
     const connectUs = nowUs() - fromUs;
     const cpuUs = await server.cpuUs();
     await sleep(IDLE_MS);
@@ -245,7 +245,7 @@ class Pass {
   async #bursts(count: number): Promise<void> {
     for (let i = 0; i < WARM_UP_BURSTS; i++) {
       await this.#burst();
-      await this.watchers.quiet(DEADLINE_MS);
+      await this.watchers.waitUntilQuiet(DEADLINE_MS);
     }
     await this.#beginToCount();
     for (let i = 0; i < count; i++) {
@@ -282,7 +282,7 @@ class Pass {
       const fromUs = nowUs();
       await this.#costing(async () => {
         await served.crowd.drop();
-        await served.crowd.allConnected(CONNECT_DEADLINE_MS);
+        await served.crowd.waitUntilConnected(CONNECT_DEADLINE_MS);
         this.#settledUs.push(nowUs() - fromUs);
       });
     }
@@ -291,10 +291,10 @@ class Pass {
 
   /** The rounds until now were the warm-up. */
   async #beginToCount(): Promise<void> {
-    await this.watchers.quiet(DEADLINE_MS);
+    await this.watchers.waitUntilQuiet(DEADLINE_MS);
     await this.writer.call('take');
-    await this.watchers.take();
-    await this.watchers.record();
+    await this.watchers.takeReports();
+    await this.watchers.startRecording();
   }
 
   /** Runs `act`, waits until every client has the last change, and counts the server's CPU time. */
@@ -302,7 +302,7 @@ class Pass {
     const server = this.served?.server;
     const beforeUs = (await server?.cpuUs()) ?? 0;
     const result = await act();
-    await this.watchers.quiet(DEADLINE_MS);
+    await this.watchers.waitUntilQuiet(DEADLINE_MS);
     this.#cpuUs.push(((await server?.cpuUs()) ?? 0) - beforeUs);
     return result;
   }
@@ -312,21 +312,21 @@ class Pass {
    * change.
    */
   async #compare(): Promise<number> {
-    await this.watchers.quiet(DEADLINE_MS);
+    await this.watchers.waitUntilQuiet(DEADLINE_MS);
     const table = await readTable(this.bench.client);
     const comparison = await this.watchers.compare(table, this.#sinceVersion);
     this.#differences += comparison.agents + comparison.dashboards;
-    return comparison.toldAtUs;
+    return comparison.lastReceivedUs;
   }
 }
 
 /** Connects some and lets them go, so that the server has run all of its code once. */
 async function warmUp(server: Server): Promise<void> {
-  const crowd = new Crowd({ agents: WARM_UP_SOCKETS, dashboards: 1, rows: 20_000 });
+  const crowd = new VirtualUsers({ agents: WARM_UP_SOCKETS, dashboards: 1, rows: 20_000 });
   try {
     await crowd.join(server.endpoint, CREDENTIALS);
     await crowd.connect(Infinity);
-    await crowd.allConnected(CONNECT_DEADLINE_MS);
+    await crowd.waitUntilConnected(CONNECT_DEADLINE_MS);
   } finally {
     await crowd.stop();
   }

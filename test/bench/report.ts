@@ -3,7 +3,7 @@
 
 import type { Percentiles } from '../../src/loadtest/latencies.js';
 import { formatMarkdownTable } from '../../src/table.js';
-import type { TallySum } from '../../src/loadtest/counters.js';
+import type { CountersSum } from '../../src/loadtest/counters.js';
 import type { BadReadersReport } from './bad-readers.js';
 import type { PassResult } from './pass.js';
 import { describe, type Contender, type Scenario } from './scenarios.js';
@@ -22,7 +22,7 @@ const PERCENTILES = [
   ['max', 'max'],
 ] as const satisfies (readonly [string, keyof Percentiles])[];
 
-function latency(title: string, of: (result: PassResult) => TallySum): Column[] {
+function latency(title: string, of: (result: PassResult) => CountersSum): Column[] {
   return PERCENTILES.map(([name, percentile]) => ({
     title: `${title} ${name}`,
     digits: 2,
@@ -34,7 +34,7 @@ function latency(title: string, of: (result: PassResult) => TallySum): Column[] 
 }
 
 /** The bare listener is neither an agent nor a dashboard: its one latency is the floor of both. */
-const pushesToAgents = ({ contender, told }: PassResult): TallySum =>
+const pushesToAgents = ({ contender, told }: PassResult): CountersSum =>
   contender === 'floor' ? told.dashboards : told.agents;
 
 const LATENCIES = [

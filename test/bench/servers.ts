@@ -2,7 +2,7 @@
 // probe in it.
 
 import type pg from 'pg';
-import { endpointOf, type Endpoint } from '../../src/loadtest/endpoint.js';
+import { createEndpoint, type Endpoint } from '../../src/loadtest/endpoint.js';
 import type { Credentials } from '../../src/loadtest/target.js';
 import type { MemorySample, ProbeHandlers } from '../../src/loadtest/probe.js';
 import { Remote } from '../../src/loadtest/rpc.js';
@@ -56,9 +56,9 @@ export class Server {
       execArgv: ['--expose-gc', '--import', PROBE.href, ...profile],
       env: isNaive ? naiveEnvironment(database) : gatewayEnvironment(database),
     });
-    const url = await remote.printed(LISTENING);
+    const url = await remote.waitForOutput(LISTENING);
     if (!isNaive) await ready(url);
-    return new Server(remote, url, endpointOf(url, !isNaive));
+    return new Server(remote, url, createEndpoint(url, !isNaive));
   }
 
   cpuUs(): Promise<number> {

@@ -4,8 +4,8 @@
 
 import pg from 'pg';
 import { OWNER } from '../../src/postgres/embedded/database.js';
-import { Crowd } from '../../src/loadtest/virtual-users.js';
-import { removeRows, seed } from '../../src/loadtest/rows.js';
+import { VirtualUsers } from '../../src/loadtest/virtual-users.js';
+import { removeRows, insertRows } from '../../src/loadtest/rows.js';
 import { formatMarkdownTable } from '../../src/table.js';
 import { CREDENTIALS, Server, type Bench } from './servers.js';
 
@@ -98,11 +98,11 @@ async function socketCosts(bench: Bench): Promise<string[][]> {
   for (const agents of SOCKETS) {
     const server = await Server.start('gateway', bench, SIZING);
     const dashboards = agents === 0 ? 0 : 20;
-    const crowd = new Crowd({ agents, dashboards, rows: MOST_SOCKETS });
+    const crowd = new VirtualUsers({ agents, dashboards, rows: MOST_SOCKETS });
     try {
       await crowd.join(server.endpoint, CREDENTIALS);
       await crowd.connect(Infinity);
-      await crowd.allConnected(DEADLINE_MS);
+      await crowd.waitUntilConnected(DEADLINE_MS);
       const { rss, heap } = await server.memory();
       const mib = (bytes: number): string => (bytes / 1024 ** 2).toFixed(0);
       lines.push([String(agents + dashboards), mib(rss), mib(heap)]);
@@ -116,14 +116,14 @@ async function socketCosts(bench: Bench): Promise<string[][]> {
 export async function runSizing(bench: Bench, print: (text: string) => void): Promise<void> {
   const { client, superuser, database } = bench;
   await removeRows(client);
-  await seed(client, ROWS);
+  await insertRows(client, ROWS);
   await superuser.query(`CREATE DATABASE ${SIZING} OWNER ${OWNER}`);
   const listening = await listeningCosts(database, { ...database, database: SIZING });
   print(
     formatMarkdownTable([['listeners', 'commits/s', 'to one listener'], ...listening]).join('\n'),
   );
   await removeRows(client);
-  await seed(client, MOST_SOCKETS);
+  await insertRows(client, MOST_SOCKETS);
   print(
     [
       '',

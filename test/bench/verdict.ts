@@ -1,6 +1,6 @@
 // Several rounds as one result, and what in it is wrong: speed is no excuse for a lost push.
 
-import { emptyReport } from '../../src/loadtest/virtual-users-report.js';
+import { createEmptyReport } from '../../src/loadtest/virtual-users-report.js';
 import { Latencies } from '../../src/loadtest/latencies.js';
 import type { PassResult } from './pass.js';
 import type { Scenario } from './scenarios.js';
@@ -9,7 +9,7 @@ import type { Scenario } from './scenarios.js';
 export function mergeRounds(rounds: readonly [PassResult, ...PassResult[]]): PassResult {
   const sum = (of: (round: PassResult) => number): number =>
     rounds.reduce((total, round) => total + of(round), 0);
-  const told = emptyReport();
+  const told = createEmptyReport();
   const writerLateness = new Latencies();
   for (const round of rounds) {
     told.agents.merge(round.told.agents);

@@ -1,13 +1,16 @@
 // The watchers of a pass: clients on a server's sockets, or the bare listener.
 
 import type pg from 'pg';
-import type { ClientsReport, Comparison } from '../../src/loadtest/clients.js';
-import type { Crowd } from '../../src/loadtest/virtual-users.js';
+import type { ClientsReport, ReplicaComparison } from '../../src/loadtest/clients.js';
+import type { VirtualUsers } from '../../src/loadtest/virtual-users.js';
 import { Remote } from '../../src/loadtest/rpc.js';
 import type { TableState } from '../../src/loadtest/rows.js';
 import type { FloorHandlers } from './floor-process.js';
 
-export type Watchers = Pick<Crowd, 'record' | 'take' | 'quiet' | 'compare' | 'stop'>;
+export type Watchers = Pick<
+  VirtualUsers,
+  'startRecording' | 'takeReports' | 'waitUntilQuiet' | 'compare' | 'stop'
+>;
 
 export class Floor implements Watchers {
   private constructor(private readonly remote: Remote<FloorHandlers>) {}
@@ -19,19 +22,19 @@ export class Floor implements Watchers {
     return new Floor(remote);
   }
 
-  record(): Promise<void> {
+  startRecording(): Promise<void> {
     return this.remote.call('record');
   }
 
-  async take(): Promise<ClientsReport[]> {
+  async takeReports(): Promise<ClientsReport[]> {
     return [await this.remote.call('take')];
   }
 
-  quiet(deadlineMs: number): Promise<void> {
+  waitUntilQuiet(deadlineMs: number): Promise<void> {
     return this.remote.call('quiet', { deadlineMs });
   }
 
-  compare(table: TableState, sinceVersion = 0): Promise<Comparison> {
+  compare(table: TableState, sinceVersion = 0): Promise<ReplicaComparison> {
     return this.remote.call('compare', { table, sinceVersion });
   }
 

@@ -94,7 +94,7 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
     program.child.kill('SIGINT');
     t.match(await program.exited, { code: ExitCode.ok }, program.stderr);
     t.match(program.stdout, /^Ended early\.$/m);
-    t.match(program.stdout, /^All is well\.$/m);
+    t.match(program.stdout, /^Passed\.$/m);
     t.equal(await countVms(database), 0);
   });
 
@@ -102,7 +102,7 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
     await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
     const program = loadtest(t, `${remote} ${load}`, { JWT_SECRET: SECRET });
     t.match(await program.exited, { code: ExitCode.usage });
-    t.match(program.stderr, 'holds 1 rows that no load test made');
+    t.match(program.stderr, 'has 1 rows that do not belong to a load test');
     t.equal(await countVms(database), 1);
   });
 
@@ -117,7 +117,7 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
   t.test('a gateway of another database, or another secret, is told from this one', async (t) => {
     const other = `--url ${url} --database-url ${urlOf(await createDatabase())} ${load}`;
     for (const [secret, message] of [
-      [SECRET, 'it is one of another database'],
+      [SECRET, 'it uses another database'],
       [`${SECRET}, but another`, 'answers 401'],
     ] as const) {
       const program = loadtest(t, other, { JWT_SECRET: secret });
@@ -153,7 +153,7 @@ t.test('what cannot be is refused before anything is started', async (t) => {
   const refused = [
     ['--profile party', 'Allowed choices are'],
     ['--rate 0', 'Expected a number above 0'],
-    ['--faults burn@1s', 'No fault is called "burn@1s"'],
+    ['--faults burn@1s', '"burn@1s" is not a fault'],
     ['--agents 10 --vms 5', '--vms is too small'],
     ['--agents 10 --url http://127.0.0.1:1 --faults kill-gateway@1s', 'leave out --url'],
     ['--database-url postgresql://localhost/x', 'of the gateway that --url names'],

@@ -1,7 +1,7 @@
 // What a gateway of others says it costs.
 
 import t from 'tap';
-import { figuresOf } from '../../src/loadtest/remote-target.js';
+import { parseFigures } from '../../src/loadtest/remote-target.js';
 
 const METRICS = `# HELP process_cpu_seconds_total x
 process_cpu_seconds_total 1.5
@@ -13,7 +13,7 @@ nodejs_eventloop_lag_p99_seconds 0.0102
 t.test(
   'the figures of /metrics, without the resolution of the look at the event loop',
   async (t) => {
-    const figures = figuresOf(METRICS);
+    const figures = parseFigures(METRICS);
     t.match(figures, { cpuUs: 1.5e6, rss: 100 * 2 ** 20 });
     t.equal(figures?.loopLagMs.max.toFixed(2), '20.50');
     t.equal(figures?.loopLagMs.p99.toFixed(2), '0.20');
@@ -21,6 +21,6 @@ t.test(
 );
 
 t.test('an answer that is not those metrics says nothing', async (t) => {
-  t.equal(figuresOf(''), undefined);
-  t.equal(figuresOf('{"code":"not_allowed"}'), undefined);
+  t.equal(parseFigures(''), undefined);
+  t.equal(parseFigures('{"code":"not_allowed"}'), undefined);
 });

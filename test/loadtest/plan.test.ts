@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import { parseDurationMs } from '../../src/time/duration.js';
-import { faultText, LOAD_DURATION, parseFaults } from '../../src/loadtest/faults.js';
+import { formatFault, LOAD_DURATION, parseFaults } from '../../src/loadtest/faults.js';
 import { DEFAULTS, PROFILES } from '../../src/loadtest/plan.js';
 
 t.test('durations', async (t) => {
@@ -24,7 +24,7 @@ t.test(
       { atMs: 6_000, fault: { kind: 'drop-sockets' } },
     ]);
     t.equal(
-      faults.map(faultText).join(),
+      faults.map(formatFault).join(),
       'stall-dashboards=2@0.5s,kill-listener@2s,drop-sockets@6s',
     );
     t.same(parseFaults('stall-dashboards@1s'), [

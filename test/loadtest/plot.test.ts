@@ -1,9 +1,9 @@
 // Plots, as far as they can be right or wrong: where points are, and that nothing escapes its text.
 
 import t from 'tap';
-import { plotSvg, type Plot } from '../../src/loadtest/plot.js';
+import { renderPlot, type LinePlot } from '../../src/loadtest/plot.js';
 
-const PLOT: Plot = {
+const PLOT: LinePlot = {
   ...{ title: 'a < "b"', xLabel: 'x', yLabel: 'y' },
   series: [
     {
@@ -21,7 +21,7 @@ const points = (svg: string): number[][] =>
   (/points="([^"]*)"/.exec(svg)?.[1] ?? '').split(' ').map((pair) => pair.split(',').map(Number));
 
 t.test('a linear plot begins at 0, and its points stand where their values say', async (t) => {
-  const svg = plotSvg(PLOT);
+  const svg = renderPlot(PLOT);
   const [first, last] = points(svg);
   t.same(first, [64, 220]);
   t.same(last, [704, 46]);
@@ -31,7 +31,7 @@ t.test('a linear plot begins at 0, and its points stand where their values say',
 t.test('a logarithmic plot gives each power of ten the same room', async (t) => {
   const series = [{ name: 'one', points: [1, 10, 100].map((x) => [x, x] as const) }];
   const [first, second, third] = points(
-    plotSvg({ ...PLOT, series, marks: [], logarithmic: 'both' }),
+    renderPlot({ ...PLOT, series, marks: [], logarithmic: 'both' }),
   );
   t.same(first, [64, 220]);
   t.same(second, [384, 133]);
@@ -39,6 +39,6 @@ t.test('a logarithmic plot gives each power of ten the same room', async (t) => 
 });
 
 t.test('text is escaped, and a plot of nothing is still one', async (t) => {
-  t.match(plotSvg(PLOT), 'aria-label="a &lt; &quot;b&quot;"');
-  t.notMatch(plotSvg({ ...PLOT, series: [{ name: 'none', points: [] }] }), /NaN|Infinity/);
+  t.match(renderPlot(PLOT), 'aria-label="a &lt; &quot;b&quot;"');
+  t.notMatch(renderPlot({ ...PLOT, series: [{ name: 'none', points: [] }] }), /NaN|Infinity/);
 });

@@ -1,18 +1,18 @@
 // The checker, checked: what it cannot find, no load test finds.
 
 import t from 'tap';
-import { Copy } from '../../src/loadtest/replica.js';
+import { Replica } from '../../src/loadtest/replica.js';
 import { createReader, readMessage } from '../../src/loadtest/messages.js';
-import { hostnameOf, stampOf, type TableState } from '../../src/loadtest/rows.js';
-import { Tally } from '../../src/loadtest/counters.js';
+import { formatHostname, formatStamp, type TableState } from '../../src/loadtest/rows.js';
+import { DeliveryCounters } from '../../src/loadtest/counters.js';
 
 const RECEIVED_US = 1_000;
 
 /** A copy of three rows, and what it counted. */
-function watch(): { copy: Copy; tally: Tally } {
-  const tally = new Tally();
+function watch(): { copy: Replica; tally: DeliveryCounters } {
+  const tally = new DeliveryCounters();
   tally.record(0);
-  return { copy: new Copy(0, 3, tally), tally };
+  return { copy: new Replica(0, 3, tally), tally };
 }
 
 function table(...versions: number[]): TableState {
@@ -26,63 +26,63 @@ function told(row: number, version: number): { row: number; version: number; sen
 t.test('a copy that was told everything equals the table', async (t) => {
   const { copy, tally } = watch();
   for (const change of [told(0, 1), told(1, 2), told(2, 3), told(0, 4)]) {
-    copy.take(change, RECEIVED_US, false);
+    copy.apply(change, RECEIVED_US, false);
   }
-  t.equal(copy.differences(table(4, 2, 3), 0), 0);
+  t.equal(copy.countDifferences(table(4, 2, 3), 0), 0);
   t.match(tally.take(), { delivered: 4, duplicated: 0, outOfOrder: 0 });
 });
 
 t.test('a change that was lost shows as a row unlike the table', async (t) => {
   const { copy } = watch();
-  for (const change of [told(0, 1), told(1, 2), told(2, 3)]) copy.take(change, RECEIVED_US, false);
-  t.equal(copy.differences(table(4, 2, 3), 0), 1);
+  for (const change of [told(0, 1), told(1, 2), told(2, 3)]) copy.apply(change, RECEIVED_US, false);
+  t.equal(copy.countDifferences(table(4, 2, 3), 0), 1);
 });
 
 t.test('a row nobody told of is a difference, unless it did not change meanwhile', async (t) => {
   const { copy } = watch();
-  copy.take(told(0, 4), RECEIVED_US, false);
-  t.equal(copy.differences(table(4, 2, 3), 0), 2);
-  t.equal(copy.differences(table(4, 2, 3), 2), 1);
-  t.equal(copy.differences(table(4, 2, 3), 3), 0);
+  copy.apply(told(0, 4), RECEIVED_US, false);
+  t.equal(copy.countDifferences(table(4, 2, 3), 0), 2);
+  t.equal(copy.countDifferences(table(4, 2, 3), 2), 1);
+  t.equal(copy.countDifferences(table(4, 2, 3), 3), 0);
 });
 
 t.test(
   'an older version after a newer one is out of order, and the same one again a duplicate',
   async (t) => {
     const { copy, tally } = watch();
-    for (const version of [2, 1, 1]) copy.take(told(0, version), RECEIVED_US, false);
+    for (const version of [2, 1, 1]) copy.apply(told(0, version), RECEIVED_US, false);
     t.match(tally.take(), { delivered: 1, duplicated: 1, outOfOrder: 1 });
-    t.equal(copy.differences(table(2, 0, 0), 0), 1);
+    t.equal(copy.countDifferences(table(2, 0, 0), 0), 1);
   },
 );
 
 t.test('what was sent before counting began is not counted', async (t) => {
   const { copy, tally } = watch();
   tally.record(15);
-  copy.take(told(0, 1), RECEIVED_US, false);
-  copy.take(told(0, 2), RECEIVED_US, false);
+  copy.apply(told(0, 1), RECEIVED_US, false);
+  copy.apply(told(0, 2), RECEIVED_US, false);
   t.match(tally.take(), { delivered: 1 });
 });
 
 t.test('the state that a socket is told first may repeat what was known', async (t) => {
   const { copy, tally } = watch();
-  copy.take(told(0, 2), RECEIVED_US, false);
-  copy.take(told(0, 2), RECEIVED_US, true);
+  copy.apply(told(0, 2), RECEIVED_US, false);
+  copy.apply(told(0, 2), RECEIVED_US, true);
   t.match(tally.take(), { duplicated: 0 });
-  copy.take(told(0, 1), RECEIVED_US, true);
+  copy.apply(told(0, 1), RECEIVED_US, true);
   t.match(tally.take(), { outOfOrder: 1 }, 'but not what is older');
 });
 
 t.test('a tally counts from when it was last taken', async (t) => {
   const { copy, tally } = watch();
-  copy.take(told(0, 1), RECEIVED_US, false);
-  copy.take(told(0, 1), RECEIVED_US, false);
+  copy.apply(told(0, 1), RECEIVED_US, false);
+  copy.apply(told(0, 1), RECEIVED_US, false);
   t.match(tally.take(), { delivered: 1, duplicated: 1 });
   t.match(tally.take(), { delivered: 0, duplicated: 0, outOfOrder: 0, latencies: '' });
 });
 
 t.test('messages of both kinds of sockets are understood', async (t) => {
-  const vm = { hostname: hostnameOf(7), email: stampOf(30), version: 3 };
+  const vm = { hostname: formatHostname(7), email: formatStamp(30), version: 3 };
   const changes = [{ row: 7, version: 3, sentUs: 30 }];
   const read = (message: unknown): unknown => readMessage(JSON.stringify(message));
   t.match(read({ type: 'assignment', vm }), { changes, complete: true, isState: false });
@@ -104,7 +104,7 @@ t.test('messages of both kinds of sockets are understood', async (t) => {
 t.test('what is the same as the last message is not read again', async (t) => {
   const reader = createReader();
   const data = (version: number): Buffer =>
-    Buffer.from(JSON.stringify({ type: 'status', vm: { hostname: hostnameOf(1), version } }));
+    Buffer.from(JSON.stringify({ type: 'status', vm: { hostname: formatHostname(1), version } }));
   const first = reader(data(1));
   t.equal(reader(data(1)), first);
   t.match(reader(data(2)).changes, [{ version: 2 }]);

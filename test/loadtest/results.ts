@@ -2,7 +2,7 @@
 
 import { Latencies, type Percentiles } from '../../src/loadtest/latencies.js';
 import { DEFAULTS } from '../../src/loadtest/plan.js';
-import type { Delivery, LoadTestResult, Sample } from '../../src/loadtest/result.js';
+import type { DeliveryResult, LoadTestResult, Sample } from '../../src/loadtest/result.js';
 
 export function percentiles(...ms: number[]): Percentiles {
   const latencies = new Latencies();
@@ -10,7 +10,7 @@ export function percentiles(...ms: number[]): Percentiles {
   return latencies.percentiles();
 }
 
-export function delivery(parts: Partial<Delivery> = {}): Delivery {
+export function delivery(parts: Partial<DeliveryResult> = {}): DeliveryResult {
   return {
     ...{ expected: 10, delivered: 10, conflated: 0, lost: 0, duplicated: 0, outOfOrder: 0 },
     latencyMs: percentiles(1, 2, 3),

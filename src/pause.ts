@@ -1,4 +1,4 @@
-// A pause that ends early when there is no more reason for it.
+// A pause that a signal ends early.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
