@@ -56,7 +56,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'time',
     'table',
   ],
-  demo: ['client', 'protocol'],
+  demo: ['client', 'pause', 'protocol'],
   cli: [
     'agent',
     'client',
