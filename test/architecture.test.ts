@@ -56,7 +56,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'time',
     'table',
   ],
-  demo: ['client', 'pause', 'protocol'],
+  demo: ['client', 'protocol'],
   cli: [
     'agent',
     'client',

@@ -2,7 +2,7 @@
 // after a while.
 
 import { requestVm, releaseVm, type ApiAccess } from './api-requests.js';
-import { pause } from '../pause.js';
+import { pauseUnlessStopped } from './pause.js';
 import { pickBetween, type Random } from './random.js';
 
 /** All people join within the first minute. */
@@ -15,16 +15,16 @@ const ASKS_AGAIN_MS = [3_000, 8_000] as const;
 /** Runs until the signal is aborted. */
 export async function runPerson(access: ApiAccess, email: string, random: Random): Promise<void> {
   const { signal } = access;
-  await pause(pickBetween(random, JOINS_MS), signal);
+  await pauseUnlessStopped(pickBetween(random, JOINS_MS), signal);
   while (!signal.aborted) {
     const code = Math.floor(random() * 0xffff_ffff).toString(16);
     const assignment = await requestVm(access, email, `start-host --code=${code}`);
     if (assignment === undefined) {
-      await pause(pickBetween(random, ASKS_AGAIN_MS), signal);
+      await pauseUnlessStopped(pickBetween(random, ASKS_AGAIN_MS), signal);
       continue;
     }
-    await pause(pickBetween(random, WORKS_MS), signal);
+    await pauseUnlessStopped(pickBetween(random, WORKS_MS), signal);
     await releaseVm(access, assignment.assignment_id);
-    await pause(pickBetween(random, RESTS_MS), signal);
+    await pauseUnlessStopped(pickBetween(random, RESTS_MS), signal);
   }
 }

@@ -3,7 +3,7 @@
 
 import { createClient, type VmWatch } from '../client/index.js';
 import { register, reportEnd, type ApiAccess } from './api-requests.js';
-import { pause } from '../pause.js';
+import { pauseUnlessStopped } from './pause.js';
 import { pickBetween, type Random } from './random.js';
 
 /** The share of assignments that fail, when a failure is reported, and when it is repaired. */
@@ -28,11 +28,11 @@ export async function runAgent(access: ApiAccess, hostname: string, random: Rand
     signal.addEventListener('abort', leave, { once: true });
     const watch = createClient({ url, token, signal: session.signal }).watchVm(hostname);
     const working = work({ ...access, signal: session.signal }, watch, random);
-    await pause(pickBetween(random, STAYS_MS), signal);
+    await pauseUnlessStopped(pickBetween(random, STAYS_MS), signal);
     leave();
     await Promise.all([working, watch.closed]);
     signal.removeEventListener('abort', leave);
-    await pause(pickBetween(random, AWAY_MS), signal);
+    await pauseUnlessStopped(pickBetween(random, AWAY_MS), signal);
   }
 }
 
@@ -64,10 +64,10 @@ async function carryOutAssignment(
   random: Random,
 ): Promise<void> {
   const { signal } = access;
-  await pause(pickBetween(random, ACKNOWLEDGES_AFTER_MS), signal);
+  await pauseUnlessStopped(pickBetween(random, ACKNOWLEDGES_AFTER_MS), signal);
   watch.acknowledge(assignmentId);
   const fails = random() < FAILURE_SHARE;
-  await pause(pickBetween(random, fails ? FAILURE_AFTER_MS : RUNS_MS), signal);
+  await pauseUnlessStopped(pickBetween(random, fails ? FAILURE_AFTER_MS : RUNS_MS), signal);
   if (signal.aborted || !isCurrent(watch, assignmentId)) return;
   const outcome = fails ? 'failed' : 'succeeded';
   await reportEnd(access, assignmentId, { outcome, exit_code: fails ? 1 : 0 });
@@ -75,7 +75,7 @@ async function carryOutAssignment(
 }
 
 async function repair({ signal }: ApiAccess, watch: VmWatch, random: Random): Promise<void> {
-  await pause(pickBetween(random, REPAIRED_AFTER_MS), signal);
+  await pauseUnlessStopped(pickBetween(random, REPAIRED_AFTER_MS), signal);
   if (!signal.aborted) watch.reportStatus('available');
 }
 

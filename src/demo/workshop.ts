@@ -3,7 +3,7 @@
 
 import { setMaxListeners } from 'node:events';
 import { type ApiAccess } from './api-requests.js';
-import { pause } from '../pause.js';
+import { pauseUnlessStopped } from './pause.js';
 import { runPerson } from './person.js';
 import { createRandom } from './random.js';
 import { runAgent } from './simulated-agent.js';
@@ -33,7 +33,7 @@ export async function runWorkshop(
   setMaxListeners(0, signal); // every agent and person listens to it
   const agents = Array.from({ length: AGENTS }, async (_, index) => {
     const hostname = `vm-${String(index + 1).padStart(2, '0')}`;
-    await pause(index * BOOTS_EVERY_MS, signal);
+    await pauseUnlessStopped(index * BOOTS_EVERY_MS, signal);
     const access: ApiAccess = { url, token: () => agent(hostname), signal };
     if (!signal.aborted) await runAgent(access, hostname, createRandom(1_000 + index));
   });

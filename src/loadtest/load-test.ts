@@ -8,7 +8,7 @@ import { VirtualUsers } from './virtual-users.js';
 import { createEndpoint } from './endpoint.js';
 import { formatFault, type ScheduledFault } from './faults.js';
 import { inject } from './inject.js';
-import { pause } from '../pause.js';
+import { pause } from './pause.js';
 import type { Plan } from './plan.js';
 import type { LoadTestResult, Sample } from './result.js';
 import { countRows, formatHostname, insertRows, readTable, removeRows } from './rows.js';

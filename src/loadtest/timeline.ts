@@ -6,7 +6,7 @@ import type { Figures } from './figures.js';
 import { Latencies } from './latencies.js';
 import type { Phase, Sample } from './result.js';
 import type { Remote } from './rpc.js';
-import { pause } from '../pause.js';
+import { pause } from './pause.js';
 import type { Target } from './target.js';
 import type { WriterHandlers } from './writer-process.js';
 
