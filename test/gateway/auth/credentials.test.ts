@@ -1,16 +1,16 @@
-// Where a request's token is found, and where it is not.
+// Reading the token of a request.
 
 import t from 'tap';
 import { readToken } from '../../../src/gateway/auth/credentials.js';
 
-t.test('the Authorization header carries it, its scheme in any case', async (t) => {
+t.test('reads the Authorization header, with its scheme in upper or lower case', async (t) => {
   for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
     t.equal(readToken({ authorization: `${scheme} a.b-c_d.e` }), 'a.b-c_d.e');
   }
   t.equal(readToken({ authorization: 'Bearer   a.b.c' }), 'a.b.c');
 });
 
-t.test('browsers offer it as a subprotocol, wherever in the list', async (t) => {
+t.test('reads the subprotocol of a browser, anywhere in the list', async (t) => {
   const offered = (offers: string) => readToken({ 'sec-websocket-protocol': offers });
   t.equal(offered('lablink.v1, bearer.a.b.c'), 'a.b.c');
   t.equal(offered('bearer.a.b.c,lablink.v1'), 'a.b.c');
@@ -22,7 +22,7 @@ t.test('browsers offer it as a subprotocol, wherever in the list', async (t) => 
 });
 
 t.test(
-  'the header goes before the subprotocol; one of another scheme does not stand in its way',
+  'the header has precedence over the subprotocol, unless it has another scheme',
   async (t) => {
     const offer = { 'sec-websocket-protocol': 'bearer.offered' };
     t.equal(readToken({ ...offer, authorization: 'Bearer header' }), 'header');
@@ -30,7 +30,7 @@ t.test(
   },
 );
 
-t.test('what is no token is none', async (t) => {
+t.test('ignores text that is not a token', async (t) => {
   t.equal(readToken({}), undefined);
   for (const authorization of [
     '',
@@ -49,7 +49,7 @@ t.test('what is no token is none', async (t) => {
   }
 });
 
-t.test('a huge header is read in no time', async (t) => {
+t.test('reads a huge header without delay', async (t) => {
   t.equal(readToken({ authorization: `Bearer ${' '.repeat(100_000)}` }), undefined);
   t.equal(readToken({ authorization: `Bearer ${'='.repeat(100_000)}x` }), undefined);
   t.equal(readToken({ 'sec-websocket-protocol': ','.repeat(100_000) }), undefined);

@@ -1,11 +1,11 @@
-// What the document says of threats is shown by tests that are there.
+// The tests that the README names for its threats exist.
 
 import { access, readFile } from 'node:fs/promises';
 import t from 'tap';
 
 const readme = await readFile('src/gateway/auth/README.md', 'utf8');
 
-t.test('every threat names the tests that show what stops it', async (t) => {
+t.test('every threat names tests that exist', async (t) => {
   const section = readme.split('\n## Threats\n')[1]?.split('\n## ')[0] ?? '';
   const rows = section.split('\n').filter((line) => line.startsWith('|'));
   t.ok(rows.length > 40, 'the table was found');

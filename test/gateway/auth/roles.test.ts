@@ -1,4 +1,4 @@
-// What each role may do: each role and action once more, in the words of the guarantee.
+// The permissions of each role, stated a second time as the guarantee has them.
 
 import { readFileSync } from 'node:fs';
 import t from 'tap';
@@ -13,7 +13,10 @@ import {
 const who = (role: Role, sub: string = role) => ({ role, sub });
 const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
-/** For each action, who may do it to `vm-1`, to `vm-2`, and to VMs at large, being `vm-1` themselves. */
+/**
+ * For each permission, the roles that have it for `vm-1`, for `vm-2` and for all VMs, with the
+ * `sub` `vm-1`.
+ */
 const EXPECTED: Record<
   Permission,
   Record<Role, readonly [own: boolean, other: boolean, all: boolean]>
@@ -86,7 +89,7 @@ const EXPECTED: Record<
   },
 };
 
-t.test('every role may do what it is for, and nothing else', async (t) => {
+t.test('every role has exactly its permissions', async (t) => {
   t.strictSame(Object.keys(EXPECTED).sort(), Object.keys(PERMISSIONS).sort());
   for (const action of Object.keys(EXPECTED) as Permission[]) {
     for (const role of ROLES) {
@@ -99,7 +102,7 @@ t.test('every role may do what it is for, and nothing else', async (t) => {
   }
 });
 
-t.test("an agent's own hostname is compared character for character", async (t) => {
+t.test("an agent's own hostname is compared character by character", async (t) => {
   const agent = who('agent', 'vm-é');
   t.equal(can(agent, 'watch-vm', 'vm-é'), true);
   for (const hostname of ['VM-é', 'vm-é ', 'vm-e\u0301', 'vm-', '', 'vm-é/x']) {
@@ -111,7 +114,7 @@ t.test('only agents and admins see the whole row', async (t) => {
   t.strictSame(ROLES.map(selectProjection), ['full', 'dashboard', 'full', 'dashboard']);
 });
 
-t.test("the document's table is the program's", async (t) => {
+t.test('the table of the README is that of the program', async (t) => {
   const readme = readFileSync(
     new URL('../../../src/gateway/auth/README.md', import.meta.url),
     'utf8',

@@ -1,5 +1,5 @@
-// One of several processes that look for the kept secret at the same moment: says when it is ready, waits for the word,
-// and tells what it found.
+// A process that resolves the stored secret at the same time as others: reports that it is ready,
+// waits for the start, and prints the secret.
 
 import { once } from 'node:events';
 import { resolveSecrets } from '../../../src/gateway/auth/secret.js';

@@ -1,4 +1,5 @@
-// The secret that is made and kept: found again, the same for all, and only while nobody else can read it.
+// The generated secret is stored, read again, the same for all processes, and rejected if other
+// users can read it.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +16,7 @@ const KEPT = 'kept earlier, and long enough to be a secret';
 
 const kept = (dataDir: string) => resolveSecrets({ jwtSecrets: [], jwtPublicKeys: [], dataDir });
 
-/** A data folder with this secret in it. */
+/** Creates a data folder with this secret. */
 async function folderWith(t: Test, secret: string, mode = 0o600): Promise<[string, string]> {
   const dataDir = t.testdir({});
   const path = join(dataDir, 'jwt-secret');
@@ -24,14 +25,14 @@ async function folderWith(t: Test, secret: string, mode = 0o600): Promise<[strin
   return [dataDir, path];
 }
 
-t.test('secrets that are configured are taken, and no file is made', async (t) => {
+t.test('configured secrets are used, and no file is created', async (t) => {
   const dataDir = t.testdir({});
   const configured = { jwtSecrets: ['new', 'old'], jwtPublicKeys: [], dataDir };
   t.strictSame(await resolveSecrets(configured), ['new', 'old']);
   t.strictSame(await readdir(dataDir), []);
 });
 
-t.test('beside a public key no secret is made, and one kept earlier is not used', async (t) => {
+t.test('with a public key no secret is generated, and a stored one is not used', async (t) => {
   const jwtPublicKeys = [{ algorithm: 'EdDSA', pem: 'any' }] as const;
   const [dataDir] = await folderWith(t, KEPT);
   t.strictSame(await resolveSecrets({ jwtSecrets: [], jwtPublicKeys, dataDir }), []);
@@ -43,7 +44,7 @@ t.test('beside a public key no secret is made, and one kept earlier is not used'
 });
 
 t.test(
-  'a secret is made in a folder that may not exist yet, readable by its owner alone',
+  'a secret is generated in a folder that may not exist yet, readable by its owner only',
   async (t) => {
     const dataDir = join(t.testdir({}), 'deep', 'data');
     const umask = process.umask(0);
@@ -59,27 +60,27 @@ t.test(
   },
 );
 
-t.test('it is found again, and another folder has another', async (t) => {
+t.test('the secret is read again, and another folder has another secret', async (t) => {
   const folder = t.testdir({});
   const [first] = await kept(join(folder, 'a'));
   t.strictSame(await kept(join(folder, 'a')), [first]);
   t.not((await kept(join(folder, 'b')))[0], first);
 });
 
-t.test('one that an operator put there is used, without the end of its line', async (t) => {
+t.test('a secret that an operator has stored is used, without its line break', async (t) => {
   const [dataDir, path] = await folderWith(t, `${KEPT}\n`);
   t.strictSame(await kept(dataDir), [KEPT]);
   t.equal(await readFile(path, 'utf8'), `${KEPT}\n`);
 });
 
-t.test('many makers at once, in one process, end up with one secret', async (t) => {
+t.test('concurrent starts within a process use the same secret', async (t) => {
   const dataDir = join(t.testdir({}), 'data');
   const all = await Promise.all(Array.from({ length: 50 }, () => kept(dataDir)));
   t.equal(new Set(all.map(([secret]) => secret)).size, 1);
   t.strictSame(await readdir(dataDir), ['jwt-secret']);
 });
 
-t.test('two makers at once, each its own process, end up with one secret', async (t) => {
+t.test('concurrent starts of two processes use the same secret', async (t) => {
   const dataDir = join(t.testdir({}), 'data');
   const maker = fileURLToPath(new URL('secret-maker.ts', import.meta.url));
   const makers = Array.from({ length: 2 }, () =>
@@ -99,7 +100,7 @@ t.test('two makers at once, each its own process, end up with one secret', async
   t.strictSame(await readdir(dataDir), ['jwt-secret']);
 });
 
-t.test('one that others can read is refused, and not used', async (t) => {
+t.test('a secret that other users can read is rejected', async (t) => {
   for (const mode of [0o640, 0o604, 0o620, 0o601, 0o666]) {
     const [dataDir, path] = await folderWith(t, KEPT, mode);
     const fault = `JWT_SECRET is not set, and the secret in ${path} is readable by other users; run: chmod 600 ${path}`;
@@ -110,7 +111,7 @@ t.test('one that others can read is refused, and not used', async (t) => {
 });
 
 t.test(
-  'one that belongs to another user is refused',
+  'a secret that belongs to another user is rejected',
   { skip: process.geteuid?.() !== 0 && 'only root can give a file away' },
   async (t) => {
     const [dataDir, path] = await folderWith(t, KEPT);
@@ -122,7 +123,7 @@ t.test(
   },
 );
 
-t.test('one that is too short is refused, and its text not shown', async (t) => {
+t.test('a short secret is rejected and not shown', async (t) => {
   for (const secret of ['', '\n', 'hunter2', 'x'.repeat(31), ` ${'x'.repeat(31)}\n`]) {
     const [dataDir] = await folderWith(t, secret);
     const refusal: unknown = await kept(dataDir).catch((error: unknown) => error);
@@ -131,7 +132,7 @@ t.test('one that is too short is refused, and its text not shown', async (t) => 
   }
 });
 
-t.test('where none can be kept, the refusal says where and why', async (t) => {
+t.test('if no secret can be stored, the error names the path and the reason', async (t) => {
   const folder = t.testdir({ file: 'not a folder' });
   await mkdir(join(folder, 'data', 'jwt-secret'), { recursive: true, mode: 0o700 });
   await chmod(join(folder, 'data', 'jwt-secret'), 0o700);

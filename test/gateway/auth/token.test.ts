@@ -1,4 +1,4 @@
-// Tokens that are good, and every kind that is not.
+// Valid tokens, and every type of invalid token.
 
 import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
@@ -18,7 +18,7 @@ const NOT_YET_VALID = { ok: false, reason: 'not_yet_valid' };
 const encode = (value: unknown): string =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
-/** A token with a good signature over whatever header and claims are given. */
+/** Creates a token with a valid signature and any header and claims. */
 function forge(
   header: unknown,
   claims: unknown,
@@ -34,7 +34,7 @@ const CLAIMS = { sub: 'vm-1', role: 'agent', exp: NOW_S + 60 };
 
 const verify = createVerifier([SECRET], () => NOW_S * 1000);
 
-t.test('a signed token names its bearer until it expires', async (t) => {
+t.test('a signed token has the identity of its bearer until it expires', async (t) => {
   const before = Math.floor(Date.now() / 1000);
   for (const role of ['agent', 'dashboard', 'admin'] as const) {
     const token = signToken({ sub: 'vm-é 1', role, ttlSeconds: 3600 }, SECRET);
@@ -48,7 +48,7 @@ t.test('a signed token names its bearer until it expires', async (t) => {
   }
 });
 
-t.test('the test forges what the program accepts', async (t) => {
+t.test('the program accepts the tokens that this test creates', async (t) => {
   const identity = { sub: 'vm-1', role: 'agent', expiresAtMs: (NOW_S + 65) * 1000 };
   t.strictSame(verify(forge(HS256, CLAIMS)), { ok: true, identity });
   t.match(verify(forge({ ...HS256, typ: 'JWT', kid: 'x' }, { ...CLAIMS, iss: 1, jti: {} })), {
@@ -56,7 +56,7 @@ t.test('the test forges what the program accepts', async (t) => {
   });
 });
 
-t.test('a token is accepted up to 5 s after its end, and then it has expired', async (t) => {
+t.test('a token is accepted up to 5 s after its end', async (t) => {
   const at = (exp: number) => verify(forge(HS256, { ...CLAIMS, exp }));
   t.match(at(NOW_S - 4), { ok: true, identity: { expiresAtMs: (NOW_S + 1) * 1000 } });
   t.strictSame(at(NOW_S - 5), EXPIRED);
@@ -64,7 +64,7 @@ t.test('a token is accepted up to 5 s after its end, and then it has expired', a
   t.strictSame(at(0), EXPIRED);
 });
 
-t.test('a token is accepted exactly until the moment its identity names', async (t) => {
+t.test('a token is accepted exactly until the time in its identity', async (t) => {
   const token = forge(HS256, CLAIMS);
   const at = (nowMs: number) => createVerifier([SECRET], () => nowMs)(token);
   const good = at(NOW_S * 1000);
@@ -73,14 +73,14 @@ t.test('a token is accepted exactly until the moment its identity names', async 
   t.strictSame(at(expiresAtMs), EXPIRED);
 });
 
-t.test('a token that is not good yet is refused, but for 5 s', async (t) => {
+t.test('a token is accepted from 5 s before its start', async (t) => {
   t.match(verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 5 })), { ok: true });
   t.strictSame(verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 })), NOT_YET_VALID);
   t.strictSame(verify(forge(HS256, { ...CLAIMS, nbf: NOW_S + 6 }, OTHER)), INVALID);
   t.strictSame(verify(forge(HS256, { ...CLAIMS, nbf: 'tomorrow' })), INVALID);
 });
 
-t.test('each claim is required and checked', async (t) => {
+t.test('each claim is required and validated', async (t) => {
   const bad: Record<string, readonly unknown[]> = {
     sub: [undefined, null, '', 7, ['vm-1'], {}, 'a\0b', 'x'.repeat(256)],
     role: [
@@ -108,7 +108,7 @@ t.test('each claim is required and checked', async (t) => {
   t.match(verify(forge(HS256, { ...CLAIMS, exp: NOW_S + 0.5 })), { ok: true });
 });
 
-t.test('a token of another secret, or changed in any part, is refused', async (t) => {
+t.test('a token of another secret, or with a change in any part, is rejected', async (t) => {
   const token = forge(HS256, CLAIMS);
   const [header = '', claims = '', signature = ''] = token.split('.');
   const admin = encode({ ...CLAIMS, role: 'admin' });
@@ -131,7 +131,7 @@ t.test('a token of another secret, or changed in any part, is refused', async (t
   t.strictSame(verify(expired), INVALID, 'of a forged one it is not said that it has expired');
 });
 
-t.test('no token chooses how it is checked', async (t) => {
+t.test('no token can choose how it is verified', async (t) => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const rs256 = await new SignJWT(CLAIMS).setProtectedHeader({ alg: 'RS256' }).sign(privateKey);
@@ -145,7 +145,7 @@ t.test('no token chooses how it is checked', async (t) => {
   }
 });
 
-t.test('headers that ask for more than is understood are refused', async (t) => {
+t.test('headers with unsupported critical parameters are rejected', async (t) => {
   for (const header of [
     { ...HS256, crit: ['exp'], exp: 1 },
     { ...HS256, crit: [] },
@@ -164,7 +164,7 @@ t.test('headers that ask for more than is understood are refused', async (t) => 
   }
 });
 
-t.test('claims that are no object are refused', async (t) => {
+t.test('claims that are not an object are rejected', async (t) => {
   for (const claims of [
     'null',
     '[]',
@@ -180,7 +180,7 @@ t.test('claims that are no object are refused', async (t) => {
   }
 });
 
-t.test('odd text is refused and never throws', async (t) => {
+t.test('odd text is rejected, and never throws', async (t) => {
   for (const text of [
     '',
     '.',
@@ -204,26 +204,29 @@ t.test('odd text is refused and never throws', async (t) => {
   );
 });
 
-t.test('a huge token is refused, though its signature is good', async (t) => {
+t.test('a huge token is rejected even with a valid signature', async (t) => {
   const padded = (bytes: number) => forge(HS256, { ...CLAIMS, pad: 'x'.repeat(bytes) });
   t.match(verify(padded(5_000)), { ok: true });
   t.strictSame(verify(padded(7_000)), INVALID);
   t.strictSame(verify('a'.repeat(10_000_000)), INVALID);
 });
 
-t.test('while secrets are rotated, tokens of both are good and the first signs', async (t) => {
-  const rotating = createVerifier([OTHER, SECRET], () => NOW_S * 1000);
-  t.match(rotating(forge(HS256, CLAIMS, OTHER)), { ok: true });
-  t.match(rotating(forge(HS256, CLAIMS, SECRET)), { ok: true });
-  t.strictSame(rotating(forge(HS256, CLAIMS, `${SECRET}!`)), INVALID);
-  for (const secret of [OTHER, SECRET]) {
-    t.strictSame(rotating(forge(HS256, { ...CLAIMS, exp: 1 }, secret)), EXPIRED);
-    t.strictSame(rotating(forge(HS256, { ...CLAIMS, role: 'root' }, secret)), INVALID);
-  }
-});
+t.test(
+  'during rotation, tokens of both secrets are valid, and the first secret signs',
+  async (t) => {
+    const rotating = createVerifier([OTHER, SECRET], () => NOW_S * 1000);
+    t.match(rotating(forge(HS256, CLAIMS, OTHER)), { ok: true });
+    t.match(rotating(forge(HS256, CLAIMS, SECRET)), { ok: true });
+    t.strictSame(rotating(forge(HS256, CLAIMS, `${SECRET}!`)), INVALID);
+    for (const secret of [OTHER, SECRET]) {
+      t.strictSame(rotating(forge(HS256, { ...CLAIMS, exp: 1 }, secret)), EXPIRED);
+      t.strictSame(rotating(forge(HS256, { ...CLAIMS, role: 'root' }, secret)), INVALID);
+    }
+  },
+);
 
 t.test(
-  'a public key verifies what its private key signed, by its own algorithm alone',
+  'a public key verifies tokens of its private key, with its own algorithm only',
   async (t) => {
     for (const algorithm of ALGORITHMS) {
       const [pair, stranger] = [keyPair(algorithm), keyPair(algorithm)];
@@ -251,7 +254,7 @@ t.test(
   },
 );
 
-t.test('a public key is no secret, whichever way it is written', async (t) => {
+t.test('a public key never verifies as a secret, in any spelling', async (t) => {
   for (const algorithm of ALGORITHMS) {
     const { pem } = keyPair(algorithm);
     const key = createPublicKey(pem);
@@ -276,7 +279,7 @@ t.test('a public key is no secret, whichever way it is written', async (t) => {
   }
 });
 
-t.test('a secret and keys of every kind stand beside each other', async (t) => {
+t.test('a secret and keys of every type work together', async (t) => {
   const pairs = ALGORITHMS.map(keyPair);
   const older = keyPair('EdDSA');
   const check = createVerifier([SECRET, ...pairs, older], () => NOW_S * 1000);
@@ -289,7 +292,7 @@ t.test('a secret and keys of every kind stand beside each other', async (t) => {
   }
 });
 
-t.test('without a secret nothing is accepted', async (t) => {
+t.test('without a secret no token is accepted', async (t) => {
   t.strictSame(createVerifier([])(forge(HS256, CLAIMS)), INVALID);
   t.strictSame(createVerifier([])(forge(HS256, CLAIMS, '')), INVALID);
 });

@@ -1,4 +1,5 @@
-// Who is failed for staying away, and who is not: each condition by itself, and many gateways at once.
+// Setting VMs with absent agents to failed: each condition by itself, and several gateways at the
+// same time.
 
 import t from 'tap';
 import pg from 'pg';
@@ -8,17 +9,20 @@ import { startServer, type TestDatabase } from '../../helpers/database.js';
 const { createDatabase } = await startServer(t);
 const GRACE_MS = 60_000;
 
-/** The world in which the agent of `a` is absent, in minutes ago; a test changes one thing of it. */
+/**
+ * A state in which the agent of `a` is absent; times are in minutes ago. Each test changes one
+ * value.
+ */
 const ABSENT = {
-  /** The gateway that is there: ready since, and everything seen until. */
+  /** The live gateway: when it was ready, and its watermark. */
   readySince: 60,
   completeUntil: 0,
   leaseUntil: -1,
   made: 50,
-  /** The last gateway that had the agent; undefined: none ever. */
+  /** The last gateway of the agent; undefined if it never connected. */
   seen: { online: false, since: 10, renewedAt: 9, leaseUntil: 9 } as
     { online: boolean; since: number; renewedAt: number; leaseUntil: number } | undefined,
-  /** Where it is now. */
+  /** Where the agent is now. */
   here: false,
   status: 'in-use',
 };
@@ -50,7 +54,7 @@ async function world(changed: Partial<typeof ABSENT> = {}) {
 }
 
 t.test(
-  'a VM whose agent was seen and stays away is failed, once, and the audit says why',
+  'a VM whose agent was online and is absent becomes failed, once, with an entry in the audit',
   async (t) => {
     const { database, fail, row } = await world();
     t.same(await fail(9.5 * 60_000 + 60_000), [], 'not before the grace is over');
@@ -89,7 +93,7 @@ const UNHARMED: readonly [why: string, changed: Partial<typeof ABSENT>][] = [
   ['the VM is something else', { status: 'rebooting' }],
 ];
 
-t.test('nobody is failed when', async (t) => {
+t.test('no VM becomes failed if', async (t) => {
   for (const [why, changed] of UNHARMED) {
     const { fail, row } = await world(changed);
     const before = await row();
@@ -98,14 +102,14 @@ t.test('nobody is failed when', async (t) => {
   }
 });
 
-t.test('an agent that went down with its gateway is failed like any other', async (t) => {
+t.test('an agent that disappeared with its gateway is absent like any other', async (t) => {
   const { fail } = await world({
     seen: { online: true, since: 70, renewedAt: 10, leaseUntil: 9 },
   });
   t.same(await fail(), ['a']);
 });
 
-t.test('of many gateways one does it', async (t) => {
+t.test('only one of several gateways changes the VM', async (t) => {
   const { database } = await world();
   const pool = new pg.Pool({ ...database.config, max: 12 });
   t.teardown(() => pool.end());
@@ -117,7 +121,7 @@ t.test('of many gateways one does it', async (t) => {
   t.equal(events.length, 1);
 });
 
-t.test('nobody waits for a row that another holds', async (t) => {
+t.test('a locked row is skipped', async (t) => {
   const { database, fail } = await world();
   const holder = new pg.Client(database.config);
   await holder.connect();

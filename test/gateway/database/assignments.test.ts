@@ -1,4 +1,5 @@
-// Seats under contention: a person has one, a VM goes to one person, and nobody is told "none" while one is free.
+// Assignments under contention: a person has one VM, a VM has one person, and a request fails only
+// if no VM is free.
 
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
@@ -22,7 +23,7 @@ interface Row {
   readonly assignment_id: string | null;
 }
 
-/** A database with so many free VMs, and enough connections that requests really meet. */
+/** Creates a database with free VMs, and enough connections that requests are concurrent. */
 async function withFree(t: Test, count: number, connections = 24) {
   const database = await createDatabase();
   const pool = new pg.Pool({ ...database.config, max: connections });
@@ -46,7 +47,7 @@ const rowOf = (assigned: AssignResult): Row => {
   return JSON.parse(assigned.vm.row) as Row;
 };
 
-/** Another session that holds a lock until it is told to let go. */
+/** Opens another session, which holds a lock until the test releases it. */
 async function holder(t: Test, { config }: TestDatabase, ...statements: string[]) {
   const client = new pg.Client(config);
   await client.connect();
@@ -56,7 +57,7 @@ async function holder(t: Test, { config }: TestDatabase, ...statements: string[]
   return client;
 }
 
-/** Resolves when so many sessions wait for a lock. */
+/** Resolves when this number of sessions waits for a lock. */
 const waiting = (database: TestDatabase, count: number) =>
   until(`${count} wait for a lock`, async () => {
     const [row] = await database.query<{ count: number }>(
@@ -66,7 +67,7 @@ const waiting = (database: TestDatabase, count: number) =>
     return row?.count === count;
   });
 
-t.test('a person gets one seat, however many ask for her at the same moment', async (t) => {
+t.test('a person gets one VM, with any number of concurrent requests', async (t) => {
   const emails = ['ada@x.y', 'bob@x.y', 'cy@x.y'];
   const { database, ask, rows } = await withFree(t, 60);
   for (let round = 0; round < 10; round++) {
@@ -82,7 +83,7 @@ t.test('a person gets one seat, however many ask for her at the same moment', as
   }
 });
 
-t.test('a database whose default is a stricter isolation makes no difference', async (t) => {
+t.test('a stricter default isolation of the database makes no difference', async (t) => {
   const { database, ask, rows } = await withFree(t, 20);
   for (const level of ['repeatable read', 'serializable']) {
     await database.query(
@@ -93,7 +94,7 @@ t.test('a database whose default is a stricter isolation makes no difference', a
   }
 });
 
-t.test('of a hundred persons and fifty VMs, each VM goes to one person', async (t) => {
+t.test('with a hundred people and fifty VMs, each VM is assigned to one person', async (t) => {
   const { ask, rows } = await withFree(t, 50);
   const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => ask(`p${n}@x.y`)));
   const given = answers.filter(({ outcome }) => outcome === 'assigned').map(rowOf);
@@ -105,7 +106,7 @@ t.test('of a hundred persons and fifty VMs, each VM goes to one person', async (
   t.same(table, given.map(({ hostname, email }) => `${hostname} ${email}`).sort());
 });
 
-t.test('a VM whose taker may yet roll back is waited for', async (t) => {
+t.test('a request waits for a VM whose transaction may roll back', async (t) => {
   const { database, ask } = await withFree(t, 1);
   const other = await holder(t, database, `UPDATE vms SET status = 'in-use', email = 'x'`);
   let answered = false;
@@ -116,7 +117,7 @@ t.test('a VM whose taker may yet roll back is waited for', async (t) => {
   t.match(await asking, { outcome: 'assigned' });
 });
 
-t.test('when it is taken after all, there is none', async (t) => {
+t.test('if that transaction commits, no VM is free', async (t) => {
   const { database, ask } = await withFree(t, 1);
   const other = await holder(t, database, `UPDATE vms SET status = 'in-use', email = 'x'`);
   const asking = ask('ada@x.y');
@@ -125,7 +126,7 @@ t.test('when it is taken after all, there is none', async (t) => {
   t.same(await asking, { outcome: 'none-free', counts: { 'in-use': 1 } });
 });
 
-t.test('a VM that another holds is passed over while there are others', async (t) => {
+t.test('a locked VM is skipped while another VM is free', async (t) => {
   const { database, ask } = await withFree(t, 3);
   const held = `SELECT FROM vms WHERE hostname = 'vm-1' FOR UPDATE`;
   const other = await holder(t, database, held);
@@ -134,7 +135,7 @@ t.test('a VM that another holds is passed over while there are others', async (t
   t.match(rowOf(await ask('bob@x.y')), { hostname: 'vm-1' });
 });
 
-t.test('the longest available comes first', async (t) => {
+t.test('the VM that has been available for longest is assigned first', async (t) => {
   const { database, ask } = await withFree(t, 4);
   const hostnames = async (emails: readonly string[]) => {
     const seats: string[] = [];
@@ -146,7 +147,7 @@ t.test('the longest available comes first', async (t) => {
   t.same(await hostnames(['c', 'd', 'e']), ['vm-3', 'vm-4', 'vm-1'], 'one given back is last');
 });
 
-t.test('who has a VM keeps it: with the same command it is the same assignment', async (t) => {
+t.test('a person keeps their VM, and the same command keeps the assignment', async (t) => {
   const { ask, rows } = await withFree(t, 3);
   const first = rowOf(await ask('ada@x.y', 'run 1'));
   for (const command of [undefined, 'run 1']) {
@@ -161,7 +162,7 @@ t.test('who has a VM keeps it: with the same command it is the same assignment',
   t.equal((await rows()).filter(({ email }) => email !== null).length, 1);
 });
 
-t.test('a failed VM is no seat, and another case of letters is another person', async (t) => {
+t.test('a failed VM does not count, and an email in other case is another person', async (t) => {
   const { database, ask } = await withFree(t, 3);
   const first = rowOf(await ask('ada@x.y', 'run'));
   await database.query(`UPDATE vms SET status = 'failed' WHERE email = 'ada@x.y'`);
@@ -172,13 +173,13 @@ t.test('a failed VM is no seat, and another case of letters is another person', 
   t.match(await ask('Ada@x.y'), { outcome: 'assigned' });
 });
 
-t.test('a VM that comes free loses what it ran before', async (t) => {
+t.test('a released VM has no command', async (t) => {
   const { database, ask } = await withFree(t, 1);
   await database.query(`UPDATE vms SET crd_command = 'stale'`);
   t.equal(rowOf(await ask('ada@x.y')).crd_command, null);
 });
 
-t.test('a release frees exactly the assignment it names, once', async (t) => {
+t.test('a release ends exactly its assignment, once', async (t) => {
   const { database, ask, rows } = await withFree(t, 1);
   const mine = rowOf(await ask('ada@x.y', 'run')).assignment_id ?? '';
   const freed = await releaseAssignment(database.pool, ACTOR, mine);
@@ -196,7 +197,7 @@ t.test('a release frees exactly the assignment it names, once', async (t) => {
   t.equal(await releaseAssignment(database.pool, ACTOR, randomUUID()), undefined);
 });
 
-t.test('a failed VM that is released stays failed, without its person', async (t) => {
+t.test('a failed VM that is released stays failed, without a person', async (t) => {
   const { database, ask } = await withFree(t, 1);
   const { assignment_id } = rowOf(await ask('ada@x.y', 'run'));
   await database.query(`UPDATE vms SET status = 'failed'`);
@@ -206,30 +207,33 @@ t.test('a failed VM that is released stays failed, without its person', async (t
   });
 });
 
-t.test('of many releases of one assignment, while others ask, one frees it', async (t) => {
-  const { pool, ask, rows } = await withFree(t, 2);
-  await ask('cy@x.y');
-  for (let round = 0; round < 15; round++) {
-    const { assignment_id } = rowOf(await ask('ada@x.y'));
-    const releases = Array.from({ length: 8 }, () =>
-      releaseAssignment(pool, ACTOR, assignment_id ?? ''),
-    );
-    const others = Array.from({ length: 8 }, (_, n) => ask(`p${n}@x.y`));
-    const freed = (await Promise.all(releases)).filter((vm) => vm !== undefined);
-    const given = (await Promise.all(others)).filter(({ outcome }) => outcome !== 'none-free');
-    t.equal(freed.length, 1);
-    t.ok(given.length <= 1, 'at most one could take it');
-    for (const next of given.map(rowOf)) {
-      t.ok(
-        (await rows()).some((row) => row.assignment_id === next.assignment_id),
-        'and kept it',
+t.test(
+  'with concurrent requests, only one of several releases of an assignment succeeds',
+  async (t) => {
+    const { pool, ask, rows } = await withFree(t, 2);
+    await ask('cy@x.y');
+    for (let round = 0; round < 15; round++) {
+      const { assignment_id } = rowOf(await ask('ada@x.y'));
+      const releases = Array.from({ length: 8 }, () =>
+        releaseAssignment(pool, ACTOR, assignment_id ?? ''),
       );
-      await releaseAssignment(pool, ACTOR, next.assignment_id ?? '');
+      const others = Array.from({ length: 8 }, (_, n) => ask(`p${n}@x.y`));
+      const freed = (await Promise.all(releases)).filter((vm) => vm !== undefined);
+      const given = (await Promise.all(others)).filter(({ outcome }) => outcome !== 'none-free');
+      t.equal(freed.length, 1);
+      t.ok(given.length <= 1, 'at most one could take it');
+      for (const next of given.map(rowOf)) {
+        t.ok(
+          (await rows()).some((row) => row.assignment_id === next.assignment_id),
+          'and kept it',
+        );
+        await releaseAssignment(pool, ACTOR, next.assignment_id ?? '');
+      }
     }
-  }
-});
+  },
+);
 
-t.test('what an assignment changed carries who asked, and is undone whole', async (t) => {
+t.test('an assignment is recorded with its actor, and rolled back as a whole', async (t) => {
   const { database, ask } = await withFree(t, 1);
   await t.rejects(ask('x'.repeat(256)), { code: '22001' });
   await ask('ada@x.y');

@@ -1,5 +1,5 @@
-// Changes of single VMs that meet: each is judged by the row that it changes, and the clearing of all counts what it
-// removes.
+// Concurrent changes of VMs: each is decided from the row that it changes, and clearing counts what
+// it deletes.
 
 import t, { type Test } from 'tap';
 import pg from 'pg';
@@ -43,7 +43,7 @@ async function withVms(t: Test, ...hostnames: string[]) {
 const outcomes = (answers: readonly { outcome: string }[]): string[] =>
   answers.map(({ outcome }) => outcome).sort();
 
-t.test('of many who change the same version, one does', async (t) => {
+t.test('only one of several changes of the same version succeeds', async (t) => {
   const { change, versionOf } = await withVms(t, 'vm-1');
   await change({ status: 'in-use', email: 'ada@x.y' });
   for (let round = 0; round < 10; round++) {
@@ -61,7 +61,7 @@ t.test('of many who change the same version, one does', async (t) => {
   }
 });
 
-t.test('of many persons who take the same VM, one gets it', async (t) => {
+t.test('only one of several people who request the same VM gets it', async (t) => {
   const { change } = await withVms(t, 'vm-1');
   for (let round = 0; round < 10; round++) {
     const answers = await together((n) => change({ status: 'in-use', email: `p${n}@x.y` }));
@@ -70,14 +70,14 @@ t.test('of many persons who take the same VM, one gets it', async (t) => {
   }
 });
 
-t.test('a change that repeats what is there takes no version', async (t) => {
+t.test('a change that changes nothing uses no version', async (t) => {
   const { change, versionOf } = await withVms(t, 'vm-1');
   await change({ status: 'in-use', email: 'ada@x.y', crdCommand: 'run' });
   const before = await versionOf();
   t.match(await change({ crdCommand: 'run' }), { outcome: 'changed', vm: { version: before } });
 });
 
-t.test('of many who make the same VM known, one makes it', async (t) => {
+t.test('only one of several registrations of the same VM creates it', async (t) => {
   const { database, pool } = await withVms(t);
   for (let round = 0; round < 10; round++) {
     const hostname = `vm-${round}`;
@@ -88,39 +88,36 @@ t.test('of many who make the same VM known, one makes it', async (t) => {
   t.match(await database.query('SELECT count(*)::int FROM vms'), [{ count: 10 }]);
 });
 
-t.test('a VM that comes and goes while it is made known is there for someone', async (t) => {
+t.test('a registration succeeds while the VM is inserted and deleted concurrently', async (t) => {
   const { pool } = await withVms(t);
   const registering = together(() => registerVm(pool, ACTOR, 'vm-1'));
   await together(() => deleteVm(pool, ACTOR, 'vm-1', ANY));
   for (const { vm } of await registering) t.match(vm.row, '"vm-1"');
 });
 
-t.test('to make a VM known changes nothing of one that is', async (t) => {
+t.test('registering a registered VM changes nothing', async (t) => {
   const { pool, change, versionOf } = await withVms(t, 'vm-1');
   await change({ status: 'in-use', email: 'ada@x.y' });
   const version = await versionOf();
   t.match(await registerVm(pool, ACTOR, 'vm-1'), { isNew: false, vm: { version } });
 });
 
-t.test(
-  'of many who remove the same VM, one does; and only the version that was seen',
-  async (t) => {
-    const { pool, versionOf } = await withVms(t, 'vm-1');
-    const seen = await versionOf();
-    const stale = await deleteVm(pool, ACTOR, 'vm-1', (version) => version === seen - 1);
-    t.same(stale, { currentVersion: seen });
-    const answers = await together(() => deleteVm(pool, ACTOR, 'vm-1', ANY));
-    t.same(answers.sort(), ['deleted', ...Array<string>(AT_ONCE - 1).fill('no-vm')]);
-  },
-);
+t.test('only one of several deletions succeeds, and only of the expected version', async (t) => {
+  const { pool, versionOf } = await withVms(t, 'vm-1');
+  const seen = await versionOf();
+  const stale = await deleteVm(pool, ACTOR, 'vm-1', (version) => version === seen - 1);
+  t.same(stale, { currentVersion: seen });
+  const answers = await together(() => deleteVm(pool, ACTOR, 'vm-1', ANY));
+  t.same(answers.sort(), ['deleted', ...Array<string>(AT_ONCE - 1).fill('no-vm')]);
+});
 
-t.test('a change of a VM that there is not', async (t) => {
+t.test('a change of a missing VM has no effect', async (t) => {
   const { change } = await withVms(t);
   t.same(await change({ status: 'failed' }), { outcome: 'no-vm' });
 });
 
 t.test(
-  'a clearing removes as many as it was told, or none, whoever writes meanwhile',
+  'clearing deletes exactly the expected number of VMs or none, with concurrent writers',
   async (t) => {
     const { database, pool } = await withVms(t);
     let cleared = 0;
@@ -129,7 +126,7 @@ t.test(
       await database.query(
         `INSERT INTO vms (hostname, status) SELECT 'old-' || n, 'available' FROM generate_series(1, 5) n`,
       );
-      // Each writer is done by itself, as agents are that register.
+      // Each writer is its own transaction, like agents that register.
       const writers = Array.from({ length: 4 }, (_, n) => registerVm(pool, ACTOR, `new-${n}`));
       const counts = await Promise.all(Array.from({ length: 3 }, () => clearVms(pool, ACTOR, 6)));
       await Promise.all(writers);
@@ -142,27 +139,24 @@ t.test(
   },
 );
 
-t.test(
-  'who holds a row that is to be changed goes on, and the clearing waits for her',
-  async (t) => {
-    const { database, pool } = await withVms(t, 'vm-1');
-    const client = new pg.Client(database.config);
-    await client.connect();
-    t.teardown(() => client.end());
-    await client.query('BEGIN');
-    await client.query('SELECT FROM vms FOR UPDATE');
-    const clearing = clearVms(pool, ACTOR, 1);
-    await until('the clearing waits', async () => {
-      const waiting = await database.query(`SELECT FROM pg_locks WHERE NOT granted`);
-      return waiting.length > 0;
-    });
-    await client.query(`UPDATE vms SET status = 'failed'`);
-    await client.query('COMMIT');
-    t.equal(await clearing, 1);
-  },
-);
+t.test('a transaction with a locked row continues, and clearing waits for it', async (t) => {
+  const { database, pool } = await withVms(t, 'vm-1');
+  const client = new pg.Client(database.config);
+  await client.connect();
+  t.teardown(() => client.end());
+  await client.query('BEGIN');
+  await client.query('SELECT FROM vms FOR UPDATE');
+  const clearing = clearVms(pool, ACTOR, 1);
+  await until('the clearing waits', async () => {
+    const waiting = await database.query(`SELECT FROM pg_locks WHERE NOT granted`);
+    return waiting.length > 0;
+  });
+  await client.query(`UPDATE vms SET status = 'failed'`);
+  await client.query('COMMIT');
+  t.equal(await clearing, 1);
+});
 
-t.test('a writer is kept out between the counting and the removing', async (t) => {
+t.test('no writer can change the table between counting and deleting', async (t) => {
   const { database, pool } = await withVms(t, 'vm-1');
   const client = new pg.Client(database.config);
   await client.connect();

@@ -1,4 +1,4 @@
-// What a change means for person and command, for every kind of row and every kind of change.
+// The decision about person and command, for every type of row and change.
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -20,7 +20,7 @@ const adas: VmValues = { status: 'in-use', email: 'ada@x.y', crdCommand: 'run ad
 const decide = (current: VmValues, change: Partial<VmChange>) =>
   decideChange(current, { ...NOTHING, ...change });
 
-t.test('in-use needs a person, and takes her command or none', async (t) => {
+t.test('in-use needs a person, and sets their command or none', async (t) => {
   t.match(decide(free, { status: 'in-use' }), { rejected: 'contradiction', why: /email/ });
   t.match(decide(adas, { status: 'in-use' }), { rejected: 'contradiction' });
   const email = 'bob@x.y';
@@ -33,7 +33,7 @@ t.test('in-use needs a person, and takes her command or none', async (t) => {
   });
 });
 
-t.test('a VM is taken from another person only when that is asked for', async (t) => {
+t.test('a VM is taken from another person only with reassign', async (t) => {
   const email = 'bob@x.y';
   for (const change of [{ email }, { status: 'in-use', email } as const]) {
     t.same(decide(adas, change), { rejected: 'another-person' });
@@ -48,7 +48,7 @@ t.test('a VM is taken from another person only when that is asked for', async (t
   t.same(decide(failed, own), { ...own, crdCommand: null }, 'her own may be given back to her');
 });
 
-t.test('available lets go of everything, and goes with nothing else', async (t) => {
+t.test('available removes person and command, and allows no other value', async (t) => {
   for (const current of [free, adas, { ...adas, status: 'failed' }, { ...free, status: 'odd' }]) {
     t.same(decide(current, { status: 'available' }), free);
     t.same(decide(current, { status: 'available', crdCommand: null }), free);
@@ -57,14 +57,14 @@ t.test('available lets go of everything, and goes with nothing else', async (t) 
   t.match(decide(adas, { status: 'available', crdCommand: '' }), { rejected: 'contradiction' });
 });
 
-t.test('failed keeps who had it and what it ran', async (t) => {
+t.test('failed keeps the person and the command', async (t) => {
   t.same(decide(adas, { status: 'failed' }), { ...adas, status: 'failed' });
   t.same(decide(free, { status: 'failed' }), { ...free, status: 'failed' });
   t.match(decide(adas, { status: 'failed', email: 'ada@x.y' }), { rejected: 'contradiction' });
   t.match(decide(adas, { status: 'failed', crdCommand: 'x' }), { rejected: 'contradiction' });
 });
 
-t.test('without a status, only what is in use has a person and a command to change', async (t) => {
+t.test('without a status, only a VM in use can change its person and command', async (t) => {
   for (const status of ['available', 'failed', 'odd']) {
     for (const change of [{ email: 'a@b.c' }, { crdCommand: 'x' }, { crdCommand: null }, {}]) {
       t.same(decide({ ...adas, status }, change), { rejected: 'not-in-use' });
@@ -95,7 +95,7 @@ const anyChange: fc.Arbitrary<VmChange> = fc.record({
   reassign: fc.boolean(),
 });
 
-t.test('another person never gets the last one’s command', async () => {
+t.test('another person never gets the previous command', async () => {
   fc.assert(
     fc.property(anyRow, anyChange, (current, change) => {
       const now = decideChange(current, change);
@@ -106,7 +106,7 @@ t.test('another person never gets the last one’s command', async () => {
   );
 });
 
-t.test('nobody loses a VM to another unless that is asked for', async () => {
+t.test('no person loses their VM without reassign', async () => {
   fc.assert(
     fc.property(anyRow, anyChange, (current, change) => {
       const now = decideChange(current, { ...change, reassign: false });
@@ -117,7 +117,7 @@ t.test('nobody loses a VM to another unless that is asked for', async () => {
   );
 });
 
-t.test('what is in use by asking has a person, and what is available has none', async () => {
+t.test('a VM that is set to in-use has a person, and an available VM has none', async () => {
   fc.assert(
     fc.property(anyRow, anyChange, (current, change) => {
       const now = decideChange(current, change);

@@ -1,4 +1,5 @@
-// How commands ended: the first report of the agent that has the assignment, or had it, and nothing of the row.
+// Reports of how commands ended: only the first one counts, only from the agent of the assignment,
+// and no row changes.
 
 import t from 'tap';
 import {
@@ -37,7 +38,7 @@ async function setUp() {
   return { database, assign, report, list, rows };
 }
 
-t.test('the first report stands', async (t) => {
+t.test('only the first report counts', async (t) => {
   const { assign, report, list } = await setUp();
   const id = await assign('ada@x.y');
   t.match(await list(), [{ assignment_id: id, made_at: /Z$/, ended_at: null, outcome: null }]);
@@ -48,7 +49,7 @@ t.test('the first report stands', async (t) => {
   t.same(await list(), [first]);
 });
 
-t.test("a report of the last person's assignment leaves the present one unharmed", async (t) => {
+t.test('a report about a previous assignment does not affect the current one', async (t) => {
   const { assign, report, list, rows } = await setUp();
   const last = await assign('ada@x.y');
   const present = await assign('bob@x.y');
@@ -65,7 +66,7 @@ t.test("a report of the last person's assignment leaves the present one unharmed
   t.match(await list('vm-1', 1), [{ assignment_id: present }]);
 });
 
-t.test('only the agent that has the assignment, or had it, speaks of it', async (t) => {
+t.test('only the agent that has or had the assignment can report about it', async (t) => {
   const { database, assign, report, list } = await setUp();
   const id = await assign('ada@x.y');
   t.equal(await report(id, FAILED, 'vm-2'), undefined);

@@ -1,4 +1,4 @@
-// What the feed reads of the table, and what its check sees.
+// The reads of the feed, and the changes that its check detects.
 
 import t, { type Test } from 'tap';
 import pg from 'pg';
@@ -14,7 +14,7 @@ const insert = (database: TestDatabase, ...hostnames: string[]) =>
   ]);
 
 t.test(
-  'rows are read as their notifications tell them, with the last version after them',
+  'rows are the same as in notifications, and the last version is read after them',
   async (t) => {
     const database = await createDatabase();
     const client = await listening(t, database, 'vm_updates');
@@ -38,7 +38,7 @@ t.test(
   },
 );
 
-t.test('a version handed out and rolled back counts, and one that a row lacks is 0', async (t) => {
+t.test('a version of a rolled-back transaction counts, and a missing version is 0', async (t) => {
   const database = await createDatabase();
   await insert(database, 'vm-1');
   const before = await readRows(database.pool, { kind: 'all' });
@@ -51,7 +51,7 @@ t.test('a version handed out and rolled back counts, and one that a row lacks is
   t.match(await readRows(database.pool, { kind: 'all' }), { rows: [{ version: 0 }] });
 });
 
-t.test('a row is read whatever its columns of JSON hold', async (t) => {
+t.test('a row is read whatever its JSON columns contain', async (t) => {
   const database = await createDatabase();
   await database.query(`ALTER TABLE vms ADD COLUMN tags json`);
   await database.query(
@@ -61,7 +61,7 @@ t.test('a row is read whatever its columns of JSON hold', async (t) => {
   t.match(rows, [{ hostname: 'vm-1', assignmentId: /^[0-9a-f-]{36}$/ }]);
 });
 
-t.test('the check sees the rows in numbers', async (t) => {
+t.test('the check detects changes of rows', async (t) => {
   const database = await createDatabase();
   t.match(await checkTable(database.pool), { count: 0, maxVersion: 0, sumOfVersions: 0n });
   await database.query(`SELECT setval('vms_version_seq', 9007199254740000)`);
@@ -89,7 +89,7 @@ const HARM: readonly string[] = [
   'DROP FUNCTION notify_vm_changes() CASCADE',
 ];
 
-t.test('the check sees triggers that are not in force', async (t) => {
+t.test('the check detects disabled or missing triggers', async (t) => {
   for (const harm of HARM) {
     const database = await createDatabase();
     const before = await checkTable(database.pool);
@@ -102,7 +102,7 @@ t.test('the check sees triggers that are not in force', async (t) => {
   }
 });
 
-t.test('the check sees that triggers were changed and changed back', async (t) => {
+t.test('the check detects triggers that were changed and changed back', async (t) => {
   const database = await createDatabase();
   const before = await checkTable(database.pool);
   await database.query(
@@ -118,7 +118,7 @@ t.test('the check sees that triggers were changed and changed back', async (t) =
   t.equal((await checkTable(database.pool)).triggersInForce, true, 'one more is no harm');
 });
 
-t.test('a notification is sent as it is', async (t) => {
+t.test('a notification is sent unchanged', async (t) => {
   const database = await createDatabase();
   const client = await listening(t, database, 'a "channel"');
   for (const payload of [`it's`, '', 'é']) await notify(database.pool, 'a "channel"', payload);

@@ -1,4 +1,4 @@
-// The pool's connections: in UTC, replaced when lost, and gone at the end.
+// The connections of the pool use UTC, are replaced if they are lost, and are closed at the end.
 
 import t from 'tap';
 import { createPool } from '../../../src/gateway/database/pool.js';
@@ -19,7 +19,7 @@ const sessions = (name = 'lablink-gateway'): Promise<PoolSession[]> =>
   );
 const noSession = () => until('no session is left', async () => (await sessions()).length === 0);
 
-t.test('its connections run in UTC, whatever the time zone of the database', async (t) => {
+t.test('connections use UTC, whatever the time zone of the database', async (t) => {
   await database.query(`ALTER DATABASE test_1 SET TimeZone TO 'Asia/Tokyo'`);
   const { pool, end } = createPool(database.config, 10, ignore);
   const zones = await Promise.all(
@@ -36,14 +36,14 @@ t.test('its connections run in UTC, whatever the time zone of the database', asy
   await noSession();
 });
 
-t.test('a given name is kept', async (t) => {
+t.test('a configured application name is kept', async (t) => {
   const { pool, end } = createPool({ ...database.config, application_name: 'mine' }, 10, ignore);
   await pool.query('SELECT 1');
   t.equal((await sessions('mine')).length, 1);
   await end();
 });
 
-t.test('a connection lost while nobody used it is told, and replaced', async (t) => {
+t.test('a lost idle connection is reported and replaced', async (t) => {
   const lost: Error[] = [];
   const { pool, end } = createPool(database.config, 10, (error) => lost.push(error));
   await pool.query('SELECT 1');
@@ -56,7 +56,7 @@ t.test('a connection lost while nobody used it is told, and replaced', async (t)
   await noSession();
 });
 
-t.test('connections that nobody uses are given up when asked, and no others', async (t) => {
+t.test('discardIdle closes idle connections only', async (t) => {
   const { pool, discardIdle, end } = createPool(database.config, 10, ignore);
   const used = await pool.connect();
   await Promise.all([pool.query('SELECT pg_sleep(0.1)'), pool.query('SELECT pg_sleep(0.1)')]);
@@ -74,7 +74,7 @@ t.test('connections that nobody uses are given up when asked, and no others', as
   await noSession();
 });
 
-t.test('a query whose connection is lost fails, and the process lives', async (t) => {
+t.test('a query whose connection is lost fails, and the process continues', async (t) => {
   const { pool, end } = createPool(database.config, 10, ignore);
   const failed = t.rejects(pool.query('SELECT pg_sleep(3600)'), { code: '57P01' });
   const active = await until('it runs', async () =>
@@ -86,7 +86,7 @@ t.test('a query whose connection is lost fails, and the process lives', async (t
   await noSession();
 });
 
-t.test('it ends although a server answers nothing', async (t) => {
+t.test('the pool ends even if a server never answers', async (t) => {
   const { pool, end } = createPool(database.config, 10, ignore);
   await Promise.all([pool.query('SELECT pg_sleep(0.1)'), pool.query('SELECT pg_sleep(0.1)')]);
   const frozen = await sessions();
@@ -103,7 +103,7 @@ t.test('it ends although a server answers nothing', async (t) => {
   await noSession();
 });
 
-t.test('a database that cannot be reached fails the query, and the end is the end', async (t) => {
+t.test('an unreachable database fails the query, and the pool still ends', async (t) => {
   const { pool, end } = createPool({ ...database.config, host: '/nowhere' }, 10, ignore);
   await t.rejects(pool.query('SELECT 1'), { code: 'ENOENT' });
   await end();

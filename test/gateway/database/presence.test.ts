@@ -1,4 +1,4 @@
-// Leases and what stands under them: whose rows count, what comes late, what is kept and what is removed.
+// Leases and presence: which rows count, late writes, and the removal of old rows.
 
 import t from 'tap';
 import {
@@ -26,7 +26,7 @@ async function setUp() {
   const database = await createDatabase();
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('a', 'available')`);
   const { pool } = database;
-  /** What is known of one agent, or of all. */
+  /** Reads the presence of an agent, or of all. */
   const known = async (hostname = 'a'): Promise<Partial<Presence> | undefined> => {
     const [one] = await readPresence(pool, [hostname]);
     const all = await readPresence(pool, undefined);
@@ -37,7 +37,7 @@ async function setUp() {
   return { database, pool, known };
 }
 
-/** The gateway's lease ends now, as after a kill and its time. */
+/** Ends the lease of a gateway now, as after a kill and the lease's duration. */
 const endLease = (database: TestDatabase, instance: string, ago = '1 second') =>
   database.query(
     `UPDATE gateways SET lease_until = now() - $2::interval,
@@ -45,7 +45,7 @@ const endLease = (database: TestDatabase, instance: string, ago = '1 second') =>
     [instance, ago],
   );
 
-t.test('an agent is online while one living gateway says so', async (t) => {
+t.test('an agent is online while at least one live gateway has it', async (t) => {
   const { database, pool, known } = await setUp();
   t.equal(await known(), undefined, 'nobody has seen it');
   t.match(await acquireLease(pool, 'g-1', LEASE_MS), {
@@ -71,7 +71,7 @@ t.test('an agent is online while one living gateway says so', async (t) => {
   t.ok(String(away?.since) > String(both?.since), 'away since it left');
 });
 
-t.test('a gateway that is no more takes its agents with it, at the end of its lease', async (t) => {
+t.test('the agents of a dead gateway are offline from the end of its lease', async (t) => {
   const { database, pool, known } = await setUp();
   await acquireLease(pool, 'g-1', LEASE_MS);
   await writePresence(pool, 'g-1', agent('a', true, 3_600_000));
@@ -82,7 +82,7 @@ t.test('a gateway that is no more takes its agents with it, at the end of its le
   t.match(await known(), { online: false, since: row?.at });
 });
 
-t.test('what comes late, under a lease that has ended, counts for nothing', async (t) => {
+t.test('a late write, after the end of the lease, has no effect', async (t) => {
   const { database, pool, known } = await setUp();
   await acquireLease(pool, 'old-1', LEASE_MS);
   await writePresence(pool, 'old-1', agent('a'));
@@ -105,7 +105,7 @@ t.test('what comes late, under a lease that has ended, counts for nothing', asyn
   t.notOk(await writePresence(pool, 'never-1', agent('a')), 'nor does one that never was');
 });
 
-t.test('a lease that is given up ends at once', async (t) => {
+t.test('a released lease ends immediately', async (t) => {
   const { pool, known } = await setUp();
   await acquireLease(pool, 'g-1', LEASE_MS);
   await writePresence(pool, 'g-1', agent('a'));
@@ -113,7 +113,7 @@ t.test('a lease that is given up ends at once', async (t) => {
   t.match(await known(), { online: false });
 });
 
-t.test('a renewal says until when everything was seen: the last one, not this one', async (t) => {
+t.test('a renewal sets the watermark to the previous renewal', async (t) => {
   const { database, pool } = await setUp();
   await acquireLease(pool, 'g-1', LEASE_MS);
   const times = async () => {
@@ -131,7 +131,7 @@ t.test('a renewal says until when everything was seen: the last one, not this on
   t.equal((await times())?.complete, incomplete?.renewed);
 });
 
-t.test('a renamed, removed or new row has the agent of its hostname', async (t) => {
+t.test('a renamed, deleted or new row has the agent of its hostname', async (t) => {
   const { database, pool, known } = await setUp();
   await acquireLease(pool, 'g-1', LEASE_MS);
   await writePresence(pool, 'g-1', agent('a'));
@@ -150,7 +150,7 @@ t.test('a renamed, removed or new row has the agent of its hostname', async (t) 
   t.match(await known('a'), { online: false, since: /Z$/ }, 'it is known again');
 });
 
-t.test('an assignment keeps the time it was first pushed at', async (t) => {
+t.test('an assignment keeps the time of its first push', async (t) => {
   const { database, pool, known } = await setUp();
   await acquireLease(pool, 'g-1', LEASE_MS);
   await database.query(`UPDATE vms SET status = 'in-use'`);
@@ -167,7 +167,7 @@ t.test('an assignment keeps the time it was first pushed at', async (t) => {
   t.same(await known(), first);
 });
 
-t.test('one statement tells those who listen, and nobody when the lease has ended', async (t) => {
+t.test('a write notifies listeners, and notifies none if the lease has ended', async (t) => {
   const { database, pool } = await setUp();
   const client = await database.pool.connect();
   const heard: (string | undefined)[] = [];
@@ -183,7 +183,7 @@ t.test('one statement tells those who listen, and nobody when the lease has ende
   t.same(heard, ['one', 'two', 'last']);
 });
 
-t.test('what tells nothing any more is removed, and nothing else', async (t) => {
+t.test('only rows that are old and not current are removed', async (t) => {
   const { database, pool, known } = await setUp();
   for (const instance of ['dead-1', 'dead-2', 'empty-1', 'g-1']) {
     await acquireLease(pool, instance, LEASE_MS);

@@ -1,4 +1,4 @@
-// What an agent may change of its row, and what is recorded of its assignments.
+// The changes that an agent may make to its row, and the records of its assignments.
 
 import t, { type Test } from 'tap';
 import pg from 'pg';
@@ -13,7 +13,7 @@ import { until } from '../../helpers/until.js';
 const { createDatabase } = await startServer(t);
 const NOBODYS = '2b1f4b1c-0d3e-4c56-9a7b-000000000000';
 
-/** A database with one VM in this status. */
+/** Creates a database with a VM in this status. */
 async function withVm(status: string) {
   const database = await createDatabase();
   await database.query(
@@ -76,12 +76,12 @@ t.test('a report about another assignment than the current one is stale', async 
   t.match(await row(), { status: 'available' });
 });
 
-t.test('there is no such VM', async (t) => {
+t.test('a report about a missing VM has no effect', async (t) => {
   const { report } = await withVm('in-use');
   t.equal(await report('failed', undefined, 'nobody'), 'no-vm');
 });
 
-t.test('it is judged by the row that it changes', async (t) => {
+t.test('a report is checked against the row that it changes', async (t) => {
   const { database, row, report } = await withVm('failed');
   const reassigner = await connected(t, database.config);
   await reassigner.query(`BEGIN; UPDATE vms SET status = 'in-use', email = 'next@b.c'`);
@@ -97,7 +97,7 @@ t.test('it is judged by the row that it changes', async (t) => {
   t.match(await row(), { status: 'in-use', email: 'next@b.c' });
 });
 
-t.test('what was acknowledged is recorded once, with its first time', async (t) => {
+t.test('an acknowledgement is recorded once, with its first time', async (t) => {
   const { database, row } = await withVm('in-use');
   const assignment = String((await row())?.assignment_id);
   const deliveries = () =>
@@ -118,36 +118,41 @@ t.test('what was acknowledged is recorded once, with its first time', async (t) 
   t.equal(await acknowledged('vm-1', assignment), undefined);
 });
 
-t.test('with an acknowledgement is recorded when the push was, unless that is known', async (t) => {
-  const { database, row } = await withVm('in-use');
-  const pushedAgo = async (): Promise<number | undefined> => {
-    const sql =
-      'SELECT extract(epoch FROM acknowledged_at - pushed_at)::float8 AS s FROM vm_deliveries';
-    const all = await database.query<{ s: number | null }>(`${sql} ORDER BY made_at DESC LIMIT 1`);
-    return all[0]?.s ?? undefined;
-  };
-  const acknowledgeNow = async (pushedAgoMs: number | undefined): Promise<void> => {
-    const assignmentId = String((await row())?.assignment_id);
-    await acknowledge(database.pool, ACTOR, { hostname: 'vm-1', assignmentId, pushedAgoMs });
-  };
-  await acknowledgeNow(3_000);
-  t.equal(await pushedAgo(), 3);
-  await database.query(`UPDATE vms SET email = 'next@b.c'`);
-  await acknowledgeNow(undefined);
-  t.equal(await pushedAgo(), undefined, 'of one who was told otherwise nothing is claimed');
-  await database.query(`UPDATE vms SET email = 'third@b.c'`);
-  await database.query(
-    `UPDATE vm_deliveries SET pushed_at = made_at WHERE acknowledged_at IS NULL`,
-  );
-  const known = await database.query(
-    'SELECT pushed_at FROM vm_deliveries WHERE acknowledged_at IS NULL',
-  );
-  await acknowledgeNow(60_000);
-  const kept = await database.query(
-    'SELECT pushed_at FROM vm_deliveries ORDER BY made_at DESC LIMIT 1',
-  );
-  t.same(kept, known, 'what was recorded stands');
-});
+t.test(
+  'an acknowledgement records the time of the push, unless it is recorded already',
+  async (t) => {
+    const { database, row } = await withVm('in-use');
+    const pushedAgo = async (): Promise<number | undefined> => {
+      const sql =
+        'SELECT extract(epoch FROM acknowledged_at - pushed_at)::float8 AS s FROM vm_deliveries';
+      const all = await database.query<{ s: number | null }>(
+        `${sql} ORDER BY made_at DESC LIMIT 1`,
+      );
+      return all[0]?.s ?? undefined;
+    };
+    const acknowledgeNow = async (pushedAgoMs: number | undefined): Promise<void> => {
+      const assignmentId = String((await row())?.assignment_id);
+      await acknowledge(database.pool, ACTOR, { hostname: 'vm-1', assignmentId, pushedAgoMs });
+    };
+    await acknowledgeNow(3_000);
+    t.equal(await pushedAgo(), 3);
+    await database.query(`UPDATE vms SET email = 'next@b.c'`);
+    await acknowledgeNow(undefined);
+    t.equal(await pushedAgo(), undefined, 'of one who was told otherwise nothing is claimed');
+    await database.query(`UPDATE vms SET email = 'third@b.c'`);
+    await database.query(
+      `UPDATE vm_deliveries SET pushed_at = made_at WHERE acknowledged_at IS NULL`,
+    );
+    const known = await database.query(
+      'SELECT pushed_at FROM vm_deliveries WHERE acknowledged_at IS NULL',
+    );
+    await acknowledgeNow(60_000);
+    const kept = await database.query(
+      'SELECT pushed_at FROM vm_deliveries ORDER BY made_at DESC LIMIT 1',
+    );
+    t.same(kept, known, 'what was recorded stands');
+  },
+);
 
 async function connected(t: Test, config: pg.ClientConfig): Promise<pg.Client> {
   const client = new pg.Client(config);

@@ -1,4 +1,5 @@
-// Transactions have deadlines that the server holds. One that fails is undone where the server answers, and left to the end of its session where it does not.
+// Transactions have timeouts on the server. A failed transaction is rolled back if the server
+// answers; otherwise its session is closed.
 
 import t from 'tap';
 import pg from 'pg';
@@ -7,7 +8,7 @@ import { startDatabase } from '../../helpers/database.js';
 
 const database = await startDatabase(t, { migrate: false });
 
-t.test('a statement that fails leaves a connection that can be used', async (t) => {
+t.test('a failed statement leaves a usable connection', async (t) => {
   const pool = new pg.Pool({ ...database.config, max: 1 });
   t.teardown(() => pool.end());
   const pid = async () =>
@@ -17,7 +18,7 @@ t.test('a statement that fails leaves a connection that can be used', async (t) 
   t.same(await pid(), before);
 });
 
-t.test('a server that no longer answers is not asked for a rollback', async (t) => {
+t.test('no rollback is sent to a server that no longer answers', async (t) => {
   const asked: string[] = [];
   const released: unknown[] = [];
   const silent = {
@@ -36,7 +37,7 @@ t.test('a server that no longer answers is not asked for a rollback', async (t) 
 });
 
 t.test(
-  'statements have deadlines and a name, and the next user of the connection has neither',
+  'statements have timeouts and an actor, and the next user of the connection has neither',
   async (t) => {
     const pool = new pg.Pool({ ...database.config, max: 1 });
     t.teardown(() => pool.end());

@@ -1,4 +1,4 @@
-// Every failure over HTTP is a problem with a stable code, and tells no secret.
+// Every error over HTTP is a problem with a stable code, and reveals no secret.
 
 import t from 'tap';
 import { pino } from 'pino';
@@ -10,7 +10,7 @@ interface Logged {
   readonly msg: string;
 }
 
-/** A server with a route that fails as it is told, and what it logged. */
+/** Creates a server with a route that fails with a given error, and collects its log. */
 function failing(fail: () => unknown) {
   const logged: Logged[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => logged.push(JSON.parse(line) as Logged) });
@@ -22,7 +22,7 @@ function failing(fail: () => unknown) {
 
 const withCode = (code: string) => Object.assign(new Error(`secret of ${code}`), { code });
 
-t.test('a database that is away is 503, and a reason to come back', async (t) => {
+t.test('an unreachable database is 503 with Retry-After', async (t) => {
   for (const error of [
     withCode('57P01'),
     withCode('08006'),
@@ -56,7 +56,7 @@ t.test('a database that is away is 503, and a reason to come back', async (t) =>
   }
 });
 
-t.test('a database that is busy is 503, and a reason to come back', async (t) => {
+t.test('a busy database is 503 with Retry-After', async (t) => {
   for (const code of ['55P03', '40P01', '40001', '57014']) {
     const { server, logged } = failing(() => {
       throw withCode(code);
@@ -70,7 +70,7 @@ t.test('a database that is busy is 503, and a reason to come back', async (t) =>
   }
 });
 
-t.test('a value that the database cannot take is the asker’s mistake', async (t) => {
+t.test('a value that the database cannot store is 400', async (t) => {
   for (const code of ['22001', '22008', '22021', '22P02', '22P05']) {
     const { server, logged } = failing(() => {
       throw withCode(code);
@@ -83,7 +83,7 @@ t.test('a value that the database cannot take is the asker’s mistake', async (
   }
 });
 
-t.test('any other failure is 500, logged, and tells nothing of itself', async (t) => {
+t.test('any other error is 500, is logged, and reveals nothing', async (t) => {
   for (const error of [new Error('secret'), withCode('42P01'), withCode('XX000')]) {
     const { server, logged } = failing(() => {
       throw error;
@@ -96,7 +96,7 @@ t.test('any other failure is 500, logged, and tells nothing of itself', async (t
   }
 });
 
-t.test('a request that cannot be taken is a problem with its own code', async (t) => {
+t.test('each invalid request is a problem with its own code', async (t) => {
   const { server, logged } = failing(() => 'ok');
   const json = { 'content-type': 'application/json' };
   const large = JSON.stringify('x'.repeat(2 ** 20));
@@ -119,7 +119,7 @@ t.test('a request that cannot be taken is a problem with its own code', async (t
   t.same(logged, []);
 });
 
-t.test('the process lives, and is ready when nothing is wrong', async (t) => {
+t.test('the process is live, and ready unless there is a reason against it', async (t) => {
   const { server } = failing(() => undefined);
   let trouble: string | undefined = 'The moon is in the way.';
   registerHealth(server, () => trouble);

@@ -11,7 +11,10 @@ import { createServer } from '../../../../src/gateway/http/server.js';
 import { ConnectionSlots } from '../../../../src/gateway/session/connection-slots.js';
 import { until } from '../../../helpers/until.js';
 
-/** A server on which every request is for an upgrade, by an admin; something may happen to its connection before. */
+/**
+ * Starts a server on which every request is an admin's upgrade; a hook may change its connection
+ * before.
+ */
 async function admitting(before: (connection: Socket) => Promise<unknown>) {
   const places = new ConnectionSlots({ total: 1, perAddress: 1, perIdentity: 1 });
   const server = createServer(pino({ level: 'silent' }), false);
@@ -43,7 +46,7 @@ async function admitting(before: (connection: Socket) => Promise<unknown>) {
   return { places, ask, handled: () => handled, checked: () => checked };
 }
 
-t.test('a place is held until the connection is gone', async (t) => {
+t.test('a slot is occupied until the connection is closed', async (t) => {
   const { places, ask, handled } = await admitting(() => Promise.resolve());
   for (let n = 1; n <= 3; n++) {
     await ask();
@@ -52,7 +55,7 @@ t.test('a place is held until the connection is gone', async (t) => {
   }
 });
 
-t.test('one whose connection is gone already takes none', async (t) => {
+t.test('a request whose connection is already closed acquires no slot', async (t) => {
   const { places, ask, checked } = await admitting((connection) =>
     once(connection.destroy(), 'close'),
   );

@@ -4,23 +4,23 @@ import {
   readOpenFilesLimit,
 } from '../../../../src/gateway/http/limits/capacity.js';
 
-t.test('sockets stay under the limit of open files, with room for all else', async (t) => {
+t.test('sockets stay below the limit of open files, with room for other files', async (t) => {
   t.same(computeCapacity(20_000, 20_000), { connections: 19_900, sockets: 18_905 });
   t.same(computeCapacity(1_024, 20_000), { connections: 924, sockets: 877 });
   t.same(computeCapacity(200, 20_000), { connections: 100, sockets: 84 });
   t.same(computeCapacity(64, 20_000), { connections: 32, sockets: 16 });
 });
 
-t.test('what is configured is the most there are', async (t) => {
+t.test('there are never more sockets than configured', async (t) => {
   t.same(computeCapacity(1_048_576, 20_000), { connections: 1_048_476, sockets: 20_000 });
   t.same(computeCapacity(Infinity, 20_000), { connections: Infinity, sockets: 20_000 });
 });
 
-t.test('the limit of this process is known', async (t) => {
+t.test('reads the limit of this process', async (t) => {
   t.ok(readOpenFilesLimit() > 20);
 });
 
-t.test('a system that does not say has none', async (t) => {
+t.test('an unknown limit counts as no limit', async (t) => {
   const original = process.report.getReport.bind(process.report);
   t.teardown(() => (process.report.getReport = original));
   for (const report of ['', {}, { userLimits: { open_files: { soft: 'unlimited' } } }]) {

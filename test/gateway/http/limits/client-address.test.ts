@@ -1,7 +1,7 @@
 import t from 'tap';
 import { deriveClientKey } from '../../../../src/gateway/http/limits/client-address.js';
 
-t.test('an IPv4 address is one client, however it is written', async (t) => {
+t.test('every spelling of an IPv4 address is the same client', async (t) => {
   t.equal(deriveClientKey('192.0.2.1'), '192.0.2.1');
   t.equal(deriveClientKey('::ffff:192.0.2.1'), '192.0.2.1');
   t.equal(deriveClientKey('::FFFF:192.0.2.1'), '192.0.2.1');
@@ -22,13 +22,13 @@ t.test('all IPv6 addresses of one /64 are one client', async (t) => {
   t.equal(deriveClientKey('::2'), '0:0:0:0::/64');
 });
 
-t.test('loopback says nothing of who it is', async (t) => {
+t.test('loopback has no key', async (t) => {
   for (const address of ['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1']) {
     t.equal(deriveClientKey(address), undefined, address);
   }
 });
 
-t.test('what a proxy forwards that is no address stands for itself', async (t) => {
+t.test('forwarded text that is not an address is its own key', async (t) => {
   t.equal(deriveClientKey('unknown'), 'unknown');
   t.equal(deriveClientKey(''), '');
 });

@@ -1,4 +1,5 @@
-// Which connection goes when there is no room: never one that is being answered, and of the others the eldest.
+// If the limit is reached, the connection that has been idle for longest is closed, and never one
+// with a running request.
 
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
@@ -10,7 +11,7 @@ import { until } from '../../../helpers/until.js';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
-/** A server with room for so many, which answers when it is told to. */
+/** Starts a server with this limit, whose responses the test triggers. */
 async function listening(t: Test, max: number) {
   const refusals: RejectionReason[] = [];
   const asked: ServerResponse[] = [];
@@ -23,7 +24,7 @@ async function listening(t: Test, max: number) {
     connections.end();
     server.close();
   });
-  /** A connection that the server has seen. */
+  /** Opens a connection, and waits until the server has accepted it. */
   const open = async (): Promise<Socket> => {
     const seen = once(server, 'connection');
     const socket = connect(port, '127.0.0.1');
@@ -31,7 +32,7 @@ async function listening(t: Test, max: number) {
     await seen;
     return socket;
   };
-  /** One whose request is under way. */
+  /** Opens a connection whose request is running. */
   const ask = async (): Promise<Socket> => {
     const socket = await open();
     const seen = asked.length;
@@ -44,7 +45,7 @@ async function listening(t: Test, max: number) {
 
 const gone = (socket: Socket): Promise<true> => until('it is gone', () => socket.closed);
 
-t.test('the one that waits longest goes', async (t) => {
+t.test('closes the connection that has been idle for longest', async (t) => {
   const { open, ask, refusals } = await listening(t, 2);
   const [first, second] = [await open(), await open()];
   const third = await ask();
@@ -55,14 +56,14 @@ t.test('the one that waits longest goes', async (t) => {
   t.same(refusals, ['too_many_connections', 'too_many_connections']);
 });
 
-t.test('one that is being answered stays; the newcomer goes', async (t) => {
+t.test('keeps a connection with a running request, and closes the new one', async (t) => {
   const { open, ask } = await listening(t, 2);
   const busy = [await ask(), await ask()];
   await gone(await open());
   for (const socket of busy) t.notOk(socket.closed);
 });
 
-t.test('so does one that is upgraded, or asks to be', async (t) => {
+t.test('keeps a connection that is upgraded or requests an upgrade', async (t) => {
   const { server, open } = await listening(t, 1);
   server.on('upgrade', () => undefined);
   const upgrading = await open();
@@ -73,7 +74,7 @@ t.test('so does one that is upgraded, or asks to be', async (t) => {
   t.notOk(upgrading.closed);
 });
 
-t.test('one that has been answered waits again, and is not busy', async (t) => {
+t.test('a connection is idle again after its response', async (t) => {
   const { connections, asked, open, ask } = await listening(t, 1);
   const kept = await ask();
   t.ok(connections.busy);
@@ -84,14 +85,14 @@ t.test('one that has been answered waits again, and is not busy', async (t) => {
   await gone(kept);
 });
 
-t.test('an accept that fails makes room', async (t) => {
+t.test('a failed accept closes an idle connection', async (t) => {
   const { server, open } = await listening(t, 9);
   const waiting = await open();
   server.emit('error', new Error('EMFILE'));
   await gone(waiting);
 });
 
-t.test('the end is for all, and for whoever still comes', async (t) => {
+t.test('the end closes all connections, and later ones too', async (t) => {
   const { connections, open, ask } = await listening(t, 9);
   const all = [await open(), await ask()];
   connections.end();

@@ -1,5 +1,5 @@
-// What never becomes a request, or is refused before its handler, is a problem too: seen on a bare TCP socket where a
-// client would not send it.
+// Input that is not a request, and requests rejected before their handler, are answered with
+// problems. The tests use a TCP socket if a client would not send such input.
 
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
@@ -14,7 +14,7 @@ interface Problem {
   readonly headers: string;
 }
 
-/** A server that listens, and what it answers to these bytes before it closes. */
+/** Starts a server, and returns what it sends in response to these bytes before it closes. */
 async function listening(t: Test) {
   const server = createServer(pino({ level: 'silent' }), false);
   t.teardown(() => server.close());
@@ -45,7 +45,7 @@ function problemOf(t: Test, answer: string): Problem {
 
 const FIELDS = 'Host: x\r\nConnection: close\r\n';
 
-t.test('bytes that are no HTTP, and headers that are too large', async (t) => {
+t.test('answers bytes that are not HTTP, and headers that are too large', async (t) => {
   const { exchange } = await listening(t);
   for (const [bytes, status, code] of [
     ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n', 400, 'invalid_request'],
@@ -60,7 +60,7 @@ t.test('bytes that are no HTTP, and headers that are too large', async (t) => {
 });
 
 t.test(
-  'a client that sends half a request and leaves gets no answer, and hurts nobody',
+  'a client that disconnects within a request gets no response, and affects no other client',
   async (t) => {
     const { exchange, port } = await listening(t);
     const socket = connect({ host: '127.0.0.1', port });
@@ -70,24 +70,27 @@ t.test(
   },
 );
 
-t.test('another method is told which ones there are, before its body is looked at', async (t) => {
-  const { server, exchange } = await listening(t);
-  for (const method of ['PUT', 'PATCH', 'DELETE'] as const) {
-    const response = await server.inject({
-      method,
-      url: '/',
-      headers: { 'content-type': 'text/plain' },
-      payload: 'x'.repeat(70_000),
-    });
-    t.equal(response.statusCode, 405);
-    t.equal(response.headers.allow, 'GET, HEAD, POST');
-    t.match(response.json(), { code: 'method_not_allowed' });
-  }
-  const answer = problemOf(t, await exchange(`PUT / HTTP/1.1\r\n${FIELDS}\r\n`));
-  t.match(answer, { status: 405, headers: /allow: GET, HEAD, POST/i });
-});
+t.test(
+  'an unsupported method is answered with the supported ones, before its body is read',
+  async (t) => {
+    const { server, exchange } = await listening(t);
+    for (const method of ['PUT', 'PATCH', 'DELETE'] as const) {
+      const response = await server.inject({
+        method,
+        url: '/',
+        headers: { 'content-type': 'text/plain' },
+        payload: 'x'.repeat(70_000),
+      });
+      t.equal(response.statusCode, 405);
+      t.equal(response.headers.allow, 'GET, HEAD, POST');
+      t.match(response.json(), { code: 'method_not_allowed' });
+    }
+    const answer = problemOf(t, await exchange(`PUT / HTTP/1.1\r\n${FIELDS}\r\n`));
+    t.match(answer, { status: 405, headers: /allow: GET, HEAD, POST/i });
+  },
+);
 
-t.test('a body that is too large, or not JSON', async (t) => {
+t.test('rejects a body that is too large or not JSON', async (t) => {
   const { server } = await listening(t);
   const post = (type: string, payload: string) =>
     server.inject({ method: 'POST', url: '/', headers: { 'content-type': type }, payload });

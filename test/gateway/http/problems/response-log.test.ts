@@ -1,4 +1,4 @@
-// What was answered is told in words of our own, never in those of the one who asked.
+// Logged responses contain known words only, and never text from the client.
 
 import t from 'tap';
 import { pino } from 'pino';
@@ -7,7 +7,7 @@ import { sendProblem } from '../../../../src/gateway/http/problems/problem.js';
 import { createServer } from '../../../../src/gateway/http/server.js';
 
 t.test(
-  'every answer is told once, with the pattern of its route and the code of its problem',
+  'every response is reported once, with the pattern of its route and the code of its problem',
   async (t) => {
     const answers: LoggedResponse[] = [];
     const server = createServer(pino({ level: 'silent' }), false, (answer) => answers.push(answer));

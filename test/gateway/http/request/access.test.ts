@@ -1,4 +1,4 @@
-// The check before a handler: nobody reaches it without the right.
+// Authorization: no request without the permission reaches a handler.
 
 import t from 'tap';
 import { pino } from 'pino';
@@ -29,14 +29,14 @@ function guarded() {
 
 const authorization = 'Bearer good';
 
-t.test('the handler knows who asks, and of what', async (t) => {
+t.test('the handler knows the identity and the hostname', async (t) => {
   const { server } = guarded();
   const response = await server.inject({ url: '/vms/vm-1', headers: { authorization } });
   t.same(response.json(), { sub: 'vm-1', hostname: 'vm-1' });
 });
 
 t.test(
-  'without the right the handler is never reached, however late the answer leaves',
+  'without the permission the handler is never called, however late the response is sent',
   async (t) => {
     const { server, handled } = guarded();
     server.addHook('onSend', async () => new Promise((resolve) => setImmediate(resolve)));
@@ -52,7 +52,7 @@ t.test(
   },
 );
 
-t.test('a route that asks who it is without a check is a bug', async (t) => {
+t.test('reading the identity of a route without authorization is a bug', async (t) => {
   const { server } = guarded();
   const response = await server.inject({ url: '/open', headers: { authorization } });
   t.equal(response.statusCode, 500);

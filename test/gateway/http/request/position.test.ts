@@ -1,11 +1,12 @@
-// A page's end as text: what was written is read back, and nothing else is read at all.
+// The position of a page as text: a formatted position is parsed back, and all other text is
+// rejected.
 
 import fc from 'fast-check';
 import t from 'tap';
 import { SORTS } from '../../../../src/gateway/database/vms.js';
 import { formatPosition, parsePosition } from '../../../../src/gateway/http/request/position.js';
 
-t.test('what is written is read back, in its own order alone', async (t) => {
+t.test('a formatted position is parsed back, for its own sort order only', async (t) => {
   for (const position of [
     { id: 0, time: undefined },
     { id: 2 ** 31 - 1, time: undefined },
@@ -24,7 +25,7 @@ t.test('what is written is read back, in its own order alone', async (t) => {
   }
 });
 
-t.test('what no page ended with is refused', async (t) => {
+t.test('text that is not a position is rejected', async (t) => {
   for (const text of [
     ...['', ' ', '1 ', ' 1', '01', '-1', '+1', '1.5', '1e3', '0x1', 'x', '１', '1\n'],
     ...['2147483648', '9999999999', '99999999999', '1@', '@2026-03-02T09:30:00', '1@now'],
@@ -35,7 +36,7 @@ t.test('what no page ended with is refused', async (t) => {
   }
 });
 
-t.test('any text is a position or not, and never an error', async () => {
+t.test('no text causes an error', async () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.constantFrom(...SORTS), (text, sort) => {
       const position = parsePosition(text, sort);

@@ -1,4 +1,4 @@
-// `If-Match` holds for the version that is named, for any with `*`, and for none by a tag that is not ours.
+// `If-Match` matches the named versions, every version with `*`, and no version with another tag.
 
 import t from 'tap';
 import { parsePrecondition } from '../../../../src/gateway/http/request/precondition.js';

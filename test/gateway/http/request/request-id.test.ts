@@ -1,4 +1,5 @@
-// Each request has an id in its answer and its log lines: its own where that is fit for a log.
+// Each request has an id in its response and its log lines: that of its header if it is safe for a
+// log.
 
 import t from 'tap';
 import { pino } from 'pino';
@@ -11,7 +12,7 @@ server.get('/', async (request) => request.id);
 
 const MADE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-t.test('an id that a request comes with is kept', async (t) => {
+t.test('keeps the id of the header', async (t) => {
   for (const id of ['a', 'A.b_c-9', 'x'.repeat(64)]) {
     const response = await server.inject({ url: '/', headers: { 'X-Request-Id': id } });
     t.equal(response.body, id);
@@ -23,7 +24,7 @@ t.test('an id that a request comes with is kept', async (t) => {
   }
 });
 
-t.test('one that is not fit for a log is replaced', async (t) => {
+t.test('replaces an id that is not safe for a log', async (t) => {
   for (const id of [undefined, '', 'x'.repeat(65), 'a b', 'a\tb', '"', 'é', '{"msg":"forged"}']) {
     const headers = id === undefined ? {} : { 'X-Request-Id': id };
     const response = await server.inject({ url: '/', headers });
@@ -32,7 +33,7 @@ t.test('one that is not fit for a log is replaced', async (t) => {
   }
 });
 
-t.test('every answer has one, also where there is no route', async (t) => {
+t.test('every response has an id, also without a route', async (t) => {
   for (const url of ['/nothing', '/%', `/${'x'.repeat(20_000)}`]) {
     const response = await server.inject({ url, headers: { 'X-Request-Id': 'mine' } });
     t.equal(response.headers['x-request-id'], 'mine', url.slice(0, 10));

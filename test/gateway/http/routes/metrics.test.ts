@@ -1,4 +1,4 @@
-// Who may read the metrics: whoever asks on this machine itself, and who has a token for it.
+// The metrics are for clients on the same machine, and for tokens with the permission.
 
 import t from 'tap';
 import { pino } from 'pino';
@@ -8,7 +8,7 @@ import { createAuthorize } from '../../../../src/gateway/http/request/access.js'
 import { registerMetrics } from '../../../../src/gateway/http/routes/metrics.js';
 import { createServer } from '../../../../src/gateway/http/server.js';
 
-/** Here a token is the name of its role. */
+/** In this test a token is the name of its role. */
 const verify: Verifier = (token) =>
   ['agent', 'dashboard', 'admin'].includes(token)
     ? { ok: true, identity: { sub: 'vm-1', role: token as Role, expiresAtMs: 0 } }
@@ -31,12 +31,12 @@ async function ask(remoteAddress: string, headers: Record<string, string> = {}) 
   return `${response.statusCode} ${response.json<{ code: string }>().code}`;
 }
 
-t.test('who asks on this machine itself needs no token', async (t) => {
+t.test('a client on the same machine needs no token', async (t) => {
   for (const address of ['127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1'])
     t.equal(await ask(address), 200, address);
 });
 
-t.test('a proxy on this machine speaks for strangers', async (t) => {
+t.test('a request through a proxy on the same machine needs a token', async (t) => {
   for (const header of [
     'X-Forwarded-For',
     'X-Forwarded-Host',
@@ -50,11 +50,11 @@ t.test('a proxy on this machine speaks for strangers', async (t) => {
   }
 });
 
-t.test('from elsewhere it takes a token of an admin or a dashboard', async (t) => {
+t.test('a client on another machine needs a token of an admin or a dashboard', async (t) => {
   for (const [address, headers] of [
     ['10.0.0.1', {}],
     ['::ffff:10.0.0.1', {}],
-    // Whatever a stranger says of himself is not believed, not even where proxies are.
+    // The client's own headers are not trusted, even with trusted proxies.
     ['10.0.0.1', { 'X-Forwarded-For': '127.0.0.1' }],
     ['127.0.0.1', { Via: '1.1 proxy' }],
   ] as const) {

@@ -1,4 +1,4 @@
-// What an agent asks for ends in a value: done, a refusal, or that the database is away.
+// Every request of an agent ends with a value: done, a rejection, or an unavailable database.
 
 import t from 'tap';
 import { pino } from 'pino';
@@ -18,7 +18,7 @@ const NOBODY = {
   acknowledged: () => undefined,
 };
 
-t.test('every outcome has its refusal', async (t) => {
+t.test('every outcome has its rejection', async (t) => {
   const database = await createDatabase();
   const requests = createRequests(
     database.pool,
@@ -48,7 +48,7 @@ t.test('every outcome has its refusal', async (t) => {
   t.same(requests.verify('x'), { ok: false, reason: 'invalid' });
 });
 
-t.test('a push is written with the first acknowledgement, and with no other', async (t) => {
+t.test('a push is written with the first acknowledgement only', async (t) => {
   const database = await createDatabase();
   await database.query(
     `INSERT INTO vms (hostname, status, email) VALUES ('vm-1', 'in-use', 'a@b.c')`,
@@ -74,7 +74,7 @@ t.test('a push is written with the first acknowledgement, and with no other', as
   t.equal((await database.query(sql)).length, 1);
 });
 
-t.test('a database that does not answer is an answer, and is logged', async (t) => {
+t.test('an unreachable database is reported to the agent and logged', async (t) => {
   const logged: unknown[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => logged.push(JSON.parse(line)) });
   const { pool, end } = createPool({ host: '/nowhere', user: 'x' }, 10, () => undefined);

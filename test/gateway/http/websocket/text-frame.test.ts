@@ -1,4 +1,4 @@
-// What is written to a socket without ws is what ws itself, and any client, reads.
+// ws reads the frames that are encoded without it.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -9,7 +9,7 @@ import { encodeTextFrame } from '../../../../src/gateway/http/websocket/text-fra
 
 const LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000];
 
-t.test('messages of every kind of length are read as they were sent', async (t) => {
+t.test('ws reads messages of every encoding of length', async (t) => {
   const server = createServer().listen(0, '127.0.0.1');
   const sockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request, tcp, head) =>
@@ -36,7 +36,7 @@ t.test('messages of every kind of length are read as they were sent', async (t) 
   t.equal(read.at(-1), 'é😀');
 });
 
-t.test('what is sent to many is made once', async (t) => {
+t.test('a message for several sockets is encoded once', async (t) => {
   const message = Buffer.from('{}');
   t.equal(encodeTextFrame(message), encodeTextFrame(message));
   t.strictSame(encodeTextFrame(message), encodeTextFrame('{}'));

@@ -1,4 +1,4 @@
-// Waiting for one VM on the fleet: it ends in every way there is, and leaves nobody watching.
+// Waiting for a VM: every way in which it ends, and that no subscriber remains.
 
 import { getEventListeners, setMaxListeners } from 'node:events';
 import t, { type Test } from 'tap';
@@ -7,10 +7,10 @@ import { waitForVersion } from '../../../../src/gateway/http/websocket/wait.js';
 import { Hub, type VmSubscriber } from '../../../../src/gateway/hub/hub.js';
 import { createRowProjector } from '../../../../src/gateway/hub/projection.js';
 
-/** Longer than any test waits. */
+/** Longer than any test. */
 const LONG_MS = 60_000;
 
-/** A hub that counts its watchers. */
+/** A hub that counts its subscribers. */
 class CountingHub extends Hub {
   readonly watchers = new Set<VmSubscriber>();
 
@@ -25,7 +25,7 @@ class CountingHub extends Hub {
   }
 }
 
-/** A fleet with vm-1 at version 1, and one who waits for it. */
+/** Creates a fleet with vm-1 at version 1, and a wait for it. */
 function makeWorld() {
   const fleet = new Fleet('epoch', 10);
   const hub = new CountingHub(fleet, createRowProjector([]), () => undefined);
@@ -45,7 +45,7 @@ function makeWorld() {
   return { fleet, hub, left, ending, learn, entry, wait };
 }
 
-/** A test in a world of its own, in which nobody is left watching when it ends. */
+/** Runs a test with its own hub, and checks that no subscriber remains. */
 function inWorld(
   name: string,
   run: (t: Test, world: ReturnType<typeof makeWorld>) => unknown,
@@ -61,14 +61,14 @@ function inWorld(
 }
 
 inWorld(
-  'a version that differs already is told at once, whether above or below',
+  'resolves immediately if the version already differs, higher or lower',
   async (t, { wait, entry }) => {
     t.same(await wait(0), { outcome: 'changed', entry });
     t.same(await wait(7), { outcome: 'changed', entry });
   },
 );
 
-inWorld('a change ends the wait with the row as it is then', async (t, { wait, learn, hub }) => {
+inWorld('resolves with the current row after a change', async (t, { wait, learn, hub }) => {
   const waiting = wait(1);
   t.equal(hub.watchers.size, 1);
   learn(5, 'vm-2');
@@ -76,21 +76,21 @@ inWorld('a change ends the wait with the row as it is then', async (t, { wait, l
   t.same(await waiting, { outcome: 'changed', entry });
 });
 
-inWorld('a repeat of the same version is no change', async (t, { wait, hub, entry, learn }) => {
+inWorld('ignores a repetition of the same version', async (t, { wait, hub, entry, learn }) => {
   const waiting = wait(1);
   hub.publish(entry);
   const changed = learn(2);
   t.same(await waiting, { outcome: 'changed', entry: changed });
 });
 
-inWorld('who has a VM is told of its removal', async (t, { wait, fleet, hub }) => {
+inWorld('resolves when the VM is deleted', async (t, { wait, fleet, hub }) => {
   const waiting = wait(1);
   hub.publish(fleet.delete('vm-1', 2));
   t.same(await waiting, { outcome: 'changed', entry: undefined });
   t.same(await wait(1), { outcome: 'changed', entry: undefined }, 'and at once when it is gone');
 });
 
-inWorld('who has none is told of its coming', async (t, { wait, learn, fleet, hub }) => {
+inWorld('resolves when a missing VM is inserted', async (t, { wait, learn, fleet, hub }) => {
   const waiting = wait(0, LONG_MS, 'vm-2');
   const entry = learn(2, 'vm-2');
   t.same(await waiting, { outcome: 'changed', entry });
@@ -98,7 +98,7 @@ inWorld('who has none is told of its coming', async (t, { wait, learn, fleet, hu
   t.same(await wait(0, 1, 'vm-2'), { outcome: 'up' }, 'a VM that is gone is none');
 });
 
-inWorld('the time is up', async (t, { wait }) => {
+inWorld('resolves when the time is up', async (t, { wait }) => {
   t.same(await wait(1, 0), { outcome: 'up' });
   t.same(await wait(1, 5), { outcome: 'up' });
 });
@@ -113,7 +113,7 @@ for (const who of ['left', 'ending'] as const) {
   });
 }
 
-inWorld('a gap of the feed ends no wait', async (t, { wait, hub, learn }) => {
+inWorld('continues while the feed is interrupted', async (t, { wait, hub, learn }) => {
   const waiting = wait(1);
   hub.setLive(true);
   hub.setLive(false);
@@ -121,7 +121,7 @@ inWorld('a gap of the feed ends no wait', async (t, { wait, hub, learn }) => {
   t.same(await waiting, { outcome: 'changed', entry });
 });
 
-inWorld('many wait side by side', async (t, { wait, hub, learn }) => {
+inWorld('several waits are independent', async (t, { wait, hub, learn }) => {
   const waiting = Array.from({ length: 20 }, () => wait(1));
   t.equal(hub.watchers.size, 20);
   const entry = learn(2);
