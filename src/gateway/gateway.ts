@@ -36,10 +36,7 @@ export interface GatewayOptions extends HttpLimits {
   readonly jwtPublicKeys: readonly PublicKey[];
   /** Columns that a dashboard sees, besides the protocol's. */
   readonly dashboardColumns: readonly string[];
-  /**
-   * How long the agent of a VM in use may stay away before the VM is set failed; undefined for
-   * ever.
-   */
+  /** How long an agent may stay away before its VM in use is set failed; undefined for ever. */
   readonly offlineGraceMs?: number | undefined;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
@@ -193,7 +190,7 @@ function createLifecycle({ api, feed, presence, pools, sweep, timing }: Parts) {
   };
 }
 
-/** The hub and the throttle that flushes it, each of which needs the other. */
+/** Makes the hub and the throttle that flushes it: each calls the other. */
 function createHub(
   fleet: Fleet,
   project: RowProjector,

@@ -17,7 +17,7 @@ export interface Timing {
   readonly checkIntervalMs: number;
   /** Between two routine reads of everything. */
   readonly fullReadIntervalMs: number;
-  /** How long a gateway's lease lasts, and its agents count as online; renewed three times as often. */
+  /** How long a lease lasts, and its agents count as online; renewed three times as often. */
   readonly leaseMs: number;
   /** Between an agent's connect or disconnect and its write: all of that time is one statement. */
   readonly presenceWriteGapMs: number;

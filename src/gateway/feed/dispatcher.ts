@@ -13,7 +13,7 @@ import {
 } from './notification.js';
 import type { ApplyResult, Reconciler } from './reconciler.js';
 
-/** What a notification did. A label of a metric. */
+/** The outcome of a notification. A label of a metric. */
 export type NotificationOutcome = ApplyResult | 'invalidation' | 'rejected' | 'heartbeat';
 
 export interface DispatcherEvents {

@@ -35,7 +35,7 @@ export interface FeedOutput {
   setLive(live: boolean): void;
 }
 
-/** What the feed asks of the gateway's connection pools when the database seems to be away. */
+/** The feed's pool, and the ways to discard connections when the database seems to be away. */
 export interface FeedConnections {
   readonly pool: pg.Pool;
   /** Closes idle connections: they may lead nowhere. */
@@ -236,7 +236,7 @@ export class Feed {
     this.options.log.warn({ err: reason }, 'not listening');
     this.#heartbeat.stop();
     this.#resync.sourceDisconnected();
-    // What ended this connection may have silently ended others: a read, or the renewal of the
+    // The same failure may have silently ended other connections: a read, or the renewal of the
     // lease, would wait until it times out. HTTP requests keep their own deadlines.
     this.options.connections.discardOutstanding();
   }

@@ -1,4 +1,4 @@
-// One LISTEN connection, from its opening to its loss, which is reported once. pg-listen does the
+// A LISTEN connection, from its opening to its loss, which is reported once. pg-listen does the
 // listening but does not reconnect: its own loop gives up silently, leaks a session if closed
 // meanwhile, and does not distinguish an error of a payload from the end of the connection.
 
@@ -19,7 +19,7 @@ const QUERY_TIMEOUT_MS = 5_000;
 /** How long an orderly end may take before the socket is destroyed. */
 const END_TIMEOUT_MS = 500;
 
-/** Connects and listens to all channels; rejects if that fails. An aborted signal ends the attempt. */
+/** Connects and listens to all channels; rejects if that fails, or if the signal is aborted. */
 export async function openListenConnection(
   config: pg.ClientConfig,
   channels: readonly string[],

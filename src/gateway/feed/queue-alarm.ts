@@ -1,5 +1,5 @@
-// Warns in the log before the server's queue of notifications is full: the queue watch, wired to the
-// database. The log names sessions that an operator can end.
+// Warns in the log before the server's queue of notifications is full: the queue watch, wired to
+// the database. The log names sessions that an operator can end.
 
 import type pg from 'pg';
 import type { Logger } from 'pino';

@@ -11,7 +11,7 @@ import type { Fleet } from '../fleet/fleet.js';
 import type { VmRow, RowEntry } from '../fleet/entry.js';
 import { StaleHostnames, type ReadRequest } from '../stale/stale-hostnames.js';
 
-/** What a notified row did to the fleet. A label of a metric. */
+/** The effect of a notified row on the fleet. A label of a metric. */
 export type ApplyResult = 'applied' | 'repeat' | 'stale';
 
 /** The result of a read. `sequence` was read after the rows. */
@@ -27,7 +27,7 @@ export class Reconciler {
   #reading: ReadRequest | undefined;
   readonly #touched = new Set<string>();
   #allTouched = false;
-  /** The sequence at the last read: the version below which an unknown hostname counts as deleted. */
+  /** The sequence at the last read: up to it, an unknown hostname counts as deleted. */
   #sequence = 0;
 
   /** @param publish called with every new entry of the fleet, in order and at once. */
@@ -46,7 +46,7 @@ export class Reconciler {
     return this.#reading;
   }
 
-  /** Nothing is stale and no read is under way: as far as the gateway knows, the fleet is the table. */
+  /** Nothing is stale and no read is under way: the fleet is the table, as far as is known. */
   get upToDate(): boolean {
     return this.#reading === undefined && this.staleRows === 0;
   }

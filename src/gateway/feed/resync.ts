@@ -15,7 +15,7 @@ export interface TableCheck extends Fingerprint {
   readonly triggersInForce: boolean;
 }
 
-/** The feed's queries. Both run through the pool and have deadlines of their own; both may reject. */
+/** The feed's queries. Both run through the pool with deadlines of their own, and may reject. */
 export interface FeedDatabase {
   /** @param signal aborted when the result is no longer wanted, to free the connection. */
   readonly read: (request: ReadRequest, signal: AbortSignal) => Promise<ReadResult>;

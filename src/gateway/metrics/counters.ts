@@ -2,7 +2,7 @@
 
 import { Counter, Histogram, type Registry } from 'prom-client';
 
-/** Buckets in seconds: from a fraction of the flush gap of 4 ms to what a user would call broken. */
+/** Buckets in seconds: from a fraction of the flush gap of 4 ms to an obvious failure. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** Buckets in seconds: from an agent that acts at once to one whose VM had to be started. */

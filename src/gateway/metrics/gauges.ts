@@ -11,7 +11,7 @@ export interface ObservedSession {
   readonly stream: { readonly kind: StreamKind; readonly state: string };
 }
 
-/** What a session watches: one VM, or all of them. */
+/** A session watches one VM, or all of them. */
 export type StreamKind = 'vm' | 'fleet';
 
 /** The parts whose states are read at every scrape. Nothing here may wait. */

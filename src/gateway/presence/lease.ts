@@ -6,19 +6,12 @@
 // back: the gateway acquires another one, under another name, and writes all its agents again. So a
 // late write under the old name has no effect.
 
+import type { GatewayLeases } from '../database/presence.js';
 import type { PendingWrites, WriteBatch } from './pending-writes.js';
-
-/** What the database returns when a lease is acquired or renewed. */
-export interface LeaseState {
-  /** All gateways with a valid lease, this one included. */
-  readonly gateways: readonly string[];
-  /** Time until the first of the other leases ends, unless renewed; undefined if there is none. */
-  readonly nextExpiryMs: number | undefined;
-}
 
 /** The queries of a lease. Each may reject. */
 export interface LeaseDatabase {
-  readonly acquire: (instance: string, leaseMs: number) => Promise<LeaseState>;
+  readonly acquire: (instance: string, leaseMs: number) => Promise<GatewayLeases>;
   /**
    * @param advanceWatermark all that this gateway saw until its last renewal is written.
    * @returns undefined if the lease is lost.
@@ -27,7 +20,7 @@ export interface LeaseDatabase {
     instance: string,
     leaseMs: number,
     advanceWatermark: boolean,
-  ) => Promise<LeaseState | undefined>;
+  ) => Promise<GatewayLeases | undefined>;
   /** @returns false if the lease is lost. */
   readonly write: (instance: string, batch: WriteBatch, nowMs: number) => Promise<boolean>;
   readonly release: (instance: string) => Promise<void>;
@@ -185,12 +178,12 @@ export class Lease {
       this.#renewedMs !== undefined &&
       this.pending.isWrittenUntil(this.#renewedMs);
     this.#renewedMs = undefined;
-    const state = await this.database.renew(instance, this.settings.leaseMs, advanceWatermark);
-    if (state === undefined) {
+    const leases = await this.database.renew(instance, this.settings.leaseMs, advanceWatermark);
+    if (leases === undefined) {
       this.#lose();
       return;
     }
-    this.#update(state);
+    this.#update(leases);
     await this.events.renewed();
   }
 
@@ -200,7 +193,7 @@ export class Lease {
     this.events.lost();
   }
 
-  #update({ gateways, nextExpiryMs }: LeaseState): void {
+  #update({ gateways, nextExpiryMs }: GatewayLeases): void {
     this.#renewedMs = performance.now();
     const untilExpiryMs = (nextExpiryMs ?? Infinity) + EXPIRY_SLACK_MS;
     this.#renewAtMs = this.#renewedMs + Math.min(this.settings.leaseMs / 3, untilExpiryMs);

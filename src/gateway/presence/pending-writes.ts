@@ -2,7 +2,7 @@
 // pending: not yet written to the database, or not yet notified to other gateways. Bounded by the
 // number of agents, because only the latest of each is kept. Pure: no I/O, no timers.
 
-/** What one write carries. Times are in ms of a monotonic clock. */
+/** The contents of one write. Times are in ms of a monotonic clock. */
 export interface WriteBatch {
   readonly agents: readonly AgentChange[];
   readonly pushes: readonly PendingPush[];

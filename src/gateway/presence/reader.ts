@@ -1,6 +1,6 @@
 // Keeps the fleet's presence of agents equal to the database: reads what is stale, one read at a
-// time. A notification carries no presence, it only names hostnames to read. Everything is read when
-// the feed becomes live, when another gateway's lease ends, and once a minute, so a lost
+// time. A notification carries no presence, it only names hostnames to read. Everything is read
+// when the feed becomes live, when another gateway's lease ends, and once a minute, so a lost
 // notification delays the truth but never loses it.
 
 import {

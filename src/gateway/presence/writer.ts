@@ -1,16 +1,16 @@
-// Writes this gateway's presence to the database, under its lease: acquires, renews and releases the
-// lease, and writes batches of pending changes. See `Lease` for when.
+// Writes this gateway's presence to the database, under its lease: acquires, renews and releases
+// the lease, and writes batches of pending changes. `Lease` decides when.
 
 import type pg from 'pg';
 import * as presence from '../database/presence.js';
-import type { LeaseDatabase, LeaseState } from './lease.js';
+import type { LeaseDatabase } from './lease.js';
 import { formatPayloads } from './payloads.js';
 import type { WriteBatch } from './pending-writes.js';
 
 export class PresenceWriter implements LeaseDatabase {
   constructor(private readonly pool: pg.Pool) {}
 
-  acquire(instance: string, leaseMs: number): Promise<LeaseState> {
+  acquire(instance: string, leaseMs: number): Promise<presence.GatewayLeases> {
     return presence.acquireLease(this.pool, instance, leaseMs);
   }
 
@@ -18,7 +18,7 @@ export class PresenceWriter implements LeaseDatabase {
     instance: string,
     leaseMs: number,
     advanceWatermark: boolean,
-  ): Promise<LeaseState | undefined> {
+  ): Promise<presence.GatewayLeases | undefined> {
     return presence.renewLease(this.pool, instance, leaseMs, advanceWatermark);
   }
 

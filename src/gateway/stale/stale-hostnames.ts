@@ -2,7 +2,7 @@
 // A hostname that is added again while it is being read stays in the set, and is read once more.
 // Pure: no I/O, no timers.
 
-/** What one read asks for: everything, or the rows of these hostnames. */
+/** A read: of everything, or of the rows of these hostnames. */
 export type ReadRequest =
   { readonly kind: 'all' } | { readonly kind: 'rows'; readonly hostnames: readonly string[] };
 

@@ -1,11 +1,11 @@
-// What becomes of each notification, and that none of them can throw.
+// The outcome of each notification, and that no notification makes the dispatcher throw.
 
 import t from 'tap';
 import { Dispatcher, type NotificationOutcome } from '../../../src/gateway/feed/dispatcher.js';
 import { Reconciler } from '../../../src/gateway/feed/reconciler.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 
-/** An intake into an empty fleet; `bugs` of the fan-out come out of `publish`. */
+/** A dispatcher into an empty fleet; `publish` may throw like a bug of the fan-out. */
 function dispatching(publish: () => void = () => undefined) {
   const fleet = new Fleet('epoch', 10);
   const reconciler = new Reconciler(fleet, publish);
@@ -34,7 +34,7 @@ function dispatching(publish: () => void = () => undefined) {
 const row = (version: number, hostname = 'vm-1'): string =>
   JSON.stringify({ hostname, version, status: 'available' });
 
-t.test('a row applies, repeats, or is doubtful', async (t) => {
+t.test('a row is applied, a repeat, or stale', async (t) => {
   const { fleet, reconciler, handle, log } = dispatching();
   handle('vm_updates', row(5));
   t.match(fleet.get('vm-1'), { version: 5, row: row(5) });
@@ -50,7 +50,7 @@ t.test('a row applies, repeats, or is doubtful', async (t) => {
   ]);
 });
 
-t.test('a notice has one row read, or all', async (t) => {
+t.test('an invalidation has one row read, or all', async (t) => {
   const { reconciler, handle, log } = dispatching();
   handle('vm_changes', '{"op":"read","hostname":"vm-2"}');
   t.same(reconciler.beginRead(), { kind: 'rows', hostnames: ['vm-2'] });
@@ -62,7 +62,7 @@ t.test('a notice has one row read, or all', async (t) => {
 });
 
 t.test(
-  'what is rejected is told by its length, and read if its hostname can be told',
+  'a rejected payload is reported by its length, and its row is read if it names one',
   async (t) => {
     const { fleet, reconciler, handle, log } = dispatching();
     handle('vm_updates', 'secret');
@@ -91,7 +91,7 @@ t.test('any other channel is the heartbeat’s', async (t) => {
   t.same(log.handled, Array(2).fill(['lablink_gateway_1', 'heartbeat']));
 });
 
-t.test('it never throws, whatever becomes of what it takes', async (t) => {
+t.test('it never throws, even if publishing does', async (t) => {
   const bug = new Error('a bug');
   const { handle, log } = dispatching(() => {
     throw bug;
@@ -102,13 +102,13 @@ t.test('it never throws, whatever becomes of what it takes', async (t) => {
 });
 
 t.test(
-  'whose presence is to be read is handed on; nonsense is rejected, and nothing read',
+  'invalidated presence is passed on; an invalid payload is rejected, and nothing is read',
   async (t) => {
     const { handle, log } = dispatching();
     handle('vm_presence', '{"hostnames":["a","b"]}');
     handle('vm_presence', '{"hostnames":[]}');
     t.same(log.presence, [['a', 'b'], []]);
-    const nonsense = [
+    const invalid = [
       '',
       '[]',
       '{}',
@@ -116,13 +116,13 @@ t.test(
       '{"hostnames":[1]}',
       '{"hostnames":["\\u0000"]}',
     ];
-    for (const payload of nonsense) handle('vm_presence', payload);
+    for (const payload of invalid) handle('vm_presence', payload);
     t.equal(log.presence.length, 2);
-    t.equal(log.rejected.length, nonsense.length);
+    t.equal(log.rejected.length, invalid.length);
     t.equal(log.invalidated, 0);
     t.same(
       log.handled.map(([, outcome]) => outcome),
-      [...['invalidation', 'invalidation'], ...nonsense.map(() => 'rejected')],
+      [...['invalidation', 'invalidation'], ...invalid.map(() => 'rejected')],
     );
   },
 );

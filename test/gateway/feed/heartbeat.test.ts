@@ -1,11 +1,11 @@
-// A beat proves LISTEN only when it comes back, itself, and in time.
+// Only the awaited beat, in time, verifies that notifications arrive.
 
 import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
 import { FeedHeartbeat, type MissReason } from '../../../src/gateway/feed/heartbeat.js';
 import { until } from '../../helpers/until.js';
 
-/** A heartbeat whose beats are kept, to be answered by the test, or not. */
+/** A heartbeat whose beats are recorded, for the test to answer. */
 function beating(options: { deadlineMs?: number; send?: () => Promise<void> } = {}) {
   const beats: string[] = [];
   const arrived: number[] = [];
@@ -25,7 +25,7 @@ function beating(options: { deadlineMs?: number; send?: () => Promise<void> } = 
   return { heartbeat, beats, arrived, missed, beatsSent };
 }
 
-t.test('a beat that comes back is the proof, and the next one follows', async (t) => {
+t.test('a beat that arrives counts, and the next one follows', async (t) => {
   const { heartbeat, beats, arrived, missed, beatsSent } = beating();
   heartbeat.start();
   t.teardown(() => heartbeat.stop());
@@ -40,7 +40,7 @@ t.test('a beat that comes back is the proof, and the next one follows', async (t
   t.same(missed, []);
 });
 
-t.test('only the beat that is awaited is an answer', async (t) => {
+t.test('only the awaited beat counts', async (t) => {
   const { heartbeat, arrived, beatsSent } = beating();
   heartbeat.start();
   t.teardown(() => heartbeat.stop());
@@ -51,10 +51,10 @@ t.test('only the beat that is awaited is an answer', async (t) => {
   t.equal(arrived.length, 1, 'and counts once');
   await beatsSent(2);
   heartbeat.receive('1');
-  t.equal(arrived.length, 1, 'a late one of before does not');
+  t.equal(arrived.length, 1, 'an earlier beat that is late does not');
 });
 
-t.test('a beat that came in time, while the process stood still, is not lost', async (t) => {
+t.test('a beat that arrived in time, while the process stood still, is not lost', async (t) => {
   const { heartbeat, arrived, missed } = beating({ deadlineMs: 30 });
   const { port1, port2 } = new MessageChannel();
   t.teardown(() => port1.close());
@@ -67,7 +67,7 @@ t.test('a beat that came in time, while the process stood still, is not lost', a
   t.same(missed, []);
 });
 
-t.test('a beat that was sent and does not come back in time is lost', async (t) => {
+t.test('a beat that was sent and does not arrive in time is lost', async (t) => {
   const { heartbeat, missed, arrived, beatsSent } = beating({ deadlineMs: 30 });
   heartbeat.start();
   t.teardown(() => heartbeat.stop());
@@ -75,10 +75,10 @@ t.test('a beat that was sent and does not come back in time is lost', async (t) 
   t.same(missed[0], ['lost', undefined]);
   await beatsSent(2);
   heartbeat.receive('1');
-  t.same(arrived, [], 'it comes too late');
+  t.same(arrived, [], 'it is too late');
 });
 
-t.test('a database that does not say whether it sent the beat is another thing', async (t) => {
+t.test('a beat whose sending the database does not confirm is unanswered', async (t) => {
   const { heartbeat, missed, beatsSent } = beating({
     deadlineMs: 30,
     send: () => new Promise(() => undefined),
@@ -99,7 +99,7 @@ t.test('a beat that could not be sent is missed at once, with the reason', async
   t.same(missed.slice(0, 2), Array(2).fill(['failed', refused]));
 });
 
-t.test('a failure that comes after the answer, or after the end, is of no interest', async (t) => {
+t.test('a failure after the answer or after the stop is ignored', async (t) => {
   const failures: ((error: Error) => void)[] = [];
   const { heartbeat, missed, beatsSent } = beating({
     send: () => new Promise((_, reject) => failures.push(reject)),
@@ -113,7 +113,7 @@ t.test('a failure that comes after the answer, or after the end, is of no intere
   t.same(missed, []);
 });
 
-t.test('after its end it sends and hears nothing, and it can begin anew', async (t) => {
+t.test('after its stop it sends and receives nothing, and it can start again', async (t) => {
   const { heartbeat, beats, arrived, beatsSent } = beating();
   heartbeat.start();
   heartbeat.stop();

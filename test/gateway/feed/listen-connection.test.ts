@@ -18,7 +18,7 @@ const noSession = () =>
     return sessions.length === 0;
   });
 
-t.test('it hears its channels as they are named, and no others', async (t) => {
+t.test('it receives notifications of exactly its channels', async (t) => {
   const heard: string[] = [];
   const channels = ['plain', 'With "quotes" and spaces', 'é'];
   const connection = await openListenConnection(
@@ -56,7 +56,7 @@ t.test('it is lost once, for the first reason', async (t) => {
   await noSession();
 });
 
-t.test('what cannot be opened is told, and nothing stays', async (t) => {
+t.test('a connection that cannot be opened is reported, and leaves nothing behind', async (t) => {
   await t.rejects(
     openListenConnection({ ...config, database: 'there_is_none' }, ['a'], ignore, never),
     { code: '3D000' },
@@ -68,7 +68,7 @@ t.test('what cannot be opened is told, and nothing stays', async (t) => {
   await noSession();
 });
 
-t.test('an attempt can be ended', async (t) => {
+t.test('an attempt can be aborted', async (t) => {
   const controller = new AbortController();
   const opening = openListenConnection(config, ['a', 'b'], ignore, controller.signal);
   controller.abort();

@@ -1,4 +1,4 @@
-// Payloads as the triggers send them, and as anyone who may connect to the database could.
+// Payloads as the triggers send them, and as any role that may connect to the database could.
 
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
@@ -15,10 +15,10 @@ const rejected = (reason: string, hostname?: string): unknown => ({
   hostname,
 });
 
-/** PostgreSQL refuses a payload of 8,000 bytes. */
+/** PostgreSQL refuses a payload of 8,000 bytes or more. */
 const LONGEST = 7_999;
 
-t.test('a row is news, and its text is kept as it came', async (t) => {
+t.test('a row is parsed, and its text is kept as it arrived', async (t) => {
   const payload =
     '{"id":1,"hostname":"vm \\"1\\" 🧪","email":null,"status":"in-use","crd_command":"echo \\"\\u00e9\\"",' +
     '"created_at":"2025-01-15T10:30:00","updated_at":"2025-01-15T10:35:00","version":7,"assignment_id":null , "gpu":{"n":[1.50]}}';
@@ -31,12 +31,12 @@ t.test('a row is news, and its text is kept as it came', async (t) => {
   });
 });
 
-t.test('a status nobody knows flows through', async (t) => {
+t.test('an unknown status is passed on', async (t) => {
   const payload = '{"hostname":"a","version":1,"status":"re\\tbooting"}';
   t.match(parseRow(payload), { kind: 'row', row: { status: 're\tbooting', row: payload } });
 });
 
-t.test('a notice names the row to read, or all of them', async (t) => {
+t.test('an invalidation names the row to read, or all of them', async (t) => {
   t.same(parseInvalidation('{"op":"read","hostname":"a/b"}'), { kind: 'read', hostname: 'a/b' });
   t.same(parseInvalidation('{"op":"read","hostname":""}'), { kind: 'read', hostname: '' });
   t.same(parseInvalidation('{"op":"read"}'), { kind: 'read-all' });
@@ -62,7 +62,7 @@ const notAnObject: Record<string, string> = {
   'an array nested as deep as a payload allows': '['.repeat(depth) + ']'.repeat(depth),
 };
 
-t.test('what is no JSON object is rejected on both channels', async (t) => {
+t.test('a payload that is no JSON object is rejected on both channels', async (t) => {
   for (const parse of [parseRow, parseInvalidation]) {
     for (const [what, payload] of Object.entries(notJson)) {
       t.same(parse(payload), rejected('not_json'), what);
@@ -73,7 +73,7 @@ t.test('what is no JSON object is rejected on both channels', async (t) => {
   }
 });
 
-t.test('a row without a hostname that a row could have is rejected', async (t) => {
+t.test('a row without a valid hostname is rejected', async (t) => {
   for (const hostname of ['', '"hostname":null,', '"hostname":5,', '"hostname":["a"],']) {
     const payload = `{${hostname}"version":1,"status":"available"}`;
     t.same(parseRow(payload), rejected('no_hostname'), payload);
@@ -82,7 +82,7 @@ t.test('a row without a hostname that a row could have is rejected', async (t) =
   t.same(parseRow(withNul), rejected('no_hostname'), 'no text of PostgreSQL holds a NUL');
 });
 
-t.test('a row with an absurd version is rejected, and its hostname is told', async (t) => {
+t.test('a row with an invalid version is rejected, with its hostname', async (t) => {
   const absurd = [
     '-1',
     '-1e300',
@@ -107,14 +107,14 @@ t.test('a row with an absurd version is rejected, and its hostname is told', asy
   }
 });
 
-t.test('a row without a status is rejected, and its hostname is told', async (t) => {
+t.test('a row without a status is rejected, with its hostname', async (t) => {
   for (const status of ['', ',"status":null', ',"status":1', ',"status":{}']) {
     const payload = `{"hostname":"a","version":1${status}}`;
     t.same(parseRow(payload), rejected('bad_status', 'a'), payload);
   }
 });
 
-t.test('a notice nobody knows is rejected, and its hostname is told', async (t) => {
+t.test('an unknown invalidation is rejected, with its hostname', async (t) => {
   t.same(parseInvalidation('{}'), rejected('unknown_op'));
   t.same(parseInvalidation('{"hostname":"a"}'), rejected('unknown_op', 'a'));
   t.same(parseInvalidation('{"op":"drop","hostname":"a"}'), rejected('unknown_op', 'a'));
@@ -122,7 +122,7 @@ t.test('a notice nobody knows is rejected, and its hostname is told', async (t) 
   t.same(parseInvalidation('{"op":"drop","hostname":"\\u0000"}'), rejected('unknown_op'));
 });
 
-t.test('a notice whose hostname is none does not stand for all', async (t) => {
+t.test('an invalidation with an invalid hostname does not mean all rows', async (t) => {
   for (const hostname of ['null', '5', '[]', '{}', '"\\u0000"']) {
     t.same(
       parseInvalidation(`{"op":"read","hostname":${hostname}}`),
@@ -132,7 +132,7 @@ t.test('a notice whose hostname is none does not stand for all', async (t) => {
   }
 });
 
-t.test('keys that JavaScript has a meaning for have none here', async (t) => {
+t.test('keys with a meaning in JavaScript have none here', async (t) => {
   const inherited = '{"hostname":"a","version":1,"status":"available"}';
   t.same(parseRow(`{"__proto__":${inherited}}`), rejected('no_hostname'));
   t.same(parseRow(`{"constructor":{"prototype":${inherited}}}`), rejected('no_hostname'));
@@ -146,20 +146,17 @@ t.test('keys that JavaScript has a meaning for have none here', async (t) => {
   });
 });
 
-t.test(
-  'of a key that stands twice the last counts, as for everyone who reads the text',
-  async (t) => {
-    const payload =
-      '{"hostname":"a","hostname":"b","version":1,"version":2,"status":"x","status":"y"}';
-    t.same(parseRow(payload), {
-      kind: 'row',
-      row: { hostname: 'b', version: 2, status: 'y', assignmentId: null, row: payload },
-    });
-    t.same(parseRow('{"hostname":"a","hostname":1}'), rejected('no_hostname'));
-  },
-);
+t.test('the last of two equal keys counts, as for every reader of the text', async (t) => {
+  const payload =
+    '{"hostname":"a","hostname":"b","version":1,"version":2,"status":"x","status":"y"}';
+  t.same(parseRow(payload), {
+    kind: 'row',
+    row: { hostname: 'b', version: 2, status: 'y', assignmentId: null, row: payload },
+  });
+  t.same(parseRow('{"hostname":"a","hostname":1}'), rejected('no_hostname'));
+});
 
-t.test('deep nesting inside a row harms nobody', async (t) => {
+t.test('deep nesting inside a row is harmless', async (t) => {
   const start = '{"hostname":"a","version":1,"status":"available","deep":';
   const levels = Math.floor((LONGEST - start.length - 1) / 2);
   const payload = `${start}${'['.repeat(levels)}${']'.repeat(levels)}}`;
@@ -167,7 +164,7 @@ t.test('deep nesting inside a row harms nobody', async (t) => {
   t.match(parseRow(payload), { kind: 'row', row: { row: payload } });
 });
 
-/** Things that look almost like a payload, and things that do not. */
+/** Values that look almost like a payload, and values that do not. */
 const value = fc.oneof(fc.jsonValue(), fc.constantFrom('read', 'a', 1, 2 ** 53, -1, '\0'));
 const almost = fc.dictionary(
   fc.constantFrom('hostname', 'version', 'status', 'op', '__proto__', 'toString'),
@@ -180,7 +177,7 @@ const payload = fc.oneof(
   almost.map((object) => JSON.stringify(object).slice(0, -1)),
 );
 
-/** Whether a row stands in its payload as it was understood, and no hostname is one that no row can have. */
+/** Whether the result agrees with its payload, and its hostname is one that a row can have. */
 function consistent(parsed: ParsedNotification, payload: string): boolean {
   switch (parsed.kind) {
     case 'row': {
@@ -200,7 +197,7 @@ function consistent(parsed: ParsedNotification, payload: string): boolean {
   }
 }
 
-t.test('no payload makes the parsers throw, and what they make of it stands in it', async (t) => {
+t.test('no payload makes the parsers throw, and their result agrees with it', async (t) => {
   fc.assert(
     fc.property(
       payload,

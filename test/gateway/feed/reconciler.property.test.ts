@@ -1,5 +1,5 @@
-// The rules of reconciler, held against a simulated database in random histories. TRUTH_RUNS sets how many, and TRUTH_SEED
-// runs those again that a failure has named.
+// The reconciler's rules against a simulated database in random histories. TRUTH_RUNS sets how many
+// histories run; TRUTH_SEED repeats the ones that a failure has named.
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -8,13 +8,13 @@ import { SimulatedGateway } from './simulated-gateway.js';
 const HOSTNAMES = ['a', 'b', 'c'] as const;
 const RUNS = Number(process.env.TRUTH_RUNS ?? 4_000);
 const SEED = process.env.TRUTH_SEED;
-// So that a run of many can be had.
+// Long enough for a run of many histories.
 t.setTimeout(60_000 + 20 * RUNS);
 
 type Hostname = (typeof HOSTNAMES)[number];
 type Step = readonly [name: string, run: (gateway: SimulatedGateway) => void];
 
-/** Few enough that everything meets: of the hostnames, often only the first is used. */
+/** Few hostnames, most often the first, so that their changes meet. */
 const hostname = fc.constantFrom<Hostname>('a', 'a', 'a', 'b', 'b', 'c');
 const slot = fc.constantFrom(0, 0, 0, 1, 1, 2);
 /** The slot of transactions that are not left open. */
@@ -40,7 +40,12 @@ const transactions = weighted(
   [2, step('insert', [slot, hostname], ({ database }, tx, h) => database.insert(tx, h, 'fail'))],
   [2, step('upsert', [slot, hostname], ({ database }, tx, h) => database.insert(tx, h, 'update'))],
   [3, step('update', [slot, hostname], ({ database }, tx, h) => database.update(tx, h, 'row'))],
-  [1, step('large', [slot, hostname], ({ database }, tx, h) => database.update(tx, h, 'notice'))],
+  [
+    1,
+    step('large', [slot, hostname], ({ database }, tx, h) =>
+      database.update(tx, h, 'invalidation'),
+    ),
+  ],
   [3, step('delete', [slot, hostname], ({ database }, tx, h) => database.delete(tx, h))],
   [
     1,
@@ -72,7 +77,7 @@ const reads = weighted(
   [1, step('fail', [], (gateway) => gateway.failRead())],
 );
 
-const readers = step('walk', [slot, few], (gateway, reader, count) => gateway.walk(reader, count));
+const readers = step('scan', [slot, few], (gateway, reader, count) => gateway.scan(reader, count));
 
 /** Steps that happen as one, because by chance they would seldom meet. */
 function together(name: string, ...parts: fc.Arbitrary<readonly Step[]>[]): fc.Arbitrary<Step> {
@@ -101,7 +106,7 @@ const autocommit = weighted(
 const advance = fc.tuple(step('advance', [], (gateway) => gateway.advanceRead(0)));
 const meanwhile = fc.array(weighted([3, autocommit], [2, delivery]), { maxLength: 4 });
 
-/** A read that the database and the listener overtake, between the rows, the sequence and the result. */
+/** A read overtaken by the database and the listener, between rows, sequence and result. */
 const overtaken = together(
   'read ',
   fc.tuple(step('send', [], (gateway) => gateway.sendRead())),
@@ -112,25 +117,25 @@ const overtaken = together(
   advance,
 );
 
-/** What no notification tells of: a later full read must heal it. */
+/** Changes without notifications: a later full read must repair them. */
 const silent = weighted(
   [
     1,
     step('change silently', [hostname], (gateway, h) => {
       gateway.database.changeSilently(h);
-      gateway.markUnheard();
+      gateway.markUnnotified();
     }),
   ],
   [
     1,
     step('delete silently', [hostname], (gateway, h) => {
       gateway.database.deleteSilently(h);
-      gateway.markUnheard();
+      gateway.markUnnotified();
     }),
   ],
 );
 
-/** How far beyond what it knows a sequence may stand after a crash: 32 values are logged in advance. */
+/** How far a sequence may stand ahead after a crash: 32 values are logged in advance. */
 const ahead = fc.constantFrom(0, 0, 0, 1, 2, 32);
 
 const failOver = step('fail over', [few, ahead], (gateway, commits, by) => {
@@ -140,13 +145,13 @@ const failOver = step('fail over', [few, ahead], (gateway, commits, by) => {
 
 const rewrites = weighted(
   [1, failOver],
-  // Versions that were heard before are handed out again while the first read is under way.
+  // Versions that were notified before are handed out again while the first read is under way.
   [2, together('', fc.tuple(failOver), fc.tuple(recover), fc.tuple(overtaken))],
   [
     1,
     step('restore', [few], (gateway, commits) => {
       gateway.database.goBack(commits, 0);
-      gateway.markUnheard();
+      gateway.markUnnotified();
     }),
   ],
   [1, step('set sequence back', [few], ({ database }, by) => database.setSequenceBack(by))],
@@ -154,7 +159,7 @@ const rewrites = weighted(
 
 interface History {
   readonly present: readonly string[];
-  /** How many markers the fleet keeps. */
+  /** How many tombstones the fleet keeps. */
   readonly maxTombstones: number;
   readonly steps: readonly Step[];
 }
@@ -203,12 +208,12 @@ function explain(result: fc.RunDetails<[History]>): string {
   return [
     cause,
     `seed ${result.seed}, path ${result.counterexamplePath ?? ''}`,
-    `rows at the start: ${history?.present.join(', ') ?? ''}; markers: ${history?.maxTombstones ?? ''}`,
+    `rows at the start: ${history?.present.join(', ') ?? ''}; tombstones: ${history?.maxTombstones ?? ''}`,
     ...(history?.steps.map(([name]) => `  ${name}`) ?? []),
   ].join('\n');
 }
 
-holds('all end at the table by the rules alone, and nobody sees a hostname go back');
-holds('changes made with the triggers off are healed by the next full read', silent);
-holds('a database that goes back takes everyone along', rewrites);
+holds('all readers end at the table by the rules alone, and no hostname goes back');
+holds('changes made with the triggers off are repaired by the next full read', silent);
+holds('a database that goes back takes all readers along', rewrites);
 holds('all of it at once', silent, rewrites);

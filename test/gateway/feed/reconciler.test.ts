@@ -1,4 +1,4 @@
-// The rules of reconciler, one example each. What they add up to is in reconciler.property.test.ts.
+// The reconciler's rules, one example each; reconciler.property.test.ts tests them together.
 
 import t from 'tap';
 import { Reconciler, type ReadResult } from '../../../src/gateway/feed/reconciler.js';
@@ -13,7 +13,7 @@ const row = (hostname: string, version: number, status = 'available'): VmRow => 
   row: JSON.stringify({ hostname, version, status }),
 });
 
-/** A reconciler whose first read has shown `rows`, and what it has published since. */
+/** A reconciler that has read `rows`, and what it has published since. */
 function loaded(sequence: number, ...rows: VmRow[]) {
   const published: FleetEntry[] = [];
   const fleet = new Fleet('epoch', 100);
@@ -29,7 +29,7 @@ function read(reconciler: Reconciler, result: ReadResult) {
   return request;
 }
 
-t.test('at first everything is doubtful', async (t) => {
+t.test('at first everything is stale', async (t) => {
   const reconciler = new Reconciler(new Fleet('epoch', 100), () => undefined);
   t.equal(reconciler.staleRows, 1);
   t.notOk(reconciler.upToDate);
@@ -43,7 +43,7 @@ t.test('at first everything is doubtful', async (t) => {
   t.equal(reconciler.staleRows, 2);
 });
 
-t.test('news above what is held applies and is published', async (t) => {
+t.test('a higher version is applied and published', async (t) => {
   const { reconciler, fleet, published } = loaded(1, row('a', 1));
   t.equal(reconciler.apply(row('a', 2, 'in-use')), 'applied');
   t.equal(reconciler.apply(row('new', 3)), 'applied');
@@ -55,7 +55,7 @@ t.test('news above what is held applies and is published', async (t) => {
   t.ok(reconciler.upToDate);
 });
 
-t.test('news equal to a held row is a repeat, and news below it is doubtful', async (t) => {
+t.test('an equal version is a repeat, and a lower one makes the row stale', async (t) => {
   const { reconciler, published } = loaded(5, row('a', 5));
   t.equal(reconciler.apply(row('a', 5)), 'repeat');
   t.ok(reconciler.upToDate);
@@ -65,20 +65,20 @@ t.test('news equal to a held row is a repeat, and news below it is doubtful', as
 });
 
 t.test(
-  'a row that is missing was deleted, and its marker has the version of the sequence',
+  'an absent row was deleted, and its tombstone has the version of the sequence',
   async (t) => {
     const { reconciler, fleet, published } = loaded(5, row('a', 5), row('b', 1));
     reconciler.invalidate('a');
     t.equal(reconciler.staleRows, 1);
     t.same(read(reconciler, { rows: [], sequence: 9 }), { kind: 'rows', hostnames: ['a'] });
     t.match(published, [{ kind: 'deleted', hostname: 'a', version: 9 }]);
-    t.equal(fleet.get('b')?.kind, 'vm', 'what was not asked for is not missing');
+    t.equal(fleet.get('b')?.kind, 'vm', 'a row that was not requested is not absent');
     for (const version of [8, 9]) t.equal(reconciler.apply(row('a', version)), 'stale');
     t.equal(reconciler.apply(row('a', 10)), 'applied');
   },
 );
 
-t.test('a row missing from the whole table was deleted', async (t) => {
+t.test('a row absent from a full read was deleted', async (t) => {
   const { reconciler, fleet } = loaded(2, row('a', 1), row('b', 2));
   reconciler.invalidateAll();
   t.same(read(reconciler, { rows: [row('b', 2)], sequence: 2 }), { kind: 'all' });
@@ -86,7 +86,7 @@ t.test('a row missing from the whole table was deleted', async (t) => {
   t.equal(fleet.get('b')?.kind, 'vm');
 });
 
-t.test('a marker is never below the row it replaces', async (t) => {
+t.test('a tombstone is never below the row it replaces', async (t) => {
   const { reconciler, fleet } = loaded(5, row('a', 40));
   reconciler.invalidate('a');
   read(reconciler, { rows: [], sequence: 5 });
@@ -94,7 +94,7 @@ t.test('a marker is never below the row it replaces', async (t) => {
 });
 
 t.test(
-  'a hostname found missing again has its marker raised, and nobody is told twice',
+  'a hostname found absent again has its tombstone raised, and is published once',
   async (t) => {
     const { reconciler, fleet, published } = loaded(5, row('a', 5));
     for (const sequence of [9, 20]) {
@@ -107,16 +107,19 @@ t.test(
   },
 );
 
-t.test('late news of a hostname that the last read did not show is doubtful', async (t) => {
-  const { reconciler, published } = loaded(7);
-  t.equal(reconciler.apply(row('gone', 7)), 'stale');
-  read(reconciler, { rows: [], sequence: 9 });
-  t.same(published, [], 'what nobody knew is not deleted');
-  t.equal(reconciler.apply(row('gone', 9)), 'stale');
-  t.equal(reconciler.apply(row('new', 10)), 'applied');
-});
+t.test(
+  'a late notification of a hostname that the last read did not return is stale',
+  async (t) => {
+    const { reconciler, published } = loaded(7);
+    t.equal(reconciler.apply(row('gone', 7)), 'stale');
+    read(reconciler, { rows: [], sequence: 9 });
+    t.same(published, [], 'an unknown hostname is not deleted');
+    t.equal(reconciler.apply(row('gone', 9)), 'stale');
+    t.equal(reconciler.apply(row('new', 10)), 'applied');
+  },
+);
 
-t.test('late news of a hostname whose marker was dropped is doubtful', async (t) => {
+t.test('a late notification of a hostname whose tombstone was pruned is stale', async (t) => {
   const reconciler = new Reconciler(new Fleet('epoch', 0), () => undefined);
   read(reconciler, { rows: [row('a', 1)], sequence: 1 });
   reconciler.invalidate('a');
@@ -133,32 +136,32 @@ t.test('a read is right whatever the versions say', async (t) => {
   read(reconciler, { rows, sequence: 3 });
   t.match(fleet.get('lower'), { version: 3 });
   t.match(fleet.get('same'), { status: 'failed' });
-  t.equal(fleet.get('equal'), equal, 'what did not change is not told again');
+  t.equal(fleet.get('equal'), equal, 'an unchanged row is not published again');
 });
 
-t.test('what was heard of during a read is read again, and nothing else', async (t) => {
-  const heard: Record<string, (reconciler: Reconciler) => void> = {
-    'higher news': (reconciler) => reconciler.apply(row('a', 6)),
+t.test('a row touched during a read is read again, and no other', async (t) => {
+  const touches: Record<string, (reconciler: Reconciler) => void> = {
+    'a higher version': (reconciler) => reconciler.apply(row('a', 6)),
     'a repeat': (reconciler) => reconciler.apply(row('a', 5)),
-    'doubtful news': (reconciler) => reconciler.apply(row('a', 4)),
-    'a notice': (reconciler) => reconciler.invalidate('a'),
+    'a lower version': (reconciler) => reconciler.apply(row('a', 4)),
+    'an invalidation': (reconciler) => reconciler.invalidate('a'),
   };
-  for (const [what, hear] of Object.entries(heard)) {
+  for (const [what, touch] of Object.entries(touches)) {
     const { reconciler, fleet } = loaded(5, row('a', 5), row('b', 1));
     reconciler.invalidateAll();
     reconciler.beginRead();
-    hear(reconciler);
+    touch(reconciler);
     const before = fleet.get('a');
     reconciler.finishRead({ rows: [row('a', 1), row('b', 2)], sequence: 5 });
-    t.equal(fleet.get('a'), before, `${what}: the read is not believed`);
-    t.match(fleet.get('b'), { version: 2 }, `${what}: it is for others`);
+    t.equal(fleet.get('a'), before, `${what}: the read is not applied`);
+    t.match(fleet.get('b'), { version: 2 }, `${what}: it is applied to others`);
     t.same(reconciler.beginRead(), { kind: 'rows', hostnames: ['a'] }, what);
     reconciler.finishRead({ rows: [row('a', 1)], sequence: 5 });
-    t.match(fleet.get('a'), { version: 1 }, `${what}: what was heard does not outlive the read`);
+    t.match(fleet.get('a'), { version: 1 }, `${what}: a touch does not outlive the read`);
   }
 });
 
-t.test('nothing of a read is believed when everything was doubted meanwhile', async (t) => {
+t.test('nothing of a read is applied if everything was invalidated meanwhile', async (t) => {
   const { reconciler, fleet } = loaded(5, row('a', 5));
   reconciler.invalidate('a');
   reconciler.beginRead();
@@ -170,7 +173,7 @@ t.test('nothing of a read is believed when everything was doubted meanwhile', as
 
 t.test('there is one read at a time', async (t) => {
   const { reconciler } = loaded(1, row('a', 1));
-  t.equal(reconciler.beginRead(), undefined, 'and none when nothing is doubtful');
+  t.equal(reconciler.beginRead(), undefined, 'and none if nothing is stale');
   reconciler.invalidate('a');
   t.ok(reconciler.beginRead());
   reconciler.invalidate('a');
@@ -179,10 +182,10 @@ t.test('there is one read at a time', async (t) => {
   t.throws(() => reconciler.finishRead({ rows: [], sequence: 1 }), /no read is under way/);
 });
 
-t.test('what an abandoned read asked for is still to be read', async (t) => {
+t.test('the rows of an abandoned read must still be read', async (t) => {
   const { reconciler } = loaded(1, row('a', 1), row('b', 1));
   reconciler.abandonRead();
-  t.ok(reconciler.upToDate, 'none under way, nothing to abandon');
+  t.ok(reconciler.upToDate, 'without a read under way nothing changes');
 
   reconciler.invalidate('a');
   reconciler.beginRead();
@@ -197,10 +200,10 @@ t.test('what an abandoned read asked for is still to be read', async (t) => {
   reconciler.abandonRead();
   t.same(reconciler.beginRead(), { kind: 'all' });
   reconciler.finishRead({ rows: [row('a', 1), row('b', 3)], sequence: 3 });
-  t.match(reconciler.fleet.get('b'), { version: 3 }, 'what it heard does not count for the next');
+  t.match(reconciler.fleet.get('b'), { version: 3 }, 'a touch does not count for the next read');
 });
 
-t.test('doubtful rows are read in batches', async (t) => {
+t.test('stale rows are read in batches', async (t) => {
   const { reconciler } = loaded(0);
   const hostnames = Array.from({ length: 1_001 }, (_, i) => `vm-${i}`);
   for (const hostname of [...hostnames, ...hostnames]) reconciler.invalidate(hostname);

@@ -1,10 +1,10 @@
-// What the checks compare, when they may, and what has everything read.
+// What the checks compare and when, and which differences have everything read.
 
 import t from 'tap';
 import { until } from '../../helpers/until.js';
 import { resyncing, vm, type PendingRead } from './scripted-resync.js';
 
-t.test('a check that disagrees with a quiet fleet has everything read', async (t) => {
+t.test('a check that differs from an idle fleet has everything read', async (t) => {
   const { fleet, log, answer, goLive, seam } = resyncing(t, { checkIntervalMs: 10 });
   await goLive(vm('a', 1), vm('b', 2));
   const { checks } = seam;
@@ -20,7 +20,7 @@ t.test('a check that disagrees with a quiet fleet has everything read', async (t
   t.equal(fleet.size, 2);
 });
 
-t.test('a check beside changes says nothing', async (t) => {
+t.test('a check during changes is ignored', async (t) => {
   const { reconciler, resync, log, goLive, nextRead, seam } = resyncing(t, { checkIntervalMs: 10 });
   await goLive(vm('a', 1));
   let version = 1;
@@ -40,7 +40,7 @@ t.test('a check beside changes says nothing', async (t) => {
   read.answer({ rows: [], sequence: 1 });
 });
 
-t.test('a check that a gap overtook, fails, or takes long', async (t) => {
+t.test('a check that is overtaken, fails, or takes long', async (t) => {
   const { resync, log, answer, goLive, seam } = resyncing(t, { checkIntervalMs: 10 });
   await goLive(vm('a', 1));
   let release: () => void = () => undefined;
@@ -57,16 +57,16 @@ t.test('a check that a gap overtook, fails, or takes long', async (t) => {
   resync.heartbeatArrived();
   await answer(vm('a', 1));
   await until('it is live again', () => resync.live);
-  t.same(log.reads, ['all: start', 'all: reconnect'], 'what it saw is nobody’s');
+  t.same(log.reads, ['all: start', 'all: reconnect'], 'its result is ignored');
 
   const error = new Error('no answer');
   seam.checked = () => Promise.reject(error);
-  await until('it is told', () => log.failed.length > 1);
+  await until('it is reported', () => log.failed.length > 1);
   t.equal(log.failed[0], error);
   seam.checked = async () => undefined;
 });
 
-t.test('triggers that were changed, or are off, have everything read', async (t) => {
+t.test('triggers that were changed or are disabled have everything read', async (t) => {
   const { log, answer, goLive, seam } = resyncing(t, { checkIntervalMs: 10 });
   await goLive();
   seam.triggers = 'disabled and enabled again';
@@ -82,7 +82,7 @@ t.test('triggers that were changed, or are off, have everything read', async (t)
   t.ok(log.off >= 2, 'again and again while they are off');
 });
 
-t.test('triggers that change after the first read are noticed by the first check', async (t) => {
+t.test('triggers that change after the first read are detected by the first check', async (t) => {
   const { log, answer, goLive, seam } = resyncing(t, { checkIntervalMs: 200 });
   await goLive();
   seam.triggers = 'changed';
@@ -90,7 +90,7 @@ t.test('triggers that change after the first read are noticed by the first check
   t.same(log.reads, ['all: start', 'all: triggers']);
 });
 
-t.test('everything is read now and then, even while something always is', async (t) => {
+t.test('everything is read periodically, even while rows are always being read', async (t) => {
   const { reconciler, resync, log, nextRead, goLive } = resyncing(t, {
     checkIntervalMs: 10,
     fullReadIntervalMs: 50,
@@ -105,7 +105,7 @@ t.test('everything is read now and then, even while something always is', async 
     else setTimeout(() => read.answer({ rows: [], sequence: 1 }), 15);
   }
   t.equal(log.reads.at(-1), 'all: routine');
-  // Were it asked for again during this one, its result would be worth nothing.
+  // A second request during this read would make its result worthless.
   await new Promise((resolve) => setTimeout(resolve, 100));
   full.answer({ rows: [vm('b', 1)], sequence: 1 });
   await until('it counts', () => reconciler.fleet.get('b') !== undefined);

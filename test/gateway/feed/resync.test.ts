@@ -1,35 +1,38 @@
-// When the feed is live, what is read after a gap, and that reads come one at a time.
+// When the feed is live, what is read after it went stale, and that reads come one at a time.
 
 import t from 'tap';
 import { until } from '../../helpers/until.js';
 import { resyncing, vm } from './scripted-resync.js';
 
-t.test('live is: listening, proven, and everything read since', async (t) => {
-  const { fleet, resync, log, answer, untilLive } = resyncing(t);
-  resync.start();
-  resync.heartbeatArrived();
-  t.equal(resync.live, false, 'a heartbeat without LISTEN proves nothing');
-  resync.sourceConnected();
-  t.same(await answer(vm('a', 1)), { kind: 'all' });
-  await until('it is loaded', () => resync.loaded);
-  t.equal(fleet.size, 1);
-  t.equal(resync.live, false, 'nothing was heard on this connection');
-  resync.heartbeatArrived();
-  t.equal(resync.live, true);
-  resync.sourceDisconnected();
-  t.equal(resync.live, false);
-  t.equal(resync.loaded, true, 'what was known is still known');
-  resync.sourceConnected();
-  resync.heartbeatArrived();
-  t.equal(resync.live, false, 'not before everything is read again');
-  await answer(vm('a', 2));
-  await untilLive(true);
-  t.match(fleet.get('a'), { version: 2 });
-  t.same(log.live, [true, false, true]);
-  t.same(log.reads, ['all: start', 'all: reconnect']);
-});
+t.test(
+  'the feed is live once it listens, is verified, and has read everything since',
+  async (t) => {
+    const { fleet, resync, log, answer, untilLive } = resyncing(t);
+    resync.start();
+    resync.heartbeatArrived();
+    t.equal(resync.live, false, 'a heartbeat without LISTEN proves nothing');
+    resync.sourceConnected();
+    t.same(await answer(vm('a', 1)), { kind: 'all' });
+    await until('it is loaded', () => resync.loaded);
+    t.equal(fleet.size, 1);
+    t.equal(resync.live, false, 'no heartbeat arrived on this connection');
+    resync.heartbeatArrived();
+    t.equal(resync.live, true);
+    resync.sourceDisconnected();
+    t.equal(resync.live, false);
+    t.equal(resync.loaded, true, 'the fleet is still loaded');
+    resync.sourceConnected();
+    resync.heartbeatArrived();
+    t.equal(resync.live, false, 'not before everything is read again');
+    await answer(vm('a', 2));
+    await untilLive(true);
+    t.match(fleet.get('a'), { version: 2 });
+    t.same(log.live, [true, false, true]);
+    t.same(log.reads, ['all: start', 'all: reconnect']);
+  },
+);
 
-t.test('it is not loaded before what was heard of meanwhile is read too', async (t) => {
+t.test('it is not loaded before the rows touched meanwhile are read, too', async (t) => {
   const { reconciler, resync, reads, nextRead, answer } = resyncing(t);
   resync.start();
   resync.sourceConnected();
@@ -38,7 +41,7 @@ t.test('it is not loaded before what was heard of meanwhile is read too', async 
   first.answer({ rows: [vm('large', 1)], sequence: 1 });
   const second = await nextRead();
   t.same(second.request, { kind: 'rows', hostnames: ['large'] });
-  t.equal(resync.loaded, false, 'nothing is known of it yet');
+  t.equal(resync.loaded, false, 'the touched row is not read yet');
   reconciler.invalidate('other');
   second.answer({ rows: [vm('large', 2)], sequence: 2 });
   t.same(await answer(vm('other', 3)), { kind: 'rows', hostnames: ['other'] });
@@ -46,7 +49,7 @@ t.test('it is not loaded before what was heard of meanwhile is read too', async 
   t.same(reads, []);
 });
 
-t.test('a gap abandons the read under way, and its result is nobody’s', async (t) => {
+t.test('a stale feed abandons the read under way and ignores its result', async (t) => {
   const { fleet, resync, nextRead, answer } = resyncing(t);
   resync.start();
   resync.sourceConnected();
@@ -68,7 +71,7 @@ t.test('a gap abandons the read under way, and its result is nobody’s', async 
   await until('it is read', () => fleet.size === 1);
 });
 
-t.test('a read that fails is told, and tried again', async (t) => {
+t.test('a failed read is reported and repeated', async (t) => {
   const { fleet, resync, log, nextRead, answer, seam } = resyncing(t);
   const error = new Error('no such table');
   resync.start();
@@ -87,7 +90,7 @@ t.test('a read that fails is told, and tried again', async (t) => {
   t.same(log.reads, ['all: start', 'all: start', 'all: start']);
 });
 
-t.test('what is doubtful is read together, and one read at a time', async (t) => {
+t.test('stale rows are read together, and one read at a time', async (t) => {
   const { reconciler, resync, reads, nextRead, answer, goLive } = resyncing(t);
   await goLive();
   for (const hostname of ['a', 'b', 'a']) {
@@ -104,7 +107,7 @@ t.test('what is doubtful is read together, and one read at a time', async (t) =>
   t.same(await answer(), { kind: 'rows', hostnames: ['c'] });
 });
 
-t.test('after its end it reads nothing', async (t) => {
+t.test('after its stop it reads nothing', async (t) => {
   const { reconciler, resync, reads, goLive, log } = resyncing(t, { checkIntervalMs: 10 });
   await goLive();
   reconciler.invalidate('a');

@@ -1,4 +1,4 @@
-// A resync on a scripted database: reads wait until the test answers them, checks see what the test says.
+// A resync on a scripted database: reads wait until the test answers, checks return what it sets.
 
 import type { Test } from 'tap';
 import { Resync, type ResyncSettings, type TableCheck } from '../../../src/gateway/feed/resync.js';
@@ -25,7 +25,7 @@ export interface PendingRead {
   readonly fail: (error: Error) => void;
 }
 
-/** A resync whose reads wait for the test, and whose checks see `table`. */
+/** A resync whose reads wait for the test, and whose checks return `table`. */
 export function resyncing(t: Test, settings: Partial<ResyncSettings> = {}) {
   const fleet = new Fleet('epoch', 100);
   const log = { live: [] as boolean[], reads: [] as string[], failed: [] as unknown[], off: 0 };
@@ -34,10 +34,10 @@ export function resyncing(t: Test, settings: Partial<ResyncSettings> = {}) {
     triggers: 'as made',
     triggersInForce: true,
     checks: 0,
-    /** What a check waits for. */
+    /** A check waits for this. */
     checked: async (): Promise<void> => undefined,
     publish: (): void => undefined,
-    /** What the table is, where it is not what the fleet holds. */
+    /** The table, as far as it differs from the fleet. */
     table: {} as Partial<TableCheck>,
   };
   const reconciler = new Reconciler(fleet, () => seam.publish());
@@ -71,7 +71,7 @@ export function resyncing(t: Test, settings: Partial<ResyncSettings> = {}) {
     return read.request;
   };
   const untilLive = (live: boolean) => until(`live is ${live}`, () => resync.live === live);
-  /** Brings it to where the feed is live and holds these rows. */
+  /** Makes the feed live with these rows. */
   const goLive = async (...rows: VmRow[]) => {
     resync.start();
     resync.sourceConnected();

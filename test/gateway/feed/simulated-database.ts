@@ -1,7 +1,8 @@
-// A database in miniature, to hold the rules of reconciler against: the table `vms` under overlapping READ COMMITTED
-// transactions, with the trigger's versions and notifications. What matters is when things happen: a version is
-// taken by the statement, before an INSERT waits for whoever holds its hostname; a change and its notifications
-// appear at commit, together; a rollback leaves nothing but a gap in the sequence.
+// A database in miniature, to test the reconciler's rules: the table `vms` under overlapping READ
+// COMMITTED transactions, with the trigger's versions and notifications. The order of events is
+// PostgreSQL's: a statement takes its version before an INSERT waits for the transaction that holds
+// its hostname; a change and its notifications appear at commit, together; a rollback leaves only a
+// gap in the sequence.
 
 import { INVALIDATIONS_CHANNEL, ROWS_CHANNEL } from '../../../src/gateway/feed/notification.js';
 import type { VmRow } from '../../../src/gateway/fleet/entry.js';
@@ -11,16 +12,16 @@ export interface Notification {
   readonly payload: string;
 }
 
-/** A state of one hostname: its row's text, or undefined where there is none. */
+/** A state of one hostname: its row's text, or undefined if it has no row. */
 export type State = string | undefined;
 
-/** What the database was at some moment: a backup, or where an asynchronous standby had got to. */
+/** An earlier state of the database: a backup, or the position of an asynchronous standby. */
 interface Backup {
   readonly rows: ReadonlyMap<string, VmRow>;
   readonly sequence: number;
 }
 
-/** Tries a statement: gives the transaction it has to wait for, or undefined when it is through. */
+/** Tries a statement: returns the transaction to wait for, or undefined once it is done. */
 type Attempt = () => Transaction | undefined;
 
 interface Transaction {
@@ -37,7 +38,7 @@ export class SimulatedDatabase {
   sequence = 0;
   /** Every state each hostname ever had, in commit order, with the states inside a transaction. */
   readonly history = new Map<string, State[]>();
-  /** Hostnames of which a later row carried a lower version. */
+  /** Hostnames that had a later row with a lower version. */
   readonly #crossed = new Set<string>();
   /** The database itself went back, or its versions did. */
   #rewritten = false;
@@ -46,7 +47,7 @@ export class SimulatedDatabase {
   readonly #open = new Map<number, Transaction>();
   #texts = 0;
 
-  /** @param notify told of each commit's notifications, in commit order. */
+  /** @param notify called with each commit's notifications, in commit order. */
   constructor(
     hostnames: readonly string[],
     present: readonly string[],
@@ -58,7 +59,7 @@ export class SimulatedDatabase {
     this.#backUp();
   }
 
-  /** The version is taken first; then the row waits for whoever holds its hostname. */
+  /** Takes its version first; then the row waits for the transaction that holds its hostname. */
   insert(slot: number, hostname: string, onConflict: 'fail' | 'update'): void {
     this.#run(slot, (tx) => {
       const version = ++this.sequence;
@@ -74,12 +75,12 @@ export class SimulatedDatabase {
     });
   }
 
-  /** @param news `notice` for a row too large for a payload. */
-  update(slot: number, hostname: string, news: 'row' | 'notice'): void {
+  /** @param sent `invalidation` for a row that is too large for a payload. */
+  update(slot: number, hostname: string, sent: 'row' | 'invalidation'): void {
     this.#run(slot, (tx) => () => {
       const holder = this.#holder(tx, hostname);
       if (holder !== undefined || this.#visible(tx, hostname) === undefined) return holder;
-      this.#write(tx, hostname, this.#next(tx, hostname), news);
+      this.#write(tx, hostname, this.#next(tx, hostname), sent);
       return undefined;
     });
   }
@@ -93,7 +94,7 @@ export class SimulatedDatabase {
     });
   }
 
-  /** Takes its version when it has the old row, then waits for the new hostname, as an INSERT does. */
+  /** Takes its version with the old row, then waits for the new hostname, as an INSERT does. */
   rename(slot: number, from: string, to: string): void {
     if (from === to) return;
     this.#run(slot, (tx) => {
@@ -163,8 +164,8 @@ export class SimulatedDatabase {
   }
 
   /**
-   * The database goes back by some commits, without a word: a restored backup, or a failover to a standby that had
-   * not received them. Versions are handed out again from `ahead` beyond the last that the backup knows of.
+   * The database silently goes back by some commits: a restored backup, or a failover to a standby
+   * that had not received them. Versions are handed out again, `ahead` beyond the backup's last.
    */
   goBack(commits: number, ahead: number): void {
     const backup = this.#backups[Math.max(0, this.#backups.length - 1 - commits)];
@@ -203,7 +204,7 @@ export class SimulatedDatabase {
     return tx;
   }
 
-  /** Leaves the transaction waiting, unless that were a deadlock. */
+  /** Leaves the transaction waiting, unless that is a deadlock. */
   #attempt(tx: Transaction, attempt: Attempt): void {
     const holder = attempt();
     tx.waiting = holder && { attempt, holder };
@@ -253,17 +254,17 @@ export class SimulatedDatabase {
     return Math.max(++this.sequence, (this.#visible(tx, hostname)?.version ?? 0) + 1);
   }
 
-  #write(tx: Transaction, hostname: string, version: number, news: 'row' | 'notice'): void {
+  #write(tx: Transaction, hostname: string, version: number, sent: 'row' | 'invalidation'): void {
     const row = this.#row(hostname, version);
     this.#set(tx, hostname, row);
     tx.notifications.push(
-      news === 'row' ? { channel: ROWS_CHANNEL, payload: row.row } : readNotice(hostname),
+      sent === 'row' ? { channel: ROWS_CHANNEL, payload: row.row } : readInvalidation(hostname),
     );
   }
 
   #remove(tx: Transaction, hostname: string): void {
     this.#set(tx, hostname, undefined);
-    tx.notifications.push(readNotice(hostname));
+    tx.notifications.push(readInvalidation(hostname));
   }
 
   #set(tx: Transaction, hostname: string, row: VmRow | undefined): void {
@@ -303,7 +304,7 @@ export class SimulatedDatabase {
   }
 }
 
-function readNotice(hostname: string): Notification {
+function readInvalidation(hostname: string): Notification {
   return { channel: INVALIDATIONS_CHANNEL, payload: JSON.stringify({ op: 'read', hostname }) };
 }
 

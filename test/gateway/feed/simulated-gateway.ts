@@ -1,6 +1,6 @@
-// A gateway in miniature around the real Truth and Fleet: a listener whose notifications come late, again, or not at
-// all; reads that are sent, see the rows, see the sequence and come back at moments of their own; and readers that
-// follow the fleet in pieces. It checks after every step what must hold at every moment.
+// A gateway in miniature around the real Reconciler and Fleet: a listener whose notifications arrive
+// late, repeatedly, or not at all; reads whose rows, sequence and result come at separate moments;
+// and readers that follow the fleet in batches. It checks its invariants after every step.
 
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import type { FleetEntry, VmRow } from '../../../src/gateway/fleet/entry.js';
@@ -13,38 +13,38 @@ import { Reconciler } from '../../../src/gateway/feed/reconciler.js';
 import type { ReadRequest } from '../../../src/gateway/stale/stale-hostnames.js';
 import { SimulatedDatabase, type Notification, type State } from './simulated-database.js';
 
-/** A read, from when it is sent until its result arrives. */
+/** A read between its sending and the arrival of its result. */
 interface Read {
   readonly request: ReadRequest;
   rows?: readonly VmRow[];
   sequence?: number;
 }
 
-/** What one subscriber was told of each hostname, and where in the committed history that stands at the earliest. */
+/** The states sent to one subscriber, and their earliest position in the committed history. */
 class Witness {
-  readonly told = new Map<string, State>();
+  readonly sent = new Map<string, State>();
   readonly #at = new Map<string, number>();
 
   constructor(private readonly database: SimulatedDatabase) {}
 
-  /** Told a state of `hostname`: that must not be older than what was told before. */
-  tell(hostname: string, state: State): void {
-    if (state === undefined) this.told.delete(hostname);
-    else this.told.set(hostname, state);
+  /** Records a state sent for `hostname`, which must not be older than the one before. */
+  record(hostname: string, state: State): void {
+    if (state === undefined) this.sent.delete(hostname);
+    else this.sent.set(hostname, state);
     const at = this.#at.get(hostname) ?? 0;
     const history = this.database.history.get(hostname) ?? [];
     const next = history.indexOf(state, at);
     if (next >= 0) this.#at.set(hostname, next);
     else if (!this.database.mayGoBack(hostname)) {
-      const told = [...history.keys()].map(
+      const states = [...history.keys()].map(
         (i) => `${i === at ? '*' : ''}${history[i] ?? 'absent'}`,
       );
-      throw new Error(`${hostname} goes back to ${state ?? 'absent'} in ${told.join(', ')}`);
+      throw new Error(`${hostname} goes back to ${state ?? 'absent'} in ${states.join(', ')}`);
     }
   }
 }
 
-/** Follows the fleet in pieces, as a dashboard does. */
+/** Follows the fleet in batches, as a dashboard does. */
 class Reader {
   #offset: number | undefined;
   /** The head when the snapshot under way began. */
@@ -64,11 +64,11 @@ class Reader {
     return this.#rows;
   }
 
-  /** Walks over at most `count` entries. */
-  walk(count: number): void {
+  /** Scans at most `count` entries. */
+  scan(count: number): void {
     const { fleet } = this;
     let from = this.#offset ?? -1;
-    // What was deleted before a snapshot began was never in it: its marker is not missed.
+    // A row deleted before a snapshot began was never in it: its tombstone is not needed.
     const knows = this.#inSnapshot ? Math.max(from, this.#snapshotHead) : from;
     if (from < 0 || !fleet.canResume({ epoch: fleet.epoch, offset: knows })) {
       this.#rows = new Map();
@@ -89,14 +89,14 @@ class Reader {
     this.#offset = entry.offset;
     if (entry.kind === 'vm') this.#rows.set(entry.hostname, entry.row);
     else this.#rows.delete(entry.hostname);
-    if (!this.#inSnapshot) this.#witness.tell(entry.hostname, this.#rows.get(entry.hostname));
+    if (!this.#inSnapshot) this.#witness.record(entry.hostname, this.#rows.get(entry.hostname));
   }
 
-  /** Only now does it say what is absent. */
+  /** Only the end of a snapshot says which hostnames are absent. */
   #endSnapshot(): void {
     this.#inSnapshot = false;
     for (const hostname of this.database.history.keys()) {
-      this.#witness.tell(hostname, this.#rows.get(hostname));
+      this.#witness.record(hostname, this.#rows.get(hostname));
     }
   }
 }
@@ -106,18 +106,18 @@ export class SimulatedGateway {
   readonly fleet: Fleet;
   readonly reconciler: Reconciler;
   readonly #readers: Reader[];
-  /** Told each entry as it is published, as the agents of all hostnames are; undefined until the fleet is loaded. */
+  /** Receives each published entry, like all agents; undefined until the fleet is loaded. */
   #agents: Witness | undefined;
   #published = 0;
 
-  /** What this listener's connection was sent, and how much of it has been delivered. */
+  /** The notifications sent to the listener's connection, and how many are delivered. */
   #notifications: Notification[] = [];
   #delivered = 0;
   #listening = true;
-  /** In order of sending. The rules allow one; a broken one may leave more. */
+  /** The reads under way in order of sending. The rules allow one; broken rules may leave more. */
   readonly #reads: Read[] = [];
-  /** Something happened that no notification and no gap told of. */
-  #unheard = false;
+  /** A change happened without a notification and without a disconnection. */
+  #unnotified = false;
 
   constructor(hostnames: readonly string[], present: readonly string[], maxTombstones: number) {
     this.database = new SimulatedDatabase(hostnames, present, (notifications) => {
@@ -132,7 +132,7 @@ export class SimulatedGateway {
     const from = this.#delivered;
     for (const notification of this.#notifications.slice(from, from + count)) {
       this.#delivered++;
-      this.#hear(notification);
+      this.#handle(notification);
     }
   }
 
@@ -148,7 +148,7 @@ export class SimulatedGateway {
     this.#delivered = 0;
   }
 
-  /** The listener is back: it listens first, and then everything is read. */
+  /** The listener reconnects: it listens first, and then everything is read. */
   recoverListener(): void {
     if (this.#listening) return;
     this.#listening = true;
@@ -157,7 +157,7 @@ export class SimulatedGateway {
     this.reconciler.invalidateAll();
   }
 
-  /** The read that everyone does every minute or so. */
+  /** The routine read of everything. */
   readEverything(): void {
     this.reconciler.invalidateAll();
   }
@@ -179,7 +179,7 @@ export class SimulatedGateway {
     }
   }
 
-  /** A read that nothing comes between. */
+  /** Reads without any event in between. */
   readAtOnce(): void {
     this.sendRead();
     while (this.#reads.length > 0) this.advanceRead(0);
@@ -192,42 +192,42 @@ export class SimulatedGateway {
     this.reconciler.abandonRead();
   }
 
-  walk(reader: number, count: number): void {
-    if (this.#agents !== undefined) this.#readers[reader % this.#readers.length]?.walk(count);
+  scan(reader: number, count: number): void {
+    if (this.#agents !== undefined) this.#readers[reader % this.#readers.length]?.scan(count);
   }
 
-  /** A change that nobody is told of has been made. */
-  markUnheard(): void {
-    this.#unheard = true;
+  /** A change was made without a notification. */
+  markUnnotified(): void {
+    this.#unnotified = true;
   }
 
-  /** What must hold at every moment. */
+  /** Checks what must hold at every moment. */
   check(): void {
     if (!this.reconciler.upToDate) return;
     if (this.#agents === undefined) this.#load();
     const deliveredAll = this.#listening && this.#delivered === this.#notifications.length;
-    if (deliveredAll && !this.#unheard) this.#checkFleet();
+    if (deliveredAll && !this.#unnotified) this.#checkFleet();
   }
 
-  /** Everything is over and delivered: all must end at the table. */
+  /** Delivers everything, and checks that all readers end at the table. */
   finish(): void {
     this.database.commitAll();
     this.recoverListener();
-    this.#settle();
-    if (this.#unheard) {
+    this.#reconcile();
+    if (this.#unnotified) {
       this.reconciler.invalidateAll();
-      this.#settle();
-      this.#unheard = false;
+      this.#reconcile();
+      this.#unnotified = false;
     }
     this.check();
     for (const reader of this.#readers) {
-      reader.walk(Infinity);
+      reader.scan(Infinity);
       this.#equalsTable('a reader', reader.rows);
     }
-    this.#equalsTable('the agents', this.#agents?.told ?? new Map());
+    this.#equalsTable('the agents', this.#agents?.sent ?? new Map());
   }
 
-  #settle(): void {
+  #reconcile(): void {
     this.deliver(Infinity);
     for (let reads = 0; !this.reconciler.upToDate; reads++) {
       if (reads > 100) throw new Error('the reads come to no end');
@@ -235,7 +235,7 @@ export class SimulatedGateway {
     }
   }
 
-  #hear({ channel, payload }: Notification): void {
+  #handle({ channel, payload }: Notification): void {
     const parsed =
       channel === INVALIDATIONS_CHANNEL ? parseInvalidation(payload) : parseRow(payload);
     switch (parsed.kind) {
@@ -262,7 +262,7 @@ export class SimulatedGateway {
 
   #publish(entry: FleetEntry): void {
     if (entry.offset !== ++this.#published) throw new Error('an entry was published out of order');
-    this.#agents?.tell(entry.hostname, entry.kind === 'vm' ? entry.row : undefined);
+    this.#agents?.record(entry.hostname, entry.kind === 'vm' ? entry.row : undefined);
   }
 
   /** The fleet has seen the whole table: from here on subscribers are served. */
@@ -270,7 +270,7 @@ export class SimulatedGateway {
     this.#agents = new Witness(this.database);
     for (const hostname of this.database.history.keys()) {
       const entry = this.fleet.get(hostname);
-      this.#agents.tell(hostname, entry?.kind === 'vm' ? entry.row : undefined);
+      this.#agents.record(hostname, entry?.kind === 'vm' ? entry.row : undefined);
     }
   }
 

@@ -1,4 +1,5 @@
-// The metrics by themselves: what they are called, that their document names them all, and that their labels are bounded.
+// The metrics by themselves: their names, that their document lists them all, and that their labels
+// are bounded.
 
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -15,7 +16,7 @@ const SESSION: ObservedSession = {
   closedWith: undefined,
 };
 
-function metricsOf({ sessions = [SESSION], vms = [{ status: 'available' }] } = {}) {
+function createReadableMetrics({ sessions = [SESSION], vms = [{ status: 'available' }] } = {}) {
   const metrics = createMetrics();
   metrics.observe({
     sessions: Object.assign(sessions, { conflated: { vm: 1, fleet: 2 } }),
@@ -28,8 +29,8 @@ function metricsOf({ sessions = [SESSION], vms = [{ status: 'available' }] } = {
   return { ...metrics, read, text: metrics.read };
 }
 
-/** Everything that can happen, once. */
-function tellAll(metrics: ReturnType<typeof metricsOf>): void {
+/** Counts each event once. */
+function countAll(metrics: ReturnType<typeof createReadableMetrics>): void {
   metrics.notificationHandled('vm_updates', 'applied');
   metrics.refused('too_many_messages');
   metrics.notificationRejected('not_json');
@@ -47,7 +48,7 @@ function tellAll(metrics: ReturnType<typeof metricsOf>): void {
   metrics.answered({ at: 'http', route: 'none', status: 404, problem: 'not_found' });
 }
 
-/** Only ours: the names of what prom-client says of the process are its own. */
+/** Keeps our metrics only: prom-client names those of the process. */
 const ours = (text: string): string =>
   `${text
     .split('\n')
@@ -57,8 +58,8 @@ const ours = (text: string): string =>
 t.test(
   'the document names every metric with its type, labels and meaning, and no other',
   async (t) => {
-    const metrics = metricsOf();
-    tellAll(metrics);
+    const metrics = createReadableMetrics();
+    countAll(metrics);
     const families = [...(await metrics.read()).values()];
     const readme = await readFile('src/gateway/metrics/README.md', 'utf8');
     const written = readme
@@ -85,8 +86,8 @@ t.test(
   "names, units and help are as Prometheus' conventions have them",
   { skip: NO_PROMTOOL ?? false },
   async (t) => {
-    const metrics = metricsOf();
-    tellAll(metrics);
+    const metrics = createReadableMetrics();
+    countAll(metrics);
     const input = ours((await metrics.text()).text);
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
       input,
@@ -96,9 +97,11 @@ t.test(
   },
 );
 
-t.test('statuses that nobody knows are one series', async (t) => {
+t.test('unknown statuses are one series', async (t) => {
   const statuses = ['available', 'failed', 'in-use', 'in-use', 'x', 'other', '', '__proto__'];
-  const families = await metricsOf({ vms: statuses.map((status) => ({ status })) }).read();
+  const families = await createReadableMetrics({
+    vms: statuses.map((status) => ({ status })),
+  }).read();
   t.same(
     [...(families.get('lablink_fleet_vms')?.series ?? [])],
     [
@@ -110,32 +113,29 @@ t.test('statuses that nobody knows are one series', async (t) => {
   );
 });
 
-t.test(
-  'the codes that a client may choose are few series, those of the gateway its own',
-  async (t) => {
-    const metrics = metricsOf();
-    for (const code of [1000, 1006, 1009, 3000, 4999]) metrics.closed(SESSION, code);
-    metrics.closed({ ...SESSION, closedWith: { code: 4408 } }, 1006);
-    const families = await metrics.read();
-    t.same(
-      [...(families.get('lablink_sessions_closed_total')?.series ?? [])],
-      [
-        ['lablink_sessions_closed_total{by="client",code="1000"}', 1],
-        ['lablink_sessions_closed_total{by="client",code="1006"}', 1],
-        ['lablink_sessions_closed_total{by="client",code="other"}', 3],
-        ['lablink_sessions_closed_total{by="gateway",code="4408"}', 1],
-      ],
-    );
-  },
-);
+t.test('the close codes of clients are few series, those of the gateway one each', async (t) => {
+  const metrics = createReadableMetrics();
+  for (const code of [1000, 1006, 1009, 3000, 4999]) metrics.closed(SESSION, code);
+  metrics.closed({ ...SESSION, closedWith: { code: 4408 } }, 1006);
+  const families = await metrics.read();
+  t.same(
+    [...(families.get('lablink_sessions_closed_total')?.series ?? [])],
+    [
+      ['lablink_sessions_closed_total{by="client",code="1000"}', 1],
+      ['lablink_sessions_closed_total{by="client",code="1006"}', 1],
+      ['lablink_sessions_closed_total{by="client",code="other"}', 3],
+      ['lablink_sessions_closed_total{by="gateway",code="4408"}', 1],
+    ],
+  );
+});
 
-t.test('a state is what it is now, not what it was at the last look', async (t) => {
+t.test('a gauge shows the present state, not that of the last scrape', async (t) => {
   const sessions = [
     SESSION,
     SESSION,
     { ...SESSION, stream: { kind: 'fleet', state: 'lagging' } as const },
   ];
-  const metrics = metricsOf({ sessions });
+  const metrics = createReadableMetrics({ sessions });
   const look = async () => {
     const families = await metrics.read();
     return [
@@ -160,8 +160,8 @@ t.test('a state is what it is now, not what it was at the last look', async (t) 
   ]);
 });
 
-t.test('gateways of one process share what watches the process, and nothing else', async (t) => {
-  metricsOf();
+t.test('gateways of one process share the metrics of the process, and nothing else', async (t) => {
+  createReadableMetrics();
   let observers = 0;
   const { PerformanceObserver, monitorEventLoopDelay } = perfHooks;
   t.teardown(() => Object.assign(perfHooks, { PerformanceObserver, monitorEventLoopDelay }));
@@ -177,7 +177,7 @@ t.test('gateways of one process share what watches the process, and nothing else
       return monitorEventLoopDelay();
     },
   });
-  const [one, other] = [metricsOf(), metricsOf()];
+  const [one, other] = [createReadableMetrics(), createReadableMetrics()];
   t.equal(observers, 0, 'nothing new watches the process');
   one.readStarted('start');
   t.equal((await one.read()).get('lablink_resyncs_total')?.series.size, 1);

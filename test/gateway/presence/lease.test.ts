@@ -1,29 +1,31 @@
-// A gateway's lease against a database of the test's: when it writes, renews, enters anew and leaves.
+// When a gateway acquires, renews and releases its lease, and when it writes, against a scripted
+// database.
 
 import t, { type Test } from 'tap';
-import { Lease, type LeaseDatabase, type LeaseState } from '../../../src/gateway/presence/lease.js';
+import type { GatewayLeases } from '../../../src/gateway/database/presence.js';
+import { Lease, type LeaseDatabase } from '../../../src/gateway/presence/lease.js';
 import { PendingWrites, type WriteBatch } from '../../../src/gateway/presence/pending-writes.js';
 import { until } from '../../helpers/until.js';
 
 type Call = readonly [name: string, instance: string, detail?: unknown];
 
-/** Answers what the test says, and keeps what was asked. */
+/** Answers what the test sets, and records the calls. */
 class ScriptedDatabase implements LeaseDatabase {
   readonly calls: Call[] = [];
   others: readonly string[] = [];
   nextExpiryMs: number | undefined;
-  /** Names whose lease has ended. */
+  /** The names whose lease has ended. */
   readonly ended = new Set<string>();
   failing = false;
   /** The assignments whose pushes were written. */
   readonly pushes: string[] = [];
 
-  async acquire(instance: string): Promise<LeaseState> {
+  async acquire(instance: string): Promise<GatewayLeases> {
     this.#note('enter', instance);
     return this.#standing(instance);
   }
 
-  async renew(instance: string, _: number, complete: boolean): Promise<LeaseState | undefined> {
+  async renew(instance: string, _: number, complete: boolean): Promise<GatewayLeases | undefined> {
     this.#note('renew', instance, complete);
     return this.ended.has(instance) ? undefined : this.#standing(instance);
   }
@@ -46,7 +48,7 @@ class ScriptedDatabase implements LeaseDatabase {
     return this.calls.filter(([called]) => called === name);
   }
 
-  #standing(instance: string): LeaseState {
+  #standing(instance: string): GatewayLeases {
     return { gateways: [...this.others, instance], nextExpiryMs: this.nextExpiryMs };
   }
 
@@ -83,15 +85,15 @@ function setUp(t: Test, leaseMs = 150, pushWriteGapMs = 10) {
   return { pending, database, log, lease, arrive };
 }
 
-t.test('it enters, writes what comes, and renews its lease', async (t) => {
+t.test('it acquires a lease, writes under it, and renews it', async (t) => {
   const { database, log, lease, arrive } = setUp(t);
   arrive('early');
-  t.same(database.calls, [], 'nothing before it is ready');
+  t.same(database.calls, [], 'nothing before it is started');
   lease.start();
   await until('the early one is written', () => log.written === 1);
   arrive('a');
   arrive('b');
-  await until('those who came are written', () => log.written === 3);
+  await until('both agents are written', () => log.written === 3);
   t.same(database.of('write').at(-1), ['write', 'g-1', ['a', 'b']], 'in one write');
   await until('the lease is renewed twice', () => log.renewed >= 2);
   t.same(database.of('enter'), [['enter', 'g-1']]);
@@ -110,7 +112,7 @@ t.test('a push is written after a gap of its own', async (t) => {
   t.same(database.of('write'), [['write', 'g-1', []]]);
 });
 
-t.test('a push goes with what is urgent, and holds it up no longer', async (t) => {
+t.test('a push is written together with a connect, and does not delay it', async (t) => {
   const { pending, database, log, lease, arrive } = setUp(t, 3_600_000, 3_600_000);
   lease.start();
   arrive('first');
@@ -122,7 +124,7 @@ t.test('a push goes with what is urgent, and holds it up no longer', async (t) =
   t.same(database.of('write').at(-1), ['write', 'g-1', ['b']], 'with b');
 });
 
-t.test('a lease that was lost is not renewed: it enters anew and writes all again', async (t) => {
+t.test('after a lost lease it acquires another and writes all agents again', async (t) => {
   for (const discovery of ['write', 'renew']) {
     const { database, log, lease, arrive } = setUp(t);
     lease.start();
@@ -130,34 +132,34 @@ t.test('a lease that was lost is not renewed: it enters anew and writes all agai
     await until('a is written', () => log.written === 1);
     database.ended.add('g-1');
     if (discovery === 'write') arrive('b');
-    await until('it has entered anew', () => database.of('enter').length === 2);
+    await until('it has acquired another lease', () => database.of('enter').length === 2);
     const all = discovery === 'write' ? 3 : 2;
     await until('all are written again', () => log.written === all);
     const last = database.of('write').at(-1);
     t.equal(last?.[1], 'g-2');
     t.ok((last?.[2] as string[]).includes('a'));
     t.equal(log.lost, 1);
-    t.ok(log.gatewaysChanged >= 1, 'what was known of its agents is read again');
+    t.ok(log.gatewaysChanged >= 1, 'the presence of all agents is read again');
     await lease.stop();
   }
 });
 
-t.test('another gateway that is no more is noticed when its lease ends', async (t) => {
+t.test('the end of another gateway is detected when its lease ends', async (t) => {
   const { database, log, lease } = setUp(t, 3_600_000);
   database.others = ['other-1'];
   database.nextExpiryMs = 30;
   lease.start();
-  await until('it has entered', () => database.calls.length > 0);
+  await until('it has a lease', () => database.calls.length > 0);
   database.others = [];
   database.nextExpiryMs = undefined;
-  await until('it is missed', () => log.gatewaysChanged === 1);
+  await until('its end is reported', () => log.gatewaysChanged === 1);
   t.equal(database.of('renew').length, 1, 'long before its own lease is due');
 });
 
-t.test('what could not be written is written later', async (t) => {
+t.test('a failed write is repeated', async (t) => {
   const { database, log, lease, arrive } = setUp(t);
   lease.start();
-  await until('it has entered', () => database.calls.length > 0);
+  await until('it has a lease', () => database.calls.length > 0);
   database.failing = true;
   arrive('a');
   await until('the write has failed', () => log.failed > 0);
@@ -165,34 +167,31 @@ t.test('what could not be written is written later', async (t) => {
   await until('it is written', () => log.written === 1);
 });
 
-t.test(
-  'it says what is complete only of what is written, and of nothing once it leaves',
-  async (t) => {
-    const { database, log, lease } = setUp(t);
-    lease.start();
-    await until('it was complete', () =>
-      database.of('renew').some(([, , complete]) => complete === true),
-    );
-    lease.beginDrain();
-    t.ok(lease.draining);
-    const before = database.of('renew').length;
-    await until('it has renewed since', () => database.of('renew').length > before + 1);
-    t.same(
-      database
-        .of('renew')
-        .slice(before + 1)
-        .map(([, , complete]) => complete)
-        .includes(true),
-      false,
-    );
-    t.equal(log.failed, 0);
-  },
-);
+t.test('the watermark advances only over what is written, and not while it drains', async (t) => {
+  const { database, log, lease } = setUp(t);
+  lease.start();
+  await until('the watermark advanced', () =>
+    database.of('renew').some(([, , complete]) => complete === true),
+  );
+  lease.beginDrain();
+  t.ok(lease.draining);
+  const before = database.of('renew').length;
+  await until('it has renewed since', () => database.of('renew').length > before + 1);
+  t.same(
+    database
+      .of('renew')
+      .slice(before + 1)
+      .map(([, , complete]) => complete)
+      .includes(true),
+    false,
+  );
+  t.equal(log.failed, 0);
+});
 
-t.test('it leaves when everything is written, and only then', async (t) => {
+t.test('the lease is released after everything is written', async (t) => {
   const { database, lease, arrive } = setUp(t, 60_000);
   lease.start();
-  await until('it has entered', () => database.calls.length > 0);
+  await until('it has a lease', () => database.calls.length > 0);
   arrive('a');
   await lease.stop();
   t.same(
@@ -202,17 +201,17 @@ t.test('it leaves when everything is written, and only then', async (t) => {
   lease.start();
   arrive('b');
   await lease.stop();
-  t.equal(database.calls.length, 3, 'there is one goodbye, and nothing begins again');
+  t.equal(database.calls.length, 3, 'it is released once, and does not start again');
 });
 
-t.test('a database that is away does not keep it from ending', async (t) => {
+t.test('it stops even if the database is down', async (t) => {
   const { database, log, lease } = setUp(t);
   lease.start();
-  await until('it has entered', () => database.calls.length > 0);
+  await until('it has a lease', () => database.calls.length > 0);
   database.failing = true;
   await lease.stop();
   t.ok(log.failed > 0);
   const never = setUp(t);
   await never.lease.stop();
-  t.same(never.database.calls, [], 'one that never began has nothing to leave');
+  t.same(never.database.calls, [], 'a lease that never started is not released');
 });

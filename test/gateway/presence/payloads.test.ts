@@ -1,4 +1,4 @@
-// Payloads of `vm_presence`: every hostname once, and none too large for PostgreSQL.
+// Payloads of `vm_presence` hold every hostname once, and are never too large for PostgreSQL.
 
 import fc from 'fast-check';
 import t from 'tap';

@@ -1,4 +1,4 @@
-// The pending: nothing that happened is lost, however writes fail, and of each agent only the latest is kept.
+// No pending write is lost, however writes fail, and only the latest of each agent is kept.
 
 import t from 'tap';
 import { PendingWrites } from '../../../src/gateway/presence/pending-writes.js';
@@ -6,7 +6,7 @@ import { PendingWrites } from '../../../src/gateway/presence/pending-writes.js';
 const ID = '0b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a';
 const OTHER = '1b8a1a34-6f0e-4a51-9d6c-0f8e4d2c1b7a';
 
-t.test('what happened is taken once', async (t) => {
+t.test('a pending write is taken once', async (t) => {
   const pending = new PendingWrites();
   t.ok(pending.empty);
   pending.agentConnected('a', 1);
@@ -28,7 +28,7 @@ t.test('what happened is taken once', async (t) => {
   t.ok(pending.empty);
 });
 
-t.test('what could not be written comes again, unless something later happened', async (t) => {
+t.test('a failed write is restored, unless something later replaced it', async (t) => {
   const pending = new PendingWrites();
   pending.agentConnected('a', 1);
   pending.agentConnected('b', 1);
@@ -57,22 +57,22 @@ t.test('a push that is written with its acknowledgement is not written again', a
   const pending = new PendingWrites();
   pending.addPush('a', ID, 1);
   pending.addPush('a', ID, 2);
-  t.equal(pending.findPushTime('a', ID), 1, 'told again, it keeps its first time');
+  t.equal(pending.findPushTime('a', ID), 1, 'a repeated push keeps its first time');
   t.equal(pending.findPushTime('a', OTHER), undefined);
   t.equal(pending.findPushTime('b', ID), undefined);
   pending.removePush('a', OTHER);
-  t.notOk(pending.empty, 'another assignment is no matter');
+  t.notOk(pending.empty, 'another assignment does not count');
   pending.removePush('a', ID);
   t.ok(pending.empty);
   pending.addPush('a', OTHER, 3);
   const batch = pending.takeBatch();
-  t.equal(pending.findPushTime('a', OTHER), undefined, 'it is on its way');
+  t.equal(pending.findPushTime('a', OTHER), undefined, 'it is being written');
   pending.removePush('a', OTHER);
   pending.restore(batch);
   t.same(pending.takeBatch().pushes, [{ hostname: 'a', assignmentId: OTHER, atMs: 3 }]);
 });
 
-t.test('thousands are written in batches, and all of them', async (t) => {
+t.test('thousands of agents are written in batches', async (t) => {
   const pending = new PendingWrites();
   for (let n = 0; n < 2_500; n++) pending.agentConnected(`vm-${n}`, n);
   const sizes: [number, boolean][] = [];
@@ -90,7 +90,7 @@ t.test('thousands are written in batches, and all of them', async (t) => {
   t.equal(seen.size, 2_500);
 });
 
-t.test('under a new name who is here is written again, and nobody else', async (t) => {
+t.test('under a new lease the connected agents are written again, and no others', async (t) => {
   const pending = new PendingWrites();
   pending.agentConnected('a', 1);
   pending.agentConnected('b', 2);
@@ -100,7 +100,7 @@ t.test('under a new name who is here is written again, and nobody else', async (
   t.same(pending.takeBatch().agents, [{ hostname: 'a', online: true, atMs: 1 }]);
 });
 
-t.test('it knows until when everything is written', async (t) => {
+t.test('it knows up to which time everything is written', async (t) => {
   const pending = new PendingWrites();
   t.ok(pending.isWrittenUntil(100));
   pending.agentConnected('a', 50);
@@ -112,8 +112,11 @@ t.test('it knows until when everything is written', async (t) => {
   t.notOk(pending.isWrittenUntil(100));
 });
 
-t.test('an assignment that is no UUID is not written: anyone may notify a row', async (t) => {
-  const pending = new PendingWrites();
-  for (const nonsense of ['', 'x', `${ID} `, `{${ID}}`]) pending.addPush('a', nonsense, 1);
-  t.ok(pending.empty);
-});
+t.test(
+  'an assignment that is no UUID is not written, because every role may notify a row',
+  async (t) => {
+    const pending = new PendingWrites();
+    for (const nonsense of ['', 'x', `${ID} `, `{${ID}}`]) pending.addPush('a', nonsense, 1);
+    t.ok(pending.empty);
+  },
+);

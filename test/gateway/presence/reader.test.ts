@@ -1,4 +1,5 @@
-// What the fleet says of agents is read, and read again: when somebody says so, after a gap, and now and then.
+// The presence of agents is read when it is invalidated, when the feed becomes live, and
+// periodically.
 
 import t, { type Test } from 'tap';
 import { PresenceReader } from '../../../src/gateway/presence/reader.js';
@@ -14,7 +15,7 @@ const known = (hostname: string, text = 'x', online = true): PresenceRow => ({
 
 function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } = {}) {
   const fleet = new Fleet('epoch', 100);
-  /** The truth of the test. */
+  /** The presence in the database. */
   const table = new Map<string, PresenceRow>();
   const log = {
     asked: [] as (readonly string[] | undefined)[],
@@ -51,7 +52,7 @@ function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } =
     for (const one of all) table.set(one.hostname, one);
   };
   const settled = () =>
-    until('the fleet says what the table does', () => {
+    until('the fleet equals the database', () => {
       const held = [...fleet.presence()].map(({ presence }) => presence).sort();
       return (
         JSON.stringify(held) === JSON.stringify([...table.values()].map((p) => p.presence).sort())
@@ -64,26 +65,29 @@ function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } =
   };
 }
 
-t.test('everything is read when the feed becomes live, and nothing in a gap', async (t) => {
-  const { reader, log, tell, settled } = setUp(t);
-  tell(known('a'));
-  reader.invalidate(['a']);
-  reader.invalidateAll();
-  t.same(log.asked, []);
-  reader.setLive(true);
-  await settled();
-  t.same(log.asked, [undefined]);
-  reader.setLive(false);
-  tell(known('a', 'y'));
-  reader.invalidate(['a']);
-  t.equal(log.asked.length, 1);
-  reader.setLive(true);
-  await settled();
-  t.same(log.asked, [undefined, undefined], 'after the gap everything');
-});
+t.test(
+  'everything is read when the feed becomes live, and nothing while it is stale',
+  async (t) => {
+    const { reader, log, tell, settled } = setUp(t);
+    tell(known('a'));
+    reader.invalidate(['a']);
+    reader.invalidateAll();
+    t.same(log.asked, []);
+    reader.setLive(true);
+    await settled();
+    t.same(log.asked, [undefined]);
+    reader.setLive(false);
+    tell(known('a', 'y'));
+    reader.invalidate(['a']);
+    t.equal(log.asked.length, 1);
+    reader.setLive(true);
+    await settled();
+    t.same(log.asked, [undefined, undefined], 'once live, everything');
+  },
+);
 
 t.test(
-  'those of whom somebody spoke are read together; what did not change is not told',
+  'invalidated hostnames are read together; unchanged presence is not published',
   async (t) => {
     const { reader, log, tell, settled, table } = setUp(t);
     tell(known('a'), known('b'), known('c'));
@@ -99,7 +103,7 @@ t.test(
   },
 );
 
-t.test('what was spoken of during a read is read again', async (t) => {
+t.test('a hostname invalidated during a read is read again', async (t) => {
   const { reader, tell, settled, meanwhile } = setUp(t);
   tell(known('a', 'old'));
   reader.setLive(true);
@@ -116,7 +120,7 @@ t.test('what was spoken of during a read is read again', async (t) => {
   }
 });
 
-t.test('who is gone from the whole table is forgotten', async (t) => {
+t.test('an agent absent from a full read is forgotten', async (t) => {
   const { reader, fleet, table, tell, settled } = setUp(t);
   tell(known('a'), known('b'));
   reader.setLive(true);
@@ -127,7 +131,7 @@ t.test('who is gone from the whole table is forgotten', async (t) => {
   t.match(fleet.getPresence('a'), { presence: undefined });
 });
 
-t.test('a read that failed is tried again', async (t) => {
+t.test('a failed read is repeated', async (t) => {
   const { reader, fail, log, tell, settled } = setUp(t);
   tell(known('a'));
   fail(true);
@@ -144,7 +148,7 @@ t.test('a read that failed is tried again', async (t) => {
   await settled();
 });
 
-t.test('everything is read now and then', async (t) => {
+t.test('everything is read periodically', async (t) => {
   const { reader, tell, settled } = setUp(t, { fullReadIntervalMs: 10 });
   reader.setLive(true);
   await settled();
@@ -152,7 +156,7 @@ t.test('everything is read now and then', async (t) => {
   await settled();
 });
 
-t.test('so many that nobody would ask for each are all', async (t) => {
+t.test('above a maximum of hostnames everything is read', async (t) => {
   const { reader, log, settled } = setUp(t);
   reader.setLive(true);
   await settled();
@@ -161,7 +165,7 @@ t.test('so many that nobody would ask for each are all', async (t) => {
   t.ok(log.asked.slice(1).includes(undefined));
 });
 
-t.test('a row that comes, goes, or has another assignment is read', async (t) => {
+t.test('a row that is new, deleted, or assigned again is read', async (t) => {
   const { reader, fleet, log, row, settled } = setUp(t);
   reader.setLive(true);
   await settled();
@@ -193,7 +197,7 @@ t.test('a new assignment is given time to be acknowledged', async (t) => {
     row('a', null);
     await until('it is read', () => log.asked.length === 2);
   }
-  // Both look at the same times, the patient one first.
+  // Both tick at the same times, the patient one first.
   for (const { row } of [patient, impatient]) row('a', 'x');
   await until('the other is read', () => impatient.log.asked.length === 3);
   t.equal(patient.log.asked.length, 2);
