@@ -1,8 +1,10 @@
 // The shape of the program: imports point along the data path, only the configuration reads the
 // environment, and every file says first what it is responsible for.
 
+import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, normalize, relative } from 'node:path';
+import { promisify } from 'node:util';
 import t from 'tap';
 import ts from 'typescript';
 
@@ -144,6 +146,7 @@ async function sources(): Promise<Source[]> {
   );
 }
 
+const execute = promisify(execFile);
 const all = await sources();
 const paths = new Set(all.map(({ path }) => path));
 
@@ -193,6 +196,12 @@ t.test('every file says first what it is responsible for', async (t) => {
   for (const { path, text } of all) {
     t.match(text, /^(#!.*\n\n?)?\/\/ \S/, `${relative('.', path)} opens with a sentence`);
   }
+});
+
+t.test('an exported name has one meaning', async (t) => {
+  // What a file only exports again is the same thing by the same name.
+  const { stdout } = await execute(process.execPath, ['.ci/measure.js', '--list', 'names']);
+  t.equal(stdout, '');
 });
 
 t.test('no file stands beside a folder of its own name', async (t) => {

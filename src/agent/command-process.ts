@@ -8,7 +8,7 @@ import type { Writable } from 'node:stream';
 import { readLeader, type Leader } from '../processes/process-group.js';
 import type { Exit } from './agent-state.js';
 
-/** What is run, as execve(2) takes it: no part of it is interpreted. */
+/** The arguments of execve(2): no part of them is interpreted. */
 export interface CommandSpec {
   readonly program: string;
   readonly args: readonly string[];

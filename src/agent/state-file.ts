@@ -1,6 +1,6 @@
 // The state file: the journal on disk. It is complete at every moment, and survives a crash of the
-// machine once it is saved. One agent at a time uses it. An unreadable file is never treated as an
-// empty one.
+// machine once it is saved. A single agent at a time uses it. An unreadable file is never treated
+// as an empty file.
 
 import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';

@@ -1,5 +1,5 @@
-// The HTTP requests of the simulated agents and people. A gateway that does not answer, or rejects a
-// request, is not an error: the caller goes on, and tries again later.
+// The HTTP requests of the simulated agents and people. A gateway that does not answer, or rejects
+// a request, is not an error: the caller goes on, and tries again later.
 
 import { vmPath } from '../protocol/paths.js';
 

@@ -12,7 +12,7 @@ export interface Endpoint {
   readonly localAddresses: readonly string[];
 }
 
-/** One address has too few ports for 18,000 sockets that reconnect together. */
+/** A single address has too few ports for 18,000 sockets that reconnect together. */
 const LOOPBACK_ADDRESSES = 64;
 
 export function createEndpoint(url: string, sendsState = true): Endpoint {

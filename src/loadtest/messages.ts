@@ -2,7 +2,7 @@
 // cost of a simulated client, and the client library's tests cover it.
 
 import type { RowChange } from './replica.js';
-import { parseRow, parseSentUs } from './rows.js';
+import { parseRowNumber, parseSentUs } from './rows.js';
 
 export interface RowUpdates {
   readonly changes: readonly RowChange[];
@@ -29,7 +29,7 @@ interface MessageJson {
 }
 
 export function readChange({ hostname, version, email }: VmJson): RowChange {
-  return { row: parseRow(hostname), version, sentUs: parseSentUs(email) };
+  return { row: parseRowNumber(hostname), version, sentUs: parseSentUs(email) };
 }
 
 /** Creates a reader that parses a message once if many sockets receive it one after the other. */

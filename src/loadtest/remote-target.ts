@@ -41,8 +41,8 @@ export function createRemoteTarget({ token, ...target }: RemoteTargetOptions): T
 }
 
 /**
- * Reads the figures from a metrics page. Returns undefined if one is missing, as behind a proxy that
- * serves no metrics.
+ * Reads the figures from a metrics page. Returns undefined if one is missing, as behind a proxy
+ * that serves no metrics.
  */
 export function parseFigures(metrics: string): Figures | undefined {
   const value = (name: string): number =>

@@ -37,7 +37,7 @@ export function renderText(result: LoadTestResult): string {
   ].join('\n');
 }
 
-/** One line of progress. */
+/** A line of progress. */
 export function renderProgress({ atMs, phase, connected, ...sample }: Sample): string {
   const { changes, agents, dashboards, cpuShare } = sample;
   const parts = [

@@ -82,7 +82,9 @@ export interface LoadTestResult {
     /** Why the fault could not be injected. */
     readonly error?: string;
   }[];
-  /** From the end of the load until all replicas equalled the table; undefined if some never did. */
+  /**
+   * From the end of the load until all replicas equalled the table; undefined if some never did.
+   */
   readonly settledMs: number | undefined;
   /** The thresholds that were exceeded, for people; empty if the test passed. */
   readonly failures: readonly string[];

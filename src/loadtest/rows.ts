@@ -17,7 +17,7 @@ export function formatHostname(row: number): string {
   return PREFIX + String(row).padStart(5, '0');
 }
 
-export function parseRow(hostname: string): number {
+export function parseRowNumber(hostname: string): number {
   return Number(hostname.slice(PREFIX.length));
 }
 

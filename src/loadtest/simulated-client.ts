@@ -1,4 +1,4 @@
-// One simulated client: an agent that watches its row, or a dashboard that watches all rows. It
+// A simulated client: an agent that watches its row, or a dashboard that watches all rows. It
 // reconnects like the client library, and measures how long it waits for the state. It is not the
 // client library itself, whose validation of every message costs more CPU than the gateway.
 
@@ -10,7 +10,7 @@ import type { Replica } from './replica.js';
 import type { Endpoint } from './endpoint.js';
 import type { RowUpdates } from './messages.js';
 
-/** What the clients of one process share. */
+/** The context that the clients of one process share. */
 export interface SimulatedClientContext {
   readonly endpoint: Endpoint;
   readonly read: (data: Buffer) => RowUpdates;
@@ -56,7 +56,9 @@ export class SimulatedClient {
     return this.#hasState;
   }
 
-  /** Connects, and resumes from the last cursor. @param dueUs when the client was due to connect. */
+  /**
+   * Connects, and resumes from the last cursor. @param dueUs when the client was due to connect.
+   */
   connect(dueUs: number): void {
     this.#closed = false;
     this.#sinceUs = dueUs;

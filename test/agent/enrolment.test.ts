@@ -1,4 +1,5 @@
-// VMs that boot from one image: each agent enrols by itself, keeps the token it is given, and nobody takes its name.
+// VMs that boot from one image: each agent enrols by itself, keeps the token it is given, and no
+// other agent takes its name.
 
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// A hundred agents, the gateway killed and started again twice under them: all come back, all are seen, and none runs a
-// command twice. A few of them are processes; the others live here, on the same files and the same protocol.
+// A hundred agents, the gateway killed and started again twice under them: all come back, all are
+// seen, and none runs a command twice. A few of them are processes; the others live here, on the
+// same files and the same protocol.
 
 import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -130,7 +131,7 @@ t.test('a hundred agents through two restarts', async (t) => {
   await allHaveEnded(hostnames.length);
   for (const round of [1, 2]) {
     await gateway.kill();
-    // While nobody listens.
+    // The gateway is stopped here.
     await assignAll(round);
     await gateway.start();
     await allHaveEnded(hostnames.length * (round + 1));

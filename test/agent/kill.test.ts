@@ -1,5 +1,6 @@
-// An agent killed at every step between push, record, run, end and acknowledgement. Afterwards no command has run
-// twice, one that was cut off is reported, and the newest assignment is the one in force.
+// An agent killed at every step between push, record, run, end and acknowledgement. Afterwards no
+// command has run twice, one that was cut off is reported, and the newest assignment is the one in
+// force.
 
 import t, { type Test } from 'tap';
 import { scratchFolder } from '../helpers/scratch-folder.js';
@@ -45,7 +46,7 @@ async function stepsOfALife(t: Test): Promise<string[]> {
   return agent.stderr.match(/^step \d+ .*/gm) ?? [];
 }
 
-/** What the gateway knows of how it ended. */
+/** The end of the assignment, as the gateway knows it. */
 async function outcomeOf(assignmentId: string): Promise<string | null | undefined> {
   const [delivery] = await database.query<{ outcome: string | null }>(
     'SELECT outcome FROM vm_deliveries WHERE assignment_id = $1',

@@ -1,5 +1,5 @@
-// The agent as a process on a real gateway, in each of its three ways to act: what it runs, what it leaves alone, what
-// it ends, and what it says of that.
+// The agent as a process on a real gateway, in each of its three ways to act: what it runs, what it
+// leaves alone, what it ends, and what it says of that.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -31,7 +31,7 @@ const gateway = await startGateway(t, database);
 const folder = await scratchFolder();
 t.teardown(() => rm(folder, { recursive: true, force: true }));
 
-/** What a command could be that a shell would make something else of. */
+/** Commands that a shell would change. */
 const TRICKY = `it's "quoted" $(touch ${folder}/injected) \`touch ${folder}/injected\`; touch ${folder}/injected & | > \\ \n * ~ é👩‍🔬 %s`;
 
 const agentOf = (t: Test, files: AgentFiles, ...args: string[]): Program =>
@@ -138,7 +138,8 @@ t.test('what is no new assignment leaves the command alone', async (t) => {
   const admin = await gateway.connect('/v1/vms/vm-calm', 'admin');
   const seen = await admin.nextMessage('assignment');
   t.match(seen, { vm: { assignment_id: id } });
-  // About the last person's assignment, and what is nobody's: by another socket, which the agent's replaces.
+  // A message about the last person's assignment, and another without an assignment: by a second
+  // socket, which the agent's replaces.
   const other = await gateway.connect('/v1/vms/vm-calm', 'agent', 'vm-calm');
   other.send({ type: 'status', status: 'failed', assignment_id: last });
   t.match(await other.nextMessage('error'), { code: 'stale_assignment' });

@@ -1,4 +1,5 @@
-// The agent in Python on a real gateway: it does what the other one does, and keeps the same state file.
+// The agent in Python on a real gateway: it does what the other one does, and keeps the same state
+// file.
 
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,6 +1,7 @@
-// Random lives of an agent: assignments that come and go, sockets that drop, commands that end, and a kill at every
-// possible moment, after which a new agent goes on with what was saved. Whatever happens, no command begins twice, none
-// beside another, each end is told, and in the end the newest assignment is the one in force.
+// Random lives of an agent: assignments that come and go, sockets that drop, commands that end, and
+// a kill at every possible moment, after which a new agent goes on with what was saved. No command
+// begins twice, none beside another, each end is reported, and in the end the newest assignment is
+// the current one.
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -13,7 +14,10 @@ import { row } from '../client/rows.js';
 
 const NOW = '2030-01-01T00:00:00.000Z';
 
-/** What is outside of the agent: the row, the command that runs, and what the gateway was told. */
+/**
+ * The world outside the agent: the row, the command that runs, and the reports that the gateway
+ * received.
+ */
 class World {
   row: { status: string; assignment: number | null } | undefined = undefined;
   #assignments = 0;
@@ -213,7 +217,7 @@ const step: fc.Arbitrary<readonly [string, Step]> = fc.oneof(
 function check(policy: Policy, steps: readonly (readonly [string, Step])[]): void {
   const world = new World(policy);
   for (const [, run] of steps) run(world);
-  // In the end everything is told, and what must end has ended.
+  // In the end every report has been sent, and what must end has ended.
   world.drop();
   for (let count = 0; count < 3; count++) world.tell();
   if (!policy.rerunInterrupted) {

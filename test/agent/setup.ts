@@ -1,4 +1,5 @@
-// Agents as processes on a gateway, each with files of its own; and a command that leaves a trace of every time it is run.
+// Agents as processes on a gateway, each with files of its own; and a command that leaves a trace
+// of every time it is run.
 
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ export interface AgentFiles {
   readonly hostname: string;
   readonly folder: string;
   readonly stateFile: string;
-  /** What every agent is told. */
+  /** The arguments of every agent. */
   readonly args: readonly string[];
   journal(): Promise<Journal>;
 }

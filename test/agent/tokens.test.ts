@@ -1,4 +1,4 @@
-// The agent's token: read anew from its file, or got by enrolling and kept.
+// The agent's token: read from its file each time, or obtained by enrolling and kept.
 
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

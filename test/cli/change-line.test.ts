@@ -1,4 +1,4 @@
-// What `watch` says of a change.
+// The line that `watch` prints for a change.
 
 import t from 'tap';
 import { formatChangeLine } from '../../src/cli/change-line.js';

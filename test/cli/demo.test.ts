@@ -12,7 +12,7 @@ t.test('a workshop begins by itself, and Ctrl-C ends all of it', async (t) => {
     PORT: '0',
     TMPDIR: folder,
     LOG_LEVEL: 'warn',
-    // What else is named here is somebody's, and left alone.
+    // The demo ignores these two: they may belong to a real gateway.
     DATABASE_URL: 'postgresql://nobody@127.0.0.1:9/nothing',
     DATA_DIR: folder,
   });

@@ -56,7 +56,7 @@ t.test('a database that cannot be reached ends with 3', async (t) => {
   t.equal(selectExitCode(new EmbeddedError('busy', 'it runs already')), 3);
 });
 
-/** A port on loopback where nobody listens. */
+/** A port on loopback without a listener. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

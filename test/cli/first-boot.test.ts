@@ -1,5 +1,6 @@
-// A gateway that is started before its database, as on the first boot of a machine: the server, its address, the role and
-// the database appear one after the other, and later the address changes under it. Nobody restarts the gateway.
+// A gateway that is started before its database, as on the first boot of a machine: the server, its
+// address, the role and the database appear one after the other, and later the address changes. The
+// gateway is never restarted.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -53,7 +54,7 @@ async function makeServer(t: Test, port: number): Promise<OwnServer> {
     await Promise.all([log.close(), socket.remove()]);
   });
   const start = async (): Promise<void> => {
-    // What is not named here may be changed by ALTER SYSTEM.
+    // ALTER SYSTEM may change settings that are not named here.
     const settings = { unix_socket_directories: socket.setting, port: String(port), fsync: 'off' };
     const probeReadiness = () => sql('SELECT');
     const options = { binDir: binaries.binDir, folder, account, log, settings, probeReadiness };

@@ -1,5 +1,6 @@
-// `loadtest` as a process: what it finds of a gateway of its own and of others, what it refuses, and that it leaves
-// nothing behind. No time is a condition here: only that nothing is lost, duplicated or out of order.
+// `loadtest` as a process: what it finds of a gateway of its own and of others, what it refuses,
+// and that it leaves nothing behind. No time is a condition here: only that nothing is lost,
+// duplicated or out of order.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +20,7 @@ function loadtest(t: Test, args: string, env: NodeJS.ProcessEnv = {}): Program {
   return runCommand(t, ['loadtest', ...args.split(' ')], env);
 }
 
-/** What it printed as JSON, when it ended with this code. */
+/** The JSON that it printed, after it ended with this code. */
 async function resultOf(t: Test, program: Program, code: number): Promise<LoadTestResult> {
   t.match(await program.exited, { code }, program.stderr);
   return JSON.parse(program.stdout) as LoadTestResult;
@@ -128,7 +129,7 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
 });
 
 t.test('a server that loses, repeats or reorders is found out', async (t) => {
-  /** @param settle how long what was told may be on its way; what is never told takes all of it. */
+  /** @param settle the longest time that a push may take; a push that is lost takes all of it */
   const found = async (lie: Lie, settle: string): Promise<LoadTestResult['agents']> => {
     const database = await createDatabase();
     const url = await startLiar(t, database, lie);

@@ -1,4 +1,5 @@
-// What `serve` writes, at the level that tells most: neither its secret nor the password of its database.
+// The log of `serve`, at its most detailed level: neither its secret nor the password of its
+// database.
 
 import pg from 'pg';
 import t from 'tap';

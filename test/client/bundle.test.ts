@@ -1,11 +1,11 @@
-// What a browser has to load of the client.
+// The size of the client in a browser.
 
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import t from 'tap';
 
 const MAX_BYTES = 10_000;
-/** Of the protocol: constants only. `ws` brings a stub for browsers. */
+/** From the protocol, constants only. `ws` brings a stub for browsers. */
 const ALLOWED =
   /^src\/(client\/|backoff\.ts$)|^src\/protocol\/(close-codes|names|paths)\.ts$|^node_modules\/ws\/browser\.js$/;
 

@@ -1,5 +1,5 @@
-// The client in a browser, on a real gateway: its own bundle, the platform's WebSocket, and what a page is and is not
-// told of a connection.
+// The client in a browser, on a real gateway: its own bundle, the platform's WebSocket, and what a
+// page can and cannot know of a connection.
 
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -1,5 +1,5 @@
-// A gateway that does exactly what a test tells it: it accepts or refuses upgrades, says what it is told to say, and
-// hands over what it hears.
+// A gateway that follows a test's script: it accepts or rejects upgrades, sends the scripted
+// messages, and returns what it receives.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ export interface Answer {
   readonly body?: string;
 }
 
-/** What the gateway itself would answer. */
+/** The answer of a real gateway. */
 export function problem(status: number, code: string): Answer {
   const headers = { 'content-type': 'application/problem+json' };
   return { status, headers, body: JSON.stringify({ status, code, detail: `because ${code}` }) };

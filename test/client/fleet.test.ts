@@ -1,4 +1,5 @@
-// Watching the fleet: the map is always a whole state, and everything missed while away is made up for.
+// Watching the fleet: the map is always a whole state, and everything missed while away is made up
+// for.
 
 import fc from 'fast-check';
 import t, { type Test } from 'tap';

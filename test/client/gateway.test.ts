@@ -1,4 +1,4 @@
-// The client on a real gateway: what both have been told apart fits together.
+// The client on a real gateway: both sides of the protocol fit together.
 
 import t from 'tap';
 import { signToken } from '../../src/gateway/auth/token.js';
@@ -109,13 +109,15 @@ t.test('a token is renewed before it expires, on the same socket', async (t) => 
     signed++;
     return signToken({ role: 'admin', sub: 'tester', ttlSeconds: 12 }, secret);
   };
-  // Most of each life is over when the client looks at it, so a busy machine is not late with the next.
+  // Most of each life is over when the client looks at it, so a busy machine is not late with the
+  // next.
   const early = { ...impatient, now: () => Date.now() + 9_000 };
   const watch = createClient({ url: gateway.url, token }, early).watchFleet();
   t.teardown(() => watch.close());
   const phases: string[] = [];
   watch.on('connection', (state) => phases.push(state.phase));
-  // Each is renewed after 1.6 s at the earliest (0.8 of what it sees left, 2 to 3 s), so the first has expired by then.
+  // Each is renewed after 1.6 s at the earliest (0.8 of what it sees left, 2 to 3 s), so the first
+  // has expired by then.
   await until('it was renewed eight times', () => signed > 8);
   t.same(phases, ['connecting', 'live']);
 });

@@ -1,5 +1,5 @@
-// What a gateway might send by mistake, or a newer one on purpose: nothing of it throws, and nothing of it leaves a
-// state that is wrong.
+// Messages that a gateway might send by mistake, or a newer gateway on purpose: none throws, and
+// none leaves a wrong state.
 
 import fc from 'fast-check';
 import t from 'tap';

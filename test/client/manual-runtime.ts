@@ -1,4 +1,4 @@
-// A clock that moves only when told, and chance that is none.
+// A clock that moves only when the test moves it, and a random source without chance.
 
 import type { Runtime } from '../../src/client/runtime.js';
 

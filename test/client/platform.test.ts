@@ -1,4 +1,5 @@
-// What the client takes from where it runs: the platform's WebSocket where there is one, `ws` where there is none.
+// The client's use of its platform: the platform's WebSocket where there is one, `ws` where there
+// is none.
 
 import { getEventListeners } from 'node:events';
 import t from 'tap';
@@ -10,7 +11,7 @@ import { phase, status } from './rows.js';
 
 t.test("the platform's WebSocket is taken where there is one", async (t) => {
   const made: WebSocket[] = [];
-  /** One like a browser's: it cannot be terminated. */
+  /** A socket like a browser's: it cannot be terminated. */
   class BrowserSocket extends WebSocket {
     constructor(url: string, protocols: string[]) {
       super(url, protocols);

@@ -1,5 +1,5 @@
-// The token of an open socket is renewed in place, before it expires; and whatever goes wrong with that, the
-// connection goes on.
+// The token of an open socket is renewed in place, before it expires; and whatever goes wrong with
+// that, the connection goes on.
 
 import t, { type Test } from 'tap';
 import { createClient } from '../../src/client/index.js';
@@ -16,7 +16,7 @@ function jwt(claims: unknown): string {
   return `${part({ alg: 'HS256' })}.${part(claims)}.c2lnbmF0dXJl`;
 }
 
-/** A watch that is live with the first token of `source`, which is told the time. */
+/** A watch that is live with the first token of `source`, which is called with the time. */
 async function live(t: Test, source: (nowMs: number) => TokenSource) {
   const gateway = await FakeGateway.start(t);
   const clock = new ManualRuntime();

@@ -1,4 +1,4 @@
-// Watching one VM: what is told of it, to whom, and what an agent says.
+// Watching one VM: the events of the watch, and the messages of an agent.
 
 import t from 'tap';
 import { createClient } from '../../src/client/index.js';

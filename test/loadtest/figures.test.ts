@@ -1,4 +1,4 @@
-// What a gateway of others says it costs.
+// The figures that another gateway's metrics give.
 
 import t from 'tap';
 import { parseFigures } from '../../src/loadtest/remote-target.js';

@@ -1,4 +1,5 @@
-// A server that speaks the protocol and cannot be trusted: it loses, repeats or reorders what it tells its agents.
+// A server that speaks the protocol and cannot be trusted: it loses, repeats or reorders the
+// messages to its agents.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,14 +8,17 @@ import { WebSocketServer } from 'ws';
 import { decodeHostnameSegment } from '../../src/protocol/paths.js';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
 
-/** `lose` tells each agent but the first of what comes; `late` tells each state after the one that follows it. */
+/**
+ * `lose` sends every message to all agents but the first; `late` sends each state after the next
+ * one.
+ */
 export type Lie = 'lose' | 'repeat' | 'late';
 
 interface Told {
   readonly send: (row: string) => void;
   /** How many states came. */
   count: number;
-  /** What was kept back. */
+  /** The messages that were kept back. */
   kept: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-// What is said of a result: in words, in a page, and while the test goes on.
+// The report of a result: in words, in a page, and while the test goes on.
 
 import t from 'tap';
 import { Progress } from '../../src/loadtest/progress.js';

@@ -1,4 +1,4 @@
-// Icons that differ in shape, so that they can be told apart without colour. They stand beside
+// Icons that differ in shape, so that they can be distinguished without colour. They stand beside
 // their labels and are hidden from screen readers.
 
 import type { JSX } from 'preact';

@@ -100,7 +100,7 @@ t.test('kill-idle ends who is idle, and nobody who listens', async (t) => {
   };
   const told = json(ended) as { pid: number; outcome: string }[];
   const toEnd = told.flatMap(({ pid, outcome }) => (outcome === 'ended' ? pid : []));
-  // They are sent a signal, and nobody waits for them.
+  // The sessions are sent a signal, without waiting for their end.
   await until('they are gone', async () => {
     const alive = await there();
     return !toEnd.some((pid) => alive.includes(pid));

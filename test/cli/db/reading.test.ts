@@ -1,5 +1,5 @@
-// The subcommands of `db` that show VMs and changes, or take SQL: what they print, for people and for programs, what
-// they refuse, and how they end.
+// The subcommands of `db` that show VMs and changes, or take SQL: what they print, for people and
+// for programs, what they refuse, and how they end.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -3,7 +3,7 @@
 import type { TestDatabase, TestServer } from '../../helpers/database.js';
 import type { Ended } from '../../helpers/db-command.js';
 
-/** What it printed for programs. */
+/** The output for programs. */
 export const json = ({ stdout }: Ended): unknown => JSON.parse(stdout);
 
 /** A database with a VM of each status, one of them named to harm a terminal. */
