@@ -1,6 +1,6 @@
 // Compiles TypeScript for the tests, without checking types, and caches the output below
-// node_modules. Each test file is a process of its own that loads most of `src`; without the cache,
-// each of them took a second of CPU to compile it again.
+// node_modules. Each test file is a process of its own that loads most of `src`. Without the cache,
+// each would take a second of CPU to compile it again.
 
 const { createHash } = require('node:crypto');
 const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');

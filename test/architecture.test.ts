@@ -9,9 +9,9 @@ import t from 'tap';
 import ts from 'typescript';
 
 /**
- * What each part of `src` may import of the others: a folder or a file at its top, and below
- * `gateway` and `postgres` a folder of theirs. A part that is not listed imports no other and is
- * imported by the roots alone. Packages are free but where they are listed.
+ * The parts of `src` that each part may import: a folder or a file at the top, and below `gateway`
+ * and `postgres` a folder of theirs. A part that is not listed imports no other part, and only the
+ * roots import it. Packages are free unless they are listed.
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   protocol: [],

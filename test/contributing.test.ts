@@ -1,5 +1,5 @@
-// The recipes for contributors are true of the code: each file that they name is there, and each
-// name stands in one of the files of its step.
+// The recipes for contributors match the code: each file that they name exists, and each name
+// occurs in a file of its step.
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 // `npm run docs` fills the generated blocks of every Markdown file from the code that holds their
-// facts. `npm run docs -- --check` writes nothing, names the files that are stale, and exits with 1
-// if there are any.
+// facts. `npm run docs -- --check` writes nothing and lists the stale files. It exits with 1 if
+// there are any.
 
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';

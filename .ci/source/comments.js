@@ -1,6 +1,5 @@
-// Finds the comments of a file, whatever its language. A comment is one block, or a run of line
-// comments that follow each other; its lines come without the markers, and each knows its place in
-// the file.
+// Finds the comments of a file in any language. A comment is a block, or a run of consecutive line
+// comments. Its lines come without the markers, and each knows its place in the file.
 
 import { extname } from 'node:path';
 import ts from 'typescript';

@@ -1,5 +1,5 @@
-// Everyone asks for a VM: how many are assigned in a second over HTTP, compared with a bare loop of
-// the same statements, and how soon the VM's agent receives the assignment.
+// Every user requests a VM. Measures assignments per second over HTTP, compared with a bare loop of
+// the same statements, and how soon the VM's agent receives its assignment.
 
 import { addReports, createEmptyReport } from '../../src/loadtest/virtual-users-report.js';
 import { VirtualUsers } from '../../src/loadtest/virtual-users.js';
@@ -11,7 +11,7 @@ import type { Asked, AssignerHandlers } from './assigner.js';
 import { CREDENTIALS, Server, type Bench } from './servers.js';
 
 export const ASSIGNMENTS = 'assignments';
-/** How many VMs there are, each with its agent, and how many persons. */
+/** The number of VMs, each with its agent, and the number of users. */
 export const VMS = 1_000;
 /** As many as the gateway's pool has connections. */
 const AT_ONCE = 10;
@@ -100,16 +100,16 @@ async function free({ client }: Bench): Promise<void> {
 
 function tableText(bare: readonly Round[], gateway: readonly Round[]): string {
   const [ours, theirs] = [perSecond(gateway), perSecond(bare)];
-  const told = new CountersSum();
-  for (const { agents } of gateway) if (agents !== undefined) told.merge(agents);
-  const { p50, p99 } = told.latencies.percentiles();
+  const delivered = new CountersSum();
+  for (const { agents } of gateway) if (agents !== undefined) delivered.merge(agents);
+  const { p50, p99 } = delivered.latencies.percentiles();
   const lines = [
     ['', 'assignments/s', 'agents ms p50', 'agents ms p99'],
     ['pg loop', theirs.toFixed(0), '', ''],
     ['gateway', ours.toFixed(0), p50.toFixed(2), p99.toFixed(2)],
     ['gateway / pg loop', `× ${(ours / theirs).toFixed(2)}`, '', ''],
   ];
-  const heading = `### ${ASSIGNMENTS}: ${VMS} agents, ${VMS} persons, ${AT_ONCE} ask at a time, ${ROUNDS} times`;
+  const heading = `### ${ASSIGNMENTS}: ${VMS} agents, ${VMS} users, ${AT_ONCE} requests at a time, ${ROUNDS} times`;
   return [heading, '', ...formatMarkdownTable(lines), ''].join('\n');
 }
 
@@ -125,9 +125,9 @@ function perSecond(rounds: readonly Round[]): number {
  */
 function findFaults({ asked, agents }: Round): string[] {
   const faults: string[] = [];
-  if (asked.given !== VMS) faults.push(`${asked.given} of ${VMS} persons were given a VM`);
+  if (asked.given !== VMS) faults.push(`${asked.given} of ${VMS} users got a VM`);
   if (agents !== undefined && agents.delivered !== VMS) {
-    faults.push(`${agents.delivered} of ${VMS} agents were told of their person`);
+    faults.push(`${agents.delivered} of ${VMS} agents received their assignment`);
   }
   return faults;
 }

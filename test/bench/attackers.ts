@@ -1,6 +1,6 @@
-// A process of those who mean harm, at a pace that leaves others the CPU: floods, broken
-// handshakes, headers that never end, and dashboards that read nothing. It goes on from when it is
-// called until it ends.
+// A process of hostile clients, at a pace that leaves CPU to the others. They flood, break
+// handshakes, send endless headers, and read nothing as dashboards. The process attacks from the
+// call until it ends.
 
 import { connect as connectTcp } from 'node:net';
 import { WebSocket } from 'ws';

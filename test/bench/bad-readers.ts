@@ -1,6 +1,5 @@
-// Clients who read badly beside those that are measured, and what a gateway makes of them: a
-// dashboard that reads nothing, one that reads a byte a second, and an agent that talks without
-// end.
+// Bad readers beside the measured clients, and their fate at a gateway. A dashboard reads nothing,
+// another reads a byte a second, and an agent sends without end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Remote } from '../../src/loadtest/rpc.js';

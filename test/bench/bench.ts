@@ -1,6 +1,6 @@
 // The benchmark: a bare LISTEN client, a naive bridge and the gateway, side by side in one run on a
-// database of its own. Exits with 1 when the gateway lost a push, or sent one twice or out of
-// order, and with 2 when it cannot be run as asked.
+// database of its own. Exits with 1 if the gateway lost, repeated or reordered a push, and with 2
+// if the options are invalid.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

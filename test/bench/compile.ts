@@ -1,6 +1,6 @@
-// Makes plain JavaScript of the gateway, the benchmark's processes and the clients they borrow from
-// test/faults, so that what is measured is what an installed gateway runs: a loader that transpiles
-// while it runs wraps functions and adds to every process.
+// Compiles the gateway, the benchmark's processes and the clients of test/faults to plain
+// JavaScript, as an installed gateway runs it. A loader that transpiles at run time wraps functions
+// and adds to every process.
 
 import { cp, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

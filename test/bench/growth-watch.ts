@@ -1,5 +1,5 @@
-// How a server's process grows while something happens to it: the most that it held of the system's
-// memory, and what of it is no garbage in the end.
+// Measures the memory of a server's process during an action: the maximum that the process held,
+// and the part that survives garbage collection.
 
 import type { Server } from './servers.js';
 

@@ -143,10 +143,11 @@ function notes(results: readonly PassResult[]): string[] {
   const late = Math.max(...lateness.map(({ p99 }) => p99));
   const lines =
     late > 0 ? [`The writer itself was late by up to ${late.toFixed(2)} ms (p99).`] : [];
-  for (const { badReaders } of results) if (badReaders !== undefined) lines.push(tell(badReaders));
+  for (const { badReaders } of results)
+    if (badReaders !== undefined) lines.push(describeBadReaders(badReaders));
   return lines.flatMap((line) => [line, '']);
 }
 
-const tell = ({ closedMs = NaN, turnedAway }: BadReadersReport): string =>
-  `Readers of nothing, and of a byte a second, were closed with 4408, the last ${(closedMs / 1e3).toFixed(0)} s ` +
-  `after they came; the client that sends without end was closed ${turnedAway} times with 4429.`;
+const describeBadReaders = ({ closedMs = NaN, turnedAway }: BadReadersReport): string =>
+  `The clients that read nothing or a byte a second were closed with 4408, the last ${(closedMs / 1e3).toFixed(0)} s ` +
+  `after they connected. The client that sent without end was closed ${turnedAway} times with 4429.`;

@@ -106,6 +106,6 @@ function describeLoad(load: Load, rows: number, rounds: number): string {
     case 'gap':
       return `${load.changes} rows changed while no gateway listens, ${load.count} times`;
     case 'storm':
-      return `all lose their sockets and come back at once, ${load.count} times`;
+      return `all lose their sockets and reconnect at once, ${load.count} times`;
   }
 }

@@ -1,5 +1,5 @@
-// The cost of ten thousand agents that connect at once, and do so again after a network outage:
-// statements and time of the gateway, and the time until a dashboard knows them all. `npm run
+// The cost of ten thousand agents that connect at once, and again after a network outage. Measures
+// the gateway's statements and time, and the time until a dashboard knows all agents. `npm run
 // bench:storm`.
 
 import { fork } from 'node:child_process';

@@ -1,5 +1,5 @@
-// The files of deploy/ as tests run them: the very files, in which nothing but addresses, ports,
-// paths and timeouts is put in place of others.
+// Provides the files of deploy/ to tests: the very files, with only addresses, ports, paths and
+// timeouts replaced.
 
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';

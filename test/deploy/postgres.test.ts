@@ -1,5 +1,5 @@
-// A server as deploy/ describes it: who gets in and who does not, what the gateway's role may do
-// and what not, and a gateway on it whose queries go through PgBouncer.
+// A server as deploy/ describes it: the accepted and rejected logins, the rights of the gateway's
+// role, and a gateway whose queries go through PgBouncer.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';

@@ -1,5 +1,5 @@
-// Debian's PostgreSQL with postgresql.conf, pg_hba.conf and roles.sql of deploy/, and PgBouncer
-// with its file before it: servers made and started as deploy/README.md says, each as the system
+// Debian's PostgreSQL with postgresql.conf, pg_hba.conf and roles.sql of deploy/, behind PgBouncer
+// with its file. The servers are created and started as deploy/README.md says, each as the system
 // user postgres.
 
 import { execFile, spawnSync } from 'node:child_process';

@@ -1,6 +1,6 @@
-// The real nginx and HAProxy with the files of deploy/proxy: a socket lives on for longer than
-// their timeouts, because of the heartbeat and of nothing else; what a client says of itself is not
-// believed; the metrics stay inside.
+// The real nginx and HAProxy with the files of deploy/proxy. Only the heartbeat keeps a socket open
+// beyond their timeouts. A client's own forwarding headers are not trusted, and the metrics stay
+// inside.
 
 import t from 'tap';
 import { startServer } from '../helpers/database.js';

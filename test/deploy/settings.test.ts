@@ -1,5 +1,5 @@
-// The settings in all files of deploy/ are those of the program, and its configuration takes them;
-// the commands in them are there, with their options.
+// All settings in the files of deploy/ are settings of the program, and its configuration accepts
+// their values. The commands in the files exist, with their options.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
-// A cluster that is made once and copied for each test file: initdb takes most of a second of CPU,
-// a copy a twentieth of that. The product makes the cluster, and makes it again whenever the code
-// that makes it has changed.
+// A database cluster that is created once and copied for each test file: initdb takes most of a
+// second of CPU, a copy a twentieth. The product creates the cluster, again whenever the code that
+// does so has changed.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
