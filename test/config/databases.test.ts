@@ -159,24 +159,24 @@ t.test('a URL that pg would misread is rejected, and not shown', async (t) => {
 });
 
 t.test('TLS modes have the meaning of pg 8', async (t) => {
-  const sslOf = (env: NodeJS.ProcessEnv) => loadConfig(env).database?.ssl;
+  const readSsl = (env: NodeJS.ProcessEnv) => loadConfig(env).database?.ssl;
   const ca = join(t.testdir({ 'ca.pem': 'a certificate' }), 'ca.pem');
   const url = 'postgres://h/d?sslmode=';
   t.equal(
-    sslOf({ DATABASE_URL: `${url}disable`, PGSSLMODE: 'require' }),
+    readSsl({ DATABASE_URL: `${url}disable`, PGSSLMODE: 'require' }),
     false,
     'the URL goes first',
   );
-  t.same(sslOf({ DATABASE_URL: `${url}verify-full` }), {});
-  t.same(sslOf({ DATABASE_URL: `${url}no-verify` }), { rejectUnauthorized: false });
-  t.same(sslOf({ DATABASE_URL: `${url}verify-full&sslrootcert=${ca}` }), { ca: 'a certificate' });
+  t.same(readSsl({ DATABASE_URL: `${url}verify-full` }), {});
+  t.same(readSsl({ DATABASE_URL: `${url}no-verify` }), { rejectUnauthorized: false });
+  t.same(readSsl({ DATABASE_URL: `${url}verify-full&sslrootcert=${ca}` }), { ca: 'a certificate' });
   const compatible = `${url}require&uselibpqcompat=true`;
-  t.same(sslOf({ DATABASE_URL: compatible }), { rejectUnauthorized: false });
-  t.equal(sslOf({ PGHOST: 'h' }), false);
-  t.equal(sslOf({ PGHOST: 'h', PGSSLMODE: 'disable' }), false);
-  t.strictSame(sslOf({ PGHOST: 'h', PGSSLMODE: 'no-verify' }), { rejectUnauthorized: false });
+  t.same(readSsl({ DATABASE_URL: compatible }), { rejectUnauthorized: false });
+  t.equal(readSsl({ PGHOST: 'h' }), false);
+  t.equal(readSsl({ PGHOST: 'h', PGSSLMODE: 'disable' }), false);
+  t.strictSame(readSsl({ PGHOST: 'h', PGSSLMODE: 'no-verify' }), { rejectUnauthorized: false });
   for (const PGSSLMODE of ['prefer', 'require', 'verify-ca', 'verify-full']) {
-    t.equal(sslOf({ PGHOST: 'h', PGSSLMODE }), true, PGSSLMODE);
+    t.equal(readSsl({ PGHOST: 'h', PGSSLMODE }), true, PGSSLMODE);
   }
 });
 
@@ -191,12 +191,16 @@ t.test('every mode that checks the certificate checks it completely', async (t) 
 
 t.test('the direct connection is the same database at another address', async (t) => {
   const DATABASE_URL = 'postgres://u:p@pooler:6432/d?sslmode=no-verify&options=-cx=1';
-  const directOf = (LISTEN_DATABASE_URL: string) =>
+  const loadDirect = (LISTEN_DATABASE_URL: string) =>
     loadConfig({ DATABASE_URL, LISTEN_DATABASE_URL }).listenDatabase;
   const { database } = loadConfig({ DATABASE_URL });
-  t.strictSame(directOf('postgres://db'), { ...database, host: 'db', port: 5432 }, 'not its port');
-  t.strictSame(directOf('postgres://'), { ...database, port: 5432 });
-  t.strictSame(directOf('postgres://v:q@db:5433/e?sslmode=disable&options=-cy=2'), {
+  t.strictSame(
+    loadDirect('postgres://db'),
+    { ...database, host: 'db', port: 5432 },
+    'not its port',
+  );
+  t.strictSame(loadDirect('postgres://'), { ...database, port: 5432 });
+  t.strictSame(loadDirect('postgres://v:q@db:5433/e?sslmode=disable&options=-cy=2'), {
     host: 'db',
     port: 5433,
     user: 'v',

@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ConfigError, loadConfig, type Config } from '../../src/config/load.js';
 
-function fileOf(t: Test, yaml: string): string {
+function createFile(t: Test, yaml: string): string {
   return join(t.testdir({ 'config.yaml': yaml }), 'config.yaml');
 }
 
 function load(t: Test, yaml: string, env: NodeJS.ProcessEnv = {}): Config {
-  return loadConfig({ ...env, LABLINK_CONFIG: fileOf(t, yaml) });
+  return loadConfig({ ...env, LABLINK_CONFIG: createFile(t, yaml) });
 }
 
 /** Returns the problems of the file, without the path at the start of each line. */
-function faultsOf(t: Test, yaml: string, env: NodeJS.ProcessEnv = {}): string[] {
+function readProblems(t: Test, yaml: string, env: NodeJS.ProcessEnv = {}): string[] {
   try {
     load(t, yaml, env);
     return [];
@@ -64,12 +64,12 @@ t.test('any value may contain references, which are replaced once', async (t) =>
 });
 
 t.test('a reference to a missing variable is reported with its name', async (t) => {
-  t.strictSame(faultsOf(t, GUIDE), ['db.password refers to DB_PASSWORD, which is not set']);
-  t.strictSame(faultsOf(t, GUIDE, { DB_PASSWORD: '' }), [
+  t.strictSame(readProblems(t, GUIDE), ['db.password refers to DB_PASSWORD, which is not set']);
+  t.strictSame(readProblems(t, GUIDE, { DB_PASSWORD: '' }), [
     'db.password refers to DB_PASSWORD, which is not set',
   ]);
   for (const reference of ['${}', '${A:-b}', '${oc.env:A}', '${1A}', '${A B}']) {
-    t.strictSame(faultsOf(t, `db: {user: '${reference}'}`, { A: 'a' }), [
+    t.strictSame(readProblems(t, `db: {user: '${reference}'}`, { A: 'a' }), [
       'db.user has a ${…} without the name of a variable',
     ]);
   }
@@ -78,7 +78,7 @@ t.test('a reference to a missing variable is reported with its name', async (t) 
 t.test('all problems are reported together', async (t) => {
   const yaml =
     'db: {user: "${NOBODY}", port: 0, host: "a,b", table_name: vms, password: 0123, dbname: }';
-  t.strictSame(faultsOf(t, yaml), [
+  t.strictSame(readProblems(t, yaml), [
     'db.user refers to NOBODY, which is not set',
     'db.port is a number without quotes (not shown); expected an integer from 1 to 65535',
     'db.host is text (not shown); expected one host name, address or folder',
@@ -91,19 +91,19 @@ t.test('all problems are reported together', async (t) => {
 t.test('every type of wrong value is rejected', async (t) => {
   for (const value of ['true', '[a]', '{a: b}', '12', '1.5', '~', '""']) {
     for (const key of ['dbname', 'user', 'password', 'host']) {
-      const faults = faultsOf(t, `db: {${key}: ${value}}`);
+      const faults = readProblems(t, `db: {${key}: ${value}}`);
       t.equal(faults.length, 1, `${key}: ${value}`);
       t.match(faults[0], `db.${key} is `);
     }
   }
   for (const value of ['65536', '-1', '1.5', 'http', '0x50', '"080"', '[1]']) {
-    t.equal(faultsOf(t, `db: {port: ${value === '0x50' ? '"0x50"' : value}}`).length, 1, value);
+    t.equal(readProblems(t, `db: {port: ${value === '0x50' ? '"0x50"' : value}}`).length, 1, value);
   }
 });
 
 t.test('a file without the section is rejected', async (t) => {
   for (const yaml of ['', '# nothing', 'database: {host: h}', 'db:', 'db: lablink', '[db]', 'db']) {
-    t.strictSame(faultsOf(t, yaml), [
+    t.strictSame(readProblems(t, yaml), [
       'it has no section db; expected db: {dbname, user, password, host, port}',
     ]);
   }
@@ -119,7 +119,7 @@ t.test('text that is not YAML is rejected with its line number, and not quoted',
     ['a: hunter2\n---\ndb: {}', /^it is not YAML/],
   ];
   for (const [yaml, fault] of bad) {
-    const faults = faultsOf(t, yaml);
+    const faults = readProblems(t, yaml);
     t.equal(faults.length, 1, yaml);
     t.match(faults[0], fault);
     t.notMatch(faults[0], 'hunter2');
@@ -134,7 +134,7 @@ t.test('aliases that multiply are rejected and not expanded', async (t) => {
           .fill(`*a${n - 1}`)
           .join(',')}]`,
   );
-  t.match(faultsOf(t, `${levels.join('\n')}\ndb: {}`)[0], /^it is not YAML/);
+  t.match(readProblems(t, `${levels.join('\n')}\ndb: {}`)[0], /^it is not YAML/);
 });
 
 t.test('an unreadable file is rejected with the reason', async (t) => {
@@ -150,6 +150,6 @@ t.test('an unreadable file is rejected with the reason', async (t) => {
 
 t.test('a key named like a property of objects is a key like any other', async (t) => {
   for (const key of ['__proto__', 'constructor', 'toString']) {
-    t.match(faultsOf(t, `db: {${key}: x}`)[0], `db has an unknown key "${key}"`);
+    t.match(readProblems(t, `db: {${key}: x}`)[0], `db has an unknown key "${key}"`);
   }
 });

@@ -271,20 +271,20 @@ t.test(
 );
 
 t.test('Fastify trusts exactly the proxies of TRUST_PROXY', async (t) => {
-  const clientOf = async (TRUST_PROXY: string, peer: string): Promise<string> => {
+  const readClientAddress = async (TRUST_PROXY: string, peer: string): Promise<string> => {
     const server = Fastify({ trustProxy: loadConfig({ TRUST_PROXY }).trustProxy });
     server.get('/', (request) => request.ip);
     const headers = { 'x-forwarded-for': '203.0.113.7, 10.0.0.2' };
     return (await server.inject({ url: '/', remoteAddress: peer, headers })).body;
   };
-  t.equal(await clientOf('false', '10.0.0.1'), '10.0.0.1');
-  t.equal(await clientOf('true', '10.0.0.1'), '203.0.113.7');
-  t.equal(await clientOf('0', '10.0.0.1'), '10.0.0.1');
-  t.equal(await clientOf('1', '10.0.0.1'), '10.0.0.2');
-  t.equal(await clientOf('2', '10.0.0.1'), '203.0.113.7');
-  t.equal(await clientOf('10.0.0.0/8', '10.0.0.1'), '203.0.113.7');
-  t.equal(await clientOf('10.0.0.1', '10.0.0.1'), '10.0.0.2');
-  t.equal(await clientOf('10.0.0.0/8', '192.0.2.1'), '192.0.2.1');
+  t.equal(await readClientAddress('false', '10.0.0.1'), '10.0.0.1');
+  t.equal(await readClientAddress('true', '10.0.0.1'), '203.0.113.7');
+  t.equal(await readClientAddress('0', '10.0.0.1'), '10.0.0.1');
+  t.equal(await readClientAddress('1', '10.0.0.1'), '10.0.0.2');
+  t.equal(await readClientAddress('2', '10.0.0.1'), '203.0.113.7');
+  t.equal(await readClientAddress('10.0.0.0/8', '10.0.0.1'), '203.0.113.7');
+  t.equal(await readClientAddress('10.0.0.1', '10.0.0.1'), '10.0.0.2');
+  t.equal(await readClientAddress('10.0.0.0/8', '192.0.2.1'), '192.0.2.1');
 });
 
 t.test('every variable has a description, and every default is valid', async (t) => {

@@ -33,7 +33,7 @@ t.test('every reference has a target', async (t) => {
 t.test(
   'the document has exactly the messages of the protocol, each in its direction',
   async (t) => {
-    const typesOf = ({ anyOf }: typeof ServerMessage | typeof ClientMessage): string[] =>
+    const listTypes = ({ anyOf }: typeof ServerMessage | typeof ClientMessage): string[] =>
       anyOf.map(({ properties }) => properties.type.const).sort();
     const types = (action: 'send' | 'receive'): string[] => {
       const messages = ['vm', 'fleet'].flatMap((name) =>
@@ -41,8 +41,8 @@ t.test(
       );
       return [...new Set(messages.map(({ type }) => type))].sort();
     };
-    t.same(types('send'), typesOf(ServerMessage));
-    t.same(types('receive'), typesOf(ClientMessage));
+    t.same(types('send'), listTypes(ServerMessage));
+    t.same(types('receive'), listTypes(ClientMessage));
     const used = Object.values(document.channels).flatMap(({ messages }) => Object.keys(messages));
     t.same([...new Set(used)].sort(), Object.keys(document.components.messages).sort());
   },

@@ -86,7 +86,7 @@ function defined(messages: readonly TObject[], tag: 'type' | 'op' = 'type'): str
 }
 
 /** Lists the fields of an object with their shapes and descriptions. */
-const fieldsOf = ({ properties }: TObject): string[][] =>
+const listFields = ({ properties }: TObject): string[][] =>
   Object.entries(properties).map(([name, schema]) => [
     name,
     describeShape(schema),
@@ -111,8 +111,8 @@ t.test('every change is documented, and nothing else', async (t) => {
 });
 
 t.test('every field of presence and of a delivery is documented, and nothing else', async (t) => {
-  t.same(tables('Presence')[0], fieldsOf(Presence));
-  t.same(tables('Presence')[1], fieldsOf(Delivery));
+  t.same(tables('Presence')[0], listFields(Presence));
+  t.same(tables('Presence')[1], listFields(Delivery));
   t.same(
     tables('Presence')[2]?.map(([outcome]) => outcome),
     Outcome.anyOf.map((literal) => literal.const),

@@ -3,7 +3,7 @@ import t from 'tap';
 import { decodeHostnameSegment, vmPath } from '../../src/protocol/paths.js';
 
 /** Normalises a path as browsers and fetch do before they send it to a server. */
-function segmentsOf(path: string): string[] {
+function splitPath(path: string): string[] {
   return new URL(path, 'http://gateway').pathname.split('/');
 }
 
@@ -21,7 +21,7 @@ const hostname = fc.oneof(
 t.test('every hostname has its own path, which every URL parser keeps', async (t) => {
   fc.assert(
     fc.property(hostname, (hostname) => {
-      const segments = segmentsOf(vmPath(hostname));
+      const segments = splitPath(vmPath(hostname));
       if (segments.length !== 4) throw new Error(`the path of ${hostname} has other segments`);
       const back = decodeHostnameSegment(decodeURIComponent(segments[3] ?? ''));
       if (back !== hostname) throw new Error(`${hostname} came back as ${back}`);
@@ -52,7 +52,7 @@ t.test('two hostnames never share a path', async (t) => {
   ];
   t.equal(new Set(alike.map(vmPath)).size, alike.length);
   for (const hostname of alike) {
-    const last = segmentsOf(vmPath(hostname))[3] ?? '';
+    const last = splitPath(vmPath(hostname))[3] ?? '';
     t.equal(decodeHostnameSegment(decodeURIComponent(last)), hostname);
   }
 });
@@ -61,7 +61,7 @@ t.test('the longest hostname, with the longest characters, has a path', async (t
   const longest = '🧪'.repeat(255);
   const path = vmPath(longest);
   t.equal(path.length, '/v1/vms/'.length + 255 * 12);
-  t.equal(decodeURIComponent(segmentsOf(path)[3] ?? ''), longest);
+  t.equal(decodeURIComponent(splitPath(path)[3] ?? ''), longest);
 });
 
 t.test('a lone surrogate, which PostgreSQL cannot store, has no path', async (t) => {

@@ -114,8 +114,12 @@ function createSignatureCheck(tokenKey: TokenKey): SignatureCheck {
   const algorithm = isSecret ? HS256 : tokenKey.algorithm;
   // `validateTimes` checks the times, so that only a token with a valid signature is reported as
   // expired.
-  const ignoreTimes = { ignoreExpiration: true, ignoreNotBefore: true };
-  const verify = createJwtVerifier({ key, algorithms: [algorithm], ...ignoreTimes });
+  const verify = createJwtVerifier({
+    key,
+    algorithms: [algorithm],
+    ignoreExpiration: true,
+    ignoreNotBefore: true,
+  });
   return (token) => {
     try {
       return verify(token) as unknown;

@@ -84,7 +84,10 @@ const CHECK = `
     WHERE tgrelid = 'public.vms'::regclass AND NOT tgisinternal
   ) AS triggers`;
 
-/** Triggers in force: ALWAYS, once a statement where rows are not replicated, and for each row where they are. */
+/**
+ * The number of triggers in force: three ALWAYS, three statement triggers for local changes, and
+ * three row triggers for replicated rows.
+ */
 const TRIGGERS = 9;
 
 /** Reads the numbers that reveal a missed change of rows or triggers. */

@@ -42,7 +42,7 @@ async function withFree(t: Test, count: number, connections = 24) {
   return { database, pool, ask, rows };
 }
 
-const rowOf = (assigned: AssignResult): Row => {
+const readRow = (assigned: AssignResult): Row => {
   if (assigned.outcome === 'none-free') throw new Error('none was free');
   return JSON.parse(assigned.vm.row) as Row;
 };
@@ -76,7 +76,7 @@ t.test('a person gets one VM, with any number of concurrent requests', async (t)
     const seats = (await rows()).filter(({ email }) => email !== null);
     t.same(seats.map(({ email }) => email).sort(), emails, `one each in round ${round}`);
     t.equal(answers.filter(({ outcome }) => outcome === 'assigned').length, emails.length);
-    for (const { email, assignment_id } of answers.map(rowOf)) {
+    for (const { email, assignment_id } of answers.map(readRow)) {
       t.ok(seats.some((seat) => seat.email === email && seat.assignment_id === assignment_id));
     }
     await database.query(`UPDATE vms SET status = 'available', email = NULL`);
@@ -97,7 +97,7 @@ t.test('a stricter default isolation of the database makes no difference', async
 t.test('with a hundred people and fifty VMs, each VM is assigned to one person', async (t) => {
   const { ask, rows } = await withFree(t, 50);
   const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => ask(`p${n}@x.y`)));
-  const given = answers.filter(({ outcome }) => outcome === 'assigned').map(rowOf);
+  const given = answers.filter(({ outcome }) => outcome === 'assigned').map(readRow);
   t.equal(given.length, 50);
   t.equal(new Set(given.map(({ hostname }) => hostname)).size, 50, 'none twice');
   const refused = answers.filter(({ outcome }) => outcome === 'none-free');
@@ -130,64 +130,64 @@ t.test('a locked VM is skipped while another VM is free', async (t) => {
   const { database, ask } = await withFree(t, 3);
   const held = `SELECT FROM vms WHERE hostname = 'vm-1' FOR UPDATE`;
   const other = await holder(t, database, held);
-  t.match(rowOf(await ask('ada@x.y')), { hostname: 'vm-2' });
+  t.match(readRow(await ask('ada@x.y')), { hostname: 'vm-2' });
   await other.query('ROLLBACK');
-  t.match(rowOf(await ask('bob@x.y')), { hostname: 'vm-1' });
+  t.match(readRow(await ask('bob@x.y')), { hostname: 'vm-1' });
 });
 
 t.test('the VM that has been available for longest is assigned first', async (t) => {
   const { database, ask } = await withFree(t, 4);
   const hostnames = async (emails: readonly string[]) => {
     const seats: string[] = [];
-    for (const email of emails) seats.push(rowOf(await ask(email)).hostname);
+    for (const email of emails) seats.push(readRow(await ask(email)).hostname);
     return seats;
   };
   t.same(await hostnames(['a', 'b']), ['vm-1', 'vm-2']);
-  await releaseAssignment(database.pool, ACTOR, rowOf(await ask('a')).assignment_id ?? '');
+  await releaseAssignment(database.pool, ACTOR, readRow(await ask('a')).assignment_id ?? '');
   t.same(await hostnames(['c', 'd', 'e']), ['vm-3', 'vm-4', 'vm-1'], 'one given back is last');
 });
 
 t.test('a person keeps their VM, and the same command keeps the assignment', async (t) => {
   const { ask, rows } = await withFree(t, 3);
-  const first = rowOf(await ask('ada@x.y', 'run 1'));
+  const first = readRow(await ask('ada@x.y', 'run 1'));
   for (const command of [undefined, 'run 1']) {
     const kept = await ask('ada@x.y', command);
     t.match(kept, { outcome: 'kept' });
-    t.same(rowOf(kept), first);
+    t.same(readRow(kept), first);
   }
   const replaced = await ask('ada@x.y', 'run 2');
   t.match(replaced, { outcome: 'kept' });
-  t.match(rowOf(replaced), { hostname: first.hostname, crd_command: 'run 2' });
-  t.not(rowOf(replaced).assignment_id, first.assignment_id);
+  t.match(readRow(replaced), { hostname: first.hostname, crd_command: 'run 2' });
+  t.not(readRow(replaced).assignment_id, first.assignment_id);
   t.equal((await rows()).filter(({ email }) => email !== null).length, 1);
 });
 
 t.test('a failed VM does not count, and an email in other case is another person', async (t) => {
   const { database, ask } = await withFree(t, 3);
-  const first = rowOf(await ask('ada@x.y', 'run'));
+  const first = readRow(await ask('ada@x.y', 'run'));
   await database.query(`UPDATE vms SET status = 'failed' WHERE email = 'ada@x.y'`);
   const second = await ask('ada@x.y');
   t.match(second, { outcome: 'assigned' });
-  t.not(rowOf(second).hostname, first.hostname);
-  t.equal(rowOf(second).crd_command, null, 'a VM that is given has the command of now, or none');
+  t.not(readRow(second).hostname, first.hostname);
+  t.equal(readRow(second).crd_command, null, 'a VM that is given has the command of now, or none');
   t.match(await ask('Ada@x.y'), { outcome: 'assigned' });
 });
 
 t.test('a released VM has no command', async (t) => {
   const { database, ask } = await withFree(t, 1);
   await database.query(`UPDATE vms SET crd_command = 'stale'`);
-  t.equal(rowOf(await ask('ada@x.y')).crd_command, null);
+  t.equal(readRow(await ask('ada@x.y')).crd_command, null);
 });
 
 t.test('a release ends exactly its assignment, once', async (t) => {
   const { database, ask, rows } = await withFree(t, 1);
-  const mine = rowOf(await ask('ada@x.y', 'run')).assignment_id ?? '';
+  const mine = readRow(await ask('ada@x.y', 'run')).assignment_id ?? '';
   const freed = await releaseAssignment(database.pool, ACTOR, mine);
   t.match(JSON.parse(freed?.row ?? '{}'), {
     ...{ status: 'available', email: null, crd_command: null, assignment_id: null },
   });
   t.equal(await releaseAssignment(database.pool, ACTOR, mine), undefined);
-  const bobs = rowOf(await ask('bob@x.y', 'run bob'));
+  const bobs = readRow(await ask('bob@x.y', 'run bob'));
   t.equal(
     await releaseAssignment(database.pool, ACTOR, mine),
     undefined,
@@ -199,7 +199,7 @@ t.test('a release ends exactly its assignment, once', async (t) => {
 
 t.test('a failed VM that is released stays failed, without a person', async (t) => {
   const { database, ask } = await withFree(t, 1);
-  const { assignment_id } = rowOf(await ask('ada@x.y', 'run'));
+  const { assignment_id } = readRow(await ask('ada@x.y', 'run'));
   await database.query(`UPDATE vms SET status = 'failed'`);
   const released = await releaseAssignment(database.pool, ACTOR, assignment_id ?? '');
   t.match(JSON.parse(released?.row ?? '{}'), {
@@ -213,7 +213,7 @@ t.test(
     const { pool, ask, rows } = await withFree(t, 2);
     await ask('cy@x.y');
     for (let round = 0; round < 15; round++) {
-      const { assignment_id } = rowOf(await ask('ada@x.y'));
+      const { assignment_id } = readRow(await ask('ada@x.y'));
       const releases = Array.from({ length: 8 }, () =>
         releaseAssignment(pool, ACTOR, assignment_id ?? ''),
       );
@@ -222,7 +222,7 @@ t.test(
       const given = (await Promise.all(others)).filter(({ outcome }) => outcome !== 'none-free');
       t.equal(freed.length, 1);
       t.ok(given.length <= 1, 'at most one could take it');
-      for (const next of given.map(rowOf)) {
+      for (const next of given.map(readRow)) {
         t.ok(
           (await rows()).some((row) => row.assignment_id === next.assignment_id),
           'and kept it',

@@ -30,30 +30,30 @@ async function withVms(t: Test, ...hostnames: string[]) {
     const nothing = { status: undefined, email: undefined, crdCommand: undefined, reassign: false };
     return changeVm(pool, ACTOR, hostname, { ...nothing, ...wanted }, precondition);
   };
-  const versionOf = async (hostname = 'vm-1'): Promise<number> => {
+  const readVersion = async (hostname = 'vm-1'): Promise<number> => {
     const [row] = await database.query<{ version: string }>(
       'SELECT version FROM vms WHERE hostname = $1',
       [hostname],
     );
     return Number(row?.version);
   };
-  return { database, pool, change, versionOf };
+  return { database, pool, change, readVersion };
 }
 
 const outcomes = (answers: readonly { outcome: string }[]): string[] =>
   answers.map(({ outcome }) => outcome).sort();
 
 t.test('only one of several changes of the same version succeeds', async (t) => {
-  const { change, versionOf } = await withVms(t, 'vm-1');
+  const { change, readVersion } = await withVms(t, 'vm-1');
   await change({ status: 'in-use', email: 'ada@x.y' });
   for (let round = 0; round < 10; round++) {
-    const seen = await versionOf();
+    const seen = await readVersion();
     const answers = await together((n) =>
       change({ crdCommand: `run ${round} ${n}` }, (version) => version === seen),
     );
     const conflicts = Array<string>(AT_ONCE - 1).fill('version-conflict');
     t.same(outcomes(answers), ['changed', ...conflicts]);
-    const now = await versionOf();
+    const now = await readVersion();
     for (const answer of answers) {
       if (answer.outcome === 'version-conflict') t.equal(answer.version, now);
       else t.equal(answer.outcome === 'changed' && answer.vm.version, now);
@@ -71,9 +71,9 @@ t.test('only one of several people who request the same VM gets it', async (t) =
 });
 
 t.test('a change that changes nothing uses no version', async (t) => {
-  const { change, versionOf } = await withVms(t, 'vm-1');
+  const { change, readVersion } = await withVms(t, 'vm-1');
   await change({ status: 'in-use', email: 'ada@x.y', crdCommand: 'run' });
-  const before = await versionOf();
+  const before = await readVersion();
   t.match(await change({ crdCommand: 'run' }), { outcome: 'changed', vm: { version: before } });
 });
 
@@ -96,15 +96,15 @@ t.test('a registration succeeds while the VM is inserted and deleted concurrentl
 });
 
 t.test('registering a registered VM changes nothing', async (t) => {
-  const { pool, change, versionOf } = await withVms(t, 'vm-1');
+  const { pool, change, readVersion } = await withVms(t, 'vm-1');
   await change({ status: 'in-use', email: 'ada@x.y' });
-  const version = await versionOf();
+  const version = await readVersion();
   t.match(await registerVm(pool, ACTOR, 'vm-1'), { isNew: false, vm: { version } });
 });
 
 t.test('only one of several deletions succeeds, and only of the expected version', async (t) => {
-  const { pool, versionOf } = await withVms(t, 'vm-1');
-  const seen = await versionOf();
+  const { pool, readVersion } = await withVms(t, 'vm-1');
+  const seen = await readVersion();
   const stale = await deleteVm(pool, ACTOR, 'vm-1', (version) => version === seen - 1);
   t.same(stale, { currentVersion: seen });
   const answers = await together(() => deleteVm(pool, ACTOR, 'vm-1', ANY));

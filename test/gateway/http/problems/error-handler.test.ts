@@ -32,7 +32,7 @@ async function listening(t: Test) {
   return { server, exchange, port: Number(url.port) };
 }
 
-function problemOf(t: Test, answer: string): Problem {
+function parseProblem(t: Test, answer: string): Problem {
   const [headers = '', body = ''] = answer.split('\r\n\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(headers)?.[1]);
   const problem = JSON.parse(body) as { status: number; code: ProblemCode };
@@ -55,7 +55,7 @@ t.test('answers bytes that are not HTTP, and headers that are too large', async 
     [`GET / HTTP/1.1\r\n${FIELDS}X: ${'x'.repeat(17_000)}\r\n\r\n`, 431, 'headers_too_large'],
     [`GET /${'x'.repeat(17_000)} HTTP/1.1\r\n${FIELDS}\r\n`, 431, 'headers_too_large'],
   ] as const) {
-    t.match(problemOf(t, await exchange(bytes)), { status, code }, bytes.slice(0, 20));
+    t.match(parseProblem(t, await exchange(bytes)), { status, code }, bytes.slice(0, 20));
   }
 });
 
@@ -85,7 +85,7 @@ t.test(
       t.equal(response.headers.allow, 'GET, HEAD, POST');
       t.match(response.json(), { code: 'method_not_allowed' });
     }
-    const answer = problemOf(t, await exchange(`PUT / HTTP/1.1\r\n${FIELDS}\r\n`));
+    const answer = parseProblem(t, await exchange(`PUT / HTTP/1.1\r\n${FIELDS}\r\n`));
     t.match(answer, { status: 405, headers: /allow: GET, HEAD, POST/i });
   },
 );
