@@ -160,7 +160,10 @@ onEveryServer(async (t, { createDatabase, majorVersion, binDir }) => {
       await admin.query(`
       CREATE TYPE pg_temp.evil AS (a int);
       CREATE FUNCTION pg_temp.e(pg_temp.evil) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
-        RAISE EXCEPTION 'run as %', current_user; END $$;
+        IF current_user <> session_user THEN PERFORM pg_advisory_lock(4711); END IF; RETURN 'x'; END $$;
+      CREATE FUNCTION pg_temp.j(pg_temp.evil) RETURNS json LANGUAGE plpgsql AS $$ BEGIN
+        IF current_user <> session_user THEN PERFORM pg_advisory_lock(4711); END IF; RETURN '1'; END $$;
+      CREATE CAST (pg_temp.evil AS json) WITH FUNCTION pg_temp.j(pg_temp.evil);
       CREATE CAST (pg_temp.evil AS text) WITH FUNCTION pg_temp.e(pg_temp.evil) AS ASSIGNMENT;
       CREATE TEMP TABLE vms (hostname text, status pg_temp.evil, email pg_temp.evil, crd_command pg_temp.evil,
         version bigint, assignment_id uuid, updated_at timestamp)`);
@@ -185,6 +188,8 @@ onEveryServer(async (t, { createDatabase, majorVersion, binDir }) => {
         DELETE FROM pg_temp.vms; DROP TRIGGER attack ON pg_temp.vms`);
       }
       await admin.query('RESET SESSION AUTHORIZATION');
+      // A lock of the session, which no rollback releases.
+      t.equal(await admin.value('SELECT count(*) FROM pg_locks WHERE objid = 4711'), '0');
       t.equal(await admin.value('SELECT count(*) FROM vm_events'), '0');
       t.equal(await admin.value('SELECT count(*) FROM vm_deliveries'), '0');
     },

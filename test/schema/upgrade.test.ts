@@ -93,6 +93,8 @@ onEveryServer(async (t, { createDatabase }) => {
     const session = await openSession(t, config);
     await migrate(config, { mode: 'apply', folder: await earlier(t) });
     await session.query(`INSERT INTO vms (hostname, status) VALUES ('a', 'in-use')`);
+    // As an assignment older than this column has it.
+    await session.query('UPDATE vm_deliveries SET made_at = NULL');
     await migrate(config, { mode: 'apply' });
     const adopted =
       'SELECT count(*) FROM vm_deliveries WHERE adopted_at IS NOT NULL OR acknowledged_at IS NOT NULL';
