@@ -35,81 +35,79 @@ export function describePlan(plan: LoadTestResult['plan']): string {
 }
 
 function createPlots({ timeline, faults }: LoadTestResult): LinePlot[] {
-  const xLabel = 'seconds';
   const marks = faults.map(({ fault, atMs }) => ({ x: atMs / 1e3, text: fault }));
-  const series = (name: string, of: (sample: Sample) => number | undefined): Series => ({
+  const createSeries: CreateSeries = (name, read) => ({
     name,
     points: timeline.flatMap((sample) => {
-      const y = of(sample);
+      const y = read(sample);
       return y === undefined ? [] : [[sample.atMs / 1e3, y] as const];
     }),
   });
-  const latency = (name: string, of: 'agents' | 'dashboards', percentile: 'p50' | 'p99') =>
-    series(name, (sample) =>
-      sample[of].delivered === 0 ? undefined : sample[of].latencyMs[percentile],
+  return [...createClientPlots(createSeries), ...createGatewayPlots(createSeries)]
+    .filter((plot) => plot.series.some(({ points }) => points.length > 0))
+    .map((plot) => ({ ...plot, xLabel: 'seconds', marks }));
+}
+
+type Plot = Omit<LinePlot, 'xLabel' | 'marks'>;
+type CreateSeries = (name: string, read: (sample: Sample) => number | undefined) => Series;
+
+function createClientPlots(createSeries: CreateSeries): Plot[] {
+  const latency = (clients: 'agents' | 'dashboards', percentile: 'p50' | 'p99'): Series =>
+    createSeries(`${clients} ${percentile}`, ({ [clients]: sample }) =>
+      sample.delivered === 0 ? undefined : sample.latencyMs[percentile],
     );
-  const all: LinePlot[] = [
+  return [
     {
       title: 'Push latency, from when the UPDATE was due',
-      xLabel,
       yLabel: 'ms',
-      marks,
       logarithmic: 'y',
       series: [
-        latency('agents p50', 'agents', 'p50'),
-        latency('agents p99', 'agents', 'p99'),
-        latency('dashboards p50', 'dashboards', 'p50'),
-        latency('dashboards p99', 'dashboards', 'p99'),
+        latency('agents', 'p50'),
+        latency('agents', 'p99'),
+        latency('dashboards', 'p50'),
+        latency('dashboards', 'p99'),
       ],
     },
     {
       title: 'Changes',
-      xLabel,
       yLabel: '1/s',
-      marks,
       series: [
-        series('made', ({ changes }) => changes),
-        series('delivered to agents', ({ agents }) => agents.delivered),
+        createSeries('made', ({ changes }) => changes),
+        createSeries('delivered to agents', ({ agents }) => agents.delivered),
       ],
     },
     {
       title: 'Changes delivered to dashboards',
-      xLabel,
       yLabel: '1/s',
-      marks,
-      series: [series('delivered to dashboards', ({ dashboards }) => dashboards.delivered)],
+      series: [createSeries('delivered to dashboards', ({ dashboards }) => dashboards.delivered)],
     },
     {
       title: 'Clients connected',
-      xLabel,
       yLabel: '',
-      marks,
-      series: [series('connected', ({ connected }) => connected)],
+      series: [createSeries('connected', ({ connected }) => connected)],
     },
+  ];
+}
+
+function createGatewayPlots(createSeries: CreateSeries): Plot[] {
+  return [
     {
       title: "The gateway's CPU",
-      xLabel,
       yLabel: '% of a core',
-      marks,
-      series: [series('CPU', ({ cpuShare }) => cpuShare && 100 * cpuShare)],
+      series: [createSeries('CPU', ({ cpuShare }) => cpuShare && 100 * cpuShare)],
     },
     {
       title: "The gateway's memory",
-      xLabel,
       yLabel: 'MiB',
-      marks,
-      series: [series('held', ({ rssBytes }) => rssBytes && rssBytes / 2 ** 20)],
+      series: [createSeries('held', ({ rssBytes }) => rssBytes && rssBytes / 2 ** 20)],
     },
     {
       title: "The delay of the gateway's event loop",
-      xLabel,
       yLabel: 'ms',
-      marks,
       series: [
-        series('p99', ({ loopLagMs }) => loopLagMs?.p99),
-        series('max', ({ loopLagMs }) => loopLagMs?.max),
+        createSeries('p99', ({ loopLagMs }) => loopLagMs?.p99),
+        createSeries('max', ({ loopLagMs }) => loopLagMs?.max),
       ],
     },
   ];
-  return all.filter((plot) => plot.series.some(({ points }) => points.length > 0));
 }

@@ -2,7 +2,7 @@
 
 const MS_PER_UNIT = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** What is accepted in one place. */
+/** The units and the range that one option or variable accepts. */
 export interface DurationFormat {
   readonly units: readonly (keyof typeof MS_PER_UNIT)[];
   readonly minMs: number;

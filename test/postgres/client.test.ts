@@ -60,7 +60,9 @@ t.test('a server that falls silent does not delay the end for ever', async (t) =
   t.equal(result, 'done');
 });
 
-/** Forwards bytes to the database until it falls silent: it then reads nothing and closes nothing. */
+/**
+ * Forwards bytes to the database until it falls silent: it then reads nothing and closes nothing.
+ */
 async function startProxy(t: Test, { host, port }: pg.ClientConfig) {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {

@@ -1,6 +1,6 @@
 // This gateway's lease in the database: acquired, renewed, and released at the end. Pending writes
-// are written under the lease, in batches, and the end of another gateway's lease is detected. One
-// loop runs one statement at a time; connecting agents only add to the pending writes.
+// are written under the lease, in batches, and the end of another gateway's lease is detected. A
+// single loop runs one statement at a time; connecting agents only add to the pending writes.
 //
 // A lease that was lost, because the database or this process stood still for too long, never comes
 // back: the gateway acquires another one, under another name, and writes all its agents again. So a

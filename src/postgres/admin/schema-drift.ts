@@ -17,7 +17,10 @@ export interface SchemaDrift {
 interface Described {
   readonly name: string;
   readonly definition: string;
-  /** When a trigger fires: `always`, `replica` (only there), `disabled`, or undefined (not on a replica). */
+  /**
+   * When a trigger fires: `always`, `replica` (only there), `disabled`, or undefined (not on a
+   * replica).
+   */
   readonly state: string | undefined;
 }
 

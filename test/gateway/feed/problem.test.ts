@@ -1,4 +1,4 @@
-// One reason at a time: the failure nearest to the connection explains the others.
+// A single reason at a time: the failure nearest to the connection explains the others.
 
 import t from 'tap';
 import { FeedProblem } from '../../../src/gateway/feed/problem.js';

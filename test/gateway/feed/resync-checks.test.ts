@@ -1,4 +1,5 @@
-// What the checks compare and when, and which differences have everything read.
+// The periodic checks: their time, what they compare, and the differences after which everything is
+// read.
 
 import t from 'tap';
 import { until } from '../../helpers/until.js';

@@ -147,7 +147,7 @@ export class SimulatedDatabase {
     this.#wakeWaiting();
   }
 
-  /** Ends every transaction, some of which wait for others. */
+  /** Ends every transaction. Some wait for others, so it goes around until none is open. */
   commitAll(): void {
     while (this.#open.size > 0) for (const slot of [...this.#open.keys()]) this.commit(slot);
   }
@@ -181,7 +181,9 @@ export class SimulatedDatabase {
     this.sequence = Math.max(1, this.sequence - by);
   }
 
-  /** Whether a subscriber may, for a moment, see an older state of this hostname after a newer one. */
+  /**
+   * Whether a subscriber may, for a moment, see an older state of this hostname after a newer one.
+   */
   mayGoBack(hostname: string): boolean {
     return this.#rewritten || this.#crossed.has(hostname);
   }

@@ -1,6 +1,6 @@
-// A gateway in miniature around the real Reconciler and Fleet: a listener whose notifications arrive
-// late, repeatedly, or not at all; reads whose rows, sequence and result come at separate moments;
-// and readers that follow the fleet in batches. It checks its invariants after every step.
+// A gateway in miniature around the real Reconciler and Fleet: a listener whose notifications
+// arrive late, repeatedly, or not at all; reads whose rows, sequence and result come at separate
+// moments; and readers that follow the fleet in batches. It checks its invariants after every step.
 
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 import type { FleetEntry, VmRow } from '../../../src/gateway/fleet/entry.js';

@@ -14,7 +14,7 @@ type Step = readonly [name: string, run: (world: World) => void];
 const hostname = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
 const projection = fc.constantFrom<Projection>('full', 'dashboard');
 const which = fc.nat({ max: 5 });
-/** Rows that share a batch, rows of which a few fill a socket, and a row larger than its limit. */
+/** Rows that share a batch, rows that fill a socket by a few, and a row larger than its limit. */
 const length = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(0, 10) },
   { weight: 6, arbitrary: fc.integer({ min: 20_000, max: 60_000 }) },

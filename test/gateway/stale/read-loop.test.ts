@@ -1,4 +1,5 @@
-// One read at a time until nothing is stale; a failed read is repeated, an aborted one is ignored.
+// A single read at a time until nothing is stale; a failed read is repeated, an aborted one is
+// ignored.
 
 import t, { type Test } from 'tap';
 import { ReadLoop } from '../../../src/gateway/stale/read-loop.js';

@@ -1,4 +1,5 @@
-// Backups: whole or not at all, held against the database, brought elsewhere; and old ones that go only after a success.
+// Backups: whole or not at all, held against the database, brought elsewhere; and old ones that go
+// only after a success.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -245,7 +246,8 @@ t.test('backups', { skip }, async (t) => {
     await target.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await target.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
 
-    // Rights of a role that the other server does not know; there is but one server here, so it is renamed away.
+    // Rights of a role that the other server does not know; there is but one server here, so it is
+    // renamed away.
     await admin.query('CREATE ROLE gateway LOGIN');
     await admin.query('GRANT SELECT ON public.vms TO gateway');
     t.match(await moveDatabase({ ...options, dryRun: false }), { tables: { 'public.vms': 50 } });

@@ -1,4 +1,5 @@
-// A restore: from our own dumps, from older ones, under a live gateway, and from files that are none.
+// A restore: from our own dumps, from older ones, under a live gateway, and from files that are
+// none.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';

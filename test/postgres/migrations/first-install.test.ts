@@ -1,5 +1,5 @@
-// A table vms that meets the migrations for the first time: it is migrated, or everything is as it was; and nothing that
-// another role has put under a name of ours is used.
+// A table vms that meets the migrations for the first time: it is migrated, or everything is as it
+// was; and nothing that another role has put under a name of ours is used.
 
 import pg from 'pg';
 import t, { type Test } from 'tap';
@@ -71,7 +71,10 @@ const PLANTS: readonly [sql: string, named: RegExp][] = [
   ['CREATE VIEW lablink_migrations AS SELECT 1 AS number', /lablink_migrations belongs to planter/],
 ];
 
-/** Lets another role make objects in the schema public, runs SQL as that role, and takes the right away. */
+/**
+ * Lets another role make objects in the schema public, runs SQL as that role, and takes the right
+ * away.
+ */
 async function plant(database: TestDatabase, sql: string): Promise<void> {
   const admin = new pg.Client(database.adminConfig);
   await admin.connect();

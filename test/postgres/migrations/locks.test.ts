@@ -7,7 +7,7 @@ import { startServer, type TestDatabase } from '../../helpers/database.js';
 
 const server = await startServer(t);
 
-/** A session in a transaction that has written to vms, as somebody's forgotten psql. */
+/** A session in a transaction that has written to vms, as a forgotten psql does. */
 async function forgottenTransaction(t: Test, config: pg.ClientConfig) {
   const client = new pg.Client({ ...config, application_name: 'psql' });
   await client.connect();

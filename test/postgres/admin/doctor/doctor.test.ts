@@ -20,7 +20,7 @@ import { until } from '../../../helpers/until.js';
 const server = await startServer(t, { settings: { max_connections: '30' } });
 const { createDatabase } = server;
 
-/** As the superuser, who may look at everything, unless told otherwise. */
+/** As the superuser, who may read everything, unless `options` say otherwise. */
 async function found(database: TestDatabase, options: Partial<DoctorOptions> = {}) {
   const connection = options.connection ?? database.adminConfig;
   const diagnosis = await diagnose({

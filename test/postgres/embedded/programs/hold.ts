@@ -1,5 +1,5 @@
-// Waits for a line on stdin, takes the lock of the folder in the first argument, prints whether that
-// succeeded, and keeps the lock until stdin ends.
+// Waits for a line on stdin, takes the lock of the folder in the first argument, prints whether
+// that succeeded, and keeps the lock until stdin ends.
 
 import { EmbeddedError } from '../../../../src/postgres/embedded/errors.js';
 import { acquireLock } from '../../../../src/postgres/embedded/lock.js';

@@ -1,5 +1,5 @@
-// Starts the server on the folder in the first argument (with the programs in the second), prints how
-// to connect or why the start failed, and runs until stdin ends.
+// Starts the server on the folder in the first argument (with the programs in the second), prints
+// how to connect or why the start failed, and runs until stdin ends.
 
 import { EmbeddedError, startEmbedded } from '../../../../src/postgres/embedded/server.js';
 

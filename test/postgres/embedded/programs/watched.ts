@@ -1,5 +1,5 @@
-// Starts a program that only SIGINT or SIGKILL ends, and a watchdog for it. Prints the program's pid
-// and, once the program has ended, how many children this process still has.
+// Starts a program that only SIGINT or SIGKILL ends, and a watchdog for it. Prints the program's
+// pid and, once the program has ended, how many children this process still has.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
