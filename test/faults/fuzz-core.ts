@@ -69,7 +69,7 @@ export class FuzzedCore {
   readonly #sessions = new Sessions();
   readonly #open: (readonly [Session, MemorySocket])[] = [];
   #nowMs = 0;
-  readonly #dispatcher = new Dispatcher(this.#reconciler, {
+  readonly #dispatcher = new Dispatcher(this.#reconciler, () => undefined, {
     handled: () => undefined,
     rejected: () => undefined,
     invalidated: () => undefined,

@@ -11,10 +11,17 @@ import {
   type ParsedNotification,
   type RejectReason,
 } from './notification.js';
+import type { AssignmentClaim } from './assignment-proof.js';
 import type { ApplyResult, Reconciler } from './reconciler.js';
 
 /** The outcome of a notification. A label of a metric. */
 export type NotificationOutcome = ApplyResult | 'invalidation' | 'rejected' | 'heartbeat';
+
+/**
+ * Returns the version of the row at which the table made this assignment; undefined if that cannot
+ * be verified.
+ */
+export type VerifyClaim = (claim: AssignmentClaim) => number | undefined;
 
 export interface DispatcherEvents {
   /** Called once for each notification that was handled. */
@@ -33,6 +40,7 @@ export interface DispatcherEvents {
 export class Dispatcher {
   constructor(
     private readonly reconciler: Reconciler,
+    private readonly verify: VerifyClaim,
     private readonly events: DispatcherEvents,
   ) {}
 
@@ -61,8 +69,9 @@ export class Dispatcher {
 
   #apply(channel: string, payload: string, parsed: ParsedNotification): NotificationOutcome {
     if (parsed.kind === 'row') {
-      const result = this.reconciler.apply(parsed.row);
-      if (result === 'stale') this.events.invalidated();
+      const madeAt = parsed.claim && this.verify(parsed.claim);
+      const result = this.reconciler.apply(parsed.row, madeAt);
+      if (result === 'stale' || result === 'unproven') this.events.invalidated();
       return result;
     }
     if (parsed.kind === 'rejected') this.events.rejected(channel, parsed.reason, payload.length);

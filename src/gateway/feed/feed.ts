@@ -5,13 +5,17 @@
 //   source ─▶ dispatcher ─▶ reconciler ─▶ fleet, output.publish
 //   resync reads what is stale ─▶ reconciler
 
+import type { KeyObject } from 'node:crypto';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import { readAssignmentKey } from '../database/assignment-key.js';
 import { checkTable, notify, readRows } from '../database/fleet-reads.js';
 import { isQueueFull, type Suspect } from '../database/notification-queue.js';
 import type { RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
-import { Dispatcher, type NotificationOutcome } from './dispatcher.js';
+import { verifyAssignment } from './assignment-proof.js';
+import { Contradictions } from './contradictions.js';
+import { Dispatcher, type NotificationOutcome, type VerifyClaim } from './dispatcher.js';
 import { FeedHeartbeat, type MissReason } from './heartbeat.js';
 import {
   INVALIDATIONS_CHANNEL,
@@ -22,8 +26,9 @@ import {
 import { FeedProblem } from './problem.js';
 import { createQueueAlarm } from './queue-alarm.js';
 import type { QueueWatch } from './queue-watch.js';
-import { Reconciler } from './reconciler.js';
+import { Reconciler, type ReadResult } from './reconciler.js';
 import { Resync, type ResyncReason, type ResyncSettings, type TableCheck } from './resync.js';
+import type { ReadRequest } from '../stale/stale-hostnames.js';
 import type { CreateSource, NotificationSource } from './source.js';
 
 /** Where the feed's results go. Must not throw. */
@@ -47,6 +52,8 @@ export interface FeedConnections {
 export interface FeedMetrics {
   notificationHandled(channel: string, outcome: NotificationOutcome): void;
   notificationRejected(reason: RejectReason): void;
+  /** The table has a lower version than a notification had. */
+  notificationContradicted(): void;
   heartbeatArrived(roundTripMs: number): void;
   heartbeatMissed(reason: MissReason): void;
   readStarted(reason: ResyncReason): void;
@@ -78,6 +85,10 @@ export interface FeedOptions {
 /** Why the feed dropped its own connection; the reason to report is the heartbeat's. */
 const HEARTBEAT_MISSED = new Error('no heartbeat arrived');
 
+const KEY_MISSING =
+  'each assignment is read from the table before an agent is sent it, because this role may not ' +
+  'read the key: GRANT SELECT (key) ON vm_keys TO this role';
+
 export class Feed {
   readonly #problem = new FeedProblem();
   readonly #queue: QueueWatch<Suspect>;
@@ -86,6 +97,9 @@ export class Feed {
   readonly #heartbeat: FeedHeartbeat;
   readonly #dispatcher: Dispatcher;
   readonly #source: NotificationSource;
+  /** The key of the table as it was last read; undefined if this role may not read it. */
+  #assignmentKey: KeyObject | undefined;
+  #isKeyMissingLogged = false;
 
   constructor(private readonly options: FeedOptions) {
     const { fleet, output, metrics, log } = options;
@@ -96,7 +110,15 @@ export class Feed {
       usageObserved: (usage) => metrics.queueUsageObserved(usage),
       log,
     });
-    this.#reconciler = new Reconciler(fleet, (entry) => output.publish(entry));
+    const contradictions = new Contradictions(log);
+    this.#reconciler = new Reconciler(
+      fleet,
+      (entry) => output.publish(entry),
+      (hostname) => {
+        metrics.notificationContradicted();
+        contradictions.record(hostname);
+      },
+    );
     this.#resync = this.#createResync();
     const channel = `lablink_gateway_${options.gateway}`;
     this.#heartbeat = this.#createHeartbeat(channel);
@@ -143,11 +165,11 @@ export class Feed {
   }
 
   #createResync(): Resync {
-    const { connections, metrics, log, timing } = this.options;
+    const { metrics, log, timing } = this.options;
     return new Resync(
       this.#reconciler,
       {
-        read: (request, signal) => readRows(connections.pool, request, { signal }),
+        read: (request, signal) => this.#readTable(request, signal),
         check: () => this.#checkTable(),
       },
       {
@@ -184,7 +206,9 @@ export class Feed {
 
   #createDispatcher(): Dispatcher {
     const { output, metrics, log } = this.options;
-    return new Dispatcher(this.#reconciler, {
+    const verify: VerifyClaim = (claim) =>
+      this.#assignmentKey && verifyAssignment(this.#assignmentKey, claim);
+    return new Dispatcher(this.#reconciler, verify, {
       handled: (channel, outcome) => metrics.notificationHandled(channel, outcome),
       rejected: (channel, reason, length) => {
         log.warn({ channel, reason, length }, 'rejected a payload');
@@ -198,6 +222,18 @@ export class Feed {
         this.#resync.rereadAll('check');
       },
     });
+  }
+
+  /** A full read takes the key again, too: a restore or a migration may have changed it. */
+  async #readTable(request: ReadRequest, signal: AbortSignal): Promise<ReadResult> {
+    const { pool } = this.options.connections;
+    if (request.kind === 'all') {
+      this.#assignmentKey = await readAssignmentKey(pool);
+      if (this.#assignmentKey === undefined && !this.#isKeyMissingLogged)
+        this.options.log.warn(KEY_MISSING);
+      this.#isKeyMissingLogged = this.#assignmentKey === undefined;
+    }
+    return readRows(pool, request, { signal });
   }
 
   async #checkTable(): Promise<TableCheck> {

@@ -2,6 +2,7 @@
 // throws: every role that may connect to the database may send any payload.
 
 import type { VmRow } from '../fleet/entry.js';
+import type { AssignmentClaim } from './assignment-proof.js';
 
 /** The channel that carries rows, exactly as `row_to_json` returns them. */
 export const ROWS_CHANNEL = 'vm_updates';
@@ -15,8 +16,8 @@ export type RejectReason =
   'not_json' | 'not_an_object' | 'no_hostname' | 'bad_version' | 'bad_status' | 'unknown_op';
 
 export type ParsedNotification =
-  /** This row, at this version. */
-  | { readonly kind: 'row'; readonly row: VmRow }
+  /** This row, at this version; `claim` if it has an assignment that can be verified. */
+  | { readonly kind: 'row'; readonly row: VmRow; readonly claim: AssignmentClaim | undefined }
   /** This hostname's row must be read. */
   | { readonly kind: 'read'; readonly hostname: string }
   /** Everything must be read. */
@@ -43,7 +44,17 @@ export function parseRow(payload: string): ParsedNotification {
   if (!isVersion(version)) return rejected('bad_version', hostname);
   if (typeof status !== 'string') return rejected('bad_status', hostname);
   const assignmentId = typeof assignment_id === 'string' ? assignment_id : null;
-  return { kind: 'row', row: { hostname, version, status, assignmentId, row: payload } };
+  const row = { hostname, version, status, assignmentId, row: payload };
+  return { kind: 'row', row, claim: parseClaim(value, row) };
+}
+
+/** Parses the assignment; columns of other types than text have no digest. */
+function parseClaim(
+  { email, crd_command: command }: Record<string, unknown>,
+  { hostname, version, assignmentId }: VmRow,
+): AssignmentClaim | undefined {
+  if (assignmentId === null || !isTextOrNull(email) || !isTextOrNull(command)) return undefined;
+  return { hostname, email, command, rowVersion: version, assignmentId };
 }
 
 /** Parses a payload of `vm_changes`: `{"op":"read","hostname"}` or `{"op":"read"}`. */
@@ -76,6 +87,10 @@ function parseObject(payload: string): Record<string, unknown> | RejectReason {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return typeof value === 'string' || value === null;
 }
 
 /** PostgreSQL's text holds no NUL: such a name has no row, and a query with it would fail. */

@@ -6,13 +6,16 @@
 // wait for another transaction's DELETE, and commit below it. The database may also go back (a
 // restored backup, a failover). So a notification applies only if its version is higher; everything
 // else is read.
+//
+// Any role that may connect can send a notification. So an assignment applies only if it is proven
+// to come from the table, and the end of one is always read: an agent acts on nothing else.
 
 import type { Fleet } from '../fleet/fleet.js';
 import type { VmRow, RowEntry } from '../fleet/entry.js';
 import { StaleHostnames, type ReadRequest } from '../stale/stale-hostnames.js';
 
 /** The effect of a notified row on the fleet. A label of a metric. */
-export type ApplyResult = 'applied' | 'repeat' | 'stale';
+export type ApplyResult = 'applied' | 'repeat' | 'stale' | 'unproven';
 
 /** The result of a read. `sequence` was read after the rows. */
 export interface ReadResult {
@@ -27,13 +30,20 @@ export class Reconciler {
   #reading: ReadRequest | undefined;
   readonly #touched = new Set<string>();
   #allTouched = false;
+  /** The versions of notifications that were not applied because their assignment is unproven. */
+  readonly #unproven = new Map<string, number>();
   /** The sequence at the last read: up to it, an unknown hostname counts as deleted. */
   #sequence = 0;
 
-  /** @param publish called with every new entry of the fleet, in order and at once. */
+  /**
+   * @param publish called with every new entry of the fleet, in order and at once.
+   * @param contradicted called if a read finds a lower version than a notification had: it was
+   *   forged, or the database went back.
+   */
   constructor(
     readonly fleet: Fleet,
     private readonly publish: (entry: RowEntry) => void,
+    private readonly contradicted: (hostname: string) => void = () => undefined,
   ) {}
 
   /** How many rows wait to be read; the whole table counts as its size. */
@@ -55,17 +65,37 @@ export class Reconciler {
    * Rule 1: a higher version is applied, an equal one is a repeat, anything else makes the row
    * stale. If the fleet has no entry, compare with the sequence of the last read, so that a late
    * notification cannot resurrect a deleted row whose tombstone is gone.
+   *
+   * @param madeAt the version of the row at which its assignment was verifiably made; undefined if
+   *   the row has none, or it could not be verified.
    */
-  apply(row: VmRow): ApplyResult {
+  apply(row: VmRow, madeAt?: number): ApplyResult {
     this.#touch(row.hostname);
     const current = this.fleet.get(row.hostname);
-    if (row.version > (current?.version ?? this.#sequence)) {
-      this.publish(this.fleet.upsert(row));
-      return 'applied';
+    const known = current?.version ?? this.#sequence;
+    if (row.version > known) {
+      if (this.#isProven(row, current, madeAt)) {
+        this.publish(this.fleet.upsert(row));
+        return 'applied';
+      }
+      this.#unproven.set(row.hostname, row.version);
+      this.#stale.add(row.hostname);
+      return 'unproven';
     }
     if (current?.kind === 'vm' && row.version === current.version) return 'repeat';
     this.#stale.add(row.hostname);
     return 'stale';
+  }
+
+  /**
+   * An assignment that the gateway knows is proven again by its digest. Another one must have been
+   * made after the row that the gateway knows, or an old notification could be sent again.
+   */
+  #isProven(row: VmRow, current: RowEntry | undefined, madeAt: number | undefined): boolean {
+    const knownId = current?.kind === 'vm' ? current.assignmentId : null;
+    if (row.assignmentId === null) return knownId === null;
+    if (madeAt === undefined) return false;
+    return row.assignmentId === knownId || madeAt > (current?.version ?? this.#sequence);
   }
 
   /** This row must be read. */
@@ -106,6 +136,7 @@ export class Reconciler {
       if (this.#allTouched || this.#touched.has(hostname)) this.#stale.add(hostname);
       else this.#reconcile(hostname, byHostname.get(hostname), sequence);
     }
+    if (request.kind === 'all') this.#forgetUnproven();
     this.#sequence = sequence;
     this.#endRead();
     this.fleet.pruneTombstones();
@@ -129,9 +160,20 @@ export class Reconciler {
 
   #reconcile(hostname: string, row: VmRow | undefined, sequence: number): void {
     const current = this.fleet.get(hostname);
+    const notified = Math.max(this.#unproven.get(hostname) ?? 0, current?.version ?? 0);
+    this.#unproven.delete(hostname);
+    if (row !== undefined && row.version < notified && current?.kind !== 'deleted')
+      this.contradicted(hostname);
     if (row === undefined) this.#reconcileAbsent(current, sequence);
     else if (current?.kind !== 'vm' || current.row !== row.row)
       this.publish(this.fleet.upsert(row));
+  }
+
+  /** A full read settled every hostname but the touched ones, also those that have no row. */
+  #forgetUnproven(): void {
+    for (const hostname of this.#unproven.keys()) {
+      if (!this.#touched.has(hostname)) this.#unproven.delete(hostname);
+    }
   }
 
   /**

@@ -25,6 +25,10 @@ export function createCounters(registers: Registry[]) {
       'Rejected payloads, which no trigger of the schema sends, by reason.',
       'reason',
     ),
+    contradictedNotifications: counter(
+      'lablink_notifications_contradicted_total',
+      'Notifications with a version that the table does not have: forged, or the database went back.',
+    ),
     /** The reasons are defined in feed/heartbeat.ts. */
     missedHeartbeats: counter(
       'lablink_heartbeats_missed_total',

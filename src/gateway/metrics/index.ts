@@ -68,6 +68,7 @@ function countFeed(
         outcome,
       }),
     notificationRejected: (reason: string) => counters.rejectedNotifications.inc({ reason }),
+    notificationContradicted: () => counters.contradictedNotifications.inc(),
     heartbeatArrived: (roundTripMs: number) => histograms.heartbeat.observe(roundTripMs / 1_000),
     heartbeatMissed: (reason: string) => counters.missedHeartbeats.inc({ reason }),
     readStarted: (reason: string) => counters.resyncs.inc({ reason }),

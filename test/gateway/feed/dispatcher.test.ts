@@ -5,8 +5,11 @@ import { Dispatcher, type NotificationOutcome } from '../../../src/gateway/feed/
 import { Reconciler } from '../../../src/gateway/feed/reconciler.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 
-/** A dispatcher into an empty fleet; `publish` may throw like a bug of the fan-out. */
-function dispatching(publish: () => void = () => undefined) {
+/**
+ * A dispatcher into an empty fleet; `publish` may throw like a bug of the fan-out. `verified` is the
+ * version at which every assignment is verified.
+ */
+function dispatching(publish: () => void = () => undefined, verified?: number) {
   const fleet = new Fleet('epoch', 10);
   const reconciler = new Reconciler(fleet, publish);
   reconciler.beginRead();
@@ -19,7 +22,7 @@ function dispatching(publish: () => void = () => undefined) {
     invalidated: 0,
     presence: [] as (readonly string[])[],
   };
-  const dispatcher = new Dispatcher(reconciler, {
+  const dispatcher = new Dispatcher(reconciler, () => verified, {
     handled: (channel, outcome) => log.handled.push([channel, outcome]),
     rejected: (channel, reason, length) => log.rejected.push([channel, reason, length]),
     invalidated: () => log.invalidated++,
@@ -49,6 +52,27 @@ t.test('a row is applied, a repeat, or stale', async (t) => {
     ['vm_updates', 'stale'],
   ]);
 });
+
+t.test(
+  'a row with an assignment applies if it is verified, and is read if it is not',
+  async (t) => {
+    const assigned = JSON.stringify({
+      ...{ hostname: 'vm-1', version: 5, status: 'in-use', email: null, crd_command: 'run' },
+      assignment_id: '00000000-0005-8000-8000-000000000000',
+    });
+    const verified = dispatching(undefined, 5);
+    verified.handle('vm_updates', assigned);
+    t.match(verified.fleet.get('vm-1'), { version: 5, row: assigned });
+    t.equal(verified.log.invalidated, 0);
+
+    const unverified = dispatching();
+    unverified.handle('vm_updates', assigned);
+    t.equal(unverified.fleet.get('vm-1'), undefined);
+    t.equal(unverified.log.invalidated, 1);
+    t.same(unverified.reconciler.beginRead(), { kind: 'rows', hostnames: ['vm-1'] });
+    t.same(unverified.log.handled, [['vm_updates', 'unproven']]);
+  },
+);
 
 t.test('an invalidation has one row read, or all', async (t) => {
   const { reconciler, handle, log } = dispatching();

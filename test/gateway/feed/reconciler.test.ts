@@ -215,3 +215,65 @@ t.test('stale rows are read in batches', async (t) => {
   t.same(read(reconciler, { rows: [], sequence: 0 }), { kind: 'rows', hostnames: ['vm-1000'] });
   t.ok(reconciler.upToDate);
 });
+
+const assigned = (hostname: string, version: number, assignmentId: string): VmRow => ({
+  ...row(hostname, version, 'in-use'),
+  assignmentId,
+  row: JSON.stringify({ hostname, version, assignmentId }),
+});
+
+t.test('an assignment that is not verified is read, and nothing is published before', async (t) => {
+  const { reconciler, published } = loaded(1, row('a', 1));
+  t.equal(reconciler.apply(assigned('a', 2, 'x')), 'unproven');
+  t.equal(published.length, 0);
+  t.same(read(reconciler, { rows: [assigned('a', 2, 'x')], sequence: 2 }), {
+    kind: 'rows',
+    hostnames: ['a'],
+  });
+  t.match(published, [{ hostname: 'a', version: 2, assignmentId: 'x' }]);
+});
+
+t.test('a verified assignment applies only if it was made after the known row', async (t) => {
+  const { reconciler, published } = loaded(5, row('a', 5));
+  t.equal(reconciler.apply(assigned('a', 9, 'old'), 4), 'unproven', 'sent again after a release');
+  t.equal(reconciler.apply(assigned('a', 9, 'same'), 5), 'unproven');
+  t.equal(reconciler.apply(assigned('a', 9, 'new'), 6), 'applied');
+  t.equal(reconciler.apply(assigned('a', 11, 'new'), 6), 'applied', 'the known one, proven again');
+  t.equal(reconciler.apply(assigned('a', 12, 'new')), 'unproven', 'the known id, another command');
+  t.equal(reconciler.apply(assigned('a', 12, 'old'), 7), 'unproven', 'older than the known row');
+  t.equal(published.length, 2);
+});
+
+t.test('the version of an unknown hostname is compared with the sequence', async (t) => {
+  const { reconciler } = loaded(8);
+  t.equal(reconciler.apply(assigned('new', 20, 'old'), 8), 'unproven');
+  t.equal(reconciler.apply(assigned('new', 20, 'new'), 9), 'applied');
+});
+
+t.test('the end of an assignment is read', async (t) => {
+  const { reconciler, published } = loaded(5, assigned('a', 5, 'x'));
+  t.equal(reconciler.apply(row('a', 6)), 'unproven');
+  t.equal(published.length, 0);
+  read(reconciler, { rows: [row('a', 6)], sequence: 6 });
+  t.match(published, [{ version: 6, assignmentId: null }]);
+});
+
+t.test('a notification above the version that a read finds is a contradiction', async (t) => {
+  const contradicted: string[] = [];
+  const reconciler = new Reconciler(
+    new Fleet('epoch', 100),
+    () => undefined,
+    (hostname) => contradicted.push(hostname),
+  );
+  read(reconciler, { rows: [row('a', 1), row('b', 2)], sequence: 2 });
+  reconciler.apply(assigned('a', 9_007_199_254_740_991, 'forged'));
+  read(reconciler, { rows: [row('a', 1)], sequence: 2 });
+  t.same(contradicted, ['a']);
+  reconciler.apply(row('b', 9_007_199_254_740_991));
+  reconciler.invalidateAll();
+  read(reconciler, { rows: [row('a', 1), row('b', 3)], sequence: 3 });
+  t.same(contradicted, ['a', 'b']);
+  reconciler.apply(assigned('b', 4, 'x'));
+  read(reconciler, { rows: [assigned('b', 4, 'x')], sequence: 4 });
+  t.same(contradicted, ['a', 'b'], 'an unproven row that the table has is none');
+});
