@@ -122,6 +122,7 @@ t.test('the metrics count the actions of the script', async (t) => {
     assignment_acknowledged_seconds_count: 0,
     'agents{online="yes"}': 1,
     'agents{online="no"}': 0,
+    notifications_contradicted_total: 0,
     'notifications_rejected_total{reason="not_json"}': 1,
     'notifications_rejected_total{reason="no_hostname"}': 1,
     'notifications_rejected_total{reason="not_an_object"}': 1,
