@@ -78,8 +78,10 @@ async function testForgeries(t: Test, hostname: string, withKey: boolean): Promi
 
   const second = await assign(database, hostname, touch('second'));
   t.equal(await untilEnded(files, second), 'succeeded');
-  for (const name of ['forged', 'changed']) t.equal(await countRuns(folder, `${hostname}-${name}`), 0);
-  for (const name of ['first', 'second']) t.equal(await countRuns(folder, `${hostname}-${name}`), 1);
+  for (const name of ['forged', 'changed'])
+    t.equal(await countRuns(folder, `${hostname}-${name}`), 0);
+  for (const name of ['first', 'second'])
+    t.equal(await countRuns(folder, `${hostname}-${name}`), 1);
   const unproven = 'lablink_notifications_total{channel="vm_updates",outcome="unproven"}';
   t.ok((await readCounter(gateway, unproven)) >= 3, 'the forgeries are counted as unproven');
   t.ok((await readCounter(gateway, 'lablink_notifications_contradicted_total')) >= 1);
