@@ -137,7 +137,10 @@ t.test('a queue that is full', { skip: small === undefined && 'no PostgreSQL 17'
     headers: { authorization: `Bearer ${await gateway.token('admin')}` },
   });
   t.equal(answer.status, 503);
-  t.match(await answer.json(), { code: 'database_busy', detail: /announce no change/ });
+  t.match(await answer.json(), {
+    code: 'database_busy',
+    detail: /notification queue of the database is full/,
+  });
   t.equal((await gateway.fetch('/v1/vms', 'admin')).status, 200, 'reads go on');
 
   await stuck.end();

@@ -19,20 +19,20 @@ const noSession = () =>
   });
 
 t.test('it receives notifications of exactly its channels', async (t) => {
-  const heard: string[] = [];
+  const received: string[] = [];
   const channels = ['plain', 'With "quotes" and spaces', 'é'];
   const connection = await openListenConnection(
     config,
     channels,
-    (channel, payload) => heard.push(`${channel}=${payload}`),
+    (channel, payload) => received.push(`${channel}=${payload}`),
     never,
   );
   for (const channel of [...channels, 'plain2']) {
     await database.query(`SELECT pg_notify($1, 'x')`, [channel]);
   }
-  await until('all is heard', () => heard.length === channels.length);
+  await until('all is received', () => received.length === channels.length);
   t.same(
-    heard,
+    received,
     channels.map((channel) => `${channel}=x`),
   );
   connection.drop(new Error('enough'));

@@ -53,9 +53,10 @@ function setUp(t: Test, { fullReadIntervalMs = 3_600_000, pushWriteGapMs = 0 } =
   };
   const settled = () =>
     until('the fleet equals the database', () => {
-      const held = [...fleet.presence()].map(({ presence }) => presence).sort();
+      const current = [...fleet.presence()].map(({ presence }) => presence).sort();
       return (
-        JSON.stringify(held) === JSON.stringify([...table.values()].map((p) => p.presence).sort())
+        JSON.stringify(current) ===
+        JSON.stringify([...table.values()].map((p) => p.presence).sort())
       );
     });
   return {
