@@ -199,7 +199,7 @@ t.test('every file says first what it is responsible for', async (t) => {
 });
 
 t.test('an exported name has one meaning', async (t) => {
-  // What a file only exports again is the same thing by the same name.
+  // A name that a file only exports again is the same thing.
   const { stdout } = await execute(process.execPath, ['.ci/measure.js', '--list', 'names']);
   t.equal(stdout, '');
 });
