@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""The agent of a VM in one file, for machines without Node: the print and exec modes of `lablink-gateway agent`.
+"""The agent of a VM in one file, for machines without Node.
 
-It registers the VM, stays connected, and acts on each assignment once, even if it is killed at any moment. It keeps the
-same state file as `lablink-gateway agent`, and follows the same rules: src/agent/README.md states them, and the cases
-in src/agent/cases.json are run against both agents. Needs Python 3.9 and the package `websockets`, version 10 or later.
+It has the print and exec modes of `lablink-gateway agent`: it registers the VM, stays connected,
+and acts on each assignment once, even if it is killed at any moment. Both agents have the same
+state file and the same rules. src/agent/README.md states the rules, and the cases in
+src/agent/cases.json are run against both agents.
+
+Needs Python 3.9 and the package `websockets`, version 10 or later.
 """
 
 import argparse
@@ -29,17 +32,18 @@ import urllib.request
 import websockets
 
 MAX_ENTRIES = 1_000
-# Linux allows 131,072 bytes for one argument or variable, with its name and the NUL (MAX_ARG_STRLEN).
+# Linux allows 131,072 bytes for an argument or a variable, with its name and the NUL
+# (MAX_ARG_STRLEN).
 MAX_STRING_BYTES = 128_000
 LAST_REPORTS_S = 5
 CONNECT_TIMEOUT_S = 15
 UNAVAILABLE_PAUSE_S = 2
 STABLE_S = 10
-# What each close code says about reconnecting: src/protocol/README.md. Any other code means soon.
+# When to reconnect after each close code: src/protocol/README.md. Any other code means soon.
 STAY_AWAY = {1009, 4400, 4403, 4409}
 LATER = {1013, 4429}
-# The start barrier: the shell waits for a line. If the file ends first, because the agent has ended, the shell runs
-# nothing.
+# The start barrier: the shell waits for a line. If the file ends first, because the agent has
+# ended, the shell runs nothing.
 BARRIER = 'read -r go <&3 && exec 3<&- && exec "$@"'
 
 
@@ -68,7 +72,10 @@ def vm_path(hostname):
 
 
 def is_object(value, **checks):
-    """Whether `value` is a JSON object whose fields pass these checks. A check gets None for a missing field."""
+    """Whether `value` is a JSON object whose fields pass these checks.
+
+    A check gets None for a missing field.
+    """
     return isinstance(value, dict) and all(check(value.get(name)) for name, check in checks.items())
 
 
@@ -131,9 +138,9 @@ def amend_entry(journal, assignment_id, **fields):
     return {**journal, "entries": entries}
 
 
-# The reducer: the agent's rules, without I/O and without a clock. An event changes the state and asks for effects. The
-# effects are carried out in order, and all before the next event. Events and effects are dictionaries, named as in
-# src/agent/agent-state.ts.
+# The reducer: the agent's rules, without I/O and without a clock. An event changes the state and
+# asks for effects. The effects are carried out in order, and all before the next event. Events and
+# effects are dictionaries, named as in src/agent/agent-state.ts.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +185,7 @@ class State:
 
 
 def create_initial_state(journal, survivor):
-    """`survivor` is the assignment whose group outlived the previous agent, after its first process had exited."""
+    """`survivor` is the assignment whose process group outlived the previous agent."""
     return State(journal, group=None if survivor is None else Group(survivor, True, None))
 
 
@@ -311,7 +318,7 @@ def enforce_row(policy, state):
 
 
 def notify_gateway(policy, state, entry):
-    """Acknowledges the current assignment, and sets the VM failed if need be: once on each socket."""
+    """Acknowledges the assignment, and sets the VM failed if need be: once on each socket."""
     state, effects = send_once(state, "acknowledge", entry["assignment_id"])
     outcome = entry.get("end", {}).get("outcome")
     if outcome == "interrupted" or (policy.fail_vm_on_error and outcome == "failed"):
@@ -351,7 +358,7 @@ def save(state, journal):
 
 def send_once(state, what, assignment_id):
     key = (what, assignment_id)
-    # Without a socket it would be lost: the row, which comes first on the next one, asks for it again.
+    # Without a socket it would be lost. The row, which comes first on the next one, asks again.
     if state.sent is None or key in state.sent:
         return state, []
     return state.but(sent=state.sent | {key}), [{"do": what, "assignment_id": assignment_id}]
@@ -361,7 +368,10 @@ def send_once(state, what, assignment_id):
 
 
 def read_process_start(pid):
-    """A text that no other process with this pid ever has; None if it cannot be read, "ended" for a zombie."""
+    """A text that no other process with this pid ever has.
+
+    None if it cannot be read, "ended" for a zombie.
+    """
     try:
         with open(f"/proc/{pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
@@ -405,7 +415,7 @@ def read_member_states(group):
 
 
 async def end_group(leader, grace_s):
-    """Ends the group: SIGTERM first, and SIGKILL after the grace. Returns when the group is empty."""
+    """Ends the group: SIGTERM first, SIGKILL after the grace. Returns when the group is empty."""
     if not is_group_alive(leader):
         return
     signal_group(leader, signal.SIGTERM)
@@ -423,7 +433,7 @@ def signal_group(leader, number):
 
 
 class StateFile:
-    """The journal on disk: complete at every moment, durable once saved, and used by one agent at a time."""
+    """The journal on disk: complete at every moment, durable once saved, used by one agent."""
 
     def __init__(self, path):
         try:
@@ -457,7 +467,7 @@ class StateFile:
         )
 
     def save(self, journal):
-        """Replaces the file atomically and durably: flushes the data, renames the file, flushes the folder."""
+        """Replaces the file atomically and durably, as src/agent/README.md says."""
         draft = self.path + ".new"
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(journal, file)
@@ -487,7 +497,7 @@ class Agent:
         self.tasks = set()
 
     async def run(self):
-        """Works until it is stopped (exit code 0), or the gateway rejects it for good (exit code 2)."""
+        """Works until it is stopped (exit code 0), or rejected for good (exit code 2)."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.dispatch, {"type": "stop"})
@@ -507,7 +517,7 @@ class Agent:
         return 0 if reason == "stopped" else 2
 
     async def end_orphans(self):
-        """Ends the commands that a killed agent left running. Returns the assignment whose group survives its end."""
+        """Ends the commands of a killed agent. Returns the assignment whose group survives."""
         entries = self.state_file.journal["entries"]
         for entry in entries:
             if "end" not in entry and "leader" in entry and is_group_alive(entry["leader"]):
@@ -586,7 +596,8 @@ class Agent:
         """Creates the command's process, up to the start barrier. The result is the next event."""
         assignment_id = vm["assignment_id"]
         if self.policy.act == "print":
-            self.running = {"leader": None, "exited": None, "start": lambda: self.print_assignment(assignment_id, frame)}
+            start = lambda: self.print_assignment(assignment_id, frame)  # noqa: E731
+            self.running = {"leader": None, "exited": None, "start": start}
             self.events.appendleft({"type": "launched", "assignment_id": assignment_id})
             return
         try:
@@ -612,7 +623,7 @@ class Agent:
         self.dispatch({"type": "group-ended", "assignment_id": assignment_id})
 
     def create_process(self, vm, frame):
-        """The process and its barrier. Its stdin is a file without a name, so that it reads all of the message."""
+        """The process and its barrier. Its stdin is an unlinked file with the whole message."""
         scratch = self.state_file.path + ".command"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(scratch)
@@ -748,7 +759,7 @@ class Agent:
             await asyncio.sleep(pause)
 
     async def connect_once(self):
-        """One socket from its opening to its end. Returns whether to reconnect later than soon, and why it ended."""
+        """Opens a socket, and returns at its end whether to reconnect later than soon, and why."""
         try:
             return await self.run_session(await self.open_socket())
         except (OSError, AgentFileError, asyncio.TimeoutError, websockets.WebSocketException) as error:
@@ -788,7 +799,7 @@ class Agent:
             loop.call_later(UNAVAILABLE_PAUSE_S, self.dispatch, {"type": "unavailable"})
 
     async def explain_rejection(self, error):
-        """A rejected upgrade says little, so the same URL is requested over HTTP. Only the gateway's answer is final."""
+        """Requests a rejected URL over HTTP. Only the gateway's own answer is final."""
         try:
             status, answer = await asyncio.to_thread(self.send_request, "GET", vm_path(self.options.hostname))
         except (OSError, ValueError, AgentFileError) as failure:

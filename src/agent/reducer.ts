@@ -246,8 +246,7 @@ function sendOnce(
   id: string,
 ): Transition {
   const key = `${what} ${id}`;
-  // Without a socket it would be lost: the row, which comes first on the next one, asks for it
-  // again.
+  // Without a socket it would be lost. The row, which comes first on the next one, asks again.
   if (state.sent === undefined || state.sent.has(key)) return { state, effects };
   const sent = new Set(state.sent).add(key);
   return { state: { ...state, sent }, effects: [...effects, { do: what, assignmentId: id }] };

@@ -61,7 +61,7 @@ export function createClient(options: ClientOptions, runtime: Partial<Runtime> =
   };
   const open = new Set<VmWatch | FleetWatch>();
   const closeAll = (): void => open.forEach((watch) => watch.close());
-  // All watches share one listener: Node warns of a leak when a signal has more than ten listeners.
+  // All watches share a listener: Node warns of a leak when a signal has more than ten.
   const track = <W extends VmWatch | FleetWatch>(watch: W): W => {
     signal?.addEventListener('abort', closeAll);
     open.add(watch);

@@ -65,7 +65,7 @@ export interface ConnectionEvents {
   readonly frame: (text: string) => void;
 }
 
-/** The context that all watches of one client share. */
+/** The parts that all watches of one client share. */
 export interface ClientContext {
   readonly address: GatewayAddress;
   readonly tokens: TokenCache;

@@ -1,6 +1,5 @@
-// A WebSocket from its opening to its close, with what the client does on it by itself: keep-alive,
-// deadline, renewal of the token. A session ends exactly once, with an outcome that says why and
-// whether to reconnect.
+// A session is one WebSocket from its opening to its close, with keep-alive, deadline and renewal
+// of the token. It ends exactly once, with an outcome that says why and whether to reconnect.
 
 import { CLOSE, decideReturn, type CloseCode, type Return } from '../protocol/close-codes.js';
 import type { ClientMessage, ServerMessage } from '../protocol/messages.js';

@@ -1,5 +1,5 @@
-// A WebSocket with one interface, from the platform or, where the platform has none, from `ws`. The
-// client ignores every event of a socket after it abandoned the socket.
+// A WebSocket with one interface, from the platform or, where the platform has none, from `ws`.
+// The client ignores every event of a socket after it abandoned the socket.
 
 export interface SocketEvents {
   readonly opened: () => void;

@@ -40,8 +40,7 @@ export async function runAgent(access: ApiAccess, hostname: string, random: Rand
 async function work(access: ApiAccess, watch: VmWatch, random: Random): Promise<void> {
   const seen = new Set<string>();
   const tasks: Promise<void>[] = [];
-  // The iteration throws if the gateway stops or rejects the agent, which is no failure of the
-  // demo.
+  // The iteration throws if the gateway rejects the agent, which is no failure of the demo.
   try {
     for await (const message of watch) {
       if (message.type === 'status' && message.vm.status === 'failed')

@@ -1,5 +1,5 @@
-// A load test: connects the clients, makes changes, and compares every client with the table at the
-// end. A test that is ended early reports what it found until then.
+// Runs a load test: connects the clients, makes changes, and compares every client with the table
+// at the end. A test that is ended early reports what it found until then.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase } from 'pg';

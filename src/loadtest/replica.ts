@@ -1,5 +1,5 @@
 // A client's replica of the rows that it watches: the last version of each. Each change is checked
-// for order when it arrives; the whole replica is compared with the table at the end.
+// for its order when it arrives. The whole replica is compared with the table at the end.
 
 import type { TableState } from './rows.js';
 import type { DeliveryCounters } from './counters.js';
@@ -46,8 +46,8 @@ export class Replica {
   }
 
   /**
-   * Counts the rows that differ from the table. A row that has not changed since `sinceVersion` may
-   * be unknown.
+   * Counts the rows that differ from the table. A row that has not changed since `sinceVersion`
+   * may be unknown.
    */
   countDifferences(table: TableState, sinceVersion: number): number {
     let count = 0;

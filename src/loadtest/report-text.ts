@@ -37,7 +37,7 @@ export function renderText(result: LoadTestResult): string {
   ].join('\n');
 }
 
-/** A line of progress. */
+/** Renders a line of progress. */
 export function renderProgress({ atMs, phase, connected, ...sample }: Sample): string {
   const { changes, agents, dashboards, cpuShare } = sample;
   const parts = [

@@ -88,8 +88,8 @@ export class Remote<H extends Handlers> {
   }
 
   /**
-   * Starts a module as a process with the given environment only. It has a process group of its
-   * own, so that Ctrl-C reaches the load test alone. Its stdout is a pipe, its stderr is inherited.
+   * Starts a module as a process with the given environment only. It has its own process group,
+   * so that Ctrl-C reaches the load test alone. Its stdout is a pipe, its stderr is inherited.
    */
   static start<H extends Handlers>(module: URL, options: StartOptions = {}): Remote<H> {
     if (ended) throw new Error('the load test is ending, so no process is started');

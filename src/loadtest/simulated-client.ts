@@ -10,7 +10,7 @@ import type { Replica } from './replica.js';
 import type { Endpoint } from './endpoint.js';
 import type { RowUpdates } from './messages.js';
 
-/** The context that the clients of one process share. */
+/** The parts that the clients of one process share. */
 export interface SimulatedClientContext {
   readonly endpoint: Endpoint;
   readonly read: (data: Buffer) => RowUpdates;
@@ -57,7 +57,8 @@ export class SimulatedClient {
   }
 
   /**
-   * Connects, and resumes from the last cursor. @param dueUs when the client was due to connect.
+   * Connects, and resumes from the last cursor.
+   * @param dueUs when the client was due to connect.
    */
   connect(dueUs: number): void {
     this.#closed = false;

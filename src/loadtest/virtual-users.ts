@@ -126,7 +126,7 @@ export class VirtualUsers {
     await this.#callAll((process) => process.stop());
   }
 
-  /** A process's share of a total: from the first up to, not including, the second. */
+  /** Returns a process's share of a total: from the first up to, not including, the second. */
   #share(total: number, process: number): readonly [number, number] {
     const count = this.#processes.length;
     return [Math.floor((total * process) / count), Math.floor((total * (process + 1)) / count)];

@@ -56,9 +56,7 @@ let changes = 0;
 let agentChanges = 0;
 let failed = 0;
 
-/**
- * Sleeps more precisely than a timer: it wakes within tens of microseconds, without a busy loop.
- */
+/** Sleeps more precisely than a timer, within tens of microseconds, and without a busy loop. */
 async function sleepUntil(dueUs: number): Promise<void> {
   const waitMs = (dueUs - nowUs()) / 1e3;
   if (waitMs > TIMER_MS) await sleep(Math.min(waitMs - TIMER_MS, 100));

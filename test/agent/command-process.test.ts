@@ -1,4 +1,4 @@
-// A command at its gate, and what it is given.
+// A command at its start barrier, and its input.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,19 +15,19 @@ const vm = {
   crd_command: `echo "$0" > "$OUT"; exit 3`,
 };
 
-t.test('it begins when it is told to, and not before', async (t) => {
+t.test('a command starts when the barrier opens, and not before', async (t) => {
   const folder = await temporaryFolder(t);
   const OUT = join(folder, 'out');
   const command = shellCommand({ OUT, PATH: process.env.PATH })(vm, '{}');
   const launched = await launchCommand(command, join(folder, 'scratch'));
   t.equal(await isGroupAlive(launched.leader ?? { pid: 0 }), true);
-  t.same(await readdir(folder), [], 'it has not begun, and nothing lies about');
+  t.same(await readdir(folder), [], 'it has not started, and no file is left');
   t.same(await launched.start(), { code: 3, signal: null });
   t.same(await readdir(folder), ['out']);
   t.equal(await isGroupAlive(launched.leader ?? { pid: 0 }), false);
 });
 
-t.test('one that is ended at its gate has run nothing', async (t) => {
+t.test('a command that is killed at its barrier has run nothing', async (t) => {
   const folder = await temporaryFolder(t);
   const OUT = join(folder, 'out');
   const launched = await launchCommand(shellCommand({ OUT })(vm, '{}'), join(folder, 'scratch'));
@@ -36,7 +36,7 @@ t.test('one that is ended at its gate has run nothing', async (t) => {
   t.same(await readdir(folder), []);
 });
 
-t.test('a program gets its arguments as they are, and the message on stdin', async (t) => {
+t.test('a program receives its arguments unchanged, and the message on stdin', async (t) => {
   const folder = await temporaryFolder(t);
   const out = join(folder, 'out');
   const args = ['-c', `{ printf '%s|' "$@"; cat; } > '${out}'`, 'sh', '$(x)', "it's", ''];
@@ -48,7 +48,7 @@ t.test('a program gets its arguments as they are, and the message on stdin', asy
   t.ok((await readFile(out, 'utf8')) === `$(x)|it's||${frame}\n`);
 });
 
-t.test('what is too long for a variable or an argument is in a file', async (t) => {
+t.test('a command that is too long for a variable or an argument is in a file', async (t) => {
   const folder = await temporaryFolder(t);
   const long = { ...vm, crd_command: `exit 4 # ${'x'.repeat(1024 * 1024)}` };
   const command = shellCommand({})(long, '{}');
@@ -58,7 +58,7 @@ t.test('what is too long for a variable or an argument is in a file', async (t) 
   t.same(await start(), { code: 4, signal: null });
 });
 
-t.test('a program that is not there fails as in a shell', async (t) => {
+t.test('a missing program fails as in a shell', async (t) => {
   const command = programCommand('/nowhere/program', [], {})(vm, '{}');
   const { start } = await launchCommand(command, join(await temporaryFolder(t), 'scratch'));
   t.same(await start(), { code: 127, signal: null });

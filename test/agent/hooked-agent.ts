@@ -12,8 +12,8 @@ const builtUrl = (name: string): string =>
 /** Prints each step to stderr. With KILL_AT=n the process kills itself at step n, from 1. */
 const PROGRAM = `
   import { Agent } from ${builtUrl('agent/agent.js')};
-  import { agentCommand } from ${builtUrl('cli/agent.js')};
-  import { exitCodeOf, explain } from ${builtUrl('cli/exit.js')};
+  import { createAgentCommand } from ${builtUrl('cli/agent.js')};
+  import { explainError, selectExitCode } from ${builtUrl('cli/exit.js')};
   import { writeSync } from 'node:fs';
   let count = 0;
   const step = (name) => {
@@ -44,10 +44,10 @@ const PROGRAM = `
     return create.call(Agent, { ...parts, ...Object.fromEntries(own) }, journal);
   };
   try {
-    await agentCommand().parseAsync(process.argv.slice(1), { from: 'user' });
+    await createAgentCommand().parseAsync(process.argv.slice(1), { from: 'user' });
   } catch (error) {
-    console.error(explain(error));
-    process.exitCode = exitCodeOf(error);
+    console.error(explainError(error));
+    process.exitCode = selectExitCode(error);
   }
 `;
 

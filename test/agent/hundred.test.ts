@@ -1,6 +1,6 @@
-// A hundred agents, the gateway killed and started again twice under them: all come back, all are
-// seen, and none runs a command twice. A few of them are processes; the others live here, on the
-// same files and the same protocol.
+// A hundred agents while the gateway is killed and restarted twice: all agents reconnect, all are
+// seen online, and none runs a command twice. A few agents are processes; the others run in the
+// test.
 
 import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { startDatabase } from '../helpers/database.js';
 import { runCommand } from '../helpers/process.js';
 import { scratchFolder } from '../helpers/scratch-folder.js';
 import { until } from '../helpers/until.js';
-import { agentFiles, runTwice } from './setup.js';
+import { agentFiles, listRepeated } from './setup.js';
 
 const SECRET = 'a secret that only tests know, of enough bytes';
 const HERE = 97;
@@ -31,7 +31,7 @@ t.test('a hundred agents through two restarts', async (t) => {
     signToken({ role, sub, ttlSeconds: 3_600 }, SECRET);
   const hostnames = Array.from({ length: HERE + PROCESSES }, (_, index) => `vm-${index}`);
 
-  /** As the subcommand puts it together; its command is a line in a file. */
+  /** An agent as the subcommand creates it. Its command appends a line to a file. */
   const live = async (hostname: string): Promise<void> => {
     const ending = new AbortController();
     const file = await openStateFile(join(folder, `${hostname}.state`));
@@ -46,7 +46,7 @@ t.test('a hundred agents through two restarts', async (t) => {
     );
     const client = createClient(
       { url: gateway.url, token: () => token('agent', hostname) },
-      // Coming back takes little time.
+      // Short pauses before a reconnect.
       { random: () => 0.1 * Math.random() },
     );
     const agent = await Agent.create(
@@ -99,7 +99,7 @@ t.test('a hundred agents through two restarts', async (t) => {
     return rows.length === hostnames.length;
   });
 
-  /** A gateway that was killed has them too, until its lease ends. */
+  /** A killed gateway's lease also lists agents, until it expires. */
   const allAreOnline = (andOnceEach = false) =>
     until('all are online', async () => {
       const headers = { authorization: `Bearer ${await adminToken()}` };
@@ -131,12 +131,12 @@ t.test('a hundred agents through two restarts', async (t) => {
   await allHaveEnded(hostnames.length);
   for (const round of [1, 2]) {
     await gateway.kill();
-    // The gateway is stopped here.
+    // The gateway is down now.
     await assignAll(round);
     await gateway.start();
     await allHaveEnded(hostnames.length * (round + 1));
     await allAreOnline();
   }
   await allAreOnline(true);
-  t.same(await runTwice(folder), []);
+  t.same(await listRepeated(folder), []);
 });

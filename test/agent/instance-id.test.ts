@@ -1,11 +1,11 @@
-// Which VM this is, asked of metadata services as the clouds have them.
+// The instance id, from metadata services like those of the clouds.
 
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { readInstanceId } from '../../src/agent/instance-id.js';
 
-/** A service that gives these answers, by method and path; `undefined` for none at all. */
+/** Starts a service with these answers; undefined leaves a request unanswered. */
 async function service(t: Test, answer: (request: IncomingMessage) => string | number | undefined) {
   const server = createServer((request, response) => {
     const given = answer(request);
@@ -21,7 +21,7 @@ async function service(t: Test, answer: (request: IncomingMessage) => string | n
   return { url, timeoutMs: 60_000, attempts: 3, pauseMs: 1 };
 }
 
-t.test('ec2: by a session', async (t) => {
+t.test('ec2: with a session', async (t) => {
   const metadata = await service(t, ({ method, url, headers }) => {
     if (method === 'PUT' && url === '/latest/api/token') {
       return headers['x-aws-ec2-metadata-token-ttl-seconds'] === '60' ? 'a-session' : 400;
@@ -32,7 +32,7 @@ t.test('ec2: by a session', async (t) => {
   t.equal(await readInstanceId('ec2', metadata), 'i-0123456789abcdef0');
 });
 
-t.test('gce and azure: by a header that no page can set', async (t) => {
+t.test('gce and azure: with a header that no page can set', async (t) => {
   const gce = await service(t, ({ url, headers }) =>
     headers['metadata-flavor'] === 'Google' && url === '/computeMetadata/v1/instance/id'
       ? '4520031799277581759\n'
@@ -47,7 +47,7 @@ t.test('gce and azure: by a header that no page can set', async (t) => {
   t.equal(await readInstanceId('azure', azure), '02aab8a4-74ef-476e-8182-f6d2ba4166a6');
 });
 
-t.test('one that is late is waited for, one that is silent or odd is not for long', async (t) => {
+t.test('the agent waits for a late service, and gives up on a silent or odd one', async (t) => {
   let asked = 0;
   const late = await service(t, () => (++asked < 3 ? 503 : 'vm-1'));
   t.equal(await readInstanceId('gce', late), 'vm-1');

@@ -1,6 +1,5 @@
-// An agent killed at every step between push, record, run, end and acknowledgement. Afterwards no
-// command has run twice, one that was cut off is reported, and the newest assignment is the one in
-// force.
+// An agent that is killed at every step between push, record, run, exit and report. Afterwards no
+// command has run twice, an interrupted one is reported, and the newest assignment is acted on.
 
 import t, { type Test } from 'tap';
 import { scratchFolder } from '../helpers/scratch-folder.js';
@@ -14,8 +13,8 @@ import {
   assign,
   letEnd,
   countRuns,
-  runTwice,
-  tracedCommand,
+  listRepeated,
+  buildTracedCommand,
   untilEnded,
   untilRuns,
 } from './setup.js';
@@ -26,17 +25,17 @@ const gateway = await startGateway(t, database);
 const folder = await scratchFolder();
 t.teardown(() => rm(folder, { recursive: true, force: true }));
 
-/** A VM that is assigned already when its agent comes. */
-async function assignedVm(hostname: string) {
+/** Creates a VM that is assigned before its agent starts. */
+async function createAssignedVm(hostname: string) {
   await database.query(`INSERT INTO vms (hostname, status) VALUES ($1, 'available')`, [hostname]);
   const files = await agentFiles(gateway, folder, hostname);
-  const first = await assign(database, hostname, tracedCommand(files, `${hostname}-1`));
+  const first = await assign(database, hostname, buildTracedCommand(files, `${hostname}-1`));
   return { files, first };
 }
 
-/** How many steps a whole life has, from the first word to the answered report. */
-async function stepsOfALife(t: Test): Promise<string[]> {
-  const { files, first } = await assignedVm('vm-whole');
+/** Lists the steps of a whole run, from the start to the answered report. */
+async function listSteps(t: Test): Promise<string[]> {
+  const { files, first } = await createAssignedVm('vm-whole');
   await letEnd(folder, 'vm-whole-1');
   const agent = runHookedAgent(t, [...files.args, '--shell']);
   t.equal(await untilEnded(files, first), 'succeeded');
@@ -46,8 +45,8 @@ async function stepsOfALife(t: Test): Promise<string[]> {
   return agent.stderr.match(/^step \d+ .*/gm) ?? [];
 }
 
-/** The end of the assignment, as the gateway knows it. */
-async function outcomeOf(assignmentId: string): Promise<string | null | undefined> {
+/** Reads the outcome that the gateway has recorded. */
+async function readOutcome(assignmentId: string): Promise<string | null | undefined> {
   const [delivery] = await database.query<{ outcome: string | null }>(
     'SELECT outcome FROM vm_deliveries WHERE assignment_id = $1',
     [assignmentId],
@@ -55,10 +54,10 @@ async function outcomeOf(assignmentId: string): Promise<string | null | undefine
   return delivery?.outcome;
 }
 
-/** Kills the agent at this step; the next one makes the best of it. */
-async function killedAt(t: Test, step: number): Promise<void> {
+/** Kills an agent at this step, and checks what the next agent does. */
+async function checkKillAt(t: Test, step: number): Promise<void> {
   const hostname = `vm-${step}`;
-  const { files, first } = await assignedVm(hostname);
+  const { files, first } = await createAssignedVm(hostname);
   const args = [...files.args, '--shell'];
   await letEnd(folder, `${hostname}-1`);
   const killed = runHookedAgent(t, args, step);
@@ -79,9 +78,9 @@ async function killedAt(t: Test, step: number): Promise<void> {
     return vm?.status === status;
   });
 
-  await until('the end is reported', async () => (await outcomeOf(first)) === outcome);
+  await until('the end is reported', async () => (await readOutcome(first)) === outcome);
 
-  const second = await assign(database, hostname, tracedCommand(files, `${hostname}-2`));
+  const second = await assign(database, hostname, buildTracedCommand(files, `${hostname}-2`));
   await untilRuns(folder, `${hostname}-2`);
   await letEnd(folder, `${hostname}-2`);
   t.equal(await untilEnded(files, second), 'succeeded');
@@ -90,13 +89,14 @@ async function killedAt(t: Test, step: number): Promise<void> {
 }
 
 t.test('at every step', async (t) => {
-  const steps = await stepsOfALife(t);
+  const steps = await listSteps(t);
   t.comment(steps.join('\n'));
   t.ok(steps.length >= 14, 'the steps are found');
   const left = steps.map((_, index) => index + 1);
   const work = async (): Promise<void> => {
-    for (let step = left.shift(); step !== undefined; step = left.shift()) await killedAt(t, step);
+    for (let step = left.shift(); step !== undefined; step = left.shift())
+      await checkKillAt(t, step);
   };
   await Promise.all(Array.from({ length: 4 }, work));
-  t.same(await runTwice(folder), []);
+  t.same(await listRepeated(folder), []);
 });

@@ -1,5 +1,5 @@
-// The agent as a process on a real gateway, in each of its three ways to act: what it runs, what it
-// leaves alone, what it ends, and what it says of that.
+// The agent as a process on a real gateway, in each of its three modes: the commands that it runs,
+// leaves alone and ends, and its reports.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ import {
   assign,
   letEnd,
   countRuns,
-  tracedCommand,
+  buildTracedCommand,
   untilEnded,
   untilRegistered,
   untilRuns,
@@ -31,20 +31,20 @@ const gateway = await startGateway(t, database);
 const folder = await scratchFolder();
 t.teardown(() => rm(folder, { recursive: true, force: true }));
 
-/** Commands that a shell would change. */
+/** A command that a shell would change. */
 const TRICKY = `it's "quoted" $(touch ${folder}/injected) \`touch ${folder}/injected\`; touch ${folder}/injected & | > \\ \n * ~ é👩‍🔬 %s`;
 
-const agentOf = (t: Test, files: AgentFiles, ...args: string[]): Program =>
+const startAgent = (t: Test, files: AgentFiles, ...args: string[]): Program =>
   runCommand(t, ['agent', ...files.args, ...args], {});
 
-const rowOf = async (hostname: string) =>
+const readRow = async (hostname: string) =>
   (
     await database.query<Record<string, unknown>>('SELECT * FROM vms WHERE hostname = $1', [
       hostname,
     ])
   )[0];
 
-async function deliveryOf(assignmentId: string) {
+async function readDelivery(assignmentId: string) {
   const [delivery] = await database.query<{
     outcome: string | null;
     exit_code: number | null;
@@ -57,7 +57,7 @@ async function deliveryOf(assignmentId: string) {
 
 const untilReported = (assignmentId: string) =>
   until(`the end of ${assignmentId} is reported`, async () => {
-    const delivery = await deliveryOf(assignmentId);
+    const delivery = await readDelivery(assignmentId);
     return delivery?.outcome === null ? undefined : delivery;
   });
 
@@ -66,7 +66,7 @@ async function stop(program: Program): Promise<void> {
   await program.exited;
 }
 
-t.test('--exec hands over what was assigned, and interprets nothing', async (t) => {
+t.test('--exec passes the assignment on, and interprets no part of it', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-exec');
   const out = join(folder, 'exec');
   const script = `import { writeFileSync, readFileSync } from 'node:fs';
@@ -76,7 +76,7 @@ t.test('--exec hands over what was assigned, and interprets nothing', async (t) 
       env: Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('LABLINK_'))),
       args: argv.slice(2), input: readFileSync(0, 'utf8') }));`;
   await writeFile(`${out}.mjs`, script);
-  const agent = agentOf(t, files, '--exec', process.execPath, `${out}.mjs`, '--url', TRICKY);
+  const agent = startAgent(t, files, '--exec', process.execPath, `${out}.mjs`, '--url', TRICKY);
   await untilRegistered(database, 'vm-exec');
   for (const command of [TRICKY, `${TRICKY}${'x'.repeat(1024 * 1024)}`]) {
     const id = await assign(database, 'vm-exec', command);
@@ -105,29 +105,29 @@ t.test('--exec hands over what was assigned, and interprets nothing', async (t) 
   t.notMatch(names, /\.command|\.new|\.lock/, 'nothing is left lying about');
 });
 
-t.test('--shell runs the command, of whatever length, and says how it ended', async (t) => {
+t.test('--shell runs a command of any length, and reports how it ended', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-shell');
-  const agent = agentOf(t, files, '--shell', '--fail-vm-on-error');
+  const agent = startAgent(t, files, '--shell', '--fail-vm-on-error');
   await untilRegistered(database, 'vm-shell');
   const long = `test "$LABLINK_HOSTNAME" = vm-shell && exit 0 # ${'x'.repeat(1024 * 1024)}`;
   t.match(await untilReported(await assign(database, 'vm-shell', long)), { outcome: 'succeeded' });
-  t.equal((await rowOf('vm-shell'))?.status, 'in-use');
+  t.equal((await readRow('vm-shell'))?.status, 'in-use');
   const killed = await assign(database, 'vm-shell', 'kill -9 $$');
   t.match(await untilReported(killed), { outcome: 'failed', exit_code: null, signal: 'SIGKILL' });
-  await until('its VM is failed', async () => (await rowOf('vm-shell'))?.status === 'failed');
+  await until('its VM is failed', async () => (await readRow('vm-shell'))?.status === 'failed');
   const failed = await assign(database, 'vm-shell', 'exit 3');
   t.match(await untilReported(failed), { outcome: 'failed', exit_code: 3, signal: null });
   await stop(agent);
 });
 
-t.test('what is no new assignment leaves the command alone', async (t) => {
+t.test('a change that is no new assignment leaves the command alone', async (t) => {
   await database.query(`ALTER TABLE vms ADD COLUMN note TEXT`);
   const files = await agentFiles(gateway, folder, 'vm-calm');
-  const agent = agentOf(t, files, '--shell');
+  const agent = startAgent(t, files, '--shell');
   await untilRegistered(database, 'vm-calm');
   const last = await assign(database, 'vm-calm', 'true');
   await untilReported(last);
-  const id = await assign(database, 'vm-calm', tracedCommand(files, 'calm'));
+  const id = await assign(database, 'vm-calm', buildTracedCommand(files, 'calm'));
   await untilRuns(folder, 'calm');
   const change = (what: string, hostname = 'vm-calm') =>
     database.query(`UPDATE vms SET ${what} WHERE hostname = $1`, [hostname]);
@@ -138,76 +138,76 @@ t.test('what is no new assignment leaves the command alone', async (t) => {
   const admin = await gateway.connect('/v1/vms/vm-calm', 'admin');
   const seen = await admin.nextMessage('assignment');
   t.match(seen, { vm: { assignment_id: id } });
-  // A message about the last person's assignment, and another without an assignment: by a second
-  // socket, which the agent's replaces.
+  // Messages about an old assignment, and about none. They use another socket, which replaces the
+  // agent's.
   const other = await gateway.connect('/v1/vms/vm-calm', 'agent', 'vm-calm');
   other.send({ type: 'status', status: 'failed', assignment_id: last });
   t.match(await other.nextMessage('error'), { code: 'stale_assignment' });
   await other.close();
-  t.match(await rowOf('vm-calm'), { status: 'in-use', assignment_id: id });
+  t.match(await readRow('vm-calm'), { status: 'in-use', assignment_id: id });
   t.equal(await countRuns(folder, 'calm'), 1);
   t.equal((await files.journal()).entries.at(-1)?.end, undefined, 'it still runs');
   await letEnd(folder, 'calm');
   t.equal(await untilEnded(files, id), 'succeeded');
-  // It was replaced, which is for a person to look at: it ended once its command had.
+  // A replaced agent ends once its command has ended, because a person must look at it.
   t.match(await agent.exited, { code: 2 });
   t.match(await untilReported(id), { outcome: 'succeeded' });
 });
 
-t.test('a newer assignment ends all that the last one started, before it begins', async (t) => {
+t.test('a newer assignment starts after all processes of the last one have ended', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-newer');
-  const agent = agentOf(t, files, '--grace', '1', '--shell');
+  const agent = startAgent(t, files, '--grace', '1', '--shell');
   await untilRegistered(database, 'vm-newer');
   const pids = join(folder, 'pids');
-  const stubborn = `trap '' TERM; sleep 601 & echo $! $$ > '${pids}'; ${tracedCommand(files, 'stubborn')}`;
+  const stubborn = `trap '' TERM; sleep 601 & echo $! $$ > '${pids}'; ${buildTracedCommand(files, 'stubborn')}`;
   const first = await assign(database, 'vm-newer', stubborn);
   await untilRuns(folder, 'stubborn');
   const group = (await readFile(pids, 'utf8')).trim().split(' ').map(Number);
   const lives = `grep -q 'State:[[:space:]]*[^ZX[:space:]]' /proc/$pid/status 2>/dev/null`;
   const check = `for pid in ${group.join(' ')}; do ${lives} && exit 9; done; exit 0`;
   const second = await assign(database, 'vm-newer', check);
-  t.match(await untilReported(second), { outcome: 'succeeded' }, 'nobody was left');
+  t.match(await untilReported(second), { outcome: 'succeeded' }, 'no process was left');
   t.match(await untilReported(first), { outcome: 'stopped' });
 
   const daemon = `sleep 602 & echo $! > '${pids}'`;
   const third = await assign(database, 'vm-newer', daemon);
   t.match(await untilReported(third), { outcome: 'succeeded' });
   const [pid = 0] = (await readFile(pids, 'utf8')).trim().split(' ').map(Number);
-  t.equal(await isAlive(pid, undefined), true, 'what it left in the background lives');
+  t.equal(await isAlive(pid, undefined), true, 'its background process still runs');
   await database.query(
     `UPDATE vms SET status = 'available', email = NULL, crd_command = NULL WHERE hostname = 'vm-newer'`,
   );
-  await until('it is ended with the release', async () => !(await isAlive(pid, undefined)));
+  await until('the release ends it', async () => !(await isAlive(pid, undefined)));
   await stop(agent);
 });
 
-t.test('told to end, the agent ends its command; cut off, it finds it again', async (t) => {
+t.test('a stopped agent ends its command; a killed agent leaves it to the next one', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-cut');
-  let agent = agentOf(t, files, '--shell');
+  let agent = startAgent(t, files, '--shell');
   await untilRegistered(database, 'vm-cut');
-  const first = await assign(database, 'vm-cut', tracedCommand(files, 'cut-1'));
+  const first = await assign(database, 'vm-cut', buildTracedCommand(files, 'cut-1'));
   await untilRuns(folder, 'cut-1');
   await stop(agent);
   t.match(await untilReported(first), { outcome: 'interrupted' });
-  await until('a person sees it', async () => (await rowOf('vm-cut'))?.status === 'failed');
+  await until('the VM is failed', async () => (await readRow('vm-cut'))?.status === 'failed');
 
-  agent = agentOf(t, files, '--shell');
-  const second = await assign(database, 'vm-cut', tracedCommand(files, 'cut-2'));
+  agent = startAgent(t, files, '--shell');
+  const second = await assign(database, 'vm-cut', buildTracedCommand(files, 'cut-2'));
   await untilRuns(folder, 'cut-2');
   const leader = (await files.journal()).entries.at(-1)?.leader?.pid ?? 0;
   agent.child.kill('SIGKILL');
   t.equal(await isAlive(leader, undefined), true, 'the command has lost its agent');
-  const next = agentOf(t, files, '--shell');
+  const next = startAgent(t, files, '--shell');
   t.match(await untilReported(second), { outcome: 'interrupted' });
-  t.equal(await isAlive(leader, undefined), false, 'and was ended by the next one');
+  t.equal(await isAlive(leader, undefined), false, 'and the next agent ends it');
 
-  const again = await assign(database, 'vm-cut', tracedCommand(files, 'cut-3'));
+  const again = await assign(database, 'vm-cut', buildTracedCommand(files, 'cut-3'));
   await untilRuns(folder, 'cut-3');
   next.child.kill('SIGKILL');
-  // Its output is open still: the command has it.
+  // The agent's output stays open, because the command inherited it.
   await once(next.child, 'exit');
-  const repeating = agentOf(t, files, '--rerun-interrupted', '--shell');
-  await until('it is begun anew', async () => (await countRuns(folder, 'cut-3')) === 2);
+  const repeating = startAgent(t, files, '--rerun-interrupted', '--shell');
+  await until('it runs again', async () => (await countRuns(folder, 'cut-3')) === 2);
   await letEnd(folder, 'cut-3');
   t.match(await untilReported(again), { outcome: 'succeeded' });
   t.equal(await countRuns(folder, 'cut-1'), 1);
@@ -215,9 +215,9 @@ t.test('told to end, the agent ends its command; cut off, it finds it again', as
   await stop(repeating);
 });
 
-t.test('printed, each assignment is one line, over restarts and repeats', async (t) => {
+t.test('each assignment is printed as one line, once, over restarts and repeats', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-print');
-  let agent = agentOf(t, files);
+  let agent = startAgent(t, files);
   const types = ({ stdout }: Program): string[] =>
     stdout
       .split('\n')
@@ -238,7 +238,7 @@ t.test('printed, each assignment is one line, over restarts and repeats', async 
     return delivery?.acknowledged_at !== null;
   });
   await stop(agent);
-  agent = agentOf(t, files);
+  agent = startAgent(t, files);
   await agent.until(({ stderr }) => stderr.includes('live'));
   await database.query(`UPDATE vms SET status = 'failed' WHERE hostname = 'vm-print'`);
   await agent.until((program) => types(program).includes('status'));
@@ -247,32 +247,32 @@ t.test('printed, each assignment is one line, over restarts and repeats', async 
 });
 
 t.test(
-  'two agents never share a state file, and a damaged one is not taken for empty',
+  'two agents never share a state file, and a damaged one is not treated as empty',
   async (t) => {
     const files = await agentFiles(gateway, folder, 'vm-lock');
-    const agent = agentOf(t, files);
+    const agent = startAgent(t, files);
     await agent.until(({ stderr }) => stderr.includes('live'));
-    const second = agentOf(t, files);
+    const second = startAgent(t, files);
     t.match(await second.exited, { code: 2 });
     t.match(second.stderr, /Another agent \(pid \d+\) uses the state file/);
     await stop(agent);
     for (const text of ['', '{"format":2,"entries":[]}']) {
       await writeFile(files.stateFile, text);
-      const damaged = agentOf(t, files);
+      const damaged = startAgent(t, files);
       t.match(await damaged.exited, { code: 2 }, text);
       t.match(damaged.stderr, /was not written by this agent/);
-      t.equal(await readFile(files.stateFile, 'utf8'), text, 'and stays as it is');
+      t.equal(await readFile(files.stateFile, 'utf8'), text, 'and the file is unchanged');
     }
   },
 );
 
-t.test('a state file that cannot be written stops everything before it begins', async (t) => {
+t.test('a state file that cannot be written ends the agent before a command starts', async (t) => {
   const files = await agentFiles(gateway, folder, 'vm-full');
-  const agent = agentOf(t, files, '--shell');
+  const agent = startAgent(t, files, '--shell');
   await untilRegistered(database, 'vm-full');
-  // Its next draft finds no room.
+  // The next draft of the file cannot be written.
   await mkdir(`${files.stateFile}.new`);
-  await assign(database, 'vm-full', tracedCommand(files, 'full'));
+  await assign(database, 'vm-full', buildTracedCommand(files, 'full'));
   t.match(await agent.exited, { code: 1 });
   t.match(agent.stderr, /The state file .* cannot be written/);
   t.equal(await countRuns(folder, 'full'), 0);

@@ -1,4 +1,4 @@
-// The agent in Python on a real gateway: it does what the other one does, and keeps the same state
+// The Python agent on a real gateway: it does the same as the other agent, with the same state
 // file.
 
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import {
   assign,
   letEnd,
   countRuns,
-  tracedCommand,
+  buildTracedCommand,
   untilEnded,
   untilRegistered,
   untilRuns,
@@ -26,7 +26,7 @@ import {
 const python = findPython();
 const skip = python === undefined && 'no Python with websockets';
 const AGENT = resolve('deploy/agent/lablink_agent.py');
-/** Runs what was assigned, to see that it arrived; no agent does that by itself without a shell. */
+/** A program that runs the assigned command, which only a shell does. */
 const SHELL = ['--exec', '/bin/sh', '-c', 'eval "$LABLINK_CRD_COMMAND"'];
 
 t.test('the agent in Python', { skip }, async (t) => {
@@ -52,7 +52,7 @@ t.test('the agent in Python', { skip }, async (t) => {
       return delivery?.outcome ?? undefined;
     });
 
-  t.test('a program gets the assignment whole, and no shell sees it', async (t) => {
+  t.test('a program receives the whole assignment, and no shell interprets it', async (t) => {
     const files = await agentFiles(gateway, folder, 'vm-whole');
     const out = join(folder, 'whole');
     const program = [
@@ -80,22 +80,22 @@ t.test('the agent in Python', { skip }, async (t) => {
     t.match(await agent.exited, { code: 0 });
   });
 
-  t.test('no command runs twice, whatever is killed, and none beside another', async (t) => {
+  t.test('no command runs twice, and none beside another, whichever agent is killed', async (t) => {
     const files = await agentFiles(gateway, folder, 'vm-cut');
     let agent = startAgent(t, files, ...SHELL);
     await untilRegistered(database, 'vm-cut');
-    const first = await assign(database, 'vm-cut', tracedCommand(files, 'first'));
+    const first = await assign(database, 'vm-cut', buildTracedCommand(files, 'first'));
     await untilRuns(folder, 'first');
     await database.query(`UPDATE vms SET updated_at = now(), created_at = now()`);
-    const second = await assign(database, 'vm-cut', tracedCommand(files, 'second'));
+    const second = await assign(database, 'vm-cut', buildTracedCommand(files, 'second'));
     await untilRuns(folder, 'second');
     t.equal(await untilReported(first), 'stopped');
     agent.child.kill('SIGKILL');
     await once(agent.child, 'exit');
     agent = startAgent(t, files, ...SHELL);
     t.equal(await untilReported(second), 'interrupted');
-    await until('a person sees it', async () => (await readStatus('vm-cut')) === 'failed');
-    const third = await assign(database, 'vm-cut', tracedCommand(files, 'third'));
+    await until('the VM is failed', async () => (await readStatus('vm-cut')) === 'failed');
+    const third = await assign(database, 'vm-cut', buildTracedCommand(files, 'third'));
     await letEnd(folder, 'third');
     t.equal(await untilReported(third), 'succeeded');
     for (const name of ['first', 'second', 'third'])
@@ -103,10 +103,10 @@ t.test('the agent in Python', { skip }, async (t) => {
     agent.child.kill('SIGTERM');
     t.match(await agent.exited, { code: 0 });
 
-    // The other agent goes on where this one ended, and this one where the other ended.
+    // Each agent continues with the state file of the other.
     const other = runCommand(t, ['agent', ...files.args, '--shell'], {});
     await other.until(({ stderr }) => stderr.includes('live'));
-    const fourth = await assign(database, 'vm-cut', tracedCommand(files, 'fourth'));
+    const fourth = await assign(database, 'vm-cut', buildTracedCommand(files, 'fourth'));
     await letEnd(folder, 'fourth');
     t.equal(await untilEnded(files, fourth), 'succeeded');
     other.child.kill('SIGTERM');
@@ -119,7 +119,7 @@ t.test('the agent in Python', { skip }, async (t) => {
     for (const name of ['third', 'fourth']) t.equal(await countRuns(folder, name), 1, name);
   });
 
-  t.test('printed, each assignment is one line', async (t) => {
+  t.test('each assignment is printed as one line', async (t) => {
     const files = await agentFiles(gateway, folder, 'vm-print');
     const types = ({ stdout }: Program): string[] =>
       stdout
@@ -142,7 +142,7 @@ t.test('the agent in Python', { skip }, async (t) => {
     const damaged = startAgent(t, files, '--state-file', `${files.stateFile}2`);
     t.match(await damaged.exited, { code: 2 });
     const newer = await gateway.connect('/v1/vms/vm-print', 'agent', 'vm-print');
-    t.match(await agent.exited, { code: 2 }, 'replaced, it stays away');
+    t.match(await agent.exited, { code: 2 }, 'a replaced agent does not reconnect');
     await newer.close();
   });
 });

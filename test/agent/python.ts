@@ -1,4 +1,4 @@
-// Which Python the tests of the Python agent run.
+// Finds a Python for the tests of the Python agent.
 
 import { execFileSync } from 'node:child_process';
 

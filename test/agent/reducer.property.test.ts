@@ -1,7 +1,7 @@
-// Random lives of an agent: assignments that come and go, sockets that drop, commands that end, and
-// a kill at every possible moment, after which a new agent goes on with what was saved. No command
-// begins twice, none beside another, each end is reported, and in the end the newest assignment is
-// the current one.
+// Random histories of an agent: assignments come and go, sockets drop, commands end, and the agent
+// is killed between any two effects; the next agent continues with the saved journal. In every
+// history no command starts twice or beside another, each end is reported, and the newest
+// assignment is acted on.
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -14,21 +14,18 @@ import { row } from '../client/rows.js';
 
 const NOW = '2030-01-01T00:00:00.000Z';
 
-/**
- * The world outside the agent: the row, the command that runs, and the reports that the gateway
- * received.
- */
+/** The agent's surroundings: the row, the running command, and the messages to the gateway. */
 class World {
   row: { status: string; assignment: number | null } | undefined = undefined;
   #assignments = 0;
   journal: Journal = EMPTY_JOURNAL;
-  /** The command that runs, and whether its first process has ended. */
+  /** The running command, and whether its first process has exited. */
   command: { id: string; over: boolean } | undefined;
-  readonly begun = new Map<string, number>();
+  readonly starts = new Map<string, number>();
   readonly reports = new Map<string, string>();
   readonly acknowledged = new Set<string>();
   state: AgentState;
-  /** Whether what is said gets lost, until the socket is known to be gone. */
+  /** Whether messages get lost, because the socket is dead but its close is not known yet. */
   lossy = false;
   #launched: string | undefined;
   #left = false;
@@ -43,15 +40,15 @@ class World {
     this.row = { status: 'in-use', assignment: ++this.#assignments };
   }
 
-  idOf(assignment: number | null): string | null {
+  formatId(assignment: number | null): string | null {
     return assignment === null ? null : `a-${assignment}`;
   }
 
-  tell(): void {
+  sendRow(): void {
     const { row: vm } = this;
     const frame = JSON.stringify(vm ?? null);
     const columns =
-      vm && row('vm-1', { status: vm.status, assignment_id: this.idOf(vm.assignment) });
+      vm && row('vm-1', { status: vm.status, assignment_id: this.formatId(vm.assignment) });
     const message = (
       columns === undefined
         ? { type: 'absent', hostname: 'vm-1' }
@@ -75,7 +72,7 @@ class World {
     this.handle({ type: 'group-ended', assignmentId: id });
   }
 
-  /** Handles an event, and what follows from it, unless it is killed after so many effects. */
+  /** Handles an event and those that follow; kills the agent after so many effects. */
   handle(event: AgentEvent, killAfter = Infinity): void {
     this.#events.push(event);
     let left = killAfter;
@@ -94,7 +91,7 @@ class World {
     }
   }
 
-  /** The next agent ends what runs before anything else, as the real one does. */
+  /** The next agent first ends the running command, as the real one does. */
   kill(): void {
     this.#events = [];
     this.#launched = undefined;
@@ -119,11 +116,12 @@ class World {
       }
       case 'start': {
         const { assignmentId: id } = effect;
-        if (this.#launched !== id) throw new Error('begun without being launched');
-        if (this.command !== undefined) throw new Error(`${id} begins beside ${this.command.id}`);
-        if (this.journal.entries.at(-1)?.assignment_id !== id) throw new Error('begun unsaved');
+        if (this.#launched !== id) throw new Error('started without being launched');
+        if (this.command !== undefined) throw new Error(`${id} starts beside ${this.command.id}`);
+        if (this.journal.entries.at(-1)?.assignment_id !== id)
+          throw new Error('started before it was saved');
         this.command = { id, over: false };
-        this.begun.set(id, (this.begun.get(id) ?? 0) + 1);
+        this.starts.set(id, (this.starts.get(id) ?? 0) + 1);
         break;
       }
       case 'terminate': {
@@ -154,7 +152,7 @@ class World {
         if (!this.lossy) this.acknowledged.add(effect.assignmentId);
         break;
       case 'fail-vm':
-        if (this.idOf(this.row?.assignment ?? null) === effect.assignmentId && this.row) {
+        if (this.formatId(this.row?.assignment ?? null) === effect.assignmentId && this.row) {
           this.row = { ...this.row, status: 'failed' };
         }
         break;
@@ -176,7 +174,7 @@ const step: fc.Arbitrary<readonly [string, Step]> = fc.oneof(
     ['release', (world) => (world.row = { status: 'available', assignment: null })],
     ['fail', (world) => world.row && (world.row = { ...world.row, status: 'failed' })],
     ['delete', (world) => (world.row = undefined)],
-    ['tell', (world) => world.tell()],
+    ['send row', (world) => world.sendRow()],
     ['lose', (world) => (world.lossy = true)],
     ['drop', (world) => world.drop()],
     ['succeed', (world) => world.commandEnds(0)],
@@ -200,13 +198,13 @@ const step: fc.Arbitrary<readonly [string, Step]> = fc.oneof(
     ],
   ),
   fc.nat({ max: 8 }).map((effects): readonly [string, Step] => [
-    `tell, killed after ${effects} effects`,
+    `send row, killed after ${effects} effects`,
     (world) => {
       const { row: vm } = world;
       if (vm === undefined) return;
       const columns = row('vm-1', {
         status: vm.status,
-        assignment_id: world.idOf(vm.assignment),
+        assignment_id: world.formatId(vm.assignment),
       });
       const type = vm.status === 'in-use' ? 'assignment' : 'status';
       world.handle({ type: 'row', message: { type, vm: columns } as VmState, frame: '' }, effects);
@@ -217,32 +215,33 @@ const step: fc.Arbitrary<readonly [string, Step]> = fc.oneof(
 function check(policy: Policy, steps: readonly (readonly [string, Step])[]): void {
   const world = new World(policy);
   for (const [, run] of steps) run(world);
-  // In the end every report has been sent, and what must end has ended.
+  // At the end the row is sent again, so that all messages arrive and all ends are reported.
   world.drop();
-  for (let count = 0; count < 3; count++) world.tell();
+  for (let count = 0; count < 3; count++) world.sendRow();
   if (!policy.rerunInterrupted) {
-    for (const [id, count] of world.begun) {
-      if (count > 1) throw new Error(`${id} began ${count} times`);
+    for (const [id, count] of world.starts) {
+      if (count > 1) throw new Error(`${id} started ${count} times`);
     }
   }
-  const current = world.row?.status === 'in-use' ? world.idOf(world.row.assignment) : undefined;
+  const current = world.row?.status === 'in-use' ? world.formatId(world.row.assignment) : undefined;
   if (typeof current === 'string') {
     if (!world.journal.entries.some(({ assignment_id: id }) => id === current))
       throw new Error('the current assignment was missed');
-    if (!world.acknowledged.has(current)) throw new Error('the current one is not acknowledged');
+    if (!world.acknowledged.has(current))
+      throw new Error('the current assignment is not acknowledged');
   }
   if (world.row !== undefined && world.command !== undefined) {
-    const id = world.idOf(world.row.assignment);
+    const id = world.formatId(world.row.assignment);
     if (world.command.id !== id) throw new Error(`${world.command.id} runs, and ${id} is current`);
   }
   for (const { assignment_id: id, end } of world.journal.entries) {
     if (id === world.command?.id && !world.command.over) continue;
     const mayBeginAnew =
-      policy.rerunInterrupted && id === world.idOf(world.row?.assignment ?? null);
+      policy.rerunInterrupted && id === world.formatId(world.row?.assignment ?? null);
     if (end === undefined && !mayBeginAnew && world.row !== undefined)
-      throw new Error(`nobody wrote down how ${id} ended`);
+      throw new Error(`the end of ${id} is not recorded`);
     if (end !== undefined && !world.reports.has(id))
-      throw new Error(`the end of ${id} is not told`);
+      throw new Error(`the end of ${id} is not reported`);
   }
 }
 

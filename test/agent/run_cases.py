@@ -1,4 +1,4 @@
-"""Runs the cases of src/agent/cases.json against the Python agent. Prints the results as JSON."""
+"""Runs the cases of src/agent/cases.json against the Python agent, and prints the results."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-// Agents as processes on a gateway, each with files of its own; and a command that leaves a trace
-// of every time it is run.
+// Agents as processes on a gateway, each with its own files, and a command that leaves a trace of
+// each run.
 
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export interface AgentFiles {
   readonly hostname: string;
   readonly folder: string;
   readonly stateFile: string;
-  /** The arguments of every agent. */
+  /** The arguments that every agent has. */
   readonly args: readonly string[];
   journal(): Promise<Journal>;
 }
@@ -42,21 +42,21 @@ export async function agentFiles(
 }
 
 /**
- * A command that says that it runs, and then waits until it may end.
- * @param name of its traces, below the folder.
+ * Builds a command that records that it runs, and then waits for `letEnd`.
+ * @param name the name of its traces, in the folder.
  */
-export function tracedCommand({ folder }: Pick<AgentFiles, 'folder'>, name: string): string {
+export function buildTracedCommand({ folder }: Pick<AgentFiles, 'folder'>, name: string): string {
   const at = (kind: string): string => `'${join(folder, `${name}.${kind}`)}'`;
   return `echo run >> ${at('runs')}; while [ ! -e ${at('go')} ]; do sleep 0.05; done`;
 }
 
-/** How often the command of this name has begun. */
+/** Counts the runs of the command with this name. */
 export async function countRuns(folder: string, name: string): Promise<number> {
   const text = await readFile(join(folder, `${name}.runs`), 'utf8').catch(() => '');
   return text.split('\n').length - 1;
 }
 
-/** Resolves when the command of this name has begun. */
+/** Resolves when the command with this name runs. */
 export async function untilRuns(folder: string, name: string): Promise<void> {
   await until(`${name} runs`, async () => (await countRuns(folder, name)) > 0);
 }
@@ -72,13 +72,13 @@ export async function untilRegistered(
   });
 }
 
-/** Lets the command of this name end. */
+/** Lets the command with this name end. */
 export async function letEnd(folder: string, name: string): Promise<void> {
   await appendFile(join(folder, `${name}.go`), '');
 }
 
-/** Which commands were run more than once. */
-export async function runTwice(folder: string): Promise<string[]> {
+/** Lists the commands that ran more than once. */
+export async function listRepeated(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.runs'));
   const counts = await Promise.all(
     names.map(
@@ -88,7 +88,7 @@ export async function runTwice(folder: string): Promise<string[]> {
   return counts.filter(([, count]) => count > 1).map(([name]) => name);
 }
 
-/** Gives the VM to a person, with this command; its assignment's identity. */
+/** Assigns the VM to a person, with this command. Returns the assignment's id. */
 export async function assign(
   database: Pick<TestDatabase, 'query'>,
   hostname: string,

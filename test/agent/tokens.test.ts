@@ -1,4 +1,4 @@
-// The agent's token: read from its file each time, or obtained by enrolling and kept.
+// The agent's token: read from its file each time, or issued by enrolment and kept.
 
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const SECRET = 'a secret that only tests know, of enough bytes';
 const signed = (ttlSeconds: number): string =>
   signToken({ role: 'agent', sub: `vm-1`, ttlSeconds }, SECRET);
 
-t.test('a file is read anew every time', async (t) => {
+t.test('the file is read again each time', async (t) => {
   const file = join(await temporaryFolder(t), 'token');
   const tokens = createFileTokens(file);
   await t.rejects(tokens.current(), { name: 'AgentFileError', message: /no token file/ });
@@ -22,7 +22,7 @@ t.test('a file is read anew every time', async (t) => {
   t.equal(await tokens.fresh(), 'two');
 });
 
-t.test('one that enrols', async (t) => {
+t.test('an agent that enrols', async (t) => {
   const folder = await temporaryFolder(t);
   const tokenFile = join(folder, 'token');
   const enrolTokenFile = join(folder, 'enrol-token');
@@ -50,7 +50,7 @@ t.test('one that enrols', async (t) => {
 
   const second = signed(7_200);
   answer = { status: 201, body: { token: second } };
-  t.equal(await tokens.fresh(), second, 'what was given and is asked for again will not do');
+  t.equal(await tokens.fresh(), second, 'a token that was returned before is replaced');
   await writeFile(tokenFile, signed(5));
-  t.equal(await tokens.current(), second, 'nor will one that ends');
+  t.equal(await tokens.current(), second, 'a token that expires soon is replaced');
 });

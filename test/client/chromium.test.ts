@@ -1,5 +1,5 @@
-// The client in a browser, on a real gateway: its own bundle, the platform's WebSocket, and what a
-// page can and cannot know of a connection.
+// The client in a browser, on a real gateway: its bundle, the platform's WebSocket, and the reasons
+// that a browser hides from a page.
 
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -13,7 +13,7 @@ import { startGateway } from '../helpers/gateway.js';
 const CHROMIUM = '/usr/bin/chromium';
 const skip = !existsSync(CHROMIUM) && `no ${CHROMIUM}`;
 
-/** A page of another site than the gateway's, with the client as `lablink`. */
+/** Serves a page of another origin than the gateway's, with the client as `lablink`. */
 async function servePage(t: Test): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: ['src/client/index.ts'],
@@ -49,9 +49,9 @@ t.test('in Chromium', { skip }, async (t) => {
   page.on('pageerror', ({ message }) => errors.push(message));
   await page.goto(site);
 
-  /** Does something in the page, whatever comes of it. */
+  /** Runs code in the page, and ignores its result. */
   const inPage = (code: string) => page.evaluate(`${code}; 0`);
-  /** Makes a client in the page, as `client`, whose tokens are these, one after the other. */
+  /** Creates a client in the page, as `client`, with these tokens, one after the other. */
   const open = (url: string, ...tokens: string[]) =>
     inPage(`
       tokens = ${JSON.stringify(tokens)};
@@ -66,7 +66,7 @@ t.test('in Chromium', { skip }, async (t) => {
   const reaches = (condition: string) =>
     page.waitForFunction(condition, undefined, { polling: 20 });
 
-  await t.test('the fleet, at hand, as events and iterated, without commands', async (t) => {
+  await t.test('the fleet as state, events and iteration, without commands', async (t) => {
     await open(gateway.url, await gateway.token('dashboard'));
     await inPage(`
       fleet = client.watchFleet();
@@ -86,7 +86,7 @@ t.test('in Chromium', { skip }, async (t) => {
     t.equal(await page.evaluate(`fleet.close(), fleet.connection.phase`), 'closed');
   });
 
-  await t.test('one VM, acknowledged and reported by its agent', async (t) => {
+  await t.test('an agent acknowledges and reports on its VM', async (t) => {
     await open(gateway.url, await gateway.token('agent', 'vm-2'));
     await inPage(`vm = client.watchVm('vm-2')`);
     await reaches(`vm.state?.type === 'assignment' && vm.state.vm.crd_command === 'x'`);
@@ -97,7 +97,7 @@ t.test('in Chromium', { skip }, async (t) => {
   });
 
   await t.test(
-    'a refused upgrade, whose reason a browser hides, is asked for over HTTP',
+    'the reason of a rejected upgrade, which a browser hides, is requested over HTTP',
     async (t) => {
       await open(gateway.url, await gateway.token('agent', 'vm-1'));
       await inPage(`fleet = client.watchFleet()`);
@@ -110,7 +110,7 @@ t.test('in Chromium', { skip }, async (t) => {
     },
   );
 
-  await t.test('a token that is refused is replaced through the callback', async (t) => {
+  await t.test('a rejected token is replaced through the callback', async (t) => {
     await open(gateway.url, 'no-token', await gateway.token('dashboard'));
     await inPage(`fleet = client.watchFleet(); phases = [];
       fleet.on('connection', ({ phase, code }) => phases.push([phase, code]));`);
@@ -123,17 +123,20 @@ t.test('in Chromium', { skip }, async (t) => {
     await inPage(`fleet.close()`);
   });
 
-  await t.test('the end of a gateway is told, and what was known stays at hand', async (t) => {
-    const other = await startGateway(t, database, { allowedOrigins: [site] });
-    await open(other.url, await other.token('dashboard'));
-    await inPage(`fleet = client.watchFleet(); codes = [];
+  await t.test(
+    'a gateway that stops closes with 1012, and the state stays available',
+    async (t) => {
+      const other = await startGateway(t, database, { allowedOrigins: [site] });
+      await open(other.url, await other.token('dashboard'));
+      await inPage(`fleet = client.watchFleet(); codes = [];
       fleet.on('connection', ({ code }) => codes.push(code));`);
-    await reaches(`fleet.connection.phase === 'live'`);
-    await other.app.close();
-    await reaches(`codes.includes(1012)`);
-    t.equal(await page.evaluate(`fleet.state.size`), 2);
-    await inPage(`end.abort()`);
-  });
+      await reaches(`fleet.connection.phase === 'live'`);
+      await other.app.close();
+      await reaches(`codes.includes(1012)`);
+      t.equal(await page.evaluate(`fleet.state.size`), 2);
+      await inPage(`end.abort()`);
+    },
+  );
 
-  t.same(errors, [], 'nothing was thrown in the page');
+  t.same(errors, [], 'the page threw nothing');
 });

@@ -1,4 +1,5 @@
-// The end: at any moment, by `close` or the signal, at once, and with nothing left behind.
+// Closing a watch, by `close` or the signal: it works in every phase, at once, and leaves nothing
+// behind.
 
 import { getEventListeners } from 'node:events';
 import { pathToFileURL } from 'node:url';
@@ -27,7 +28,7 @@ interface Scene {
   readonly gateway: FakeGateway;
   readonly clock: ManualRuntime;
   readonly watch: VmWatch;
-  /** Lets a hanging token source give its token. */
+  /** Lets a waiting token source return its token. */
   readonly giveToken: () => void;
 }
 
@@ -36,8 +37,8 @@ async function live({ gateway, watch }: Scene): Promise<void> {
   await phase(watch, 'live');
 }
 
-/** Moments at which to end, each reached by its function. */
-const MOMENTS: Record<string, (scene: Scene) => Promise<unknown>> = {
+/** Phases in which to close; each function reaches one. */
+const PHASES: Record<string, (scene: Scene) => Promise<unknown>> = {
   'while it waits for a token': () => new Promise(setImmediate),
   'while the upgrade is under way': async ({ gateway, giveToken }) => {
     gateway.refusal = 'hang';
@@ -52,14 +53,14 @@ const MOMENTS: Record<string, (scene: Scene) => Promise<unknown>> = {
     scene.giveToken();
     await live(scene);
   },
-  'while HTTP is asked for the reason': async ({ gateway, giveToken }) => {
+  'while the reason is requested over HTTP': async ({ gateway, giveToken }) => {
     giveToken();
     gateway.refusal = { status: 503 };
     await gateway.upgrades.next();
     gateway.refusal = 'hang';
     await gateway.requests.next();
   },
-  'while it waits to come back': async ({ gateway, watch, giveToken }) => {
+  'while it waits to reconnect': async ({ gateway, watch, giveToken }) => {
     giveToken();
     (await gateway.peers.next()).ws.terminate();
     await phase(watch, 'reconnecting');
@@ -79,7 +80,7 @@ async function scene(t: Test, signal?: AbortSignal): Promise<Scene> {
   return { gateway, clock, watch: client.watchVm('vm-1'), giveToken };
 }
 
-for (const [name, reach] of Object.entries(MOMENTS)) {
+for (const [name, reach] of Object.entries(PHASES)) {
   t.test(name, async (t) => {
     for (const by of ['close', 'signal']) {
       const program = new AbortController();
@@ -103,7 +104,7 @@ for (const [name, reach] of Object.entries(MOMENTS)) {
   });
 }
 
-t.test('what is ended in the moment of its creation connects nothing', async (t) => {
+t.test('a watch that is closed at its creation does not connect', async (t) => {
   const gateway = await FakeGateway.start(t);
   let asked = 0;
   const options = { url: gateway.url, token: async () => `t${++asked}` };
@@ -113,13 +114,13 @@ t.test('what is ended in the moment of its creation connects nothing', async (t)
   const phases: string[] = [];
   aborted.on('connection', (state) => phases.push(state.phase));
   for (const watch of [closed, aborted]) t.same(await watch.closed, CLOSED);
-  t.same(phases, ['closed'], 'who listens is told');
+  t.same(phases, ['closed'], 'a listener receives the close');
   await new Promise(setImmediate);
   t.equal(asked, 0);
   t.equal(gateway.upgrades.length, 0);
 });
 
-t.test('a socket that is made too late is closed', async (t) => {
+t.test('a socket that opens after the close is closed', async (t) => {
   const made = new Queue<(socket: ClientSocket) => void>();
   const closed = new Queue<number>();
   const openSocket: OpenSocket = () => new Promise((resolve) => made.push(resolve));
@@ -131,7 +132,7 @@ t.test('a socket that is made too late is closed', async (t) => {
   t.equal(await closed.next(), 1000);
 });
 
-t.test('a signal for many watches has one listener, and keeps none', async (t) => {
+t.test('a signal for many watches has one listener, and none at the end', async (t) => {
   const gateway = await FakeGateway.start(t);
   const { signal } = new AbortController();
   const client = createClient({ url: gateway.url, token: 't', signal });
@@ -144,7 +145,7 @@ t.test('a signal for many watches has one listener, and keeps none', async (t) =
   t.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
-t.test('a refusal for good is thrown out of the iteration', async (t) => {
+t.test('an iteration throws if the gateway rejects the watch for good', async (t) => {
   const here = await scene(t);
   here.giveToken();
   const peer = await here.gateway.welcomed();
@@ -156,14 +157,10 @@ t.test('a refusal for good is thrown out of the iteration', async (t) => {
     }
   };
   await t.rejects(iterate(), new RejectedError('replaced', 4409));
-  await t.rejects(
-    iterate(),
-    new RejectedError('replaced', 4409),
-    'whoever comes later is told too',
-  );
+  await t.rejects(iterate(), new RejectedError('replaced', 4409), 'a later iteration throws too');
 });
 
-t.test('a program that has closed its watches ends', async (t) => {
+t.test('a program ends once its watches are closed', async (t) => {
   const gateway = await FakeGateway.start(t);
   const client = pathToFileURL('dist/client/index.js').href;
   const program = `

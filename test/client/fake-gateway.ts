@@ -1,5 +1,5 @@
-// A gateway that follows a test's script: it accepts or rejects upgrades, sends the scripted
-// messages, and returns what it receives.
+// A gateway that a test scripts: it accepts or rejects upgrades, sends the given messages, and
+// returns the received ones.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,14 +8,14 @@ import type { Test } from 'tap';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { Queue } from './queue.js';
 
-/** How upgrades and HTTP requests are answered while the gateway refuses. */
+/** The answer to upgrades and HTTP requests while the gateway rejects them. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 
-/** The answer of a real gateway. */
+/** Creates a problem, as the gateway itself answers. */
 export function problem(status: number, code: string): Answer {
   const headers = { 'content-type': 'application/problem+json' };
   return { status, headers, body: JSON.stringify({ status, code, detail: `because ${code}` }) };
@@ -28,7 +28,7 @@ export class Peer {
 
   constructor(
     readonly ws: WebSocket,
-    /** Path and query of the upgrade. */
+    /** The upgrade's path and query. */
     readonly target: string,
     readonly offered: string | undefined,
     readonly userAgent: string | undefined,
@@ -41,7 +41,7 @@ export class Peer {
     for (const message of messages) this.ws.send(JSON.stringify(message));
   }
 
-  /** Sends `welcome` with a heartbeat that no test reaches by accident. */
+  /** Sends `welcome`, with a heartbeat interval that no test reaches by accident. */
   welcome(fields: object = {}): void {
     this.send({
       type: 'welcome',
@@ -56,11 +56,11 @@ export class Peer {
 
 export class FakeGateway {
   readonly peers = new Queue<Peer>();
-  /** Requests over HTTP, upgrades not among them. */
+  /** HTTP requests, without upgrades. */
   readonly requests = new Queue<{ target: string; authorization: string | undefined }>();
-  /** Targets of all upgrades that were asked for. */
+  /** The targets of all upgrade requests. */
   readonly upgrades = new Queue<string>();
-  /** While set, nothing is accepted. */
+  /** The gateway rejects everything while this is set. */
   refusal: Answer | 'hang' | undefined;
   readonly #server = createServer((request, response) => this.#answer(request, response));
   readonly #sockets = new WebSocketServer({
@@ -93,7 +93,7 @@ export class FakeGateway {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** The next socket that is opened, welcomed. */
+  /** Waits for the next socket, and sends `welcome` on it. */
   async welcomed(fields: object = {}): Promise<Peer> {
     const peer = await this.peers.next();
     peer.welcome(fields);

@@ -1,5 +1,5 @@
-// Watching the fleet: the map is always a whole state, and everything missed while away is made up
-// for.
+// Watching the fleet: the map is always a complete state, and a reconnect catches up on missed
+// changes.
 
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -15,7 +15,7 @@ async function start(t: Test) {
   const watch = createClient({ url: gateway.url, token: 't' }, clock.runtime).watchFleet();
   t.teardown(() => watch.close());
   const updates = events<FleetUpdate>((listener) => watch.on('update', listener));
-  /** Ends the socket, waits the pause out, and gives the next. */
+  /** Drops the socket, waits for the pause, and returns the next socket. */
   const comeBack = async (end: () => void) => {
     end();
     const { nextTryMs } = await phase(watch, 'reconnecting');
@@ -27,7 +27,7 @@ async function start(t: Test) {
 
 const part = (...vms: object[]) => ({ type: 'snapshot', vms, presence: [], more: true });
 
-/** Hostnames with what each row's email is now and was before. */
+/** The hostnames, with each row's email now and before. */
 function brief(update: FleetUpdate): Record<string, [now: unknown, before: unknown]> {
   const known = (vm: WatchedVm | undefined): unknown => (vm === undefined ? 'none' : vm.email);
   return Object.fromEntries(
@@ -35,7 +35,7 @@ function brief(update: FleetUpdate): Record<string, [now: unknown, before: unkno
   );
 }
 
-t.test('a snapshot in parts is shown when it is whole', async (t) => {
+t.test('a snapshot in parts takes effect with its last part', async (t) => {
   const { gateway, watch, updates } = await start(t);
   const frames = events<string>((listener) => watch.on('frame', listener));
   const peer = await gateway.welcomed();
@@ -52,7 +52,7 @@ t.test('a snapshot in parts is shown when it is whole', async (t) => {
   t.equal(watch.connection.phase, 'live');
 });
 
-t.test('changes are applied, each with the row it replaces', async (t) => {
+t.test('each change comes with the row that it replaces', async (t) => {
   const { gateway, watch, updates } = await start(t);
   const peer = await gateway.welcomed();
   peer.send(snapshot('g1.1', row('a', { email: 'ada' }), row('b', { email: 'bob' })));
@@ -74,7 +74,7 @@ t.test('changes are applied, each with the row it replaces', async (t) => {
   t.same([...watch.state.keys()], ['a', 'c']);
 });
 
-t.test('after a lost socket it goes on from its cursor', async (t) => {
+t.test('after a lost socket the watch resumes from its cursor', async (t) => {
   const { gateway, watch, updates, comeBack } = await start(t);
   const peer = await gateway.welcomed();
   peer.send(snapshot('g1.1', row('a')), changes('g1.2', upsert(row('b'))));
@@ -83,7 +83,7 @@ t.test('after a lost socket it goes on from its cursor', async (t) => {
 
   const second = await comeBack(() => peer.ws.terminate());
   t.equal(second.target, '/v1/vms?cursor=g1.2');
-  t.same([...watch.state.keys()], ['a', 'b'], 'meanwhile it shows what was last known');
+  t.same([...watch.state.keys()], ['a', 'b'], 'meanwhile the last known state stays');
   t.equal(watch.connection.phase, 'connecting');
   second.send(changes('g1.3', deletion('a')));
   await updates.next();
@@ -97,7 +97,7 @@ t.test('after a lost socket it goes on from its cursor', async (t) => {
   t.equal(watch.connection.phase, 'live');
 });
 
-t.test('a snapshot after a return replaces what was held', async (t) => {
+t.test('a snapshot after a reconnect replaces the state', async (t) => {
   const { gateway, watch, updates, comeBack } = await start(t);
   const peer = await gateway.welcomed();
   peer.send(snapshot('g1.2', row('a', { email: 'ada' }), row('b', { email: 'bob' })));
@@ -107,20 +107,20 @@ t.test('a snapshot after a return replaces what was held', async (t) => {
   const frames = events<string>((listener) => watch.on('frame', listener));
   second.send({ type: 'feed', live: true }, part(row('c', { email: 'cy' })));
   while (!(await frames.next()).includes('snapshot'));
-  t.equal(watch.connection.phase, 'connecting', 'what is held is still the old state');
+  t.equal(watch.connection.phase, 'connecting', 'the state is still the old one');
   second.send(snapshot('g2.2', row('b', { email: 'eve' })));
   t.same(brief(await updates.next()), {
     a: ['none', 'ada'],
     b: ['eve', 'bob'],
     c: ['cy', 'none'],
   });
-  t.equal(watch.state, state, 'the map is the same all the time');
+  t.equal(watch.state, state, 'it is always the same map');
   t.same([...state.keys()].sort(), ['b', 'c']);
   const third = await comeBack(() => second.ws.terminate());
   t.equal(third.target, '/v1/vms?cursor=g2.2');
 });
 
-t.test('a snapshot that broke off leaves no trace', async (t) => {
+t.test('an unfinished snapshot leaves no trace', async (t) => {
   const { gateway, watch, updates, comeBack } = await start(t);
   const peer = await gateway.welcomed();
   peer.send(snapshot('g1.1', row('a')));
@@ -130,13 +130,13 @@ t.test('a snapshot that broke off leaves no trace', async (t) => {
   second.send(part(row('ghost')));
   await frames.next();
   const third = await comeBack(() => second.ws.terminate());
-  t.equal(third.target, '/v1/vms?cursor=g1.1', 'nor is its cursor lost');
+  t.equal(third.target, '/v1/vms?cursor=g1.1', 'the cursor is kept');
   third.send(snapshot('g3.1', row('b')));
   await updates.next();
   t.same([...watch.state.keys()], ['b']);
 });
 
-t.test('what has no place starts everything over', async (t) => {
+t.test('a misplaced message causes a resync', async (t) => {
   const misplaced: [name: string, messages: object[]][] = [
     ['changes of a fleet that was never told', [changes('g1.1', upsert(row('a')))]],
     [
@@ -159,7 +159,7 @@ t.test('what has no place starts everything over', async (t) => {
   }
 });
 
-t.test('who is slow to iterate gets many changes as one', async (t) => {
+t.test('a slow consumer of an iteration gets many changes as one', async (t) => {
   const { gateway, watch, updates } = await start(t);
   const peer = await gateway.welcomed();
   peer.send(snapshot('g1.1', row('a', { email: 0 }), row('b', { email: 0 })));
@@ -182,7 +182,7 @@ t.test('who is slow to iterate gets many changes as one', async (t) => {
   ]);
 });
 
-t.test('who comes late gets everything first', async (t) => {
+t.test('a late consumer gets the whole state first', async (t) => {
   const { gateway, watch, updates } = await start(t);
   const peer = await gateway.welcomed();
   peer.send(snapshot('g1.1', row('a')));
@@ -193,7 +193,7 @@ t.test('who comes late gets everything first', async (t) => {
   }
 });
 
-t.test('an empty fleet is told too', async (t) => {
+t.test('an empty fleet is an update too', async (t) => {
   const { gateway, watch } = await start(t);
   (await gateway.welcomed()).send(snapshot('g1.0'));
   for await (const update of watch) {
@@ -211,7 +211,7 @@ const step = fc.oneof(
   fc.record({ what: fc.constant('look' as const) }),
 );
 
-t.test('whatever happens, a consumer who applies what it gets holds the state', (t) => {
+t.test('a consumer that applies all updates has the state', (t) => {
   const run = fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
     const model = new FleetModel();
     const pending = model.createPending();

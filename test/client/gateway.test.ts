@@ -1,4 +1,4 @@
-// The client on a real gateway: both sides of the protocol fit together.
+// The client on a real gateway.
 
 import t from 'tap';
 import { signToken } from '../../src/gateway/auth/token.js';
@@ -10,10 +10,10 @@ import { until } from '../helpers/until.js';
 import { phase } from './rows.js';
 
 const { createDatabase } = await startServer(t);
-/** Coming back takes little time. */
+/** Short pauses before a reconnect. */
 const impatient = { random: () => 0.02 };
 
-t.test('an agent is told its assignment, acknowledges it and reports', async (t) => {
+t.test('an agent receives its assignment, acknowledges it and reports', async (t) => {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
   const token = (): Promise<string> => gateway.token('agent', 'vm/1 ü');
@@ -41,7 +41,7 @@ t.test('an agent is told its assignment, acknowledges it and reports', async (t)
   );
   t.same(refusals, []);
   agent.acknowledge('00000000-0000-4000-8000-000000000000');
-  await until('a stale one is refused', () => refusals.includes('stale_assignment'));
+  await until('a stale one is rejected', () => refusals.includes('stale_assignment'));
 
   const newer = createClient({ url: gateway.url, token }, impatient).watchVm('vm/1 ü');
   t.teardown(() => newer.close());
@@ -49,7 +49,7 @@ t.test('an agent is told its assignment, acknowledges it and reports', async (t)
   await phase(newer, 'live');
 });
 
-t.test('a dashboard holds the table, through lost sockets and a new gateway', async (t) => {
+t.test('a dashboard converges to the table, through lost sockets and a new gateway', async (t) => {
   const database = await createDatabase();
   const first = await startGateway(t, database);
   await database.query(
@@ -109,20 +109,19 @@ t.test('a token is renewed before it expires, on the same socket', async (t) => 
     signed++;
     return signToken({ role: 'admin', sub: 'tester', ttlSeconds: 12 }, secret);
   };
-  // Most of each life is over when the client looks at it, so a busy machine is not late with the
-  // next.
+  // Most of each lifetime is over when the client sees the token, so a busy machine renews in time.
   const early = { ...impatient, now: () => Date.now() + 9_000 };
   const watch = createClient({ url: gateway.url, token }, early).watchFleet();
   t.teardown(() => watch.close());
   const phases: string[] = [];
   watch.on('connection', (state) => phases.push(state.phase));
-  // Each is renewed after 1.6 s at the earliest (0.8 of what it sees left, 2 to 3 s), so the first
-  // has expired by then.
+  // Each token is renewed after 1.6 s at the earliest: 0.8 of the 2 to 3 s that the client sees
+  // left. The first token has expired by then.
   await until('it was renewed eight times', () => signed > 8);
   t.same(phases, ['connecting', 'live']);
 });
 
-t.test('what is not allowed ends the watch, with the reason', async (t) => {
+t.test('a watch that is not allowed is closed, with the reason', async (t) => {
   const gateway = await startGateway(t, await createDatabase());
   const token = await gateway.token('agent', 'vm-1');
   const client = createClient({ url: gateway.url, token }, impatient);

@@ -1,4 +1,4 @@
-// A gateway that has gone silent is noticed, in browsers too, where its Pings cannot be seen.
+// The client detects a silent gateway, also in browsers, which hide Pings.
 
 import t, { type Test } from 'tap';
 import { createClient } from '../../src/client/index.js';
@@ -23,7 +23,7 @@ t.test('a quiet interval is followed by a ping', async (t) => {
   clock.advance(9_999);
   clock.advance(1);
   t.same(await peer.received.next(), { type: 'ping' });
-  t.equal(peer.received.length, 0, 'and only that one');
+  t.equal(peer.received.length, 0, 'and no other');
 });
 
 t.test('anything that arrives is a sign of life', async (t) => {
@@ -36,11 +36,11 @@ t.test('anything that arrives is a sign of life', async (t) => {
     await frames.next();
     clock.advance(10_000);
     t.equal(watch.connection.phase, 'live');
-    t.equal(peer.received.length, 0, 'who has spoken is not asked');
+    t.equal(peer.received.length, 0, 'an active gateway gets no ping');
   }
 });
 
-t.test('one whose silence goes on is left, without waiting for its goodbye', async (t) => {
+t.test('a gateway that stays silent is abandoned without a close handshake', async (t) => {
   const { clock, peer, watch, gateway } = await live(t);
   clock.advance(20_000);
   await peer.received.next();

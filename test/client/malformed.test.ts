@@ -1,5 +1,5 @@
-// Messages that a gateway might send by mistake, or a newer gateway on purpose: none throws, and
-// none leaves a wrong state.
+// Frames that a gateway might send by mistake, or a newer gateway on purpose: none makes the client
+// throw, and none leaves a wrong state.
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -50,14 +50,14 @@ const UNKNOWN: readonly unknown[] = [
   { type: '' },
 ];
 
-const textOf = (value: unknown): string =>
+const toText = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value);
 
-t.test('each is told apart', (t) => {
+t.test('malformed and unknown frames are distinguished', (t) => {
   for (const value of MALFORMED)
-    t.equal(readServerFrame(textOf(value)).kind, 'malformed', textOf(value));
+    t.equal(readServerFrame(toText(value)).kind, 'malformed', toText(value));
   for (const value of UNKNOWN)
-    t.equal(readServerFrame(textOf(value)).kind, 'unknown', textOf(value));
+    t.equal(readServerFrame(toText(value)).kind, 'unknown', toText(value));
   const kinds = new Set(['message', 'unknown', 'malformed']);
   const anything = fc.oneof(
     fc.string(),
@@ -78,7 +78,7 @@ t.test('each is told apart', (t) => {
   t.end();
 });
 
-t.test('state that is broken is asked for anew, later', async (t) => {
+t.test('a malformed state message causes a resync, after a longer pause', async (t) => {
   for (const data of [
     '{"type":"changes","changes":[{"op":"upsert"}],"cursor":"g1.9"}',
     Buffer.from('{}'),
@@ -95,7 +95,7 @@ t.test('state that is broken is asked for anew, later', async (t) => {
     t.equal(reason, 'the gateway sent something malformed');
     t.equal(nextTryMs - clock.nowMs, 7_500);
     t.equal(await peer.closed, 4400);
-    t.same([...watch.state.keys()], ['a'], 'what was right stays');
+    t.same([...watch.state.keys()], ['a'], 'the last right state stays');
     clock.advance(7_500);
     const next = await gateway.welcomed();
     t.equal(next.target, '/v1/vms');
@@ -105,7 +105,7 @@ t.test('state that is broken is asked for anew, later', async (t) => {
   }
 });
 
-t.test('what nobody knows yet is passed over', async (t) => {
+t.test('unknown types and fields are ignored', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchFleet();
   t.teardown(() => watch.close());

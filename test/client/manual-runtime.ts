@@ -1,4 +1,4 @@
-// A clock that moves only when the test moves it, and a random source without chance.
+// A runtime whose clock a test moves, and whose random numbers a test fixes.
 
 import type { Runtime } from '../../src/client/runtime.js';
 
@@ -11,7 +11,7 @@ export class ManualRuntime {
   #nowMs = Date.UTC(2030, 0, 1);
   readonly #timers = new Set<Timer>();
 
-  /** @param chance what `random` always gives. */
+  /** @param chance the number that `random` always returns. */
   constructor(private readonly chance = 0.5) {}
 
   get runtime(): Partial<Runtime> {
@@ -26,12 +26,12 @@ export class ManualRuntime {
     return this.#nowMs;
   }
 
-  /** How long from now until each timer fires. */
+  /** The time until each timer fires, from now. */
   get delaysMs(): number[] {
     return [...this.#timers].map(({ atMs }) => atMs - this.#nowMs).sort((a, b) => a - b);
   }
 
-  /** Moves the clock, firing what becomes due in order. */
+  /** Moves the clock, and fires the timers that become due, in order. */
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms;
     for (;;) {
@@ -46,7 +46,7 @@ export class ManualRuntime {
   }
 
   #after(delayMs: number, run: () => void): () => void {
-    // As the platform has it: a longer delay fires at once.
+    // As on the platform, a longer delay fires at once.
     const timer = { atMs: this.#nowMs + (delayMs < 2 ** 31 ? delayMs : 1), run };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);

@@ -1,5 +1,4 @@
-// The client's use of its platform: the platform's WebSocket where there is one, `ws` where there
-// is none.
+// The client on its platform: it uses the platform's WebSocket, or `ws` where there is none.
 
 import { getEventListeners } from 'node:events';
 import t from 'tap';
@@ -9,9 +8,9 @@ import { platform, sleep } from '../../src/client/runtime.js';
 import { FakeGateway } from './fake-gateway.js';
 import { phase, status } from './rows.js';
 
-t.test("the platform's WebSocket is taken where there is one", async (t) => {
+t.test("the platform's WebSocket is used where there is one", async (t) => {
   const made: WebSocket[] = [];
-  /** A socket like a browser's: it cannot be terminated. */
+  /** A WebSocket like a browser's, without `terminate`. */
   class BrowserSocket extends WebSocket {
     constructor(url: string, protocols: string[]) {
       super(url, protocols);
@@ -35,11 +34,11 @@ t.test("the platform's WebSocket is taken where there is one", async (t) => {
   t.equal(
     await peer.closed,
     4408,
-    'a silent peer is left with a close, as nothing else can be done',
+    'a silent peer is abandoned by a close, because a browser has no other way',
   );
 });
 
-t.test('`ws` is taken elsewhere, and names itself to proxies', async (t) => {
+t.test('`ws` is used elsewhere, with a User-Agent for proxies', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   t.teardown(() => watch.close());
@@ -47,10 +46,10 @@ t.test('`ws` is taken elsewhere, and names itself to proxies', async (t) => {
   t.equal(userAgent, 'lablink-gateway-client');
 });
 
-t.test('a sleep ends when it is over, or when it is told to', async (t) => {
+t.test('a sleep ends after its time, or when its signal is aborted', async (t) => {
   const waking = new AbortController();
   await sleep(platform, 1, waking.signal);
-  t.equal(getEventListeners(waking.signal, 'abort').length, 0, 'and listens no longer');
+  t.equal(getEventListeners(waking.signal, 'abort').length, 0, 'and its listener is removed');
   const long = sleep(platform, 3_600_000, waking.signal);
   waking.abort();
   await long;

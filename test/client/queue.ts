@@ -1,4 +1,4 @@
-// Things that happen, to be awaited one by one in the order they happened.
+// A queue of events that a test awaits one by one, in order.
 
 export class Queue<T> {
   readonly #items: T[] = [];

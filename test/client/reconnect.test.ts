@@ -1,4 +1,4 @@
-// Coming back: whether, when, and with what token. The clock is the test's own.
+// Reconnecting: whether, when, and with which token. The test moves the clock.
 
 import t, { type Test } from 'tap';
 import { createClient } from '../../src/client/index.js';
@@ -7,11 +7,11 @@ import { FakeGateway, type Peer } from './fake-gateway.js';
 import { ManualRuntime } from './manual-runtime.js';
 import { phase, status } from './rows.js';
 
-/** Half of the longest first pause, as chance is always a half. */
+/** Half of the longest first pause, because `random` always returns a half. */
 const SOON_MS = 1_000;
 const LATER_MS = 7_500;
 
-/** A watch of a VM that is live. */
+/** Creates a watch that is live. */
 async function live(t: Test, token: string | (() => Promise<string>) = 't') {
   const gateway = await FakeGateway.start(t);
   const clock = new ManualRuntime();
@@ -28,7 +28,7 @@ async function tell(gateway: FakeGateway): Promise<Peer> {
   return peer;
 }
 
-t.test('every close code, as the table says', async (t) => {
+t.test('every close code has the effect that its table says', async (t) => {
   for (const { code, reason } of Object.values(CLOSE)) {
     t.test(`${code} ${reason}`, async (t) => {
       let token = 0;
@@ -60,7 +60,7 @@ t.test('every close code, as the table says', async (t) => {
   }
 });
 
-t.test('a code nobody knows, or none at all, means soon', async (t) => {
+t.test('an unknown code, or none, means soon', async (t) => {
   const { gateway, clock, watch, peer } = await live(t);
   peer.ws.close(4999, 'a proxy speaks');
   t.match(await phase(watch, 'reconnecting'), { code: 4999, reason: 'a proxy speaks' });
@@ -88,27 +88,24 @@ t.test('each failure doubles the longest pause, up to a limit', async (t) => {
   t.same(pauses, [1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
 });
 
-t.test(
-  'a connection that held makes the next pause short again, a brief one does not',
-  async (t) => {
-    const { clock, watch, gateway, peer } = await live(t);
-    const pauseAfter = async (peer: Peer): Promise<number> => {
-      peer.ws.terminate();
-      const { nextTryMs } = await phase(watch, 'reconnecting');
-      const pauseMs = nextTryMs - clock.nowMs;
-      clock.advance(pauseMs);
-      return pauseMs;
-    };
-    t.equal(await pauseAfter(peer), 1_000);
-    t.equal(await pauseAfter(await tell(gateway)), 2_000);
-    const third = await tell(gateway);
-    await phase(watch, 'live');
-    clock.advance(10_000);
-    t.equal(await pauseAfter(third), 1_000);
-  },
-);
+t.test('a long connection resets the backoff, a short one does not', async (t) => {
+  const { clock, watch, gateway, peer } = await live(t);
+  const pauseAfter = async (peer: Peer): Promise<number> => {
+    peer.ws.terminate();
+    const { nextTryMs } = await phase(watch, 'reconnecting');
+    const pauseMs = nextTryMs - clock.nowMs;
+    clock.advance(pauseMs);
+    return pauseMs;
+  };
+  t.equal(await pauseAfter(peer), 1_000);
+  t.equal(await pauseAfter(await tell(gateway)), 2_000);
+  const third = await tell(gateway);
+  await phase(watch, 'live');
+  clock.advance(10_000);
+  t.equal(await pauseAfter(third), 1_000);
+});
 
-t.test('chance spreads those who were cut off together', async (t) => {
+t.test('jitter spreads clients that were disconnected together', async (t) => {
   for (const [chance, pauseMs] of [
     [0, 0],
     [0.25, 500],
@@ -125,7 +122,7 @@ t.test('chance spreads those who were cut off together', async (t) => {
   }
 });
 
-t.test('a gateway that is not there yet is found once it is', async (t) => {
+t.test('a client connects once the gateway has started', async (t) => {
   const absent = await FakeGateway.start(t);
   const { port, url } = absent;
   await absent.stop();
@@ -142,7 +139,7 @@ t.test('a gateway that is not there yet is found once it is', async (t) => {
   await phase(watch, 'live');
 });
 
-t.test('one that takes the connection and says nothing is given up', async (t) => {
+t.test('a gateway that accepts the connection and sends nothing is abandoned', async (t) => {
   const gateway = await FakeGateway.start(t);
   const clock = new ManualRuntime();
   const watch = createClient({ url: gateway.url, token: 't' }, clock.runtime).watchVm('vm-1');
@@ -154,7 +151,7 @@ t.test('one that takes the connection and says nothing is given up', async (t) =
     code: 4408,
     reason: 'the gateway does not answer',
   });
-  t.equal(await closed, 1006, 'nothing is expected of it any more');
+  t.equal(await closed, 1006, 'without a close handshake');
 
   t.test('also before the upgrade', async (t) => {
     gateway.refusal = 'hang';
@@ -165,7 +162,7 @@ t.test('one that takes the connection and says nothing is given up', async (t) =
   });
 });
 
-t.test('what an abandoned socket still says is not heard', async (t) => {
+t.test('messages from an abandoned socket are ignored', async (t) => {
   const gateway = await FakeGateway.start(t);
   const clock = new ManualRuntime();
   const client = createClient({ url: gateway.url, token: 't' }, clock.runtime);

@@ -1,4 +1,4 @@
-// Upgrades that are refused: the reason is asked over HTTP, and decides.
+// Rejected upgrades: the client requests the reason over HTTP, and acts on it.
 
 import t, { type Test } from 'tap';
 import { createClient, type ConnectionState } from '../../src/client/index.js';
@@ -6,7 +6,11 @@ import { FakeGateway, problem, type Answer } from './fake-gateway.js';
 import { ManualRuntime } from './manual-runtime.js';
 import { changes, phase, snapshot, status } from './rows.js';
 
-async function refusedWatch(t: Test, refusal: Answer, token: string | (() => Promise<string>)) {
+async function createRejectedWatch(
+  t: Test,
+  refusal: Answer,
+  token: string | (() => Promise<string>),
+) {
   const gateway = await FakeGateway.start(t);
   gateway.refusal = refusal;
   const clock = new ManualRuntime();
@@ -15,15 +19,15 @@ async function refusedWatch(t: Test, refusal: Answer, token: string | (() => Pro
   return { gateway, clock, watch };
 }
 
-/** How the connection stands after the refusal. */
-function verdict(
+/** Waits for the state of the connection after the rejection. */
+function waitForResult(
   watch: { connection: ConnectionState; closed: Promise<unknown> } & Parameters<typeof phase>[0],
 ) {
   return Promise.race([watch.closed, phase(watch, 'reconnecting')]);
 }
 
-t.test('the same URL is asked, with the token', async (t) => {
-  const { gateway, watch } = await refusedWatch(t, problem(403, 'not_allowed'), 'abc');
+t.test('the client requests the same URL, with the token', async (t) => {
+  const { gateway, watch } = await createRejectedWatch(t, problem(403, 'not_allowed'), 'abc');
   t.same(await gateway.requests.next(), { target: '/v1/vms/vm-1', authorization: 'Bearer abc' });
   t.same(await watch.closed, {
     phase: 'closed',
@@ -33,40 +37,36 @@ t.test('the same URL is asked, with the token', async (t) => {
   });
 });
 
-t.test('what the gateway itself refuses for good ends the watch', async (t) => {
+t.test('a final rejection by the gateway closes the watch', async (t) => {
   for (const answer of [
     problem(400, 'invalid_hostname'),
     problem(403, 'not_allowed'),
     problem(404, 'not_found'),
     problem(414, 'uri_too_long'),
   ]) {
-    const { watch } = await refusedWatch(t, answer, async () => 't');
-    t.match(await verdict(watch), { phase: 'closed', rejected: true, code: answer.status });
+    const { watch } = await createRejectedWatch(t, answer, async () => 't');
+    t.match(await waitForResult(watch), { phase: 'closed', rejected: true, code: answer.status });
   }
 });
 
-t.test('everything else is tried again', async (t) => {
+t.test('any other rejection is tried again', async (t) => {
   const html = { 'content-type': 'text/html' };
   const cases: [name: string, answer: Answer, pauseMs: number][] = [
     ['not ready', problem(503, 'not_ready'), 1_000],
     ['a proxy without its gateway', { status: 502, headers: html, body: '<h1>' }, 1_000],
-    ['a proxy that is configured anew', { status: 404, headers: html, body: '<h1>' }, 7_500],
+    ['a proxy that is being reconfigured', { status: 404, headers: html, body: '<h1>' }, 7_500],
     ['a firewall', { status: 403, headers: html, body: '<h1>' }, 7_500],
-    ['a redirection', { status: 301, headers: { location: 'http://127.0.0.1:1/' } }, 7_500],
+    ['a redirect', { status: 301, headers: { location: 'http://127.0.0.1:1/' } }, 7_500],
     ['too many', problem(429, 'too_many'), 7_500],
-    [
-      'a VM that has no row: its socket is opened none the less',
-      problem(404, 'vm_not_found'),
-      1_000,
-    ],
-    ['it was over when HTTP was asked', { status: 200, body: '{}' }, 1_000],
+    ['a VM without a row, whose socket opens anyway', problem(404, 'vm_not_found'), 1_000],
+    ['a rejection that has passed', { status: 200, body: '{}' }, 1_000],
     ['a problem without a code', { ...problem(403, ''), body: '{"status":403}' }, 7_500],
-    ['a problem that is none', { ...problem(403, ''), body: 'null' }, 7_500],
+    ['a problem that is no object', { ...problem(403, ''), body: 'null' }, 7_500],
     ['a problem that is cut off', { ...problem(403, ''), body: '{"co' }, 1_000],
   ];
   for (const [name, answer, pauseMs] of cases) {
     t.test(name, async (t) => {
-      const { gateway, clock, watch } = await refusedWatch(t, answer, 't');
+      const { gateway, clock, watch } = await createRejectedWatch(t, answer, 't');
       const { nextTryMs } = await phase(watch, 'reconnecting');
       t.equal(nextTryMs - clock.nowMs, pauseMs);
       gateway.refusal = undefined;
@@ -78,47 +78,51 @@ t.test('everything else is tried again', async (t) => {
 });
 
 t.test('a proxy that does not forward upgrades is named', async (t) => {
-  const { watch } = await refusedWatch(t, { status: 200 }, 't');
+  const { watch } = await createRejectedWatch(t, { status: 200 }, 't');
   const { reason } = await phase(watch, 'reconnecting');
   t.match(reason, 'does a proxy forward the upgrade?');
 });
 
-t.test('Retry-After is kept to, within reason', async (t) => {
+t.test('Retry-After is respected, up to a limit', async (t) => {
   for (const [header, delayMs] of [
     ['5', 6_000],
     ['86400', 31_000],
     ['Thu, 01 Jan 2099 00:00:00 GMT', 1_000],
   ] as const) {
     const answer = { status: 503, headers: { 'retry-after': header } };
-    const { clock, watch } = await refusedWatch(t, answer, 't');
+    const { clock, watch } = await createRejectedWatch(t, answer, 't');
     const { nextTryMs } = await phase(watch, 'reconnecting');
     t.equal(nextTryMs - clock.nowMs, delayMs);
   }
 });
 
-t.test('a refused token', async (t) => {
-  t.test('that is a plain string ends the watch', async (t) => {
-    const { watch } = await refusedWatch(t, problem(401, 'token_expired'), 't');
-    t.match(await verdict(watch), { phase: 'closed', rejected: true, code: 401 });
+t.test('a rejected token', async (t) => {
+  t.test('closes the watch if it is a string', async (t) => {
+    const { watch } = await createRejectedWatch(t, problem(401, 'token_expired'), 't');
+    t.match(await waitForResult(watch), { phase: 'closed', rejected: true, code: 401 });
   });
 
   t.test('is replaced by a fresh one', async (t) => {
     let count = 0;
     const fresh = async (): Promise<string> => `t${++count}`;
-    const { gateway, clock, watch } = await refusedWatch(t, problem(401, 'token_expired'), fresh);
+    const { gateway, clock, watch } = await createRejectedWatch(
+      t,
+      problem(401, 'token_expired'),
+      fresh,
+    );
     const { nextTryMs } = await phase(watch, 'reconnecting');
     gateway.refusal = undefined;
     clock.advance(nextTryMs - clock.nowMs);
     t.equal((await gateway.peers.next()).offered, 'lablink.v1,bearer.t2');
   });
 
-  t.test('that cannot travel as a subprotocol counts as refused', async (t) => {
-    const { watch } = await refusedWatch(t, { status: 200 }, 'a token, with spaces');
-    t.match(await verdict(watch), { phase: 'closed', rejected: true });
+  t.test('may also be one that a subprotocol cannot carry', async (t) => {
+    const { watch } = await createRejectedWatch(t, { status: 200 }, 'a token, with spaces');
+    t.match(await waitForResult(watch), { phase: 'closed', rejected: true });
   });
 });
 
-t.test('a gateway that does not answer over HTTP either is given up', async (t) => {
+t.test('a gateway that does not answer over HTTP either is unreachable', async (t) => {
   const gateway = await FakeGateway.start(t);
   gateway.refusal = { status: 503 };
   const clock = new ManualRuntime();
@@ -138,7 +142,7 @@ t.test('a gateway that does not answer over HTTP either is given up', async (t) 
   t.equal(asked[0]?.aborted, true);
 });
 
-t.test('a cursor that is refused is dropped', async (t) => {
+t.test('a rejected cursor is dropped', async (t) => {
   const gateway = await FakeGateway.start(t);
   const clock = new ManualRuntime();
   const watch = createClient({ url: gateway.url, token: 't' }, clock.runtime).watchFleet();

@@ -1,4 +1,4 @@
-// Rows and messages as a gateway sends them.
+// Creates rows and messages as a gateway sends them.
 
 import { Queue } from './queue.js';
 import type { ConnectionState } from '../../src/client/reconnecting-connection.js';
@@ -28,7 +28,7 @@ export const assignment = (hostname: string, fields = {}) => ({
   vm: row(hostname, { status: 'in-use', email: 'ada@example.org', ...fields }),
 });
 
-/** A whole snapshot. */
+/** Creates a snapshot in one part. */
 export const snapshot = (cursor: string, ...vms: object[]) => ({
   type: 'snapshot',
   vms,
@@ -54,7 +54,7 @@ type Phase<P> = Extract<ConnectionState, { phase: P }>;
 const isIn = <P extends string>(state: ConnectionState, phase: P): state is Phase<P> =>
   state.phase === phase;
 
-/** Resolves once the connection is in this phase, or when it is already. */
+/** Resolves when the connection is in this phase, at once if it is already. */
 export function phase<P extends ConnectionState['phase']>(
   watch: Watched,
   wanted: P,
@@ -73,7 +73,7 @@ export function phase<P extends ConnectionState['phase']>(
   });
 }
 
-/** All events of one kind from now on. */
+/** Collects the events of one kind from now on. */
 export function events<T>(on: (listener: (event: T) => void) => unknown): Queue<T> {
   const queue = new Queue<T>();
   on((event) => queue.push(event));

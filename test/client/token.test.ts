@@ -1,5 +1,5 @@
-// The token of an open socket is renewed in place, before it expires; and whatever goes wrong with
-// that, the connection goes on.
+// The token of an open socket is renewed before it expires. A failed renewal does not close the
+// connection.
 
 import t, { type Test } from 'tap';
 import { createClient } from '../../src/client/index.js';
@@ -16,7 +16,7 @@ function jwt(claims: unknown): string {
   return `${part({ alg: 'HS256' })}.${part(claims)}.c2lnbmF0dXJl`;
 }
 
-/** A watch that is live with the first token of `source`, which is called with the time. */
+/** Creates a live watch. `source` receives the time and returns the tokens. */
 async function live(t: Test, source: (nowMs: number) => TokenSource) {
   const gateway = await FakeGateway.start(t);
   const clock = new ManualRuntime();
@@ -41,7 +41,7 @@ t.test('expiry is read from the payload, and from nothing else', (t) => {
   t.end();
 });
 
-t.test('a fresh token is sent when four fifths and a bit of its life are over', async (t) => {
+t.test('a fresh token is sent after 85 % of its lifetime', async (t) => {
   const tokens: string[] = [];
   const { clock, peer, watch } = await live(t, (nowMs) => async () => {
     tokens.push(jwt({ exp: nowMs / 1000 + 1_000 * (tokens.length + 1), n: tokens.length }));
@@ -51,10 +51,10 @@ t.test('a fresh token is sent when four fifths and a bit of its life are over', 
   clock.advance(850_000);
   t.same(await peer.received.next(), { type: 'auth', token: tokens[1] });
   t.not(tokens[0], tokens[1]);
-  t.equal(clock.delaysMs[0], 0.85 * 1_150_000, 'and so on with the next');
+  t.equal(clock.delaysMs[0], 0.85 * 1_150_000, 'and the next one likewise');
   clock.advance(0.85 * 1_150_000);
   t.same(await peer.received.next(), { type: 'auth', token: tokens[2] });
-  t.equal(watch.connection.phase, 'live', 'in place');
+  t.equal(watch.connection.phase, 'live', 'on the same socket');
 });
 
 t.test('the next socket opens with the renewed token', async (t) => {
@@ -69,7 +69,7 @@ t.test('the next socket opens with the renewed token', async (t) => {
   clock.advance(1_000);
   const { offered } = await gateway.peers.next();
   t.match(offered, jwt({ exp: Date.UTC(2030, 0, 1) / 1000 + 2_000, n: 2 }));
-  t.equal(count, 2, 'the source is not asked while the token is good');
+  t.equal(count, 2, 'the source is not called while the token is valid');
 });
 
 t.test('a token of a month is not renewed at once', async (t) => {
@@ -84,7 +84,7 @@ t.test('a token of a month is not renewed at once', async (t) => {
   t.match(await peer.received.next(), { type: 'auth' });
 });
 
-t.test('a source that fails is asked again in what is left', async (t) => {
+t.test('a failing source is called again in the time that is left', async (t) => {
   let asked = 0;
   const fresh = jwt({ exp: Date.UTC(2031, 0, 1) / 1000 });
   const { clock, peer } = await live(t, (nowMs) => async () => {
@@ -101,7 +101,7 @@ t.test('a source that fails is asked again in what is left', async (t) => {
   t.same(await peer.received.next(), { type: 'auth', token: fresh });
 });
 
-t.test('a source that has no other token is not asked without end', async (t) => {
+t.test('a source without another token is called a limited number of times', async (t) => {
   let asked = 0;
   const { clock, peer } = await live(t, (nowMs) => async () => {
     asked++;
@@ -113,12 +113,12 @@ t.test('a source that has no other token is not asked without end', async (t) =>
     clock.advance(delayMs);
     await new Promise(setImmediate);
   }
-  t.equal(asked, 6, 'four tries after the first, and one at the end');
-  t.equal(peer.received.length, 0, 'nothing fresh, nothing sent');
+  t.equal(asked, 6, 'four attempts after the first, and one at the end');
+  t.equal(peer.received.length, 0, 'nothing is sent without a fresh token');
   t.equal(clock.delaysMs.length, 1, 'only the heartbeat is left');
 });
 
-t.test('a token that comes when the socket is gone goes nowhere', async (t) => {
+t.test('a token that arrives after the close is not sent', async (t) => {
   let give: (token: string) => void = () => undefined;
   let asked = 0;
   const { clock, peer, watch } = await live(t, (nowMs) => () => {
@@ -131,23 +131,23 @@ t.test('a token that comes when the socket is gone goes nowhere', async (t) => {
   await peer.closed;
   await new Promise(setImmediate);
   t.equal(peer.received.length, 0);
-  t.same(clock.delaysMs, [], 'and no timer begins');
+  t.same(clock.delaysMs, [], 'and no timer starts');
 });
 
-t.test('a plain string and a token without an end are left alone', async (t) => {
+t.test('a string, and a token without an expiry, are not renewed', async (t) => {
   for (const source of [jwt({ exp: 2_000_000_000 }), async () => 'opaque']) {
     const { clock } = await live(t, () => source);
     t.equal(clock.delaysMs.length, 1, 'only the heartbeat');
   }
 });
 
-t.test('4401 with a plain string ends the watch', async (t) => {
+t.test('4401 closes the watch if the token is a string', async (t) => {
   const { peer, watch } = await live(t, () => 'opaque');
   peer.ws.close(4401);
   t.match(await watch.closed, { rejected: true, code: 4401, reason: 'token missing or expired' });
 });
 
-t.test('a source that fails at the start is asked again later', async (t) => {
+t.test('a source that fails at the start is called again later', async (t) => {
   const gateway = await FakeGateway.start(t);
   const clock = new ManualRuntime();
   let asked = 0;
@@ -174,13 +174,13 @@ t.test('which token to connect with', async (t) => {
     jwt({ exp: Date.now() / 1000 + leftS, n: ++count });
 
   const good = new TokenCache(source(3_600), platform);
-  t.equal(await good.get(), await good.get(), 'the one at hand while it is good');
+  t.equal(await good.get(), await good.get(), 'the current token while it is valid');
   const held = await good.get();
   good.invalidate();
-  t.not(await good.get(), held, 'another when it was refused');
+  t.not(await good.get(), held, 'another after a rejection');
 
   const ending = new TokenCache(source(5), platform);
-  t.not(await ending.get(), await ending.get(), 'another when it is about to expire');
+  t.not(await ending.get(), await ending.get(), 'another if it expires soon');
 
   const text = new TokenCache('plain', platform);
   text.invalidate();

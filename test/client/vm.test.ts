@@ -1,4 +1,4 @@
-// Watching one VM: the events of the watch, and the messages of an agent.
+// Watching one VM: state, events, iteration, and an agent's messages.
 
 import t from 'tap';
 import { createClient } from '../../src/client/index.js';
@@ -25,11 +25,11 @@ t.test('a gateway behind a path, and any of the four schemes', async (t) => {
   t.throws(() => createClient({ url: 'gateway', token: 't' }), TypeError);
 });
 
-t.test('the state is at hand, told as events, and iterated', async (t) => {
+t.test('the state is available, as events and as an iteration', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   const updates = events(watch.on.bind(watch, 'update'));
-  t.equal(watch.state, undefined, 'nothing is known yet');
+  t.equal(watch.state, undefined, 'the state is not known yet');
   const peer = await gateway.welcomed();
   const sent = [
     status('vm-1'),
@@ -51,10 +51,10 @@ t.test('the state is at hand, told as events, and iterated', async (t) => {
     reason: 'closed by the program',
     code: undefined,
   });
-  t.equal(await peer.closed, 1000, 'to leave the loop says goodbye');
+  t.equal(await peer.closed, 1000, 'leaving the loop starts the close handshake');
 });
 
-t.test('who comes late to an iteration gets the state as it is', async (t) => {
+t.test('a late iteration starts with the current state', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   (await gateway.welcomed()).send(assignment('vm-1'));
@@ -65,7 +65,7 @@ t.test('who comes late to an iteration gets the state as it is', async (t) => {
   }
 });
 
-t.test('who is slow to iterate finds the latest state and no queue', async (t) => {
+t.test('a slow iteration gets the latest state, and no queue grows', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   const updates = events(watch.on.bind(watch, 'update'));
@@ -94,7 +94,7 @@ t.test('two iterations each get everything', async (t) => {
   t.same(await second.next(), { value: undefined, done: true });
 });
 
-t.test('columns nobody knows come through', async (t) => {
+t.test('unknown columns are passed on', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   t.teardown(() => watch.close());
@@ -103,14 +103,14 @@ t.test('columns nobody knows come through', async (t) => {
   t.match(await updates.next(), { vm: { zone: 'b' } });
 });
 
-t.test('an agent acknowledges and reports, and hears what is refused', async (t) => {
+t.test('an agent acknowledges and reports, and receives rejections', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   t.teardown(() => watch.close());
   const refusals = events(watch.on.bind(watch, 'rejection'));
   t.equal(watch.acknowledge('a-1'), false, 'there is no socket yet');
   const peer = await gateway.peers.next();
-  t.equal(watch.acknowledge('a-1'), false, 'nor is it known to be the right one');
+  t.equal(watch.acknowledge('a-1'), false, 'the gateway has not sent welcome yet');
   peer.welcome();
   peer.send(assignment('vm-1'));
   await phase(watch, 'live');
@@ -125,14 +125,14 @@ t.test('an agent acknowledges and reports, and hears what is refused', async (t)
   const refusal = { type: 'error', code: 'stale_assignment', message: 'no longer current' };
   peer.send(refusal);
   t.same(await refusals.next(), refusal);
-  t.equal(watch.connection.phase, 'live', 'the connection goes on');
+  t.equal(watch.connection.phase, 'live', 'the connection stays open');
 
   peer.ws.terminate();
   await phase(watch, 'reconnecting');
   t.equal(watch.acknowledge('a-1'), false);
 });
 
-t.test('an assignment can be acknowledged the moment it is told', async (t) => {
+t.test('an assignment can be acknowledged in the listener', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   t.teardown(() => watch.close());
@@ -144,7 +144,7 @@ t.test('an assignment can be acknowledged the moment it is told', async (t) => {
   t.same(await peer.received.next(), { type: 'ack', assignment_id: 'a-7' });
 });
 
-t.test('a gap of the feed is told, and its end', async (t) => {
+t.test('a stale feed, and its recovery, are reported', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   t.teardown(() => watch.close());
@@ -157,7 +157,7 @@ t.test('a gap of the feed is told, and its end', async (t) => {
   await phase(watch, 'stale');
 });
 
-t.test('it is not live before the state is told', async (t) => {
+t.test('a watch is not live before it has the state', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   t.teardown(() => watch.close());
@@ -170,7 +170,7 @@ t.test('it is not live before the state is told', async (t) => {
   await phase(watch, 'live');
 });
 
-t.test('a listener that throws disturbs nobody else', async (t) => {
+t.test('an exception in a listener disturbs no other listener', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   t.teardown(() => watch.close());
@@ -183,11 +183,11 @@ t.test('a listener that throws disturbs nobody else', async (t) => {
   const updates = events(watch.on.bind(watch, 'update'));
   (await gateway.welcomed()).send(status('vm-1'));
   t.same(await updates.next(), status('vm-1'));
-  t.match(await thrown, { message: 'of the listener' }, 'but it is not swallowed');
+  t.match(await thrown, { message: 'of the listener' }, 'and it is not swallowed');
   await phase(watch, 'live');
 });
 
-t.test('a message of the fleet has no place here', async (t) => {
+t.test('a message about the fleet is misplaced', async (t) => {
   const gateway = await FakeGateway.start(t);
   const watch = createClient({ url: gateway.url, token: 't' }).watchVm('vm-1');
   t.teardown(() => watch.close());

@@ -1,5 +1,4 @@
-// A server that speaks the protocol and cannot be trusted: it loses, repeats or reorders the
-// messages to its agents.
+// A server with deliberate faults: it loses, repeats or reorders the messages to its agents.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,27 +7,24 @@ import { WebSocketServer } from 'ws';
 import { decodeHostnameSegment } from '../../src/protocol/paths.js';
 import type { Teardown, TestDatabase } from '../helpers/database.js';
 
-/**
- * `lose` sends every message to all agents but the first; `late` sends each state after the next
- * one.
- */
+/** `lose` sends each agent its first change only; `late` sends each state after the next one. */
 export type Lie = 'lose' | 'repeat' | 'late';
 
-interface Told {
+interface AgentSocket {
   readonly send: (row: string) => void;
-  /** How many states came. */
+  /** How many states have arrived. */
   count: number;
-  /** The messages that were kept back. */
+  /** The state that is held back. */
   kept: string | undefined;
 }
 
 /** @returns its URL */
 export async function startLiar(t: Teardown, database: TestDatabase, lie: Lie): Promise<string> {
-  const sockets = new Map<string, Told>();
+  const sockets = new Map<string, AgentSocket>();
   const listener = new pg.Client(database.config);
   listener.on('notification', ({ payload }) => {
-    const told = sockets.get((JSON.parse(payload ?? '') as { hostname: string }).hostname);
-    if (told !== undefined) tell(told, payload ?? '', lie);
+    const socket = sockets.get((JSON.parse(payload ?? '') as { hostname: string }).hostname);
+    if (socket !== undefined) forward(socket, payload ?? '', lie);
   });
   await listener.connect();
   await listener.query('LISTEN vm_updates');
@@ -52,14 +48,14 @@ export async function startLiar(t: Teardown, database: TestDatabase, lie: Lie): 
   return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
 }
 
-function tell(told: Told, row: string, lie: Lie): void {
-  if (lie === 'lose' && told.count++ > 0) return;
-  if (lie === 'late' && told.kept === undefined) {
-    told.kept = row;
+function forward(socket: AgentSocket, row: string, lie: Lie): void {
+  if (lie === 'lose' && socket.count++ > 0) return;
+  if (lie === 'late' && socket.kept === undefined) {
+    socket.kept = row;
     return;
   }
-  told.send(row);
-  if (lie === 'repeat') told.send(row);
-  if (told.kept !== undefined) told.send(told.kept);
-  told.kept = undefined;
+  socket.send(row);
+  if (lie === 'repeat') socket.send(row);
+  if (socket.kept !== undefined) socket.send(socket.kept);
+  socket.kept = undefined;
 }

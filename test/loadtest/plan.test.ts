@@ -1,4 +1,4 @@
-// Plans, as they are written: durations, schedules of faults, and profiles.
+// Parsing of plans: durations, schedules of faults, and profiles.
 
 import t from 'tap';
 import { parseDurationMs } from '../../src/time/duration.js';
@@ -14,26 +14,23 @@ t.test('durations', async (t) => {
   }
 });
 
-t.test(
-  'a schedule of faults is read in the order of time, and written as it is read',
-  async (t) => {
-    const faults = parseFaults('drop-sockets@6s,stall-dashboards=2@500ms,kill-listener@2s');
-    t.same(faults, [
-      { atMs: 500, fault: { kind: 'stall-dashboards', count: 2 } },
-      { atMs: 2_000, fault: { kind: 'kill-listener' } },
-      { atMs: 6_000, fault: { kind: 'drop-sockets' } },
-    ]);
-    t.equal(
-      faults.map(formatFault).join(),
-      'stall-dashboards=2@0.5s,kill-listener@2s,drop-sockets@6s',
-    );
-    t.same(parseFaults('stall-dashboards@1s'), [
-      { atMs: 1_000, fault: { kind: 'stall-dashboards', count: 1 } },
-    ]);
-  },
-);
+t.test('a schedule of faults is sorted by time, and formatted as it is parsed', async (t) => {
+  const faults = parseFaults('drop-sockets@6s,stall-dashboards=2@500ms,kill-listener@2s');
+  t.same(faults, [
+    { atMs: 500, fault: { kind: 'stall-dashboards', count: 2 } },
+    { atMs: 2_000, fault: { kind: 'kill-listener' } },
+    { atMs: 6_000, fault: { kind: 'drop-sockets' } },
+  ]);
+  t.equal(
+    faults.map(formatFault).join(),
+    'stall-dashboards=2@0.5s,kill-listener@2s,drop-sockets@6s',
+  );
+  t.same(parseFaults('stall-dashboards@1s'), [
+    { atMs: 1_000, fault: { kind: 'stall-dashboards', count: 1 } },
+  ]);
+});
 
-t.test('what is no fault is named', async (t) => {
+t.test('an invalid fault is named', async (t) => {
   for (const text of ['', 'kill-listener', 'kill-listener@', 'burn@1s', 'kill-listener=2@1s']) {
     t.throws(() => parseFaults(text), { name: 'RangeError', message: `"${text}"` }, text);
   }

@@ -1,4 +1,4 @@
-// Plots, as far as they can be right or wrong: where points are, and that nothing escapes its text.
+// Plots: the places of points, and the escaping of text.
 
 import t from 'tap';
 import { renderPlot, type LinePlot } from '../../src/loadtest/plot.js';
@@ -20,7 +20,7 @@ const PLOT: LinePlot = {
 const points = (svg: string): number[][] =>
   (/points="([^"]*)"/.exec(svg)?.[1] ?? '').split(' ').map((pair) => pair.split(',').map(Number));
 
-t.test('a linear plot begins at 0, and its points stand where their values say', async (t) => {
+t.test('a linear plot starts at 0, and its points are at their values', async (t) => {
   const svg = renderPlot(PLOT);
   const [first, last] = points(svg);
   t.same(first, [64, 220]);
@@ -28,7 +28,7 @@ t.test('a linear plot begins at 0, and its points stand where their values say',
   t.match(svg, 'x1="384" x2="384"', 'the mark is in the middle');
 });
 
-t.test('a logarithmic plot gives each power of ten the same room', async (t) => {
+t.test('a logarithmic plot gives each power of ten the same space', async (t) => {
   const series = [{ name: 'one', points: [1, 10, 100].map((x) => [x, x] as const) }];
   const [first, second, third] = points(
     renderPlot({ ...PLOT, series, marks: [], logarithmic: 'both' }),
@@ -38,7 +38,7 @@ t.test('a logarithmic plot gives each power of ten the same room', async (t) => 
   t.same(third, [704, 46]);
 });
 
-t.test('text is escaped, and a plot of nothing is still one', async (t) => {
+t.test('text is escaped, and a plot without points is valid', async (t) => {
   t.match(renderPlot(PLOT), 'aria-label="a &lt; &quot;b&quot;"');
   t.notMatch(renderPlot({ ...PLOT, series: [{ name: 'none', points: [] }] }), /NaN|Infinity/);
 });

@@ -1,4 +1,4 @@
-// The checker, checked: what it cannot find, no load test finds.
+// The replica and the counters: no load test finds an error that they do not find.
 
 import t from 'tap';
 import { Replica } from '../../src/loadtest/replica.js';
@@ -8,7 +8,7 @@ import { DeliveryCounters } from '../../src/loadtest/counters.js';
 
 const RECEIVED_US = 1_000;
 
-/** A copy of three rows, and what it counted. */
+/** Creates a replica of three rows, and its counters. */
 function watch(): { copy: Replica; tally: DeliveryCounters } {
   const tally = new DeliveryCounters();
   tally.record(0);
@@ -23,7 +23,7 @@ function told(row: number, version: number): { row: number; version: number; sen
   return { row, version, sentUs: version * 10 };
 }
 
-t.test('a copy that was told everything equals the table', async (t) => {
+t.test('a replica that received everything equals the table', async (t) => {
   const { copy, tally } = watch();
   for (const change of [told(0, 1), told(1, 2), told(2, 3), told(0, 4)]) {
     copy.apply(change, RECEIVED_US, false);
@@ -32,13 +32,13 @@ t.test('a copy that was told everything equals the table', async (t) => {
   t.match(tally.take(), { delivered: 4, duplicated: 0, outOfOrder: 0 });
 });
 
-t.test('a change that was lost shows as a row unlike the table', async (t) => {
+t.test('a lost change is a difference from the table', async (t) => {
   const { copy } = watch();
   for (const change of [told(0, 1), told(1, 2), told(2, 3)]) copy.apply(change, RECEIVED_US, false);
   t.equal(copy.countDifferences(table(4, 2, 3), 0), 1);
 });
 
-t.test('a row nobody told of is a difference, unless it did not change meanwhile', async (t) => {
+t.test('an unknown row is a difference, unless it has not changed meanwhile', async (t) => {
   const { copy } = watch();
   copy.apply(told(0, 4), RECEIVED_US, false);
   t.equal(copy.countDifferences(table(4, 2, 3), 0), 2);
@@ -47,7 +47,7 @@ t.test('a row nobody told of is a difference, unless it did not change meanwhile
 });
 
 t.test(
-  'an older version after a newer one is out of order, and the same one again a duplicate',
+  'an older version after a newer one is out of order, an equal one is a duplicate',
   async (t) => {
     const { copy, tally } = watch();
     for (const version of [2, 1, 1]) copy.apply(told(0, version), RECEIVED_US, false);
@@ -56,7 +56,7 @@ t.test(
   },
 );
 
-t.test('what was sent before counting began is not counted', async (t) => {
+t.test('changes from before the recording are not counted', async (t) => {
   const { copy, tally } = watch();
   tally.record(15);
   copy.apply(told(0, 1), RECEIVED_US, false);
@@ -64,16 +64,16 @@ t.test('what was sent before counting began is not counted', async (t) => {
   t.match(tally.take(), { delivered: 1 });
 });
 
-t.test('the state that a socket is told first may repeat what was known', async (t) => {
+t.test('the first state on a socket may repeat known rows', async (t) => {
   const { copy, tally } = watch();
   copy.apply(told(0, 2), RECEIVED_US, false);
   copy.apply(told(0, 2), RECEIVED_US, true);
   t.match(tally.take(), { duplicated: 0 });
   copy.apply(told(0, 1), RECEIVED_US, true);
-  t.match(tally.take(), { outOfOrder: 1 }, 'but not what is older');
+  t.match(tally.take(), { outOfOrder: 1 }, 'but an older one is out of order');
 });
 
-t.test('a tally counts from when it was last taken', async (t) => {
+t.test('counters restart after each report', async (t) => {
   const { copy, tally } = watch();
   copy.apply(told(0, 1), RECEIVED_US, false);
   copy.apply(told(0, 1), RECEIVED_US, false);
@@ -81,7 +81,7 @@ t.test('a tally counts from when it was last taken', async (t) => {
   t.match(tally.take(), { delivered: 0, duplicated: 0, outOfOrder: 0, latencies: '' });
 });
 
-t.test('messages of both kinds of sockets are understood', async (t) => {
+t.test('messages of agents and dashboards are read', async (t) => {
   const vm = { hostname: formatHostname(7), email: formatStamp(30), version: 3 };
   const changes = [{ row: 7, version: 3, sentUs: 30 }];
   const read = (message: unknown): unknown => readMessage(JSON.stringify(message));
@@ -101,7 +101,7 @@ t.test('messages of both kinds of sockets are understood', async (t) => {
   t.match(read({ type: 'absent', hostname: vm.hostname }), { changes: [], complete: false });
 });
 
-t.test('what is the same as the last message is not read again', async (t) => {
+t.test('a repeated message is parsed once', async (t) => {
   const reader = createReader();
   const data = (version: number): Buffer =>
     Buffer.from(JSON.stringify({ type: 'status', vm: { hostname: formatHostname(1), version } }));

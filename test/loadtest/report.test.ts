@@ -1,4 +1,4 @@
-// The report of a result: in words, in a page, and while the test goes on.
+// The reports of a result: as text, as a page, and as progress.
 
 import t from 'tap';
 import { Progress } from '../../src/loadtest/progress.js';
@@ -10,7 +10,7 @@ import { delivery, percentiles, result, sample } from './results.js';
 const LENIENT = { maxP99Ms: undefined, maxLost: 0 };
 
 t.test(
-  'whatever is lost beyond the threshold, duplicated or out of order is a failure',
+  'a change that is lost beyond the threshold, duplicated or out of order is a failure',
   async (t) => {
     const failures = (parts: Parameters<typeof result>[0], thresholds = LENIENT): number =>
       findFailures(result(parts), thresholds).length;
@@ -22,7 +22,11 @@ t.test(
     const lost = { agents: delivery({ lost: 1 }), dashboards: delivery({ lost: 1 }) };
     t.equal(failures(lost, { ...LENIENT, maxLost: 2 }), 0);
     t.equal(failures(lost, { ...LENIENT, maxLost: 1 }), 1);
-    t.equal(failures({ agents: delivery({ conflated: 5 }) }), 0, 'conflated is none');
+    t.equal(
+      failures({ agents: delivery({ conflated: 5 }) }),
+      0,
+      'a conflated change is no failure',
+    );
   },
 );
 
@@ -34,14 +38,14 @@ t.test('a p99 above the threshold is a failure, of either group', async (t) => {
   t.match(findFailures(result({ dashboards: slow }), thresholds), [/^p99 of dashboards/]);
 });
 
-t.test('changes that could not be made, and faults that could not, are failures', async (t) => {
+t.test('failed UPDATEs and faults that could not be injected are failures', async (t) => {
   const writer = { changes: 9, failed: 1, latenessMs: percentiles() };
   t.same(findFailures(result({ writer }), LENIENT), ['1 UPDATEs failed']);
   const faults = [{ fault: 'kill-listener@1s', atMs: 1_000, error: 'no gateway listens' }];
   t.same(findFailures(result({ faults }), LENIENT), ['kill-listener@1s: no gateway listens']);
 });
 
-t.test('the report says what happened and what was wrong', async (t) => {
+t.test('the report has the results and the failures', async (t) => {
   t.match(renderText(result()), /^Passed\.$/m);
   const bad = renderText(
     result({
@@ -63,7 +67,7 @@ t.test('the report says what happened and what was wrong', async (t) => {
   }
 });
 
-t.test('the page needs nothing but itself, and holds what the report says', async (t) => {
+t.test('the page is self-contained, and has the text of the report', async (t) => {
   const html = renderHtml(result({ failures: ['<b>'] }), 'Load & test');
   t.notMatch(html, /<script|<link|\bsrc=|url\(|https?:\/\/(?!www\.w3\.org\/2000\/svg)/);
   t.match(html, '<h1>Load &amp; test</h1>');
@@ -72,13 +76,13 @@ t.test('the page needs nothing but itself, and holds what the report says', asyn
   t.equal(html.match(/NaN|undefined|Infinity/g), null);
 });
 
-t.test('what was never measured has no plot', async (t) => {
+t.test('a value that was never measured has no plot', async (t) => {
   const unknown = { cpuShare: undefined, rssBytes: undefined, loopLagMs: undefined };
   const html = renderHtml(result({ timeline: [sample(unknown)] }), 'Load test');
   t.equal(html.match(/<svg /g)?.length, 4);
 });
 
-t.test('progress is one line on a terminal, and one now and then in a log', async (t) => {
+t.test('progress is one line on a terminal, and a line every few samples in a log', async (t) => {
   const terminal = {
     isTTY: true,
     columns: 40,

@@ -1,4 +1,4 @@
-// Results of load tests that were never run.
+// Creates results of load tests, for the tests of reports.
 
 import { Latencies, type Percentiles } from '../../src/loadtest/latencies.js';
 import { DEFAULTS } from '../../src/loadtest/plan.js';
