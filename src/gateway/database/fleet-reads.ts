@@ -1,6 +1,6 @@
 // The queries of the feed: rows, the cheap check of the table, and the heartbeat's notification.
 
-import type pg from 'pg';
+import pg from 'pg';
 import { queryWithIdleTimeout, type IdleTimeoutOptions } from './idle-timeout-query.js';
 
 /** Rows to read: all of them, or those of these hostnames. */
@@ -18,11 +18,14 @@ interface ReadRow {
  * Reads rows and then the last value of the version sequence. No version that existed when the rows
  * were read is higher. Sequences are outside of transactions, so this order is essential
  * (PostgreSQL, "Sequence Manipulation Functions").
+ * @param adopted assignments that agents must not run; their rows are returned without the identity,
+ *   and no agent runs an assignment that has none.
  */
 export async function readRows(
   pool: pg.Pool,
   request: ReadRequest,
   options: IdleTimeoutOptions = {},
+  adopted: ReadonlySet<string> = new Set(),
 ) {
   const hostnames = request.kind === 'all' ? null : request.hostnames;
   const read = await queryWithIdleTimeout<ReadRow>(
@@ -35,13 +38,13 @@ export async function readRows(
     'SELECT last_value FROM public.vms_version_seq',
   );
   return {
-    rows: read.map(({ hostname, version, status, row_text }) => ({
-      hostname,
-      version: Number(version),
-      status,
-      assignmentId: parseAssignmentId(row_text),
-      row: row_text,
-    })),
+    rows: read.map(({ hostname, version, status, row_text }) => {
+      const row = { hostname, version: Number(version), status, row: row_text };
+      const assignmentId = parseAssignmentId(row_text);
+      return assignmentId !== null && adopted.has(assignmentId)
+        ? { ...row, assignmentId: null, row: removeAssignmentId(row_text, assignmentId) }
+        : { ...row, assignmentId };
+    }),
     sequence: Number(sequence.rows[0]?.last_value ?? 0),
   };
 }
@@ -54,6 +57,30 @@ function parseAssignmentId(rowText: string): string | null {
   const { assignment_id: id } = JSON.parse(rowText) as { assignment_id?: unknown };
   return typeof id === 'string' ? id : null;
 }
+
+/** A quote inside a JSON string is escaped, so this text can only be the member of the row. */
+function removeAssignmentId(rowText: string, assignmentId: string): string {
+  return rowText.replace(`"assignment_id":"${assignmentId}"`, '"assignment_id":null');
+}
+
+/**
+ * Reads the assignments that stood in the table before the gateway was first installed. Their
+ * commands have run. A schema without this record has none.
+ */
+export async function readAdoptedAssignments(pool: pg.Pool): Promise<ReadonlySet<string>> {
+  try {
+    const { rows } = await pool.query<{ assignment_id: string }>(
+      `SELECT v.assignment_id FROM public.vms v JOIN public.vm_deliveries d USING (assignment_id)
+       WHERE d.adopted_at IS NOT NULL`,
+    );
+    return new Set(rows.map((row) => row.assignment_id));
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && error.code === UNDEFINED_COLUMN) return new Set();
+    throw error;
+  }
+}
+
+const UNDEFINED_COLUMN = '42703';
 
 interface CheckRow {
   count: string;

@@ -9,7 +9,7 @@ import type { KeyObject } from 'node:crypto';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { readAssignmentKey } from '../database/assignment-key.js';
-import { checkTable, notify, readRows } from '../database/fleet-reads.js';
+import { checkTable, notify, readAdoptedAssignments, readRows } from '../database/fleet-reads.js';
 import { isQueueFull, type Suspect } from '../database/notification-queue.js';
 import type { RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
@@ -100,6 +100,8 @@ export class Feed {
   /** The key of the table as it was last read; undefined if this role may not read it. */
   #assignmentKey: KeyObject | undefined;
   #isKeyMissingLogged = false;
+  /** Assignments that agents must not run; only a first installation adds to them. */
+  #adopted: ReadonlySet<string> = new Set();
 
   constructor(private readonly options: FeedOptions) {
     const { fleet, output, metrics, log } = options;
@@ -232,8 +234,9 @@ export class Feed {
       if (this.#assignmentKey === undefined && !this.#isKeyMissingLogged)
         this.options.log.warn(KEY_MISSING);
       this.#isKeyMissingLogged = this.#assignmentKey === undefined;
+      this.#adopted = await readAdoptedAssignments(pool);
     }
-    return readRows(pool, request, { signal });
+    return readRows(pool, request, { signal }, this.#adopted);
   }
 
   async #checkTable(): Promise<TableCheck> {
