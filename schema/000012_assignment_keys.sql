@@ -1,7 +1,9 @@
--- The key with which the stamp trigger authenticates the assignments that it makes. Any role that may connect may send
--- a notification. A gateway that holds the key can tell an assignment that the table made from one that was invented.
+-- The key with which the stamp trigger authenticates the assignments that it makes. Any role that
+-- may connect may send a notification. A gateway that holds the key can distinguish an assignment
+-- of the table from a forged one.
 
--- One row. The pads are the key XORed with 0x36 and 0x5c (HMAC, RFC 2104), so that no write computes them again.
+-- The table has one row. The pads are the key XORed with 0x36 and 0x5c (HMAC, RFC 2104), so that no
+-- write computes them again.
 CREATE TABLE IF NOT EXISTS public.vm_keys (
   id SMALLINT PRIMARY KEY DEFAULT 1 CHECK (id = 1),
   key BYTEA NOT NULL CHECK (octet_length(key) = 32),
@@ -27,9 +29,10 @@ BEGIN
   ON CONFLICT (id) DO NOTHING; -- a key that is there stays: assignments carry it
 END $$;
 
--- A UUID of version 8 (RFC 9562) that authenticates an assignment; schema/README.md has its layout. Lengths are counted
--- in code points. It is called with the search_path of the writer and the rights of the owner, so it calls nothing by a
--- name without its schema. It may raise: its callers then make a random one.
+-- A UUID of version 8 (RFC 9562) that authenticates an assignment; schema/README.md has its layout.
+-- Lengths are counted in code points. It is called with the search_path of the writer and the
+-- rights of the owner, so it calls nothing by a name without its schema. It may raise: its callers
+-- then make a random one.
 CREATE OR REPLACE FUNCTION public.make_vm_assignment_id(
   hostname pg_catalog.text, email pg_catalog.text, crd_command pg_catalog.text, version bigint)
 RETURNS pg_catalog.uuid

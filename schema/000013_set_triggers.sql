@@ -1,16 +1,19 @@
--- The triggers of vms, once for each statement instead of once for each row. stamp_vm() still runs for each row, before
--- it is written. send_vm_changes() runs once after the statement and writes the audit, the deliveries and the
--- notifications of all its rows. Where statement triggers do not fire (session_replication_role = replica, the apply
--- worker of logical replication), triggers for each row do the same.
+-- The triggers of vms, once for each statement instead of once for each row. stamp_vm() still runs
+-- for each row, before it is written. send_vm_changes() runs once after the statement and writes
+-- the audit, the deliveries and the notifications of all its rows. Where statement triggers do not
+-- fire (session_replication_role = replica, the apply worker of logical replication), triggers for
+-- each row do the same.
 --
--- No function here may raise, for that would abort the change: whatever becomes of the columns of vms, of the tables and
--- of the other functions. Each tries the usual way first, then a slow one that reads rows as JSON, and then goes on
--- without. Each looks first at which table it was fired for, before it touches a value: the types of another table, and
--- their casts, are another role's code.
+-- No function here may raise, for that would abort the change: whatever becomes of the columns of
+-- vms, of the tables and of the other functions. Each tries the usual way first, then a slow one
+-- that reads rows as JSON, and then goes on without. Each looks first at which table it was fired
+-- for, before it touches a value: the types of another table, and their casts, are another role's
+-- code.
 --
--- stamp_vm() and send_vm_changes() run with the rights of the owner of vms and with the search_path of the writer,
--- because to set one for each row costs as much as the rest. So they call nothing by a name without its schema: no type, no operator,
--- and none of IS DISTINCT FROM, NULLIF, IN and BETWEEN, which look their operator up.
+-- stamp_vm() and send_vm_changes() run with the rights of the owner of vms and with the search_path
+-- of the writer, because to set one for each row costs as much as the rest. So they call nothing by
+-- a name without its schema: no type, no operator, and none of IS DISTINCT FROM, NULLIF, IN and
+-- BETWEEN, which look their operator up.
 
 -- The strongest lock first: no statement of a writer is half done when the triggers change.
 LOCK TABLE public.vms IN ACCESS EXCLUSIVE MODE;
@@ -33,7 +36,8 @@ EXCEPTION WHEN OTHERS THEN -- a type whose cast to json raises, a text beyond 1 
   RETURN NULL;
 END $$;
 
--- A row as JSON, for reading columns that may not be there. The columns that we need, where all of them is too much.
+-- A row as JSON, for reading columns that may not be there. The columns that we need, where all of
+-- them is too much.
 CREATE OR REPLACE FUNCTION public.vm_row_json(vm record) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -56,7 +60,8 @@ BEGIN
   RETURN fields;
 END $$;
 
--- What stamp_vm() sets, as JSON, for a table that has not the columns or the types that it expects.
+-- The values that stamp_vm() sets, as JSON, for a table that lacks the columns or the types that it
+-- expects.
 CREATE OR REPLACE FUNCTION public.vm_stamp(op text, old_vm record, new_vm record) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -137,7 +142,8 @@ BEGIN
       NEW.version := OLD.version;
       NEW.assignment_id := OLD.assignment_id;
       NEW.updated_at := OLD.updated_at;
-      -- Rows are compared by image: json and xml have no equality, and a collation may call different texts equal.
+      -- Rows are compared by image: json and xml have no equality, and a collation may call
+      -- different texts equal.
       has_new_person := pg_catalog.record_image_ne(
         ROW(OLD.status, OLD.email, OLD.crd_command), ROW(NEW.status, NEW.email, NEW.crd_command));
       -- Whole rows only where that much is equal: large values need not be fetched to be compared.
@@ -182,9 +188,9 @@ BEGIN
       NEW.assignment_id := NULL;
     ELSIF NEW.status::pg_catalog.text COLLATE pg_catalog."C" OPERATOR(pg_catalog.=) 'in-use'
       AND (has_new_person OR NEW.assignment_id IS NULL) THEN
-      -- Only for a row that is there under this name: whoever may INSERT, but not change this VM, could otherwise have
-      -- an assignment of it authenticated. An assignment_id given to INSERT is kept: a restored row must not start its
-      -- command again.
+      -- Only for a row that exists under this name: a role that may INSERT, but not change this VM,
+      -- could otherwise have an assignment of the VM authenticated. An assignment_id given to
+      -- INSERT is kept: a restored row must not start its command again.
       IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND OLD.hostname::pg_catalog.text COLLATE pg_catalog."C"
         OPERATOR(pg_catalog.=) NEW.hostname::pg_catalog.text THEN
         NEW.assignment_id := public.make_vm_assignment_id(
@@ -205,7 +211,8 @@ BEGIN
   RETURN NEW;
 END $$;
 
--- The audit and the delivery of one row, whatever its columns. Returns why something could not be recorded, or NULL.
+-- The audit and the delivery of one row, whatever its columns. Returns why something could not be
+-- recorded, or NULL.
 CREATE OR REPLACE FUNCTION public.record_vm_row(op text, old_vm record, new_vm record) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -285,7 +292,8 @@ EXCEPTION WHEN OTHERS THEN
   PERFORM public.notify_vm_read(NULL);
 END $$;
 
--- Without jit: the planner overrates the pairing of 10,000 rows, and compiles for half a second what runs for a tenth.
+-- Without jit: the planner overrates the pairing of 10,000 rows, and compiles for half a second
+-- what runs for a tenth.
 CREATE OR REPLACE FUNCTION public.send_vm_changes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET jit = off
@@ -320,8 +328,9 @@ BEGIN
       RETURN NULL;
     END IF;
 
-    -- Columns of these types (16 bool, 20 bigint, 21 smallint, 23 integer, 25 text, 114 json, 1043 varchar, 1082 date,
-    -- 1114 timestamp, 1700 numeric, 2950 uuid, 3802 jsonb) read the same in JSON whatever the settings of the session.
+    -- Columns of these types (16 bool, 20 bigint, 21 smallint, 23 integer, 25 text, 114 json, 1043
+    -- varchar, 1082 date, 1114 timestamp, 1700 numeric, 2950 uuid, 3802 jsonb) read the same in
+    -- JSON whatever the settings of the session.
     IF TG_OP OPERATOR(pg_catalog.<>) 'DELETE' THEN
       is_plain := NOT EXISTS (
         SELECT FROM pg_catalog.pg_attribute
@@ -332,7 +341,7 @@ BEGIN
     END IF;
 
     IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND row_count OPERATOR(pg_catalog.=) 1 THEN
-      -- What nearly every statement is, without the plan that pairs old rows with new ones.
+      -- The usual statement, without the plan that pairs old rows with new ones.
       SELECT * INTO old_vm FROM old_vms LIMIT 1;
       SELECT * INTO new_vm FROM new_vms LIMIT 1;
       IF NOT pg_catalog.record_image_ne(old_vm, new_vm) THEN
@@ -372,8 +381,9 @@ BEGIN
     END IF;
 
     IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
-      -- Old and new rows stand in the same order, so their numbers pair them: there may be no key, or it may change. A
-      -- FULL JOIN, because it can only hash or merge: a plan made for two rows would otherwise loop over 10,000 × 10,000.
+      -- Old and new rows stand in the same order, so their numbers pair them: there may be no key,
+      -- or it may change. A FULL JOIN, because it can only hash or merge: a plan made for two rows
+      -- would otherwise loop over 10,000 × 10,000.
       WITH changed AS MATERIALIZED (
         SELECT n.place, n.hostname, o.hostname AS old_hostname, n.version,
           CASE WHEN o.hostname::pg_catalog.text COLLATE pg_catalog."C"
@@ -448,7 +458,8 @@ BEGIN
     is_recordable := pg_catalog.left(SQLSTATE, 2) OPERATOR(pg_catalog.<>) '53' AND SQLSTATE OPERATOR(pg_catalog.<>) '55P03';
   END;
 
-  -- Row by row, so that what fails, fails alone. The usual way has been undone, its notifications too.
+  -- Row by row, so that what fails, fails alone. The usual way has been undone, its notifications
+  -- too.
   BEGIN
     IF is_recordable THEN
       first_failure := NULL;
@@ -497,7 +508,8 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- For each row, where statement triggers do not fire. A table may have had its name since, or its triggers copied.
+-- For each row, where statement triggers do not fire. A table may have had its name since, or its
+-- triggers copied.
 CREATE OR REPLACE FUNCTION public.record_vm_event() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -505,7 +517,8 @@ AS $$
 DECLARE
   failure text;
 BEGIN
-  -- Enabled for every session, by a restore for example, it must not record what send_vm_changes() has recorded.
+  -- Enabled for every session, by a restore for example, it must not record what send_vm_changes()
+  -- has recorded.
   IF current_setting('session_replication_role') <> 'replica'
     OR coalesce(pg_partition_root(TG_RELID), TG_RELID) IS DISTINCT FROM to_regclass('public.vms') THEN
     RETURN NULL;
@@ -581,7 +594,7 @@ CREATE TRIGGER vm_stamp_trigger
   FOR EACH ROW EXECUTE FUNCTION public.stamp_vm();
 ALTER TABLE public.vms ENABLE ALWAYS TRIGGER vm_stamp_trigger;
 
--- One trigger for each event: a trigger with transition tables can have no more.
+-- Each event has a trigger of its own: a trigger with transition tables can have no more.
 DROP TRIGGER IF EXISTS vm_insert_set_trigger ON public.vms;
 CREATE TRIGGER vm_insert_set_trigger
   AFTER INSERT ON public.vms REFERENCING NEW TABLE AS new_vms
@@ -620,7 +633,7 @@ DROP TRIGGER IF EXISTS vm_delivery_insert_trigger ON public.vms;
 DROP TRIGGER IF EXISTS vm_delivery_trigger ON public.vms;
 DROP FUNCTION IF EXISTS public.record_vm_delivery();
 
--- They belong to the owner of the table, who is whom they act for.
+-- They belong to the owner of the table, with whose rights they act.
 DO $$
 DECLARE
   owner regrole := (SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'public.vms'::regclass);

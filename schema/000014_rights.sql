@@ -1,12 +1,13 @@
--- Who may do what with the objects of the migrations; retention in steps of bounded time; and what a first installation
--- finds standing.
+-- Rights on the objects of the migrations; retention in steps of bounded time; and the assignments
+-- that a first installation finds.
 
 LOCK TABLE public.vms IN ACCESS EXCLUSIVE MODE;
 
--- Attached to a temporary table, whose types and casts are its owner's code, a trigger function would run that code with
--- the rights of the owner of vms. To fire a trigger takes no right to its function; to attach one takes EXECUTE. All
--- others lose it too, whom a grant or a default privilege gave it. What only reads runs with the reader's own rights:
--- everyone may, whatever the default privileges of the database say.
+-- Attached to a temporary table, whose types and casts are its owner's code, a trigger function
+-- would run that code with the rights of the owner of vms. Firing a trigger needs no right to its
+-- function; attaching one needs EXECUTE. All other roles lose it too, even if a grant or a default
+-- privilege gave it to them. Functions that only read run with the reader's own rights: every role
+-- may execute them, whatever the default privileges of the database say.
 DO $$
 DECLARE
   internal CONSTANT text[] := '{stamp_vm,send_vm_changes,record_vm_event,record_vm_truncation,notify_vm_changes,'
@@ -30,11 +31,11 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION public.read_vms(text[]), public.read_vm_presence(text[]), public.vm_text(public.vms) TO PUBLIC;
 
--- Of assignments that stood before the gateway came, those that it must not start again.
+-- Among the assignments that stood before the gateway came, those that it must not start again.
 ALTER TABLE public.vm_deliveries ADD COLUMN IF NOT EXISTS adopted_at TIMESTAMPTZ;
 
--- Only in a first installation, whose migrations are one transaction, and only what that transaction has recorded: what
--- an existing one has not delivered yet is still to be delivered.
+-- Only in a first installation, whose migrations are one transaction, and only what that
+-- transaction has recorded: what an existing one has not delivered yet is still to be delivered.
 DO $$
 BEGIN
   IF EXISTS (SELECT FROM public.lablink_migrations WHERE number = 10 AND applied_at = now()) THEN
@@ -44,9 +45,10 @@ BEGIN
 EXCEPTION WHEN undefined_table THEN NULL; -- applied by hand, without a record
 END $$;
 
--- Retention, in small steps: deletes events older than that, among the `most` first ones, and says how many. To be
--- called until it says 0. It runs with the caller's rights: whoever may not delete events may not do it so either. By an
--- array of ids, so that no estimate of `most` can make the plan one that reads the whole table.
+-- Retention, in small steps: deletes events older than that, among the `most` first ones, and
+-- returns their number. Call it until it returns 0. It runs with the caller's rights: a role that
+-- may not delete events may not do so through it either. The ids come as an array, so that no
+-- estimate of `most` can lead to a plan that reads the whole table.
 CREATE OR REPLACE FUNCTION public.prune_vm_events(older_than interval, most integer DEFAULT 1000)
 RETURNS integer
 LANGUAGE plpgsql
@@ -64,8 +66,8 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION public.prune_vm_events(interval, integer) FROM PUBLIC;
 
--- The oldest deliveries stand together, because made_at is never changed: a summary of a few kilobytes finds them, and
--- costs an assignment nothing.
+-- The oldest deliveries stand together, because made_at is never changed: a summary of a few
+-- kilobytes finds them, and costs an assignment nothing.
 CREATE INDEX IF NOT EXISTS idx_vm_deliveries_made_at
   ON public.vm_deliveries USING brin (made_at) WITH (autosummarize = on);
 

@@ -1,7 +1,8 @@
--- What is checked before any migration is applied, in the same transaction. Migrations keep a table that exists, and
--- what they make belongs to the owner of vms. So an object that another role has put under a name of ours would act
--- with the rights of that owner, or of the role that migrates: it is refused by name. A table vms that lacks a column
--- which the migrations need is refused too, before anything is changed.
+-- The checks before any migration is applied, in the same transaction. Migrations keep a table that
+-- exists, and what they make belongs to the owner of vms. So an object that another role has put
+-- under a name of ours would act with the rights of that owner, or of the role that migrates: it is
+-- refused by name. A table vms that lacks a column which the migrations need is refused too, before
+-- anything is changed.
 
 DO $$
 DECLARE
@@ -34,8 +35,8 @@ BEGIN
     END IF;
   END IF;
 
-  -- Superusers, the owner of vms (of the database where there is no vms yet), and the roles that may act as that owner
-  -- are trusted.
+  -- Superusers, the owner of vms (of the database where there is no vms yet), and the roles that
+  -- may act as that owner are trusted.
   SELECT string_agg(DISTINCT object || ' of ' || holder::regrole, ', ') INTO planted
   FROM (
     SELECT format('%s public.%I', CASE relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' ELSE 'relation' END, relname),
@@ -52,7 +53,8 @@ BEGIN
     JOIN pg_proc p ON p.oid = tgfoid
     WHERE relnamespace = 'public'::regnamespace AND relname = ANY (tables)
     UNION ALL
-    -- What a table's defaults, checks, policies, rules and indexes call runs with the rights of whoever writes to it.
+    -- The functions that a table's defaults, checks, policies, rules and indexes call run with the
+    -- rights of the role that writes to it.
     SELECT format('function %s, which public.%I uses, ', p.oid::regprocedure, relname), proowner
     FROM pg_class c
     JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass

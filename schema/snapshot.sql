@@ -1,6 +1,6 @@
--- Describes everything in the schema public from the catalogs, a line each, so that databases can be
--- held against each other: snapshot.txt is what a migrated one gives. PostgreSQL 13 to 18 give the
--- same: NOT NULL is told by the column, though 18 lists it among the constraints too.
+-- Describes everything in the schema public from the catalogs, a line each, so that databases can
+-- be compared: snapshot.txt is the description of a migrated one. PostgreSQL 13 to 18 give the
+-- same: the column states NOT NULL, though 18 lists it among the constraints too.
 
 SET search_path = '';
 

@@ -1,5 +1,5 @@
-// A role that may only connect forges notifications, to a gateway with the key of the table and to a
-// gateway without it. A real agent runs what the table assigned, and nothing else.
+// A role that may only connect forges notifications, to a gateway with the key of the table and to
+// a gateway without it. A real agent runs what the table assigned, and nothing else.
 
 import { rm } from 'node:fs/promises';
 import pg from 'pg';

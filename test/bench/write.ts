@@ -1,5 +1,6 @@
-// What the triggers cost a writer: the product's schema beside the guide's own table and its one-line trigger, on one
-// server, in turn there and back. `npm run bench:write`; with `-- --write` the table is kept in README.md.
+// What the triggers cost a writer: the product's schema beside the guide's own table and its
+// one-line trigger, on one server, in turn there and back. `npm run bench:write`; with `-- --write`
+// the table is kept in README.md.
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

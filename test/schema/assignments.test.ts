@@ -3,7 +3,10 @@
 import { onEveryServer } from './servers.js';
 import { openSession } from './session.js';
 
-/** An INSERT makes random ones, of version 4; an UPDATE makes ones that authenticate themselves, of version 8. */
+/**
+ * An INSERT makes random ones, of version 4; an UPDATE makes ones that authenticate themselves, of
+ * version 8.
+ */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** The row before, as the SET of one UPDATE or of several; the change; what becomes of the id. */

@@ -1,5 +1,5 @@
-// An assignment that an UPDATE makes authenticates itself, to roles that may read the key, and to no others; where it
-// cannot, it has a random id and is made all the same.
+// An assignment that an UPDATE makes authenticates itself, to roles that may read the key, and to
+// no others; where it cannot, it has a random id and is made all the same.
 
 import { authenticId, randomBits, type Assignment } from './authenticity.js';
 import { onEveryServer } from './servers.js';

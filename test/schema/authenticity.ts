@@ -1,4 +1,5 @@
-// Computes the digest in an assignment_id as schema/README.md describes it, independently of the SQL that makes it.
+// Computes the digest in an assignment_id as schema/README.md describes it, independently of the
+// SQL that makes it.
 
 import { createHmac } from 'node:crypto';
 
@@ -6,7 +7,7 @@ export interface Assignment {
   readonly hostname: string;
   readonly email: string | null;
   readonly crd_command: string | null;
-  /** Of the row when the assignment was made. */
+  /** The values of the row when the assignment was made. */
   readonly version: number;
 }
 

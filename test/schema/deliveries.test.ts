@@ -1,4 +1,5 @@
-// Every assignment has its delivery, whoever makes it; and old ones go, but never the current one's.
+// Every assignment has its delivery, whichever role makes it. Old deliveries are deleted, but never
+// the current one's.
 
 import { onEveryServer } from './servers.js';
 import { openSession } from './session.js';

@@ -1,5 +1,5 @@
-// The audit has every change with who made it, whoever makes it and whatever becomes of the columns; it stops nobody, and
-// who may only read it changes nothing there.
+// The audit has every change with its author, whichever role makes it and whatever becomes of the
+// columns. It stops no write, and a role that may only read it changes nothing there.
 
 import { readFile } from 'node:fs/promises';
 import { onEveryServer } from './servers.js';

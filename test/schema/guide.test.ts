@@ -1,4 +1,4 @@
-// What people type, word for word, does what it did, and is heard.
+// The guide's statements, word for word, have the effects that they had, and are notified.
 
 import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { createGuideDatabase, OPERATIONS } from './guide.js';

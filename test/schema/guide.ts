@@ -52,7 +52,7 @@ export async function createGuideDatabase(session: Session): Promise<void> {
   for (const sql of [TABLE, FUNCTION, TRIGGER, INDEXES, ROWS]) await session.query(sql);
 }
 
-/** What people type, under its title, and what becomes of the row i-0abc123def456. */
+/** The guide's statements, each under its title, and their effects on the row i-0abc123def456. */
 export const OPERATIONS = {
   'The function': FUNCTION,
   'VM as available': `UPDATE vms

@@ -9,7 +9,7 @@ export interface Heard {
 }
 
 export interface Listening {
-  /** What was committed before this call and not yet taken. */
+  /** Returns the notifications that were committed before this call and not yet taken. */
   readonly take: () => Promise<Heard[]>;
 }
 

@@ -1,4 +1,4 @@
-// What vm_updates and vm_changes carry, byte for byte.
+// The payloads of vm_updates and vm_changes, byte for byte.
 
 import { type Heard, listen, read, READ_ALL, row } from './listening.js';
 import { onEveryServer } from './servers.js';
@@ -12,7 +12,10 @@ async function rowNow(session: Session, hostname: string): Promise<Heard> {
 
 const LENGTH = 'SELECT octet_length(row_to_json(vms)::text) FROM vms';
 
-/** Makes the one row exactly so long as JSON. In one transaction, because updated_at varies in length. */
+/**
+ * Makes the one row exactly so long as JSON. In one transaction, because updated_at varies in
+ * length.
+ */
 async function updateToLength(session: Session, letters: string, bytes: number): Promise<void> {
   await session.query('BEGIN');
   await session.query('UPDATE vms SET crd_command = $1', [letters]);

@@ -90,7 +90,7 @@ onEveryServer(async (t, { createDatabase, binDir }) => {
   });
 });
 
-/** What pg_dump --inserts would write: rows with all their columns, then the sequence as it was. */
+/** The output of pg_dump --inserts: rows with all their columns, then the sequence as it was. */
 async function dumpAsInserts(session: Session): Promise<string[]> {
   const rows = await session.query<{ sql: string }>(`
     SELECT format('INSERT INTO public.vms SELECT * FROM json_populate_record(NULL::public.vms, %L)',

@@ -1,5 +1,6 @@
-// What each role may read, write, forge, execute and attach; after a fresh installation, after an upgrade, and in a copy
-// that was restored. No role gets the rights of the owner of vms by a function of ours.
+// The rights of each role to read, write, forge, execute and attach: after a fresh installation,
+// after an upgrade, and in a copy that was restored. No role gets the rights of the owner of vms by
+// a function of ours.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -231,7 +232,10 @@ onEveryServer(async (t, { createDatabase, majorVersion, binDir }) => {
   );
 });
 
-/** Operators, functions, types and tables under the names of PostgreSQL's own, which leave a trace where they run. */
+/**
+ * Operators, functions, types and tables under the names of PostgreSQL's own, which leave a trace
+ * where they run.
+ */
 function trap(schema: string): string {
   const types = ['text', 'bigint', 'name', 'boolean', 'uuid', 'bytea', 'integer', 'oid', 'varchar'];
   const operators = types.flatMap((type) =>

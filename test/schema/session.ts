@@ -1,4 +1,4 @@
-// One connection to a database under test, so that a SET of one statement holds for the next.
+// A connection to a database under test, so that a SET of one statement holds for the next.
 
 import pg from 'pg';
 import type { Teardown } from '../helpers/database.js';

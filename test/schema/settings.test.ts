@@ -1,4 +1,5 @@
-// Settings that a role or a database may have: writes go on, and each change is recorded and sent as always.
+// Settings that a role or a database may have: writes go on, and each change is recorded and sent
+// as always.
 
 import { onEveryServer } from './servers.js';
 import { openSession } from './session.js';

@@ -1,10 +1,11 @@
-// Whatever becomes of the table and of the objects around it: a write goes on, and what can still be sent is sent.
+// Whatever becomes of the table and of the objects around it: a write goes on, and what can still
+// be sent is sent.
 
 import { listen, READ_ALL } from './listening.js';
 import { onEveryServer } from './servers.js';
 import { openSession, type Session } from './session.js';
 
-/** What others do to the table, or to objects of ours; run by the superuser. */
+/** Changes by others to the table, or to objects of ours; run by the superuser. */
 const SHAPES: Readonly<Record<string, string>> = {
   'email renamed': 'ALTER TABLE vms RENAME email TO person',
   'email dropped': 'ALTER TABLE vms DROP COLUMN email',

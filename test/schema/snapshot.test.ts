@@ -1,5 +1,5 @@
-// The schema that migrations make is the one written down in schema/snapshot.txt, from wherever they
-// start. To write it down anew: npx tap --snapshot test/schema/snapshot.test.ts
+// The schema that migrations make is the one written down in schema/snapshot.txt, from wherever
+// they start. To write it down again: npx tap --snapshot test/schema/snapshot.test.ts
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { migrate } from '../../src/postgres/migrations/migrate.js';

@@ -199,7 +199,7 @@ onEveryServer(async (t, { createDatabase, majorVersion }) => {
   });
 });
 
-/** What in the schema public does not belong to the owner's role. */
+/** The objects in the schema public that do not belong to the owner's role. */
 async function foreignObjects(admin: Session, owner: Session): Promise<string[]> {
   const rows = await admin.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class

@@ -1,5 +1,6 @@
-// An installation that is in use gets the new triggers while writers go on: no change is lost, none is seen twice, and
-// no assignment that is still to be delivered is taken for delivered. A first installation adopts what it finds.
+// An installation that is in use gets the new triggers while writers go on: no change is lost, none
+// is seen twice, and no assignment that is still to be delivered is taken for delivered. A first
+// installation adopts what it finds.
 
 import { readdir, readFile } from 'node:fs/promises';
 import type { Test } from 'tap';

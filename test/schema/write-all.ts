@@ -14,7 +14,10 @@ export const rowNow = async (session: Session, hostname = 'a'): Promise<Heard> =
   return row((await session.value(sql, [hostname])) ?? 'no such row');
 };
 
-/** INSERT, UPDATE, a rename, a row too large, DELETE and TRUNCATE by this writer; vms is empty before and after. */
+/**
+ * INSERT, UPDATE, a rename, a row too large, DELETE and TRUNCATE by this writer; vms is empty
+ * before and after.
+ */
 export async function writeAll(t: Test, database: TestDatabase, writer: Session): Promise<void> {
   const reader = await openSession(t, database.adminConfig);
   const { take } = await listen(t, database.config);

@@ -1,4 +1,5 @@
-// The digest of an assignment, against the layout of schema/README.md, and whatever is changed in it.
+// The digest of an assignment, against the layout of schema/README.md, and whatever is changed in
+// it.
 
 import { createSecretKey } from 'node:crypto';
 import fc from 'fast-check';

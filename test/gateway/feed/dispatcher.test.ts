@@ -6,8 +6,8 @@ import { Reconciler } from '../../../src/gateway/feed/reconciler.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
 
 /**
- * A dispatcher into an empty fleet; `publish` may throw like a bug of the fan-out. `verified` is the
- * version at which every assignment is verified.
+ * A dispatcher into an empty fleet; `publish` may throw like a bug of the fan-out. `verified` is
+ * the version at which every assignment is verified.
  */
 function dispatching(publish: () => void = () => undefined, verified?: number) {
   const fleet = new Fleet('epoch', 10);
