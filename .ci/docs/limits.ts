@@ -36,9 +36,9 @@ const LIMITS: Readonly<Record<RejectionReason, Limit>> = {
     answer: `close ${CLOSE.tooMany.code}`,
   },
   too_many_requests: {
-    what: "a socket's unanswered requests",
+    what: "a socket's unanswered requests, and a connection's requests that wait",
     limit: `${MAX_PENDING_REQUESTS}`,
-    answer: `close ${CLOSE.tooMany.code}`,
+    answer: `close ${CLOSE.tooMany.code}, or 429 and the end of the connection`,
   },
   message_too_large: {
     what: 'a message',

@@ -1,6 +1,7 @@
 // Creates the HTTP server without routes: its limits, its validation and its error handling.
 
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, {
   LogController,
@@ -13,7 +14,8 @@ import type { TrustProxy } from '../../config/address.js';
 import { describeResponse, type OnResponse } from './problems/response-log.js';
 import { sendClientError } from './problems/client-error.js';
 import { handleError, handleErrorBeforeRouting } from './problems/error-handler.js';
-import { sendProblem } from './problems/problem.js';
+import { PROBLEMS, sendProblem, writeProblem } from './problems/problem.js';
+import { SequencedServer, type RejectPipelined } from './limits/sequenced-server.js';
 import { assignRequestId, sendRequestId } from './request/request-id.js';
 import { compileValidator } from './request/validator.js';
 
@@ -38,6 +40,9 @@ const CHECK_INTERVAL_MS = 1_000;
  */
 const IDLE_TIMEOUT_MS = 90_000;
 
+/** How long a connection without a request is kept for the next one. */
+const KEEP_ALIVE_MS = 72_000;
+
 export type HttpServer = ReturnType<typeof createServer>;
 
 /**
@@ -61,7 +66,13 @@ export function createServer(
     log.debug({ reqId, ...answer }, 'answered');
     onAnswer(answer);
   };
+  const rejectPipelined = (request: IncomingMessage, response: ServerResponse): void => {
+    writeProblem(response, 'too_many_requests', assignRequestId(request));
+    const { status } = PROBLEMS.too_many_requests;
+    onAnswer({ at: 'http', route: 'none', status, problem: 'too_many_requests' });
+  };
   const server = Fastify({
+    serverFactory: (handler) => createEdge(rejectPipelined).on('request', handler),
     loggerInstance: log,
     genReqId: assignRequestId,
     trustProxy,
@@ -75,9 +86,6 @@ export function createServer(
     forceCloseConnections: true,
     return503OnClosing: false, // Its response would not be a problem: see drain.ts.
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionTimeout: IDLE_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_INTERVAL_MS },
     clientErrorHandler: handleClientError,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
   })
@@ -99,4 +107,15 @@ export function createServer(
     (_request, reply) => void sendProblem(reply, 'not_found', 'This URL does not exist.'),
   );
   return server;
+}
+
+/** Creates the server under Fastify, with the timeouts of connections. */
+function createEdge(rejectPipelined: RejectPipelined): SequencedServer {
+  const options = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+  };
+  return new SequencedServer(options, rejectPipelined).setTimeout(IDLE_TIMEOUT_MS);
 }

@@ -1,7 +1,7 @@
 // Defines and sends problems (RFC 9457). Every error over HTTP is one, with a stable `code` for
 // programs. All codes are defined here, each with a single status.
 
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 
@@ -101,6 +101,11 @@ export const PROBLEMS = {
     when: 'There are too many sockets and waiting requests of this address.',
     retryAfter: 5,
   },
+  too_many_requests: {
+    status: 429,
+    when: 'The connection has too many requests without waiting for responses.',
+    retryAfter: 1,
+  },
   rate_limited: {
     status: 429,
     when: 'There were too many requests of this role and `sub`; `Retry-After` says when to try again.',
@@ -177,6 +182,19 @@ export function sendProblem(
     .code(about.status)
     .type(PROBLEM_TYPE)
     .send(formatProblem(code, detail, members));
+}
+
+/**
+ * Writes a problem as the last response of a connection, for a request that is not routed.
+ * @param id the id of the request
+ */
+export function writeProblem(response: ServerResponse, code: ProblemCode, id: string): void {
+  const { status, when, retryAfter }: About = PROBLEMS[code];
+  if (retryAfter !== undefined) response.setHeader('Retry-After', String(retryAfter));
+  response.setHeader('X-Request-Id', id).setHeader('Connection', 'close');
+  const body = formatProblem(code, when);
+  const length = Buffer.byteLength(body);
+  response.writeHead(status, { 'Content-Type': PROBLEM_TYPE, 'Content-Length': length }).end(body);
 }
 
 /** Sends the problem that there is no VM of the requested hostname. */
