@@ -1,5 +1,5 @@
-// The subcommand `agent`: makes this machine a VM of the gateway's, and acts on its assignments until it is told to end.
-// Lines for programs go to stdout, how it fares to stderr.
+// The subcommand `agent`: registers this machine as a VM, and acts on its assignments until a
+// signal. Lines for programs go to stdout, messages for people to stderr.
 
 import { randomBytes } from 'node:crypto';
 import { hostname as machineName } from 'node:os';
@@ -44,11 +44,11 @@ export function createAgentCommand(): Command {
     .requiredOption('--state-file <file>', 'where to remember which assignments were handled')
     .requiredOption(
       '--token-file <file>',
-      "a file with the agent's token; read anew when one is needed",
+      "a file with the agent's token; read again for each connection",
     )
     .option(
       '--enrol-token-file <file>',
-      'a file with a token to enrol with, where there is no other yet',
+      'a file with a token to enrol with, as long as there is no agent token',
     )
     .option('--hostname <hostname>', "the VM (default: the machine's name)")
     .addOption(
@@ -67,15 +67,12 @@ export function createAgentCommand(): Command {
     )
     .option(
       '--grace <seconds>',
-      'between SIGTERM and SIGKILL for a command that is to end',
+      'the time between SIGTERM and SIGKILL when a command must end',
       parseSeconds,
       10,
     )
-    .option('--fail-vm-on-error', 'set the VM failed when its command fails')
-    .option(
-      '--rerun-interrupted',
-      'begin a command anew that was cut off, because it may be repeated',
-    )
+    .option('--fail-vm-on-error', 'set the VM failed if its command fails')
+    .option('--rerun-interrupted', 'run an interrupted command again: it can be repeated safely')
     .passThroughOptions()
     .exitOverride()
     .action(async (program: string[], options: AgentOptions) => {
@@ -97,22 +94,22 @@ function parseSeconds(text: string): number {
   throw new InvalidArgumentError('Expected whole seconds.');
 }
 
-/** Undefined: assignments are printed. @throws UsageError */
+/** Chooses the command to run; undefined if assignments are printed. @throws UsageError */
 function chooseCommand(
   { exec, shell }: AgentOptions,
   [program, ...args]: readonly string[],
 ): BuildCommand | undefined {
   if (exec === true && (program === undefined || program.startsWith('-'))) {
-    throw new UsageError('--exec needs a program: it comes last, with its arguments.');
+    throw new UsageError('--exec needs a program, which comes last, with its arguments.');
   }
   if (program !== undefined && exec === true) {
     return programCommand(program, args, copyEnvironment());
   }
-  if (program !== undefined) throw new UsageError(`${program} is run with --exec alone.`);
+  if (program !== undefined) throw new UsageError(`${program} is run only with --exec.`);
   return shell === true ? shellCommand(copyEnvironment()) : undefined;
 }
 
-/** @throws UsageError */
+/** Resolves the VM's hostname from the options or the machine. @throws UsageError */
 async function resolveHostname({ hostname, hostnameFrom }: AgentOptions): Promise<string> {
   if (hostnameFrom !== undefined) return readInstanceId(hostnameFrom);
   const name = hostname ?? machineName();
@@ -124,6 +121,7 @@ function log(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** Runs the agent until a signal or a rejection. */
 async function runAgent(
   options: AgentOptions,
   hostname: string,
@@ -161,7 +159,7 @@ async function runAgent(
   }
 }
 
-/** How the gateway is reached, and as whom. @throws UsageError */
+/** Creates the client and the source of its tokens. @throws UsageError */
 async function connectAgent(
   { url, tokenFile, enrolTokenFile }: AgentOptions,
   hostname: string,
@@ -173,12 +171,12 @@ async function connectAgent(
     const ask = createSendRequest(url, signal);
     if (enrolTokenFile === undefined) {
       const tokens = createFileTokens(tokenFile);
-      // What is wrong with it now is a mistake, for whoever typed this; later it is waited for.
+      // A bad token file now is a usage error; later the agent waits until it is readable.
       await tokens.current();
       return { ask, client: createClient({ url, token: tokens.fresh }), tokens, journal };
     }
     const enrolled = ensureNonce(journal, hostname);
-    // Before it is asked with: an answer that is lost can be asked for again, even by the next agent.
+    // The nonce is saved before its use, so that a lost response can be requested again.
     await file.save(enrolled);
     const { nonce } = enrolled.enrolment;
     const tokens = createEnrolledTokens({
@@ -195,6 +193,7 @@ async function connectAgent(
   }
 }
 
+/** Keeps the nonce of an enrolment of this hostname, or creates one. */
 function ensureNonce(journal: Journal, hostname: string) {
   const kept = journal.enrolment?.hostname === hostname ? journal.enrolment : undefined;
   const enrolment = kept ?? { hostname, nonce: randomBytes(32).toString('base64url') };
@@ -224,17 +223,17 @@ function createActions(
   };
 }
 
-/** Resolves once the line is handed to whoever reads; rejects when nobody does. */
+/** Resolves once the line is written; rejects if stdout is closed. */
 function printLine(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(`${text}\n`, (cause) => {
       if (cause === null || cause === undefined) resolve();
-      else reject(new AgentError('Nobody reads what is printed any more.', { cause }));
+      else reject(new AgentError('The reader of stdout is gone.', { cause }));
     });
   });
 }
 
-/** Tells the agent what the socket says, and what the machine does. */
+/** Forwards messages of the socket, and signals of the system, to the agent. */
 function forwardEvents(agent: Agent, watch: VmWatch): void {
   let latest = '';
   watch.on('frame', (frame) => (latest = frame));
@@ -249,11 +248,11 @@ function forwardEvents(agent: Agent, watch: VmWatch): void {
     if (state.phase === 'reconnecting') agent.dispatch({ type: 'disconnected' });
     if (state.phase === 'closed' && state.rejected) agent.dispatch({ type: 'rejected' });
   });
-  // What could not be printed is told to whoever printed it.
+  // A failed write is reported by printLine().
   process.stdout.on('error', () => undefined);
   const stop = (): void => agent.dispatch({ type: 'stop' });
   process.once('SIGINT', stop).once('SIGTERM', stop);
 }
 
-/** Before what the database could not do is asked for again. */
+/** The pause before a request is repeated that the database could not answer. */
 const RETRY_MS = 2_000;

@@ -1,4 +1,5 @@
-// The subcommand `asyncapi`: prints the protocol as an AsyncAPI document, with the JSON Schema of every message.
+// The subcommand `asyncapi`: prints the protocol as an AsyncAPI document, with the JSON Schema of
+// every message.
 
 import { Command } from 'commander';
 import { createAsyncApiDocument } from '../protocol/asyncapi.js';

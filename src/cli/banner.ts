@@ -1,49 +1,54 @@
-// What `serve` says once it serves: what runs where, how to reach the database, and one command to see a change
-// pushed. A token is shown only where a person looks at a terminal.
+// The banner that `serve` prints once it serves: URLs, how to reach the database, and a command
+// that shows a pushed change. A token is shown only on a terminal.
 
 import { relative } from 'node:path';
 
+/** What the banner shows. */
 export interface Banner {
   readonly url: string;
-  /** What database, in words. */
+  /** The database, in words. */
   readonly database: string;
-  /** How to reach it with psql; undefined when it was named by whoever started the gateway. */
+  /** How to connect with psql; undefined for a configured database. */
   readonly psql: string | undefined;
-  /** An admin's token; undefined where no person looks, or none can be signed. */
+  /** An admin's token; undefined without a terminal, or without a secret to sign with. */
   readonly token: string | undefined;
-  /** Whether tokens can be signed here, or only verified. */
+  /** Whether tokens can be signed here; else they are only verified. */
   readonly signs: boolean;
-  /** Whether the commands of this machine find the gateway and its database by themselves. */
+  /** Whether commands on this machine find the gateway and its database by its lock file. */
   readonly local: boolean;
-  /** Whether nobody but this machine reaches the gateway. */
+  /** Whether only this machine can reach the gateway. */
   readonly loopback: boolean;
 }
 
-/** The words to run this very program again, from the folder it was started in. */
+/** Formats the command that runs this program from the current folder. */
 function formatOwnCommand(): string {
   const script = process.argv[1] ?? '';
   return script.endsWith('.js') ? `node ${relative(process.cwd(), script)}` : 'lablink-gateway';
 }
 
-/** The dashboard, signed in: a fragment is never sent to a server, and the page takes the token out of it at once. */
+/**
+ * Formats a link that signs in to the dashboard. Browsers do not send the fragment to a server, and
+ * the page removes the token from the address at once.
+ */
 export function formatDashboardLink(url: string, token: string): string {
   return `${url}/#token=${token}`;
 }
 
-/** Registers a VM if need be and assigns it anew, so that it shows something however often it is pasted. */
+/** Registers a VM if necessary and assigns it again, so that every run shows a change. */
 const CHANGE =
   "INSERT INTO vms (hostname, email, status, crd_command) VALUES ('vm-1', 'you@example.com', 'in-use', 'echo hello') " +
   'ON CONFLICT (hostname) DO UPDATE SET status = excluded.status, email = excluded.email, ' +
   "crd_command = 'echo hello, it is ' || to_char(now(), 'HH24:MI:SS')";
 
+/** Formats the banner, with an empty line before and after. */
 export function formatBanner(banner: Banner): string {
   const { url, database, psql, token, signs, local, loopback } = banner;
   const lines = [`  Gateway    ${url}`, `  Dashboard  ${url}/`, `  Database   ${database}`];
   if (psql !== undefined) lines.push(`             ${psql}`);
   if (!signs) {
-    lines.push('', '  Tokens are signed elsewhere: JWT_PUBLIC_KEY verifies them, and signs none.');
+    lines.push('', '  Tokens are signed elsewhere: JWT_PUBLIC_KEY only verifies them.');
   }
-  // The command needs a token, which it signs itself.
+  // The command signs its own token.
   if (local && signs) {
     lines.push(
       '',

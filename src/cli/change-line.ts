@@ -1,23 +1,26 @@
-// One change of a row as a line for people. Nothing a row holds can command the terminal it is shown on, and what a
-// VM runs is not shown at all.
+// Formats a change of a row as a line for people. Control characters are escaped, and a VM's
+// command is never shown.
 
 import type { WatchedVm } from '../client/index.js';
 import { escapeControls } from './escape-controls.js';
 
+/** A change of one hostname's row. */
 export interface WatchedChange {
   readonly hostname: string;
-  /** The row that was last shown; undefined when none was. */
+  /** The row that was last shown; undefined if there was none. */
   readonly before: WatchedVm | undefined;
-  /** The row as it is; undefined when there is none. */
+  /** The current row; undefined if there is none. */
   readonly vm: WatchedVm | undefined;
 }
 
-/** They change with every change. */
+/** Columns that change with every change. */
 const BOOKKEEPING = new Set(['updated_at', 'version']);
 
 /**
- * Time (UTC), hostname, status, email, and what changed; undefined when nothing that would be shown has.
- * @param first whether this is how things stood when the watch began.
+ * Formats the time (UTC), hostname, status, email, and the changed columns.
+ *
+ * @param first whether this is the state at the start of the watch.
+ * @returns undefined if no shown column has changed.
  */
 export function formatChangeLine(
   change: WatchedChange,

@@ -1,8 +1,8 @@
-// How a connection fares, in words for a person who looks at stderr.
+// Formats the state of a connection for people, on stderr.
 
 import type { ConnectionState } from '../client/index.js';
 
-/** Undefined where there is nothing to say. */
+/** Returns undefined for states that need no message. */
 export function formatConnectionState(state: ConnectionState): string | undefined {
   switch (state.phase) {
     case 'connecting':
@@ -10,7 +10,7 @@ export function formatConnectionState(state: ConnectionState): string | undefine
     case 'live':
       return 'live';
     case 'stale':
-      return 'gap: the gateway cannot hear its database; this is what was last known';
+      return 'stale: the gateway has no live feed from its database; this is the last known state';
     case 'reconnecting': {
       const seconds = Math.ceil((state.nextTryMs - Date.now()) / 1000);
       return `reconnecting in ${seconds} s: ${state.reason}`;

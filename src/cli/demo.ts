@@ -1,5 +1,5 @@
-// The subcommand `demo`: a gateway on a database of its own, and a workshop that is simulated on it. Everything is gone
-// when it ends.
+// The subcommand `demo`: a gateway on a temporary database, and a simulated workshop on it.
+// Everything is removed at the end.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { startLifecycle } from './lifecycle.js';
 import { createLogger } from './logger.js';
 import { startGateway } from './start-gateway.js';
 
-/** Longer than anybody shows a demo; the tokens of agents are made anew whenever they are asked for. */
+/** Longer than a demo lasts; agents' tokens are signed for each connection. */
 const ADMIN_TTL_SECONDS = 24 * 3_600;
 const AGENT_TTL_SECONDS = 3_600;
 
@@ -28,7 +28,7 @@ export function createDemoCommand(): Command {
     });
 }
 
-/** Whatever database and secret the environment names is left alone. */
+/** Uses neither the database nor the secret that the environment configures. */
 async function runDemo(config: Config, log: Logger): Promise<void> {
   const lifecycle = startLifecycle(log, config.drainMs);
   const secret = randomBytes(48).toString('base64url');
@@ -65,11 +65,11 @@ function createWorkshopOptions(
 function formatDemo(link: string): string {
   return [
     '',
-    '  A workshop is beginning. Watch it, as an admin who may act as well:',
+    '  A workshop begins. Watch it as an admin, who may also act:',
     '',
     `  ${link}`,
     '',
-    `  ${AGENTS} simulated agents, real ones in all but what they run. Ctrl-C ends it and leaves nothing behind.`,
+    `  ${AGENTS} agents that run no commands. Ctrl-C ends the demo and removes everything.`,
     '',
     '',
   ].join('\n');

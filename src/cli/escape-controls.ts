@@ -1,6 +1,6 @@
-// What a row or a server says, made safe for the terminal it is shown on.
+// Makes text of rows and servers safe for a terminal.
 
-/** Control characters, which could rewrite the screen, are written as escapes. */
+/** Escapes control characters, which could rewrite the screen, as in JSON: `\\u001b`. */
 export function escapeControls(text: string): string {
   return text.replace(
     /\p{Cc}/gu,

@@ -1,4 +1,4 @@
-// How the command ends: what each exit code means, which failure gets which, and what is said of it.
+// How a command ends: the meaning of the exit codes, the code of each failure, and its message.
 
 import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
@@ -11,39 +11,39 @@ import { SchemaError } from '../postgres/migrations/migrate.js';
 
 export const ExitCode = {
   ok: 0,
-  /** It worked and found something to look at, or a threshold was missed; or the program failed. */
+  /** The command found a problem, or missed a threshold; or the program failed. */
   finding: 1,
   /** The command line or the configuration is wrong. */
   usage: 2,
   /** The database cannot be reached. */
   unreachable: 3,
-  /** The database's schema cannot be used by this program. */
+  /** This version cannot use the database's schema. */
   schema: 4,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-/** The command line asks for what cannot be done. The message is for whoever typed it. */
+/** The command line is wrong. The message is for its user. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 /**
- * PostgreSQL's classes for a wrong role or password and for a database that does not exist, and the
- * codes of OpenSSL and Node for a certificate that does not pass: waiting does not help with these.
+ * PostgreSQL's classes for a wrong role or password and for a missing database, and the codes of
+ * OpenSSL and Node for an invalid certificate: waiting does not help with these.
  */
 const MISCONFIGURED = /^(28...|3D000|\w*CERT\w*|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/;
-/** What pg says where TLS is asked for and the server has none. */
+/** pg's message if TLS is required and the server does not support it. */
 const NO_TLS = 'The server does not support SSL connections';
 
-/** The exit code of what a subcommand threw; `finding` for what nobody expected. */
+/** Selects the exit code for an error of a subcommand; `finding` for an unexpected error. */
 export function selectExitCode(error: unknown): ExitCode {
   return findExpectedCode(error) ?? ExitCode.finding;
 }
 
-/** What to tell of an error: its message where it was expected, all there is where it was not. */
+/** Formats an error: the message of an expected one, every detail of an unexpected one. */
 export function explainError(error: unknown): string {
   if (!(error instanceof Error) || findExpectedCode(error) === undefined) return inspect(error);
-  // Node's error for a name with several addresses, none of which answers, has no message.
+  // Node's error has no message if a name has several addresses and all fail.
   return error.message === '' ? `Cannot connect (${readErrorCode(error)})` : error.message;
 }
 
@@ -56,7 +56,7 @@ function findExpectedCode(error: unknown): ExitCode | undefined {
   if (error instanceof EmbeddedError) return ExitCode.unreachable;
   if (error instanceof MaintenanceError) return selectMaintenanceCode(error);
   if (!(error instanceof Error)) return undefined;
-  // A port that is taken, or not this user's to take.
+  // The port is taken, or this user may not listen on it.
   if ('syscall' in error && error.syscall === 'listen') return ExitCode.usage;
   if ('syscall' in error && error.syscall === 'connect') return ExitCode.unreachable;
   if (isConnectionError(error)) return ExitCode.unreachable;

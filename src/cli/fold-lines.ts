@@ -1,6 +1,6 @@
-// JSON as one line, for whoever reads lines.
+// Puts JSON on a single line, for programs that read lines.
 
-/** A JSON column may hold line breaks; outside strings, the only place where JSON allows them, they mean nothing. */
+/** Replaces line breaks, which a JSON column may hold: JSON allows them only between its tokens. */
 export function foldLines(json: string): string {
   return json.replace(/[\r\n]+/g, ' ');
 }

@@ -1,22 +1,24 @@
-// How long `serve` lives: until a signal, or a failure that nobody can mend. Then what was started is stopped, the
-// latest first, within a limit; a second signal ends the process at once.
+// The lifecycle of `serve`: it ends on a signal or a fatal failure. The parts are then stopped in
+// reverse order, within a limit; a second signal ends the process at once.
 
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { ExitCode, selectExitCode, explainError } from './exit.js';
 
-/** How long an orderly end may take after the drain; then the process ends anyway, with exit code 1. */
+/** How long the shutdown may take after the drain; then the process ends with exit code 1. */
 const END_TIMEOUT_MS = 5_000;
 
+/** The end of the process, as its parts see it. */
 export interface Lifecycle {
-  /** Aborted when the end has begun. */
+  /** Aborted when the shutdown begins. */
   readonly ending: AbortSignal;
-  /** To be done at the end, before what was given earlier. */
+  /** Registers a step of the shutdown, which runs before the steps registered earlier. */
   readonly onEnd: (stop: () => Promise<void>) => void;
-  /** Says what failed, and ends the process with its exit code. */
+  /** Reports the failure, and ends the process with its exit code. */
   readonly fail: (error: unknown) => void;
 }
 
+/** Handles signals from now on. @param drainMs how long sessions may take to drain. */
 export function startLifecycle(log: Logger, drainMs: number): Lifecycle {
   const controller = new AbortController();
   const stops: (() => Promise<void>)[] = [];
@@ -28,10 +30,10 @@ export function startLifecycle(log: Logger, drainMs: number): Lifecycle {
       else if (failure === undefined) log.info({ signal }, 'stopping');
       else process.stderr.write(`${explainError(failure)}\n`);
       controller.abort();
-      // Whatever fails in one stop, the next ones are still to be done: a database among them.
+      // A failed step must not skip the next ones, such as stopping the database.
       for (const stop of stops.reverse())
         await stop().catch((error: unknown) => {
-          log.error({ err: error }, 'an end that failed');
+          log.error({ err: error }, 'a step of the shutdown failed');
           failure ??= error;
         });
       failure ??= err;

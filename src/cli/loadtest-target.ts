@@ -1,4 +1,4 @@
-// The gateway, the database and the credentials of others that a load test is told to use.
+// The remote target of a load test: a running gateway, its database and credentials.
 
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
@@ -13,6 +13,7 @@ import type { Credentials, Target } from '../loadtest/target.js';
 import { findDatabase } from './find-database.js';
 import { UsageError } from './exit.js';
 
+/** The options of the command line. */
 export interface RemoteOptions {
   readonly url?: string;
   readonly databaseUrl?: string;
@@ -21,7 +22,7 @@ export interface RemoteOptions {
 
 const TOKEN_TTL_SECONDS = 6 * 3_600;
 
-/** @throws UsageError when one of them cannot be used. */
+/** Resolves the options. @throws UsageError if one of them cannot be used. */
 export async function findRemoteTarget(
   { url, databaseUrl, tokenFile }: RemoteOptions & { readonly url: string },
   config: Config,
@@ -50,7 +51,9 @@ function readGatewayAddress(url: string): string {
 }
 
 function readDatabase(url: string): pg.ClientConfig {
-  const read = /^postgres(ql)?:/.test(url) ? readDatabaseUrl(url) : 'it is not one of PostgreSQL';
+  const read = /^postgres(ql)?:/.test(url)
+    ? readDatabaseUrl(url)
+    : 'it does not begin with postgresql:';
   if (typeof read === 'string') throw new UsageError(`--database-url (not shown): ${read}.`);
   const named = Object.entries(read).filter(([, value]) => value !== undefined);
   return { ...DATABASE_DEFAULTS, ...Object.fromEntries(named) };
@@ -69,7 +72,7 @@ async function resolveCredentials(
   const [secret] = await resolveSecrets(config);
   if (secret !== undefined) return { kind: 'secret', secret };
   throw new UsageError(
-    'No tokens can be signed here: JWT_PUBLIC_KEY verifies tokens and signs none. ' +
+    'No tokens can be signed here: JWT_PUBLIC_KEY only verifies tokens. ' +
       "Set JWT_SECRET, or give an admin's token (--token-file).",
   );
 }

@@ -1,5 +1,5 @@
-// The subcommand `loadtest`: many simulated clients against a gateway, and what they found. The result goes to stdout,
-// how it goes to stderr. Exit code 1 when something was too much.
+// The subcommand `loadtest`: simulates many clients of a gateway, and reports latency and losses.
+// The result goes to stdout, progress to stderr. Exit code 1 if a threshold is exceeded.
 
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -31,22 +31,26 @@ interface Options
 }
 
 const HELP = `
-Profiles (any option given besides takes the place of theirs):
+Profiles (an option on the command line overrides the profile's):
 ${Object.entries(PROFILES)
   .map(([name, { about }]) => `  ${name.padEnd(10)}${about}`)
   .join('\n')}
 
-Whatever is duplicated or out of order always makes the exit code 1.`;
+Duplicate or out-of-order messages always make the exit code 1.`;
 
-/** @param load where the configuration comes from; called when the command runs and needs it. */
+/** @param load loads the configuration; called only when the command needs it. */
 export function createLoadtestCommand(load: () => Config): Command {
   return new Command('loadtest')
-    .description('simulate many clients, and report how late they are told, and whether all are')
+    .description('simulate many clients, and report latency and losses')
     .addOption(new Option('--profile <name>', 'a load by name').choices(Object.keys(PROFILES)))
     .option('--agents <count>', `VMs with an agent (default: ${DEFAULTS.agents})`, parseCount)
-    .option('--dashboards <count>', `who watches all (default: ${DEFAULTS.dashboards})`, parseCount)
-    .option('--vms <count>', 'rows (default: as many as agents)', parseCount)
-    .option('--rate <rows>', `rows changed a second (default: ${DEFAULTS.rate})`, parseRate)
+    .option(
+      '--dashboards <count>',
+      `clients that watch all VMs (default: ${DEFAULTS.dashboards})`,
+      parseCount,
+    )
+    .option('--vms <count>', 'rows (default: one per agent)', parseCount)
+    .option('--rate <rows>', `rows changed per second (default: ${DEFAULTS.rate})`, parseRate)
     .option(
       '--batch <rows>',
       `rows that one UPDATE changes (default: ${DEFAULTS.batch})`,
@@ -55,20 +59,24 @@ export function createLoadtestCommand(load: () => Config): Command {
     .option('--duration <time>', 'how long rows are changed (default: 10s)', parseDuration)
     .option(
       '--connect-rate <count>',
-      `clients that begin to connect, a second (default: ${DEFAULTS.connectRate})`,
+      `new connections per second (default: ${DEFAULTS.connectRate})`,
       parseRate,
     )
-    .option('--settle <time>', 'how long all may take to be told all (default: 60s)', parseDuration)
+    .option(
+      '--settle <time>',
+      'how long clients may take to reach the final state (default: 60s)',
+      parseDuration,
+    )
     .option(
       '--faults <schedule>',
-      'such as kill-listener@5s,stall-dashboards=2@8s',
+      'faults to inject, such as kill-listener@5s,stall-dashboards=2@8s',
       parseFaultSchedule,
     )
-    .option('--url <url>', 'a gateway of yours (default: one is started, on a database of its own)')
+    .option('--url <url>', 'a running gateway (default: a temporary one, on a temporary database)')
     .option('--database-url <url>', "that gateway's database (default: as configured)")
     .option('--token-file <file>', "an admin's token for all clients (default: signed here)")
-    .option('--max-p99 <time>', 'the most that the p99 of pushes may be', parseDuration)
-    .option('--max-lost <count>', 'how many states may be lost (default: 0)', parseCount)
+    .option('--max-p99 <time>', 'the highest acceptable p99 of the push latency', parseDuration)
+    .option('--max-lost <count>', 'how many final states may be lost (default: 0)', parseCount)
     .option('--json', 'print the result as JSON')
     .option('--html <file>', 'write the result as a page with plots')
     .addHelpText('after', HELP)
@@ -90,7 +98,7 @@ function buildPlan(options: Options): Plan {
   const profile = options.profile === undefined ? {} : (PROFILES[options.profile]?.plan ?? {});
   const base = { ...DEFAULTS, ...profile };
   const agents = options.agents ?? base.agents;
-  // Rows without an agent are wanted only by whoever says so.
+  // Rows without an agent exist only on request.
   const vms = options.vms ?? (options.agents === undefined ? base.vms : Math.max(agents, 1));
   const plan: Plan = {
     ...{ agents, vms },
@@ -103,8 +111,8 @@ function buildPlan(options: Options): Plan {
     faults: options.faults ?? base.faults,
     thresholds: { maxP99Ms: options.maxP99, maxLost: options.maxLost ?? 0 },
   };
-  if (vms < agents) throw new UsageError('Each agent has a VM of its own: --vms is too small.');
-  if (plan.batch < 1 || plan.batch > vms) throw new UsageError('--batch is from 1 to --vms.');
+  if (vms < agents) throw new UsageError('Each agent needs its own VM: --vms is too small.');
+  if (plan.batch < 1 || plan.batch > vms) throw new UsageError('--batch must be from 1 to --vms.');
   return plan;
 }
 
@@ -113,15 +121,17 @@ async function chooseTarget(options: Options, plan: Plan, load: () => Config): P
   if (options.url !== undefined) {
     const needsOwn = plan.faults.find(({ fault }) => LOCAL_TARGET_FAULTS.includes(fault.kind));
     if (needsOwn === undefined) return findRemoteTarget({ ...options, url: options.url }, load());
-    throw new UsageError(`${needsOwn.fault.kind} needs a gateway of its own: leave out --url.`);
+    throw new UsageError(`${needsOwn.fault.kind} needs a temporary gateway: omit --url.`);
   }
   if (options.databaseUrl === undefined && options.tokenFile === undefined) {
     return startLocalTarget();
   }
-  throw new UsageError('--database-url and --token-file are of the gateway that --url names.');
+  throw new UsageError('--database-url and --token-file need --url.');
 }
 
-/** The first signal ends the test early, the second at once; either way what was started is stopped. */
+/**
+ * Runs the test. The first signal ends it early, the second at once; the target is always stopped.
+ */
 async function runOnTarget(target: Target, plan: Plan): Promise<LoadTestResult> {
   const early = new AbortController();
   const interrupt = (): void => {

@@ -1,4 +1,5 @@
-// The subcommand `openapi`: prints the document of the HTTP API. It needs no database, no gateway and no environment.
+// The subcommand `openapi`: prints the document of the HTTP API. It needs no database, no gateway
+// and no environment.
 
 import { Command } from 'commander';
 import { pino } from 'pino';
@@ -12,10 +13,10 @@ export function createOpenApiCommand(): Command {
     });
 }
 
-/** The OpenAPI document, made from the schemas of the routes. */
+/** Builds the OpenAPI document from the schemas of the routes. */
 export async function buildOpenApiDocument(): Promise<object> {
   const gateway = createGateway({
-    // The gateway never connects: the code that serves the routes describes them, and nothing else runs.
+    // The gateway never connects: only its routes are created, and describe themselves.
     database: {},
     listenDatabase: {},
     jwtSecrets: [],

@@ -1,4 +1,4 @@
-// The subcommand `serve`: the gateway, until a signal ends it, and what is said once it serves.
+// The subcommand `serve`: runs the gateway until a signal, and prints a banner once it serves.
 
 import { Command } from 'commander';
 import type { Logger } from 'pino';
@@ -24,7 +24,7 @@ export function createServeCommand(): Command {
     });
 }
 
-/** From here on a signal ends the process, and so does a failure. */
+/** Runs the gateway; a signal or a failure ends the process. */
 async function serve(config: Config, log: Logger): Promise<void> {
   const jwtSecrets = await resolveSecrets(config);
   const lifecycle = startLifecycle(log, config.drainMs);
@@ -54,7 +54,10 @@ function buildBanner(
   });
 }
 
-/** The private socket asks for no password, and lets in nobody but who runs the gateway. */
+/**
+ * Formats the psql command. The private socket needs no password: only the gateway's user can use
+ * it.
+ */
 function formatPsqlCommand({ connection, tcp }: EmbeddedServer): string {
   const { host, port, user, database } = connection;
   const password = process.stdout.isTTY ? `, password ${tcp?.password}` : '';

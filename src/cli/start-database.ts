@@ -1,28 +1,36 @@
-// The database that `serve` runs on: the one that is named, or the embedded one, started here and held by a lock
-// so that other commands find it.
+// Starts the database of `serve`: the configured one, or the embedded one, whose lock lets other
+// commands find it.
 
 import type pg from 'pg';
 import type { Config } from '../config/load.js';
 import { acquireLock, type Lock } from '../postgres/embedded/lock.js';
 import { EmbeddedError, startEmbedded, type EmbeddedServer } from '../postgres/embedded/server.js';
 
+/** The gateway's database. */
 export interface StartedDatabase {
   readonly connections: {
     readonly database: pg.ClientConfig;
     readonly listenDatabase: pg.ClientConfig;
   };
-  /** The embedded server, or undefined. */
+  /** Undefined if a database is configured. */
   readonly embedded: EmbeddedServer | undefined;
-  /** Settles, with the reason, if the embedded server ends by itself. */
+  /** Resolves with the reason if the embedded server ends by itself. */
   readonly lost: Promise<EmbeddedError>;
-  /** Tells other commands where the gateway serves. */
+  /** Publishes the gateway's URL in the lock, for other commands. */
   readonly announce: (url: string) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
-/** Where the guide's programs look for a database; taken by another server, the private socket is left. */
+/**
+ * The port where the guide's programs look for a database. If it is taken, only the socket is used.
+ */
 const TCP_PORT = 5432;
 
+/**
+ * Returns the configured database, or starts the embedded one.
+ *
+ * @throws EmbeddedError if the embedded server cannot be started.
+ */
 export async function startDatabase(config: Config): Promise<StartedDatabase> {
   const { database, listenDatabase = database, dataDir } = config;
   if (database !== undefined && listenDatabase !== undefined) {

@@ -1,5 +1,5 @@
-// A gateway that is started from its configuration: the database (the embedded one when none is named), the gateway on
-// it, and their end.
+// Starts a gateway from its configuration: the database (the embedded one by default), then the
+// gateway, and registers how they stop.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -10,7 +10,7 @@ import { migrate, SchemaError } from '../postgres/migrations/migrate.js';
 import type { Lifecycle } from './lifecycle.js';
 import { startDatabase, type StartedDatabase } from './start-database.js';
 
-/** Between two tries to reach a database that is late. */
+/** The pause between two attempts to reach the database. */
 const RETRY_MS = 1_000;
 
 export interface StartedGateway {
@@ -18,7 +18,10 @@ export interface StartedGateway {
   readonly database: StartedDatabase;
 }
 
-/** Returns when the gateway serves, or with nothing when its end began before. Its end is told to `lifecycle`. */
+/**
+ * Resolves once the gateway serves and the schema is migrated; undefined if the shutdown began
+ * before. Registers the shutdown of both parts with `lifecycle`.
+ */
 export async function startGateway(
   config: Config,
   jwtSecrets: Secrets,
@@ -38,7 +41,7 @@ export async function startGateway(
   return { url, database };
 }
 
-/** A database that is late is waited for; one whose schema cannot be used is not. */
+/** Waits for a database that cannot be reached. Rejects if its schema cannot be used. */
 async function migrateWhenReachable(
   { connections }: StartedDatabase,
   mode: Config['migrate'],

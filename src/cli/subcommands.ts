@@ -1,4 +1,4 @@
-// Every subcommand of `lablink-gateway`, each loaded when it is called and not before.
+// Every subcommand of `lablink-gateway`, loaded only when it is called.
 
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
@@ -6,7 +6,7 @@ import { findGateway } from './find-gateway.js';
 
 const findThisGateway = () => findGateway(loadConfig());
 
-/** Each is loaded alone: an agent on a small VM needs no web server. */
+/** Loads each subcommand by itself: an agent on a small VM needs no web server. */
 export const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.js')).createServeCommand(),
   agent: async () => (await import('./agent.js')).createAgentCommand(),

@@ -1,4 +1,5 @@
-// The subcommand `token`: signs a token with the secret that is configured or kept, and prints it alone.
+// The subcommand `token`: signs a token with the configured or the kept secret, and prints only the
+// token.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Value } from 'typebox/value';
@@ -11,7 +12,7 @@ import { signLocally } from './sign-locally.js';
 
 const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
-/** A token cannot be called back, so none is for ever. */
+/** A token cannot be revoked, so every token ends. */
 const MAX_TTL_DAYS = 3_650;
 const TTL: DurationFormat = {
   units: ['s', 'm', 'h', 'd'],
@@ -33,18 +34,18 @@ interface TokenOptions {
   readonly ttl?: number;
 }
 
-/** @param load where the configuration comes from; called when the command runs. */
+/** @param load loads the configuration; called when the command runs. */
 export function createTokenCommand(load: () => Config = loadConfig): Command {
   return new Command('token')
     .description('print a token, signed with JWT_SECRET or the secret kept in DATA_DIR')
     .addOption(
-      new Option('--role <role>', 'what its bearer may do').choices(ROLES).makeOptionMandatory(),
+      new Option('--role <role>', 'what the bearer may do').choices(ROLES).makeOptionMandatory(),
     )
     .option('--hostname <hostname>', 'the VM of an agent')
-    .option('--sub <name>', 'who any other is, for logs (default: the role)')
+    .option('--sub <name>', 'the name of any other bearer, for logs (default: the role)')
     .option(
       '--ttl <duration>',
-      'how long it is good: 90s, 15m, 12h, 30d (default: 30d for agents, 12h for others)',
+      'how long the token is valid: 90s, 15m, 12h, 30d (default: 30d for agents, 12h for others)',
       parseTtlSeconds,
     )
     .exitOverride()
@@ -58,14 +59,14 @@ export function createTokenCommand(load: () => Config = loadConfig): Command {
     });
 }
 
-/** An agent is its hostname; others have a name. @throws UsageError */
+/** Resolves the token's subject: an agent's hostname, or a name. @throws UsageError */
 function resolveSubject({ role, hostname, sub }: TokenOptions): string {
   if (role === 'agent') {
     if (hostname !== undefined && sub === undefined) return validateSubject('--hostname', hostname);
-    throw new UsageError('An agent is named by --hostname, and by nothing else.');
+    throw new UsageError('An agent is named by --hostname only.');
   }
   if (hostname === undefined) return validateSubject('--sub', sub ?? role);
-  throw new UsageError('Only an agent has a --hostname; any other is named by --sub.');
+  throw new UsageError('Only an agent has a --hostname; every other role is named by --sub.');
 }
 
 function validateSubject(option: string, subject: string): string {
@@ -73,7 +74,7 @@ function validateSubject(option: string, subject: string): string {
   throw new UsageError(`${option} must have 1 to 255 characters.`);
 }
 
-/** Reads a duration as the option --ttl takes it. @throws InvalidArgumentError */
+/** Parses the option --ttl into seconds. @throws InvalidArgumentError */
 export function parseTtlSeconds(text: string): number {
   const ms = parseDurationMs(text, TTL);
   if (ms !== undefined) return ms / 1_000;

@@ -1,5 +1,5 @@
-// The subcommand `watch`: prints what a socket gets, until it is interrupted or refused. Changes go to stdout, how the
-// connection fares to stderr.
+// The subcommand `watch`: prints the messages of a socket until a signal or a rejection. Changes go
+// to stdout, the state of the connection to stderr.
 
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
@@ -18,11 +18,11 @@ import { foldLines } from './fold-lines.js';
 
 export interface DefaultGateway {
   readonly url: string;
-  /** A fresh token for it. */
+  /** Returns a fresh token. */
   token(): Promise<string>;
 }
 
-/** @param first whether this is how things stood when the watch began. */
+/** @param first whether this is the state at the start of the watch. */
 type Show = (change: WatchedChange, first: boolean) => void;
 
 interface WatchOptions {
@@ -31,19 +31,19 @@ interface WatchOptions {
   readonly tokenFile?: string;
 }
 
-/** @param findGateway stands in for options that are not given; called when the command runs and needs it. */
+/** @param findGateway finds the gateway if options are missing; called only when needed. */
 export function createWatchCommand(findGateway: () => Promise<DefaultGateway>): Command {
   return new Command('watch')
-    .description('print the changes of one VM, or of all, as they happen')
-    .argument('[hostname]', 'the VM to watch; all of them when left out')
-    .option('--json', 'print the messages of the gateway as they come, one a line')
+    .description('print the changes of one VM, or of all VMs, as they happen')
+    .argument('[hostname]', 'the VM to watch (default: all)')
+    .option('--json', 'print the messages of the gateway, one per line')
     .option('--url <url>', 'the gateway (default: the one that runs here)')
     .option('--token-file <file>', 'a file with a token (default: one is signed here)')
     .exitOverride()
     .action(async (hostname: string | undefined, options: WatchOptions) => {
       if (hostname === '') throw new UsageError('A hostname has at least one character.');
       const gateway = await resolveGateway(options, findGateway);
-      // What is wrong with it now is a mistake, for whoever typed this; later it is waited for.
+      // A bad token file now is a usage error; later the watch waits until it is readable.
       await gateway.token();
       const end = new AbortController();
       const client = openClient(gateway, end.signal);
@@ -66,14 +66,14 @@ async function resolveGateway(
   { url, tokenFile }: WatchOptions,
   findGateway: () => Promise<DefaultGateway>,
 ): Promise<DefaultGateway> {
-  // Read anew for each token: whoever renews it writes it there.
+  // The file is read for each connection, because it may hold a renewed token.
   const token = tokenFile === undefined ? undefined : () => readToken(tokenFile);
   if (url !== undefined && token !== undefined) return { url, token };
   const found = await findGateway();
   return { url: url ?? found.url, token: token ?? (() => found.token()) };
 }
 
-/** @throws UsageError when there is no such file, or it cannot be read. */
+/** @throws UsageError if the file cannot be read. */
 async function readToken(file: string): Promise<string> {
   try {
     return (await readFile(file, 'utf8')).trim();
@@ -82,7 +82,7 @@ async function readToken(file: string): Promise<string> {
   }
 }
 
-/** @throws UsageError when the URL is none. */
+/** @throws UsageError if the URL is invalid. */
 function openClient(gateway: DefaultGateway, signal: AbortSignal): Client {
   try {
     return createClient({ url: gateway.url, token: () => gateway.token(), signal });
@@ -121,15 +121,15 @@ function printConnection(state: ConnectionState): void {
   if (text !== undefined) process.stderr.write(`${text}\n`);
 }
 
-/** stdout, until somebody has had enough: the one who interrupts, or the program that reads. */
+/** Writes to stdout until a signal, or until the reader closes it. */
 class Output {
   #failure: Error | undefined;
 
-  /** @param end is aborted when nothing more is wanted. */
+  /** @param end aborted when the output must end. */
   constructor(end: AbortController) {
     const stop = (): void => end.abort();
     process.once('SIGINT', stop).once('SIGTERM', stop);
-    // Stays to the end of the process: what is still buffered may fail later.
+    // The listener stays until the process ends, because buffered output may fail late.
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') this.#failure ??= error;
       stop();
@@ -140,7 +140,7 @@ class Output {
     process.stdout.write(`${text}\n`);
   }
 
-  /** @throws what stdout failed with, unless only its reader had gone. */
+  /** @throws the error of stdout, unless the reader closed it (EPIPE). */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }

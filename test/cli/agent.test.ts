@@ -1,4 +1,4 @@
-// The command line of `agent`: what it refuses before it does anything.
+// The command line of `agent`: bad usage is refused before anything happens.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

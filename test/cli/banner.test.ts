@@ -11,30 +11,30 @@ const banner = {
   loopback: true,
 };
 
-t.test('it says what runs where', async (t) => {
+t.test('the banner shows the URLs and the database', async (t) => {
   const text = formatBanner(banner);
   t.match(text, banner.url);
   t.match(text, banner.database);
 });
 
-t.test('a token stands there only when one is given', async (t) => {
+t.test('a token is shown only if one is given', async (t) => {
   t.notMatch(formatBanner(banner), 'Bearer');
   t.match(formatBanner({ ...banner, token: 'a.b.c' }), /Bearer a\.b\.c' http:.*\/v1\/vms/);
 });
 
-t.test('the dashboard is linked, signed in only where nobody else can follow', async (t) => {
+t.test('the link to the dashboard signs in only on loopback', async (t) => {
   t.match(formatBanner(banner), /Dashboard +http:\/\/127\.0\.0\.1:8080\/\n/);
   const signedIn = { ...banner, token: 'a.b.c' };
   t.match(formatBanner(signedIn), 'http://127.0.0.1:8080/#token=a.b.c');
   t.notMatch(formatBanner({ ...signedIn, loopback: false }), '#token');
 });
 
-t.test('what finds the database by itself is offered only where it does', async (t) => {
+t.test('the example command is shown only where it finds the database', async (t) => {
   t.notMatch(formatBanner(banner), 'watch vm-1');
   t.match(formatBanner({ ...banner, local: true }), /db sql ".*" *\) & .* watch vm-1/);
 });
 
-t.test('the way to the embedded database is told', async (t) => {
+t.test('the psql command for the embedded database is shown', async (t) => {
   t.match(formatBanner({ ...banner, psql: 'psql -h /run/x' }), 'psql -h /run/x');
 });
 

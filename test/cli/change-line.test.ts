@@ -29,20 +29,20 @@ t.test('time, hostname, status, email, and what changed', async (t) => {
   t.equal(line(undefined, undefined, true), '2030-01-02T03:04:05Z  vm-1  -  -  absent');
 });
 
-t.test('what is told again is not said again', async (t) => {
+t.test('a repeated message prints no line', async (t) => {
   t.equal(line(free, { ...free }), undefined);
   t.equal(line(free, { ...free, version: 9, updated_at: 'later' }), undefined);
   t.equal(line(undefined, undefined), undefined);
 });
 
-t.test('a column that comes or goes is a change', async (t) => {
+t.test('an added or removed column is a change', async (t) => {
   const wider = row(hostname, { zone: { name: 'b' } });
   t.match(line(free, wider), 'changed: zone');
   t.match(line(wider, free), 'changed: zone');
   t.equal(line(wider, row(hostname, { zone: { name: 'b' } })), undefined);
 });
 
-t.test('a row cannot command the terminal, nor fake a line', async (t) => {
+t.test('a row can neither control the terminal nor fake a line', async (t) => {
   const nasty = row('\u001b[2J', { email: 'a\r\nb\u009b31m\u007f', status: 'ü 🚀' });
   t.equal(
     formatChangeLine({ hostname: nasty.hostname, before: undefined, vm: nasty }, false, NOW_MS),

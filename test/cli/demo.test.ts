@@ -1,4 +1,4 @@
-// The demo as a process: alive by itself, and nothing of it left when it ends.
+// The demo as a process: it runs by itself, and leaves nothing behind.
 
 import { readdir } from 'node:fs/promises';
 import t from 'tap';
@@ -6,13 +6,13 @@ import { createClient } from '../../src/client/index.js';
 import { runCommand, temporaryFolder } from '../helpers/process.js';
 import { until } from '../helpers/until.js';
 
-t.test('a workshop begins by itself, and Ctrl-C ends all of it', async (t) => {
+t.test('a workshop begins by itself, and Ctrl-C ends everything', async (t) => {
   const folder = await temporaryFolder(t);
   const demo = runCommand(t, ['demo'], {
     PORT: '0',
     TMPDIR: folder,
     LOG_LEVEL: 'warn',
-    // The demo ignores these two: they may belong to a real gateway.
+    // The demo must not touch what the environment configures.
     DATABASE_URL: 'postgresql://nobody@127.0.0.1:9/nothing',
     DATA_DIR: folder,
   });

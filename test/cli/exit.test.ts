@@ -1,4 +1,4 @@
-// Which failure ends the command with which code, and what is said of it.
+// The exit code of each failure, and its message.
 
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -56,7 +56,7 @@ t.test('a database that cannot be reached ends with 3', async (t) => {
   t.equal(selectExitCode(new EmbeddedError('busy', 'it runs already')), 3);
 });
 
-/** A port on loopback without a listener. */
+/** Finds a port on loopback on which no process listens. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -66,7 +66,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-t.test('so do the errors that pg really gives', async (t) => {
+t.test('the errors that pg really throws end with 3', async (t) => {
   const port = await freePort();
   for (const config of [
     { host: 'localhost', port },
@@ -92,7 +92,7 @@ t.test('a server that hangs up ends with 3', async (t) => {
   t.equal(selectExitCode(await client.connect().catch((reason: unknown) => reason)), 3);
 });
 
-t.test('a server without TLS, where TLS is asked for, ends with 2', async (t) => {
+t.test('a server without TLS, if TLS is required, ends with 2', async (t) => {
   // The answer to an SSLRequest: PostgreSQL, "Message Flow", "SSL Session Encryption".
   const server = createServer((socket) => socket.once('data', () => socket.end('N')));
   server.listen(0, '127.0.0.1');
@@ -114,7 +114,7 @@ t.test('a port that is taken ends with 2', async (t) => {
   t.equal(selectExitCode((await failed)[0]), 2);
 });
 
-t.test('what nobody expected ends with 1 and is told in full', async (t) => {
+t.test('an unexpected error ends with 1, and is printed in full', async (t) => {
   const bug = new TypeError('x is not a function', { cause: new Error('deeper') });
   t.equal(selectExitCode(bug), 1);
   t.match(explainError(bug), 'x is not a function');
@@ -126,7 +126,7 @@ t.test('what nobody expected ends with 1 and is told in full', async (t) => {
   t.equal(selectExitCode(withCode('ENOENT')), 1);
 });
 
-t.test('what was expected is told by its message alone', async (t) => {
+t.test('an expected error is printed as its message only', async (t) => {
   t.equal(
     explainError(new UsageError('Only an agent has a --hostname.')),
     'Only an agent has a --hostname.',

@@ -1,6 +1,6 @@
-// A gateway that is started before its database, as on the first boot of a machine: the server, its
-// address, the role and the database appear one after the other, and later the address changes. The
-// gateway is never restarted.
+// A gateway that starts before its database, as on a machine's first boot: the server, its address,
+// the role and the database appear one after the other, and later the address changes. The gateway
+// is never restarted.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ interface OwnServer {
   stop(): Promise<void>;
 }
 
-/** A server as a distribution makes one: its settings are its own, in its own files. */
+/** Creates a server like a distribution's package: its settings are in its own files. */
 async function makeServer(t: Test, port: number): Promise<OwnServer> {
   const dataDir = await scratchFolder();
   t.teardown(() => rm(dataDir, { recursive: true, force: true }));
@@ -54,7 +54,7 @@ async function makeServer(t: Test, port: number): Promise<OwnServer> {
     await Promise.all([log.close(), socket.remove()]);
   });
   const start = async (): Promise<void> => {
-    // ALTER SYSTEM may change settings that are not named here.
+    // ALTER SYSTEM can change every other setting.
     const settings = { unix_socket_directories: socket.setting, port: String(port), fsync: 'off' };
     const probeReadiness = () => sql('SELECT');
     const options = { binDir: binaries.binDir, folder, account, log, settings, probeReadiness };
@@ -65,7 +65,7 @@ async function makeServer(t: Test, port: number): Promise<OwnServer> {
 }
 
 t.test(
-  'no hand is needed',
+  'the gateway becomes ready without a restart',
   { skip: (await listServers()).length === 0 && 'no server' },
   async (t) => {
     const port = await freePort();
@@ -83,7 +83,7 @@ t.test(
     const isReady = async (): Promise<boolean> => (await fetch(`${url}/health/ready`)).ok;
 
     await waitsFor(/ECONNREFUSED/);
-    t.equal((await fetch(`${url}/health/live`)).status, 200, 'it lives meanwhile');
+    t.equal((await fetch(`${url}/health/live`)).status, 200, 'it is alive meanwhile');
     const server = await makeServer(t, port);
     await server.start();
     await server.sql(`ALTER SYSTEM SET listen_addresses = ''`);
@@ -96,10 +96,10 @@ t.test(
     await server.stop();
     await server.start();
     await waitsFor(/password authentication failed/);
-    t.equal(await isReady(), false, 'a role that is not there');
+    t.equal(await isReady(), false, 'a missing role');
     await server.sql(`CREATE ROLE late_role LOGIN PASSWORD 'late-password-of-its-own'`);
     await waitsFor(/late_db/);
-    t.equal(await isReady(), false, 'a database that is not there');
+    t.equal(await isReady(), false, 'a missing database');
     await server.sql('CREATE DATABASE late_db OWNER late_role');
     await until('it is ready', isReady);
 
@@ -113,7 +113,7 @@ t.test(
     await server.stop();
     await server.start();
     await agent.nextMessage('feed');
-    await until('it is in a gap', async () => !(await isReady()));
+    await until('it is not ready', async () => !(await isReady()));
     await server.sql(`ALTER SYSTEM SET listen_addresses = '127.0.0.1'`);
     await server.stop();
     await server.start();

@@ -1,4 +1,4 @@
-// `healthcheck` as a process, as a container runs it: one line and an exit code.
+// `healthcheck` as a process, like in a container: it prints one line, and sets an exit code.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -14,14 +14,14 @@ async function check(t: Test, port: string | number, ...args: string[]) {
   return { code, stdout: program.stdout, stderr: program.stderr };
 }
 
-t.test('a gateway that is ready', async (t) => {
+t.test('a ready gateway is healthy', async (t) => {
   const { url } = await startGateway(t, await startDatabase(t));
   const { port } = new URL(url);
   t.same(await check(t, port), { code: 0, stdout: 'ready\n', stderr: '' });
   t.same(await check(t, port, '--live'), { code: 0, stdout: 'live\n', stderr: '' });
 });
 
-t.test('a gateway that waits for its database lives, and is not ready', async (t) => {
+t.test('a gateway that waits for its database is alive but not ready', async (t) => {
   const database = await startDatabase(t);
   const { url } = await startGateway(t, database, {
     waitReady: false,
@@ -34,7 +34,7 @@ t.test('a gateway that waits for its database lives, and is not ready', async (t
   t.match(await check(t, port, '--live'), { code: 0 });
 });
 
-t.test('nobody there, or somebody else', async (t) => {
+t.test('no server, or a server that is not a gateway, is unhealthy', async (t) => {
   const other = createServer((_request, response) => response.end('"hello"')).listen(
     0,
     '127.0.0.1',

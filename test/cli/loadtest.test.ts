@@ -1,6 +1,5 @@
-// `loadtest` as a process: what it finds of a gateway of its own and of others, what it refuses,
-// and that it leaves nothing behind. No time is a condition here: only that nothing is lost,
-// duplicated or out of order.
+// `loadtest` as a process, on a temporary gateway and on remote ones: its results, its refusals,
+// and that it leaves nothing behind. No time is a condition, only loss, duplicates and order.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +19,7 @@ function loadtest(t: Test, args: string, env: NodeJS.ProcessEnv = {}): Program {
   return runCommand(t, ['loadtest', ...args.split(' ')], env);
 }
 
-/** The JSON that it printed, after it ended with this code. */
+/** Reads the JSON it printed, and checks its exit code. */
 async function resultOf(t: Test, program: Program, code: number): Promise<LoadTestResult> {
   t.match(await program.exited, { code }, program.stderr);
   return JSON.parse(program.stdout) as LoadTestResult;
@@ -34,7 +33,7 @@ const countVms = async (database: TestDatabase): Promise<number> =>
 
 const SOUND = { lost: 0, duplicated: 0, outOfOrder: 0 };
 
-t.test('a load, three faults, and nothing lost, duplicated or out of order', async (t) => {
+t.test('a load with three faults loses, duplicates and reorders nothing', async (t) => {
   const page = join(await temporaryFolder(t), 'report.html');
   const faults = 'kill-listener@0.5s,stall-dashboards=1@1s,drop-sockets@1.5s';
   const load = `--agents 150 --dashboards 4 --rate 250 --duration 3s --faults ${faults}`;
@@ -62,7 +61,7 @@ t.test('a load, three faults, and nothing lost, duplicated or out of order', asy
   t.match(program.stderr, / · 154 connected · /, 'it said how it went');
 });
 
-t.test('a gateway that is killed and comes back is a fault like others', async (t) => {
+t.test('killing and restarting the gateway is a fault like the others', async (t) => {
   const args =
     '--agents 5 --dashboards 1 --rate 50 --duration 2s --faults kill-gateway@0.5s --json';
   const result = await resultOf(t, loadtest(t, args), ExitCode.ok);
@@ -71,13 +70,13 @@ t.test('a gateway that is killed and comes back is a fault like others', async (
   t.equal(result.reconnectMs.count, 6);
 });
 
-t.test('a gateway and a database of others are left as they were', async (t) => {
+t.test('a remote gateway and its database stay as they were', async (t) => {
   const database = await createDatabase();
   const { url } = await startGatewayProcess(t, database, { env: { JWT_SECRET: SECRET } });
   const remote = `--url ${url} --database-url ${urlOf(database)}`;
   const load = '--agents 20 --dashboards 2 --rate 100 --duration 1s';
 
-  t.test('with the secret; a threshold that is missed is exit code 1', async (t) => {
+  t.test('with the secret: a missed threshold is exit code 1', async (t) => {
     const args = `${remote} ${load} --max-p99 0.001ms --faults kill-listener@0.2s --json`;
     const result = await resultOf(t, loadtest(t, args, { JWT_SECRET: SECRET }), ExitCode.finding);
     t.match(result, { agents: SOUND, dashboards: SOUND });
@@ -86,7 +85,7 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
     t.equal(await countVms(database), 0);
   });
 
-  t.test("with an admin's token; an interrupt ends it early, with the report so far", async (t) => {
+  t.test("with an admin's token: an interrupt ends the test early, with a report", async (t) => {
     const file = join(await temporaryFolder(t), 'token');
     const admin = { role: 'admin', sub: 'tester', ttlSeconds: 600 } as const;
     await writeFile(file, signToken(admin, SECRET));
@@ -99,7 +98,7 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
     t.equal(await countVms(database), 0);
   });
 
-  t.test('rows of others are in the way, and stay', async (t) => {
+  t.test('existing rows prevent a test, and stay', async (t) => {
     await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
     const program = loadtest(t, `${remote} ${load}`, { JWT_SECRET: SECRET });
     t.match(await program.exited, { code: ExitCode.usage });
@@ -107,7 +106,7 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
     t.equal(await countVms(database), 1);
   });
 
-  t.test('so is another load test', async (t) => {
+  t.test('another load test prevents a test', async (t) => {
     await database.query(`UPDATE vms SET hostname = 'loadtest-00000'`);
     const program = loadtest(t, `${remote} ${load}`, { JWT_SECRET: SECRET });
     t.match(await program.exited, { code: ExitCode.usage });
@@ -115,7 +114,7 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
     await database.query('DELETE FROM vms');
   });
 
-  t.test('a gateway of another database, or another secret, is told from this one', async (t) => {
+  t.test('a gateway of another database, or with another secret, is recognized', async (t) => {
     const other = `--url ${url} --database-url ${urlOf(await createDatabase())} ${load}`;
     for (const [secret, message] of [
       [SECRET, 'it uses another database'],
@@ -128,8 +127,8 @@ t.test('a gateway and a database of others are left as they were', async (t) => 
   });
 });
 
-t.test('a server that loses, repeats or reorders is found out', async (t) => {
-  /** @param settle the longest time that a push may take; a push that is lost takes all of it */
+t.test('loss, repetition and reordering by a server are found', async (t) => {
+  /** @param settle how long messages may be on their way; a lost message takes this time. */
   const found = async (lie: Lie, settle: string): Promise<LoadTestResult['agents']> => {
     const database = await createDatabase();
     const url = await startLiar(t, database, lie);
@@ -150,16 +149,16 @@ t.test('a server that loses, repeats or reorders is found out', async (t) => {
   t.ok(late.outOfOrder > 0);
 });
 
-t.test('what cannot be is refused before anything is started', async (t) => {
+t.test('impossible options are refused before anything is started', async (t) => {
   const refused = [
     ['--profile party', 'Allowed choices are'],
     ['--rate 0', 'Expected a number above 0'],
     ['--faults burn@1s', '"burn@1s" is not a fault'],
     ['--agents 10 --vms 5', '--vms is too small'],
-    ['--agents 10 --url http://127.0.0.1:1 --faults kill-gateway@1s', 'leave out --url'],
-    ['--database-url postgresql://localhost/x', 'of the gateway that --url names'],
+    ['--agents 10 --url http://127.0.0.1:1 --faults kill-gateway@1s', 'omit --url'],
+    ['--database-url postgresql://localhost/x', '--database-url and --token-file need --url'],
     ['--url nonsense --database-url postgresql://localhost/x', 'is not the URL of a gateway'],
-    ['--url http://127.0.0.1:1 --database-url nonsense', 'it is not one of PostgreSQL'],
+    ['--url http://127.0.0.1:1 --database-url nonsense', 'it does not begin with postgresql:'],
   ] as const;
   await Promise.all(
     refused.map(async ([args, message]) => {

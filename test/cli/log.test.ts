@@ -1,5 +1,4 @@
-// The log of `serve`, at its most detailed level: neither its secret nor the password of its
-// database.
+// The log of `serve` at its lowest level contains neither the secret nor the database's password.
 
 import pg from 'pg';
 import t from 'tap';
@@ -9,7 +8,7 @@ import { runCommand } from '../helpers/process.js';
 const SECRET = 'planted-secret of enough bytes for HS256';
 const PASSWORD = 'planted-password';
 
-t.test('the secrets of the environment stand nowhere in the log', async (t) => {
+t.test('no secret of the environment is in the log', async (t) => {
   const server = await startServer(t);
   const { config } = await server.createDatabase({ migrate: false });
   const place = `host=${encodeURIComponent(String(config.host))}&port=${config.port}`;

@@ -1,4 +1,4 @@
-// `serve` as a process: what it prints, what it needs, and how it ends.
+// `serve` as a process: its output, its requirements, and its exit codes.
 
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -47,10 +47,10 @@ t.test(
   },
 );
 
-t.test('on a database that is named', async (t) => {
+t.test('on a configured database', async (t) => {
   const server = await startServer(t);
 
-  t.test('SIGTERM tells the sockets to come back, and ends with 0', async (t) => {
+  t.test('SIGTERM closes sockets with a code to reconnect, and ends with 0', async (t) => {
     const database = await server.createDatabase({ migrate: false });
     const env = { PORT: '0', DATABASE_URL: urlOf(database), JWT_SECRET: SECRET };
     const gateway = runCommand(t, ['serve'], env);
@@ -68,7 +68,7 @@ t.test('on a database that is named', async (t) => {
     t.same(await gateway.exited, { code: 0, signal: null });
   });
 
-  t.test('with only a public key it verifies, makes no secret, and says so', async (t) => {
+  t.test('a gateway with only a public key verifies, creates no secret, and says so', async (t) => {
     const { pem, sign } = keyPair('ES256');
     const dataDir = await temporaryFolder(t);
     const gateway = runCommand(t, ['serve'], {
@@ -91,7 +91,7 @@ t.test('on a database that is named', async (t) => {
     t.same(await readdir(dataDir), []);
   });
 
-  t.test('a schema it may not change and does not know is refused with 4', async (t) => {
+  t.test('an unknown schema that must not be changed is refused with 4', async (t) => {
     const database = await server.createDatabase({ migrate: false });
     const gateway = runCommand(t, ['serve'], {
       PORT: '0',
@@ -118,7 +118,7 @@ t.test('on a database that is named', async (t) => {
     t.match(gateway.stderr, 'EADDRINUSE');
   });
 
-  t.test('a database that is late is waited for, alive and not ready meanwhile', async (t) => {
+  t.test('serve waits for a late database, alive but not ready', async (t) => {
     const database = await server.createDatabase();
     const late = 'late_one';
     const gateway = runCommand(t, ['serve'], {
@@ -152,7 +152,7 @@ t.test('the end of the embedded database ends the gateway with 3', async (t) => 
   t.match(gateway.stderr, 'PostgreSQL ended');
 });
 
-t.test('what is wrong with the configuration is told at once, with 2', async (t) => {
+t.test('errors of the configuration are reported at once, with 2', async (t) => {
   const gateway = runCommand(t, ['serve'], { PORT: 'many', HOST: '0.0.0.0', LABLINK_WHAT: '1' });
   t.match(await gateway.exited, { code: 2 });
   for (const name of ['PORT', 'JWT_SECRET', 'LABLINK_WHAT']) t.match(gateway.stderr, name);

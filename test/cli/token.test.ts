@@ -1,4 +1,4 @@
-// The subcommand `token`: what it prints, and what it refuses.
+// The subcommand `token`: its output, and its refusals.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ interface Run {
   readonly error: unknown;
 }
 
-/** Runs `lablink-gateway token …` in this environment. */
+/** Runs `lablink-gateway token …` with this environment. */
 async function run(args: string, env: NodeJS.ProcessEnv = { JWT_SECRET: SECRET }): Promise<Run> {
   let stdout = '';
   let stderr = '';
@@ -36,7 +36,7 @@ async function run(args: string, env: NodeJS.ProcessEnv = { JWT_SECRET: SECRET }
   return { stdout, stderr, error };
 }
 
-t.test('it prints the token alone, on one line', async (t) => {
+t.test('token prints only the token, on one line', async (t) => {
   const { stdout, stderr, error } = await run('--role agent --hostname vm-1');
   t.equal(error, undefined);
   t.equal(stderr, '');
@@ -45,7 +45,7 @@ t.test('it prints the token alone, on one line', async (t) => {
   t.match(verified, { ok: true, identity: { sub: 'vm-1', role: 'agent' } });
 });
 
-t.test('each role has its default subject and time', async (t) => {
+t.test('each role has a default subject and lifetime', async (t) => {
   const cases = [
     ['--role agent --hostname vm-1', 'agent', 'vm-1', 30 * 86_400],
     ['--role dashboard', 'dashboard', 'dashboard', 12 * 3_600],
@@ -63,13 +63,13 @@ t.test('each role has its default subject and time', async (t) => {
   }
 });
 
-t.test('the new one of two secrets signs', async (t) => {
+t.test('the first of two secrets signs', async (t) => {
   const env = { JWT_SECRET: SECRET, JWT_SECRET_PREVIOUS: `older: ${SECRET}` };
   const { stdout } = await run('--role admin', env);
   t.match(createVerifier([SECRET])(stdout.trim()), { ok: true });
 });
 
-t.test('without a secret on loopback, the one that the gateway keeps signs', async (t) => {
+t.test('without a configured secret on loopback, the kept secret signs', async (t) => {
   const DATA_DIR = join(t.testdir({}), 'data');
   const { stdout } = await run('--role admin', { DATA_DIR });
   t.strictSame(await readdir(DATA_DIR), ['jwt-secret']);
@@ -77,7 +77,7 @@ t.test('without a secret on loopback, the one that the gateway keeps signs', asy
   t.match(createVerifier([secret])(stdout.trim()), { ok: true });
 });
 
-t.test('with only a public key it says that none can be signed, and makes no secret', async (t) => {
+t.test('with only a public key no token is signed, and no secret is created', async (t) => {
   const DATA_DIR = t.testdir({});
   const env = { DATA_DIR, JWT_PUBLIC_KEY: keyPair('EdDSA').pem };
   const { stdout, error } = await run('--role admin', env);

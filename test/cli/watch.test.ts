@@ -1,4 +1,4 @@
-// `watch` as a process: what it prints where, and how it ends.
+// `watch` as a process: its output on stdout and stderr, and its exit codes.
 
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { run, temporaryFolder, type Program } from '../helpers/process.js';
 
 const builtOf = (name: string): string => JSON.stringify(pathToFileURL(`dist/cli/${name}`).href);
 
-/** The subcommand alone, with a gateway of the environment's as the default. */
+/** Runs the subcommand with the environment's gateway as the default. */
 const PROGRAM = `
   import { watchCommand } from ${builtOf('watch.js')};
   import { exitCodeOf, explain } from ${builtOf('exit.js')};
@@ -39,7 +39,7 @@ const lines = ({ stdout }: Program): string[] =>
 
 const ended = (code: number) => ({ code, signal: null });
 
-t.test('a line for each change of one VM, until it is interrupted', async (t) => {
+t.test('watch prints a line for each change of one VM until a signal', async (t) => {
   const gateway = await FakeGateway.start(t);
   const program = watch(t, ['vm 1'], { GATEWAY: gateway.url, TOKEN: 'default' });
   const peer = await gateway.welcomed();
@@ -61,13 +61,13 @@ t.test('a line for each change of one VM, until it is interrupted', async (t) =>
     'vm 1  available  -  new',
     '',
   ]);
-  await program.until(({ stderr }) => stderr.includes('gap:'));
+  await program.until(({ stderr }) => stderr.includes('stale:'));
   program.child.kill('SIGINT');
   t.same(await program.exited, ended(0));
   t.equal(await peer.closed, 1000, 'with a goodbye');
 });
 
-t.test('all VMs, and what the connection goes through on stderr', async (t) => {
+t.test('watch prints all VMs, and the state of the connection on stderr', async (t) => {
   const gateway = await FakeGateway.start(t);
   const program = watch(t, [], { GATEWAY: gateway.url, TOKEN: 't' });
   const peer = await gateway.welcomed();
@@ -95,7 +95,7 @@ t.test('all VMs, and what the connection goes through on stderr', async (t) => {
   t.same(await program.exited, ended(0));
 });
 
-t.test('--json gives the messages as they came, one a line', async (t) => {
+t.test('--json prints the messages unchanged, one per line', async (t) => {
   const gateway = await FakeGateway.start(t);
   const program = watch(t, ['vm-1', '--json'], { GATEWAY: gateway.url, TOKEN: 't' });
   const peer = await gateway.peers.next();
@@ -116,7 +116,7 @@ t.test('--json gives the messages as they came, one a line', async (t) => {
   ]);
 });
 
-t.test('--url and --token-file name another gateway; the file is read anew', async (t) => {
+t.test('--url and --token-file name another gateway; the file is read again', async (t) => {
   const gateway = await FakeGateway.start(t);
   const file = join(await temporaryFolder(t), 'token');
   await writeFile(file, 'first\n');
@@ -130,7 +130,7 @@ t.test('--url and --token-file name another gateway; the file is read anew', asy
   t.same(await program.exited, ended(0));
 });
 
-t.test('refused for good, it says why and ends with 1', async (t) => {
+t.test('a final rejection is explained, and ends with 1', async (t) => {
   const gateway = await FakeGateway.start(t);
   gateway.refusal = problem(403, 'not_allowed');
   const program = watch(t, ['vm-1'], { GATEWAY: gateway.url, TOKEN: 't' });
@@ -139,7 +139,7 @@ t.test('refused for good, it says why and ends with 1', async (t) => {
   t.equal(program.stdout, '');
 });
 
-t.test('a reader that has had enough ends it quietly', async (t) => {
+t.test('a closed stdout ends watch without an error', async (t) => {
   const gateway = await FakeGateway.start(t);
   const program = watch(t, ['--json'], { GATEWAY: gateway.url, TOKEN: 't' });
   const peer = await gateway.welcomed();
@@ -154,7 +154,7 @@ t.test('a reader that has had enough ends it quietly', async (t) => {
   t.notMatch(program.stderr, 'EPIPE');
 });
 
-t.test('what is typed wrong ends with 2', async (t) => {
+t.test('bad usage ends with 2', async (t) => {
   const cases: [args: string[], said: RegExp][] = [
     [['--url', 'gopher://x'], /gopher:\/\/x is not the URL of a gateway/],
     [['--url', 'http://x', '--token-file', '/no/such'], /\/no\/such cannot be read/],

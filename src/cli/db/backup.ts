@@ -1,4 +1,4 @@
-// `db backup`: a file with the whole database, whole or not at all.
+// `db backup`: writes the whole database to a file, completely or not at all.
 
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -26,27 +26,31 @@ interface BackupCommandOptions {
 
 export function createBackupCommand(): Command {
   return createSubcommand('backup', 'write the whole database to a file, as plain SQL (pg_dump)')
-    .option('--dir <folder>', 'where to', 'backups')
+    .option('--dir <folder>', 'the folder of the backups', 'backups')
     .option(
       '--keep-days <days>',
-      'remove older ones after a success, but never the newest',
+      'remove older backups after a success, but never the newest',
       createIntegerParser(0, 36_500),
       7,
     )
-    .option('--gzip', 'compress it')
+    .option('--gzip', 'compress the file')
     .option(
       '--upload <command>',
-      'then run this with /bin/sh; {} is the file, as in: aws s3 cp {} s3://lablink-backups/',
+      'then run this command in /bin/sh; {} is the file, as in: aws s3 cp {} s3://lablink-backups/',
     )
-    .option('--verify', 'first restore it into a scratch database, and compare every row')
+    .option('--verify', 'restore it into a scratch database, and compare every row')
     .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: BackupCommandOptions) => {
-      // A limit of the size of files (ulimit -f) is then told as an error, as a full disk is.
+      // Ignoring the signal turns a file size limit (ulimit -f) into an error, like a full disk.
       process.on('SIGXFSZ', () => undefined);
       const { dir, keepDays, gzip = false, verify = false, upload, dryRun, json } = options;
       const wanted = {
-        ...{ gzip, verify, keepDays, folder: resolve(dir), uploadCommand: upload },
+        gzip,
+        verify,
+        keepDays,
+        folder: resolve(dir),
+        uploadCommand: upload,
         connection: await resolveDatabase(),
         environment: createToolEnvironment(),
         now: new Date(),

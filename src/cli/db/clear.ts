@@ -1,4 +1,4 @@
-// `db clear`: removes all VMs, only for whoever says how many there are.
+// `db clear`: removes all VMs, if the user confirms their number.
 
 import type { Command } from 'commander';
 import { removeAllVms } from '../../postgres/admin/clear.js';

@@ -1,4 +1,4 @@
-// `db connections`: who is connected, and what each is doing.
+// `db connections`: lists the clients of the database, and what they do.
 
 import type { Command } from 'commander';
 import { listConnections, type DatabaseConnection } from '../../postgres/admin/connections.js';
@@ -8,7 +8,7 @@ import { JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 const QUERY_CHARACTERS = 60;
 
 export function createConnectionsCommand(): Command {
-  return createSubcommand('connections', 'show who is connected to the database')
+  return createSubcommand('connections', 'list the clients of the database')
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
       const found = await runOnDatabase('connections', listConnections);
@@ -17,11 +17,16 @@ export function createConnectionsCommand(): Command {
     });
 }
 
+/** Prints a table; a session that listens shows `(listens)` instead of its query. */
 export function printConnections(found: readonly DatabaseConnection[]): void {
   printTable(
     ['pid', 'user', 'application', 'address', 'state', 'for', 'last query'],
     found.map(({ pid, user, application, address, state, seconds, listens, query }) => [
-      ...[pid, user, application, address ?? 'local', state],
+      pid,
+      user,
+      application,
+      address ?? 'local',
+      state,
       formatSeconds(seconds),
       listens ? '(listens)' : query.slice(0, QUERY_CHARACTERS),
     ]),

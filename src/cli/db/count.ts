@@ -1,4 +1,4 @@
-// `db count`: how many VMs there are of each status.
+// `db count`: counts the VMs of each status.
 
 import type { Command } from 'commander';
 import { countVms } from '../../postgres/admin/vm-lists.js';
@@ -10,7 +10,7 @@ export function createCountCommand(): Command {
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
       const counts = await runOnDatabase('count', countVms);
-      // A status may be called anything, `__proto__` too.
+      // A status may have any name, even `__proto__`.
       if (json) printJson(Object.fromEntries(counts.map(({ status, count }) => [status, count])));
       else
         printTable(

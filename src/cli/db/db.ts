@@ -1,5 +1,4 @@
-// The subcommand `db`: what operators do with the database itself, the embedded one included. A table of its own
-// subcommands.
+// The subcommand `db`: maintenance of the database, embedded or configured, by subcommands.
 
 import { Command } from 'commander';
 import { createBackupCommand } from './backup.js';
@@ -23,17 +22,25 @@ import { createVacuumCommand } from './vacuum.js';
 import { createVmsCommand } from './vms.js';
 
 const SUBCOMMANDS = [
-  ...[createMigrateCommand, createStatusCommand],
-  ...[createVmsCommand, createCountCommand, createFindCommand, createClearCommand],
-  ...[createBackupCommand, createRestoreCommand, createMoveCommand],
-  ...[createVacuumCommand, createReindexCommand, createSizeCommand],
-  ...[
-    createConnectionsCommand,
-    createKillIdleCommand,
-    createSlowQueriesCommand,
-    createLogSlowCommand,
-  ],
-  ...[createListenCommand, createSqlCommand, createDoctorCommand],
+  createMigrateCommand,
+  createStatusCommand,
+  createVmsCommand,
+  createCountCommand,
+  createFindCommand,
+  createClearCommand,
+  createBackupCommand,
+  createRestoreCommand,
+  createMoveCommand,
+  createVacuumCommand,
+  createReindexCommand,
+  createSizeCommand,
+  createConnectionsCommand,
+  createKillIdleCommand,
+  createSlowQueriesCommand,
+  createLogSlowCommand,
+  createListenCommand,
+  createSqlCommand,
+  createDoctorCommand,
 ];
 
 export function createDbCommand(): Command {
@@ -41,7 +48,7 @@ export function createDbCommand(): Command {
     .description('work with the database')
     .exitOverride()
     .hook('preAction', () => {
-      // Who reads what is printed may have had enough; what is being done goes on.
+      // A closed stdout must not interrupt the operation.
       process.stdout.on('error', (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EPIPE') throw error;
       });

@@ -1,4 +1,5 @@
-// `db doctor`: what is wrong with the database, or soon will be, and what to do. Ends with 1 when something is.
+// `db doctor`: checks the database for known problems, and says what to do. Exit code 1 if it finds
+// one.
 
 import type { Command } from 'commander';
 import { isLoopback } from '../../config/address.js';
@@ -10,10 +11,7 @@ import { printJson, printLine } from './print.js';
 import { JSON_OPTION, createSubcommand } from './subcommand.js';
 
 export function createDoctorCommand(): Command {
-  return createSubcommand(
-    'doctor',
-    'look for what is wrong, or soon will be; exit code 1 when something is',
-  )
+  return createSubcommand('doctor', 'check for known problems; exit code 1 if there is one')
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
       const config = loadConfig();
@@ -37,6 +35,6 @@ function print({ findings, skipped }: Diagnosis): void {
     printLine(`  ${explanation}`);
     printLine(`  Remedy: ${remedy}`);
   }
-  for (const { check, why } of skipped) printLine(`not looked at: ${check} (${why})`);
-  printLine(findings.length === 0 ? 'Nothing was found.' : `Found: ${findings.length}.`);
+  for (const { check, why } of skipped) printLine(`skipped: ${check} (${why})`);
+  printLine(findings.length === 0 ? 'No problem was found.' : `Problems: ${findings.length}.`);
 }

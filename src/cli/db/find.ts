@@ -1,4 +1,4 @@
-// `db find`: the VMs of a person. Ends with 1 when there are none.
+// `db find`: finds the VMs of a person. Exit code 1 if there are none.
 
 import type { Command } from 'commander';
 import { ExitCode } from '../exit.js';
@@ -12,8 +12,8 @@ interface FindOptions {
 }
 
 export function createFindCommand(): Command {
-  return createSubcommand('find', 'find the VMs of a person; exit code 1 when there are none')
-    .requiredOption('--email <email>', 'whose')
+  return createSubcommand('find', 'find the VMs of a person; exit code 1 if there are none')
+    .requiredOption('--email <email>', 'the address of the person')
     .option(...COMMANDS_OPTION)
     .option(...JSON_OPTION)
     .action(async ({ email, commands = false, json = false }: FindOptions) => {

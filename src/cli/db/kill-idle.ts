@@ -1,4 +1,4 @@
-// `db kill-idle`: ends sessions that nobody uses, and never one that listens.
+// `db kill-idle`: ends idle sessions, but never one that listens.
 
 import type { Command } from 'commander';
 import {
@@ -24,8 +24,13 @@ interface KillIdleOptions {
 }
 
 export function createKillIdleCommand(): Command {
-  return createSubcommand('kill-idle', 'end sessions that have been idle; never one that listens')
-    .option('--minutes <minutes>', 'idle for so long', createIntegerParser(0, 1_000_000), 10)
+  return createSubcommand('kill-idle', 'end idle sessions, but never one that listens')
+    .option(
+      '--minutes <minutes>',
+      'idle for at least this time',
+      createIntegerParser(0, 1_000_000),
+      10,
+    )
     .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(async ({ minutes, dryRun, json }: KillIdleOptions) => {
@@ -48,7 +53,11 @@ export function createKillIdleCommand(): Command {
         printTable(
           ['pid', 'user', 'application', 'idle for', 'outcome'],
           rows.map(({ pid, user, application, seconds, outcome }) => [
-            ...[pid, user, application, formatSeconds(seconds), outcome],
+            pid,
+            user,
+            application,
+            formatSeconds(seconds),
+            outcome,
           ]),
         );
       }

@@ -1,4 +1,4 @@
-// `db listen`: the notifications of the database as they arrive, decoded, with how long each took.
+// `db listen`: prints notifications as they arrive, decoded, with their latency.
 
 import type { Command } from 'commander';
 import { loadConfig } from '../../config/load.js';
@@ -14,7 +14,7 @@ interface ListenOptions {
 }
 
 export function createListenCommand(): Command {
-  return createSubcommand('listen', 'print what the database notifies of, as it arrives')
+  return createSubcommand('listen', 'print notifications of the database as they arrive')
     .option(...COMMANDS_OPTION)
     .option(...JSON_OPTION)
     .action(async ({ commands = false, json }: ListenOptions) => {
@@ -41,7 +41,10 @@ function showJson(
 ) {
   const shown = content && omitCommand(content, commands);
   printJson({
-    ...{ channel, pid, received_at: receivedAt, latency_ms: latencyMs ?? null },
+    channel,
+    pid,
+    received_at: receivedAt,
+    latency_ms: latencyMs ?? null,
     ...(shown === undefined ? { payload } : { content: shown }),
   });
 }

@@ -1,4 +1,4 @@
-// `db log-slow`: has the server log queries that take long, or no longer.
+// `db log-slow`: makes the server log slow queries, or stops that.
 
 import type { Command } from 'commander';
 import { planSlowLog } from '../../postgres/admin/slow-queries.js';
@@ -17,15 +17,20 @@ interface LogSlowOptions {
 }
 
 export function createLogSlowCommand(): Command {
-  return createSubcommand('log-slow', 'have the server log queries of this database that take long')
-    .option('--ms <ms>', 'so long', createIntegerParser(0, 2_147_483_647), 1_000)
-    .option('--off', 'back to what the server does otherwise')
+  return createSubcommand('log-slow', 'make the server log slow queries of this database')
+    .option(
+      '--ms <ms>',
+      'the shortest time of a logged query',
+      createIntegerParser(0, 2_147_483_647),
+      1_000,
+    )
+    .option('--off', "return to the server's setting")
     .option(...DRY_RUN_OPTION)
     .action(async ({ ms, off, dryRun }: LogSlowOptions) => {
       await runOnDatabase('log-slow', async (session) => {
         const { statement, before } = await planSlowLog(session, off ? undefined : ms);
         if (!dryRun) await session.query(statement);
-        printLine(`${statement} (before: ${before}); for sessions that begin from now on`);
+        printLine(`${statement} (before: ${before}); for new sessions`);
       });
     });
 }

@@ -1,4 +1,4 @@
-// `db migrate`: brings the schema up to date, and says what that took.
+// `db migrate`: migrates the schema, and reports what was applied.
 
 import type { Command } from 'commander';
 import { migrate, readSchemaStatus } from '../../postgres/migrations/migrate.js';
@@ -6,7 +6,7 @@ import { printJson } from './print.js';
 import { DRY_RUN_OPTION, resolveDatabase, createSubcommand } from './subcommand.js';
 
 export function createMigrateCommand(): Command {
-  return createSubcommand('migrate', 'bring the schema up to date')
+  return createSubcommand('migrate', 'migrate the schema')
     .option(...DRY_RUN_OPTION)
     .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
       const connection = await resolveDatabase();

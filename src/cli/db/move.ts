@@ -1,4 +1,4 @@
-// `db move`: copies the database to another server, compares, and says how to switch.
+// `db move`: copies the database to another server, compares both, and explains how to switch.
 
 import type { Command } from 'commander';
 import { readDatabaseUrl } from '../../config/database-url.js';
@@ -22,16 +22,18 @@ interface MoveCommandOptions {
 }
 
 export function createMoveCommand(): Command {
-  return createSubcommand('move', 'copy the database to another server, a managed one for example')
+  return createSubcommand('move', 'copy the database to another server, for example a managed one')
     .requiredOption(
       '--to <url>',
-      'an empty database there; its password may stand in ~/.pgpass instead',
+      'an empty database there; its password may be in ~/.pgpass instead',
     )
     .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(async ({ to, dryRun = false, json }: MoveCommandOptions) => {
       const report = await moveDatabase({
-        ...{ dryRun, target: parseTarget(to), connection: await resolveDatabase() },
+        dryRun,
+        target: parseTarget(to),
+        connection: await resolveDatabase(),
         environment: createToolEnvironment(),
         signal: listenForInterrupt(),
       });
@@ -68,7 +70,7 @@ function print(report: MoveReport, dryRun: boolean): void {
   printLine(dryRun ? `Would copy and compare, from ${what}.` : `Copied from ${what} are equal.`);
   if (changedSince.length > 0) {
     printLine(
-      `Changed here since, and so not there: ${changedSince.join(', ')}. Begin with step 1.`,
+      `Changed here after the copy, and missing there: ${changedSince.join(', ')}. Begin with step 1.`,
     );
   }
   for (const step of STEPS) printLine(step);
@@ -76,10 +78,10 @@ function print(report: MoveReport, dryRun: boolean): void {
 
 const STEPS = [
   'To switch:',
-  '1. Stop the gateways and whatever else writes to this database; agents and dashboards wait, and come back by themselves.',
+  '1. Stop the gateways and all other writers of this database; agents and dashboards wait, and reconnect by themselves.',
   '2. If anything was written since this copy: empty the database there (DROP SCHEMA public CASCADE; CREATE SCHEMA public), and run this command again.',
   '3. Give the gateways the new DATABASE_URL (and LISTEN_DATABASE_URL, where DATABASE_URL goes through a pooler), with sslmode=verify-full.',
-  '4. Start one, and look: "lablink-gateway healthcheck" and "lablink-gateway db doctor" with that DATABASE_URL. Then the others.',
+  '4. Start one, and check: "lablink-gateway healthcheck" and "lablink-gateway db doctor" with that DATABASE_URL. Then the others.',
   '5. Point every other writer there too. Keep this server, stopped, until a backup of the new one exists ("db backup --verify").',
-  'Back: as long as nobody has written there, give the gateways the old DATABASE_URL.',
+  'To return: as long as there are no writes on the new server, give the gateways the old DATABASE_URL.',
 ];

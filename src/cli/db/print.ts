@@ -1,27 +1,27 @@
-// How the subcommands of `db` print: aligned tables for people, JSON for programs. No control character of a row reaches
-// the terminal by either.
+// The output of the subcommands of `db`: aligned tables for people, JSON for programs. Control
+// characters are always escaped.
 
 import { alignCells } from '../../table.js';
 import { escapeControls } from '../escape-controls.js';
 
 export type TableCell = string | number | null | undefined;
 
-/** A line for people. */
+/** Prints a line for people. */
 export function printLine(text: string): void {
   process.stdout.write(`${escapeControls(text)}\n`);
 }
 
-/** A remark on what is done, apart from what is printed for programs. */
+/** Prints information for people on stderr, apart from the output for programs. */
 export function printInfo(text: string): void {
   process.stderr.write(`${escapeControls(text)}\n`);
 }
 
-/** One value, on one line. JSON leaves some control characters as they are; the escapes for them are JSON too. */
+/** Prints a value on one line. JSON allows some control characters; their escapes are JSON too. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${escapeControls(JSON.stringify(value))}\n`);
 }
 
-/** Columns as wide as they need to be; numbers to the right. */
+/** Prints a table with aligned columns; numbers are aligned to the right. */
 export function printTable(
   headers: readonly string[],
   rows: readonly (readonly TableCell[])[],
@@ -41,19 +41,19 @@ function formatCell(cell: TableCell): string {
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
-/** As pg_size_pretty writes it: in units of 1,024. */
+/** Formats bytes like pg_size_pretty: in units of 1,024. */
 export function formatBytes(bytes: number): string {
   const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), UNITS.length - 1);
   const number = bytes / 1_024 ** power;
   return `${number < 10 && power > 0 ? number.toFixed(1) : Math.round(number)} ${UNITS[power] ?? ''}`;
 }
 
-/** A number of things, with its word: `1 row`, `2 rows`. */
+/** Formats a count with its noun: `1 row`, `2 rows`. */
 export function formatCount(count: number, word: string, plural = `${word}s`): string {
   return `${count.toLocaleString('en')} ${count === 1 ? word : plural}`;
 }
 
-/** A duration, as precise as it is short. */
+/** Formats a duration; short ones are more precise. */
 export function formatSeconds(seconds: number | null): string {
   if (seconds === null) return '-';
   if (seconds < 60) return `${seconds.toFixed(1)} s`;

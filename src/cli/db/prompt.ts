@@ -1,5 +1,5 @@
-// A plain prompt for SQL, where there is no psql: a statement ends with a semicolon at the end of a line, and what fails
-// is told and harms nothing that comes after it.
+// A plain prompt for SQL, for machines without psql. A semicolon at the end of a line ends a
+// statement; a failed statement is reported, and the prompt continues.
 
 import { createInterface } from 'node:readline';
 import pg from 'pg';
@@ -10,9 +10,11 @@ import { printLine, printTable, printInfo, type TableCell } from './print.js';
 const READY = 'lablink=> ';
 const MORE = 'lablink-> ';
 
-/** Reads from stdin until it ends, or says `\q`. From a file, one failure makes the exit code 1. */
+/**
+ * Reads statements from stdin until its end or `\q`. Without a terminal a failure sets exit code 1.
+ */
 export async function runPrompt(connection: pg.ClientConfig): Promise<void> {
-  // Values as PostgreSQL writes them.
+  // Values stay as PostgreSQL formats them.
   const asText = { types: { getTypeParser: () => (value: unknown) => value } };
   await withSession({ ...connection, ...asText }, 'sql', async (session) => {
     const lines = createInterface({

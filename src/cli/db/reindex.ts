@@ -1,4 +1,4 @@
-// `db reindex`: builds the indexes anew, while everybody goes on.
+// `db reindex`: rebuilds the indexes, while clients read and write.
 
 import type { Command } from 'commander';
 import { buildReindexStatements, runStatements } from '../../postgres/admin/tables.js';
@@ -6,7 +6,7 @@ import { printLine } from './print.js';
 import { DRY_RUN_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 export function createReindexCommand(): Command {
-  return createSubcommand('reindex', 'build the indexes anew, without locking anybody out')
+  return createSubcommand('reindex', 'rebuild the indexes, while clients read and write')
     .option(...DRY_RUN_OPTION)
     .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
       await runOnDatabase('reindex', async (session) => {

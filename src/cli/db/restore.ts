@@ -1,4 +1,4 @@
-// `db restore`: the VMs become those of a backup, under the eyes of running gateways.
+// `db restore`: replaces the VMs by those of a backup, while gateways run.
 
 import { access } from 'node:fs/promises';
 import type { Command } from 'commander';
@@ -14,9 +14,9 @@ interface RestoreCommandOptions {
 }
 
 export function createRestoreCommand(): Command {
-  return createSubcommand('restore', 'bring back the VMs of a backup (plain SQL of pg_dump)')
+  return createSubcommand('restore', 'restore the VMs of a backup (plain SQL of pg_dump)')
     .argument('<file>', 'the backup; compressed with gzip or not')
-    .option('--replace', 'put them in the place of VMs that are there')
+    .option('--replace', 'replace existing VMs')
     .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(async (file: string, options: RestoreCommandOptions) => {
@@ -35,18 +35,18 @@ function print(report: RestoreReport, dryRun: boolean): void {
   const { vms, kept, removed, added, events, deliveries, enrolments, leftOut } = report;
   const verb = dryRun ? 'Would restore' : 'Restored';
   printLine(
-    `${verb} ${formatCount(vms, 'VM')}: ${kept} as they are, ${added} written, ${removed} that were there removed.`,
+    `${verb} ${formatCount(vms, 'VM')}: ${kept} unchanged, ${added} written, ${removed} existing removed.`,
   );
   const past = [
     formatCount(deliveries, 'delivery', 'deliveries'),
     formatCount(enrolments, 'enrolment'),
   ];
   if (events !== undefined) past.unshift(formatCount(events, 'event'));
-  printLine(`Of the past, what was missing: ${past.join(', ')}.`);
+  printLine(`Missing history added: ${past.join(', ')}.`);
   if (events === undefined) {
     printLine(
-      'The audit of the backup is left out: this database has events of its own under the same numbers.',
+      'The audit of the backup was left out: this database has other events under the same numbers.',
     );
   }
-  if (leftOut.length > 0) printLine(`Left as they are: ${leftOut.join(', ')}.`);
+  if (leftOut.length > 0) printLine(`Not restored: ${leftOut.join(', ')}.`);
 }

@@ -1,4 +1,4 @@
-// `db size`: how large the database and its tables are.
+// `db size`: shows the sizes of the database and its tables.
 
 import type { Command } from 'commander';
 import { readSizes } from '../../postgres/admin/tables.js';
@@ -19,11 +19,13 @@ export function createSizeCommand(): Command {
         return;
       }
       printTable(
-        ['table', 'rows (about)', 'size', 'of which indexes'],
+        ['table', 'rows (about)', 'size', 'indexes'],
         [
           ...tables.map((table) => [
-            ...[table.name, table.rows],
-            ...[formatBytes(table.bytes), formatBytes(table.indexBytes)],
+            table.name,
+            table.rows,
+            formatBytes(table.bytes),
+            formatBytes(table.indexBytes),
           ]),
           [
             `database ${database}`,

@@ -1,4 +1,4 @@
-// `db slow-queries`: what has been under way for long.
+// `db slow-queries`: lists queries that have been running for long.
 
 import type { Command } from 'commander';
 import { listSlowQueries } from '../../postgres/admin/slow-queries.js';
@@ -11,8 +11,13 @@ interface SlowQueriesOptions {
 }
 
 export function createSlowQueriesCommand(): Command {
-  return createSubcommand('slow-queries', 'show queries that have been under way for long')
-    .option('--seconds <seconds>', 'for so long', createIntegerParser(0, 1_000_000), 5)
+  return createSubcommand('slow-queries', 'list queries that have been running for long')
+    .option(
+      '--seconds <seconds>',
+      'running for at least this time',
+      createIntegerParser(0, 1_000_000),
+      5,
+    )
     .option(...JSON_OPTION)
     .action(async ({ seconds, json }: SlowQueriesOptions) => {
       const found = await runOnDatabase('slow-queries', (session) =>
@@ -23,8 +28,12 @@ export function createSlowQueriesCommand(): Command {
         printTable(
           ['pid', 'user', 'application', 'for', 'waits for', 'query'],
           found.map((query) => [
-            ...[query.pid, query.user, query.application],
-            ...[formatSeconds(query.seconds), query.waits, query.query],
+            query.pid,
+            query.user,
+            query.application,
+            formatSeconds(query.seconds),
+            query.waits,
+            query.query,
           ]),
         );
       }

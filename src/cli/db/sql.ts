@@ -1,4 +1,4 @@
-// `db sql`: one statement, or a prompt: psql where it is installed, else a plain one.
+// `db sql`: runs one statement, or opens a prompt: psql if it is installed, else a plain prompt.
 
 import type { Command } from 'commander';
 import type pg from 'pg';
@@ -11,9 +11,9 @@ import { runPrompt } from './prompt.js';
 import { resolveDatabase, createSubcommand } from './subcommand.js';
 
 export function createSqlCommand(): Command {
-  return createSubcommand('sql', 'run SQL: one statement, or what is typed at a prompt')
-    .argument('[statement]', 'run this, and print what it gives, a JSON object a row')
-    .option('--no-psql', 'a plain prompt, even where psql is installed')
+  return createSubcommand('sql', 'run SQL: one statement, or a prompt')
+    .argument('[statement]', 'run this, and print each row as a JSON object')
+    .option('--no-psql', 'open a plain prompt even if psql is installed')
     .action(async (statement: string | undefined, { psql }: { readonly psql: boolean }) => {
       const connection = await resolveDatabase();
       if (statement !== undefined) {
@@ -33,7 +33,7 @@ async function runStatement(session: pg.Client, statement: string): Promise<void
   }
 }
 
-/** psql, "Exit Status": 2 when the connection went bad. */
+/** Maps psql's exit status: 2 means that the connection was lost (psql, "Exit Status"). */
 function mapPsqlCode(psqlCode: number): ExitCode {
   if (psqlCode === 0) return ExitCode.ok;
   return psqlCode === 2 ? ExitCode.unreachable : ExitCode.finding;

@@ -1,4 +1,4 @@
-// `db status`: what of the schema is there, and whether it is as the migrations made it.
+// `db status`: shows the applied migrations, and what was changed in the schema afterwards.
 
 import type { Command } from 'commander';
 import { readSchemaStatus, type SchemaStatus } from '../../postgres/migrations/migrate.js';
@@ -15,7 +15,7 @@ export function createStatusCommand(): Command {
       const connection = await resolveDatabase();
       const status = await readSchemaStatus(connection);
       const isCurrent = status.problem === undefined && status.pending.length === 0;
-      // One that is not current has other triggers, and rightly so.
+      // An outdated schema rightly has other triggers.
       const drift = isCurrent
         ? await withSession(connection, 'status', findSchemaDrift)
         : { triggers: [], indexes: [] };

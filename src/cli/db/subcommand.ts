@@ -1,4 +1,4 @@
-// What the subcommands of `db` have in common: how they are made, which database they work on, and how they end.
+// Common parts of the subcommands of `db`: how they are created, their database, and interrupts.
 
 import { Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
@@ -7,19 +7,23 @@ import { withSession } from '../../postgres/admin/session.js';
 import { findDatabase } from '../find-database.js';
 
 export const JSON_OPTION = ['--json', 'print JSON, for programs'] as const;
-export const DRY_RUN_OPTION = ['--dry-run', 'tell what would be done, and do nothing'] as const;
+export const DRY_RUN_OPTION = ['--dry-run', 'print what would be done, and do nothing'] as const;
 
-/** Bad usage of it is thrown, so that the program ends with the code for that. */
+/**
+ * Creates a subcommand. Bad usage is thrown, so that the program ends with the exit code for usage.
+ */
 export function createSubcommand(name: string, description: string): Command {
   return new Command(name).description(description).exitOverride();
 }
 
-/** The direct way to the database that the environment names, or that `serve` runs here. */
+/**
+ * Resolves the direct connection to the configured database, or to the one that `serve` runs here.
+ */
 export function resolveDatabase(): Promise<pg.ClientConfig> {
   return findDatabase(loadConfig());
 }
 
-/** Does `work` on a connection to it, named after its purpose. */
+/** Runs `work` on a connection to that database, named after its purpose. */
 export async function runOnDatabase<T>(
   purpose: string,
   work: (session: pg.Client) => Promise<T>,
@@ -27,7 +31,7 @@ export async function runOnDatabase<T>(
   return withSession(await resolveDatabase(), purpose, work);
 }
 
-/** Reads an integer as an option takes it. */
+/** Creates a parser for an option with an integer value. */
 export function createIntegerParser(minimum: number, maximum: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -36,7 +40,7 @@ export function createIntegerParser(minimum: number, maximum: number): (text: st
   };
 }
 
-/** Aborted when somebody interrupts: what was begun is then undone before the program ends. */
+/** Returns a signal that SIGINT and SIGTERM abort: the operation is then undone before the end. */
 export function listenForInterrupt(): AbortSignal {
   const controller = new AbortController();
   const stop = (): void => controller.abort();

@@ -12,17 +12,17 @@ interface VacuumOptions {
 
 export function createVacuumCommand(): Command {
   return createSubcommand('vacuum', 'reclaim space, and renew statistics (VACUUM ANALYZE)')
-    .option('--full', 'rewrite the tables; nobody can use one meanwhile, nor a gateway')
+    .option('--full', 'rewrite the tables; each is locked meanwhile, for gateways too')
     .option(...DRY_RUN_OPTION)
     .action(async ({ full = false, dryRun }: VacuumOptions) => {
       if (full) {
         printInfo(
-          'VACUUM FULL locks each table while it is written anew: requests wait, and gateways may fall into a gap until it is done.',
+          'VACUUM FULL locks each table while it is rewritten: requests wait, and the feed of gateways may go stale.',
         );
       }
       await runOnDatabase('vacuum', async (session) => {
         const statements = await buildVacuumStatements(session, full);
-        // The plain one disturbs nobody by waiting; the full one has everybody wait behind it.
+        // While a plain VACUUM waits, other sessions pass; behind VACUUM FULL they queue.
         if (!dryRun) await runStatements(session, statements, full ? 'short' : 'unlimited');
         for (const statement of statements) printLine(statement);
       });

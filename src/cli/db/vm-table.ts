@@ -1,4 +1,4 @@
-// A list of VMs, as `vms` and `find` print it.
+// Prints a list of VMs, for `vms` and `find`.
 
 import { listVms, type ListedVm, type VmFilter } from '../../postgres/admin/vm-lists.js';
 import { printJson, printTable } from './print.js';
@@ -9,7 +9,7 @@ export const COMMANDS_OPTION = [
   'show crd_command too, which may hold a one-time code',
 ] as const;
 
-/** Prints the VMs that pass; says how many. */
+/** Prints the VMs that pass the filter, and returns how many. */
 export async function printVms(filter: VmFilter, json: boolean): Promise<number> {
   const vms = await runOnDatabase('vms', (session) => listVms(session, filter));
   if (json) printJson(vms);

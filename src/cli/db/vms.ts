@@ -1,4 +1,4 @@
-// `db vms`: the VMs, all or those of a status.
+// `db vms`: lists all VMs, or those of a status.
 
 import type { Command } from 'commander';
 import { UsageError } from '../exit.js';
@@ -15,9 +15,9 @@ interface VmsOptions {
 
 export function createVmsCommand(): Command {
   return createSubcommand('vms', 'list the VMs')
-    .option('--available', 'only those that are free, the oldest first')
-    .option('--in-use', 'only those with a person, the latest change first')
-    .option('--status <status>', 'only those of this status')
+    .option('--available', 'only available VMs, the oldest first')
+    .option('--in-use', 'only VMs in use, the latest change first')
+    .option('--status <status>', 'only VMs of this status')
     .option(...COMMANDS_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: VmsOptions) => {
@@ -26,13 +26,13 @@ export function createVmsCommand(): Command {
     });
 }
 
-/** @throws UsageError when more than one is asked for. */
+/** @throws UsageError if more than one status is given. */
 function chooseStatus({ available, inUse, status }: VmsOptions): string | undefined {
   const [first, ...others] = [
     ...(available ? ['available'] : []),
     ...(inUse ? ['in-use'] : []),
     ...(status === undefined ? [] : [status]),
   ];
-  if (others.length > 0) throw new UsageError('A VM has one status: ask for one.');
+  if (others.length > 0) throw new UsageError('A VM has one status: give only one.');
   return first;
 }

@@ -1,4 +1,4 @@
-// `db backup` and `db restore`: what they leave behind, and what they do not.
+// `db backup` and `db restore`: their output, and the files that they leave.
 
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
@@ -37,7 +37,7 @@ t.test('backup and restore', { skip }, async (t) => {
   });
   await database.query(`DELETE FROM vms WHERE hostname = 'old'`);
   const dry = await db(database, ['restore', made.file, '--replace', '--dry-run']);
-  t.match(dry, { code: 0, stdout: /Would restore 4 VMs: 3 as they are, 1 written, 0 that/ });
+  t.match(dry, { code: 0, stdout: /Would restore 4 VMs: 3 unchanged, 1 written, 0 existing/ });
   const restored = await db(database, ['restore', made.file, '--replace', '--json']);
   t.match(json(restored), { vms: 4, kept: 3, added: 1, events: 0 });
   t.match(await db(database, ['restore', join(folder, 'none')]), {
@@ -57,7 +57,7 @@ t.test('backup and restore', { skip }, async (t) => {
   });
 });
 
-t.test('a backup that finds no room, or is interrupted, leaves nothing', { skip }, async (t) => {
+t.test('a backup without disk space, or interrupted, leaves no file', { skip }, async (t) => {
   const database = await createDatabase();
   await database.query(
     `INSERT INTO vms (hostname, status, crd_command) SELECT n, 'x', repeat(md5(n::text), 20000) FROM generate_series(1, 30) n`,

@@ -1,4 +1,4 @@
-// Which database, and which gateway, a command means.
+// How a command finds its database and its gateway.
 
 import t from 'tap';
 import { createVerifier } from '../../../src/gateway/auth/token.js';
@@ -13,7 +13,7 @@ import { temporaryFolder } from '../../helpers/process.js';
 const SECRET = 'a secret that only tests know, of enough bytes';
 const EMBEDDED = { host: '/run/lablink', port: 5432, user: 'lablink', database: 'lablink_db' };
 
-t.test('a database that is named is meant, and the direct way to it', async (t) => {
+t.test('a configured database is used, by its direct connection', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
   const DATABASE_URL = 'postgresql://lablink@pooler:6432/lablink_db';
   t.match(await findDatabase(loadConfig({ DATA_DIR, DATABASE_URL })), { host: 'pooler' });
@@ -22,7 +22,7 @@ t.test('a database that is named is meant, and the direct way to it', async (t) 
   t.match(await findDatabase(config), { host: 'server' });
 });
 
-t.test('else the one of the gateway that runs here, and its URL', async (t) => {
+t.test('else the database and the URL of the gateway that runs here', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
   const config = loadConfig({ DATA_DIR });
   const lock = await acquireLock(DATA_DIR);
@@ -34,7 +34,7 @@ t.test('else the one of the gateway that runs here, and its URL', async (t) => {
   await t.rejects(findDatabase(config), { message: /DATABASE_URL.*serve/ });
 });
 
-t.test('without a gateway here, the one that the configuration describes', async (t) => {
+t.test('without a gateway here, the configured address is used', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
   const at = async (HOST: string): Promise<string> =>
     (await findGateway(loadConfig({ DATA_DIR, HOST, PORT: '9000', JWT_SECRET: SECRET }))).url;
@@ -44,14 +44,14 @@ t.test('without a gateway here, the one that the configuration describes', async
   t.equal(await at('::'), 'http://[::1]:9000');
 });
 
-t.test('its token is an admin’s, signed with the secret of the configuration', async (t) => {
+t.test('the token is an admin’s, signed with the configured secret', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
   const gateway = await findGateway(loadConfig({ DATA_DIR, JWT_SECRET: SECRET }));
   const verified = createVerifier([SECRET])(await gateway.token());
   t.match(verified, { ok: true, identity: { role: 'admin' } });
 });
 
-t.test('where tokens are signed elsewhere it has none, and says so', async (t) => {
+t.test('without a secret to sign with there is no token, and the error says so', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
   const config = loadConfig({ DATA_DIR, JWT_PUBLIC_KEY: keyPair('ES256').pem });
   const gateway = await findGateway(config);

@@ -1,4 +1,4 @@
-// The subcommands of `db` that find out what is wrong with a database, and mend it.
+// The subcommands of `db` that diagnose and maintain a database.
 
 import pg from 'pg';
 import t, { type Test } from 'tap';
@@ -11,7 +11,7 @@ import { filled, json } from './setup.js';
 
 const { createDatabase } = await startServer(t);
 
-/** A role that may do nothing but connect. */
+/** Creates a role that may only connect. */
 async function stranger(t: Test, database: TestDatabase): Promise<pg.Client> {
   const admin = new pg.Client(database.adminConfig);
   admin.on('error', () => undefined);
@@ -63,7 +63,7 @@ t.test('maintenance', async (t) => {
   }
 });
 
-t.test('kill-idle ends who is idle, and nobody who listens', async (t) => {
+t.test('kill-idle ends idle sessions, but never one that listens', async (t) => {
   const database = await filled(createDatabase);
   const admin = await stranger(t, database);
   const gateway = await startGateway(t, database);
@@ -100,7 +100,7 @@ t.test('kill-idle ends who is idle, and nobody who listens', async (t) => {
   };
   const told = json(ended) as { pid: number; outcome: string }[];
   const toEnd = told.flatMap(({ pid, outcome }) => (outcome === 'ended' ? pid : []));
-  // The sessions are sent a signal, without waiting for their end.
+  // kill-idle sends a signal, and does not wait for the sessions to end.
   await until('they are gone', async () => {
     const alive = await there();
     return !toEnd.some((pid) => alive.includes(pid));
@@ -118,7 +118,7 @@ t.test('kill-idle ends who is idle, and nobody who listens', async (t) => {
   t.match(refused, { code: 1, stdout: /"outcome":"not allowed"/ }, 'another role’s');
 });
 
-t.test('slow queries, and the logging of them', async (t) => {
+t.test('slow queries are listed, and logged on request', async (t) => {
   const database = await createDatabase();
   const admin = await stranger(t, database);
   t.match((await db(database, ['slow-queries'])).stdout, /^pid +user .*\n$/);
@@ -151,7 +151,7 @@ t.test('slow queries, and the logging of them', async (t) => {
 
 t.test('doctor', async (t) => {
   const database = await createDatabase();
-  t.match(await db(database, ['doctor']), { code: 0, stdout: /Nothing was found/ });
+  t.match(await db(database, ['doctor']), { code: 0, stdout: /No problem was found/ });
   await database.query('DROP INDEX idx_vms_status');
   t.match(await db(database, ['doctor']), {
     code: 1,

@@ -1,5 +1,5 @@
-// The subcommands of `db` that show VMs and changes, or take SQL: what they print, for people and
-// for programs, what they refuse, and how they end.
+// The subcommands of `db` that show VMs and changes, or run SQL: their output for people and for
+// programs, their refusals, and their exit codes.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -71,7 +71,7 @@ t.test('the schema', async (t) => {
   });
 });
 
-t.test('clear takes the count, and nothing else, for a yes', async (t) => {
+t.test('clear accepts only the number of VMs as confirmation', async (t) => {
   const database = await filled(createDatabase);
   t.match(await db(database, ['clear']), { code: 2, stderr: /There are 4 VMs; .*--confirm 4/ });
   t.match(await db(database, ['clear', '--confirm', '3']), { code: 2, stderr: /not 3/ });
@@ -88,7 +88,7 @@ t.test('clear takes the count, and nothing else, for a yes', async (t) => {
   t.same(events, { count: 4 }, 'the audit has them');
 });
 
-t.test('listen shows each change, decoded, with how long it took', async (t) => {
+t.test('listen prints each change, decoded, with its latency', async (t) => {
   const database = await filled(createDatabase);
   const env = { DATABASE_URL: formatUrl(database) };
   const lines = run(t, process.execPath, [MAIN, 'db', 'listen'], { env });
@@ -143,7 +143,7 @@ t.test('sql: a statement, psql, and a plain prompt', async (t) => {
   t.match(await typed('', 'SELECT count(*) FROM vms;'), { code: 0, stdout: / count \n-+\n +4\n/ });
 });
 
-t.test('a reader who has had enough ends nothing badly', async (t) => {
+t.test('a closed stdout does not interrupt an operation', async (t) => {
   const database = await createDatabase();
   await database.query(
     `INSERT INTO vms (hostname, status) SELECT 'vm-' || n, 'available' FROM generate_series(1, 5000) n`,
@@ -155,7 +155,7 @@ t.test('a reader who has had enough ends nothing badly', async (t) => {
   t.equal(program.stderr, '');
 });
 
-t.test('each has its help, and a database that is away or refuses is told', async (t) => {
+t.test('each subcommand has help, and reports an unreachable or refusing database', async (t) => {
   const names =
     'migrate status vms count find clear backup restore move vacuum reindex size connections kill-idle slow-queries log-slow listen sql doctor';
   const database = await createDatabase();

@@ -1,12 +1,12 @@
-// A database with VMs in it, and what a subcommand of `db` printed of them.
+// Creates a database with VMs, and reads the output of a subcommand of `db`.
 
 import type { TestDatabase, TestServer } from '../../helpers/database.js';
 import type { Ended } from '../../helpers/db-command.js';
 
-/** The output for programs. */
+/** Parses the output for programs. */
 export const json = ({ stdout }: Ended): unknown => JSON.parse(stdout);
 
-/** A database with a VM of each status, one of them named to harm a terminal. */
+/** Creates a VM of each status; the name of one VM contains control characters. */
 export async function filled(createDatabase: TestServer['createDatabase']): Promise<TestDatabase> {
   const database = await createDatabase();
   await database.query(

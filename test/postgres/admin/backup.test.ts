@@ -1,4 +1,4 @@
-// Backups: whole or not at all, held against the database, brought elsewhere; and old ones that go
+// Backups are complete or absent, are verified and uploaded on request, and old ones are removed
 // only after a success.
 
 import { execFile } from 'node:child_process';
@@ -56,7 +56,7 @@ t.test('backups', { skip }, async (t) => {
     await promisify(execFile)(join(binDir, 'psql'), [...way, '-X', '-q', '-f', file]);
   };
 
-  t.test('a file of its own, whole, that nobody else reads', async (t) => {
+  t.test('a backup is one complete file that other users cannot read', async (t) => {
     const database = await filled();
     const report = await backUp(optionsFor(database, { verify: true }));
     const name = `${database.config.database}_20261124T020000Z.sql`;
@@ -77,7 +77,7 @@ t.test('backups', { skip }, async (t) => {
     t.same(scratch, [], 'the scratch database is gone');
   });
 
-  t.test('compressed, under writers, and verified all the same', async (t) => {
+  t.test('a compressed backup under writers is verified', async (t) => {
     const database = await filled();
     const stop = new AbortController();
     const writer = (async () => {
@@ -130,7 +130,7 @@ t.test('backups', { skip }, async (t) => {
       t.same(await readdir(options.folder), [...kept, made, `${made}.copy`].sort());
       t.same(await readFile(`${report.file}.copy`), await readFile(report.file), 'uploaded');
 
-      // A clock that was set back must not make today's backup the one that goes.
+      // A clock that was set back must not remove today's backup.
       const late = await backUp({
         ...options,
         now: new Date('2031-01-01T00:00:00Z'),
@@ -144,7 +144,7 @@ t.test('backups', { skip }, async (t) => {
     },
   );
 
-  t.test('what fails leaves nothing, and removes nothing', async (t) => {
+  t.test('a failed backup leaves no file and removes none', async (t) => {
     const database = await filled();
     const name = String(database.config.database);
     const options = optionsFor(database, {});
@@ -170,7 +170,7 @@ t.test('backups', { skip }, async (t) => {
     await t.rejects(backUp({ ...options, verify: true }), { code: 'rights', message: /CREATEDB/ });
     await admin.query('ALTER ROLE lablink CREATEDB');
 
-    // What can be dumped, and does not come back.
+    // This can be dumped, but not restored.
     await database.query(`CREATE FUNCTION passes(int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
       CREATE TABLE checked (a int CHECK (passes(a))); INSERT INTO checked VALUES (1);
       CREATE OR REPLACE FUNCTION passes(int) RETURNS boolean LANGUAGE sql AS 'SELECT false'`);
@@ -214,7 +214,7 @@ t.test('backups', { skip }, async (t) => {
     });
   });
 
-  t.test('a move: everything is there, and what would be lost is told', async (t) => {
+  t.test('a move copies everything, and reports what would be lost', async (t) => {
     const source = await filled();
     const target = await createDatabase({ migrate: false });
     const options = {
@@ -246,8 +246,8 @@ t.test('backups', { skip }, async (t) => {
     await target.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await target.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
 
-    // Rights of a role that the other server does not know; there is but one server here, so it is
-    // renamed away.
+    // Rights of a role that is missing on the target. There is one server here, so the role is
+    // renamed.
     await admin.query('CREATE ROLE gateway LOGIN');
     await admin.query('GRANT SELECT ON public.vms TO gateway');
     t.match(await moveDatabase({ ...options, dryRun: false }), { tables: { 'public.vms': 50 } });
@@ -272,7 +272,7 @@ t.test('backups', { skip }, async (t) => {
     );
   });
 
-  t.test('a copy that differs in anything is told', async (t) => {
+  t.test('every difference of a copy is reported', async (t) => {
     const source = await filled();
     const image = async ({ config }: TestDatabase) => withSession(config, 'test', computeChecksum);
     const original = await image(source);
@@ -294,7 +294,7 @@ t.test('backups', { skip }, async (t) => {
     }
   });
 
-  t.test('programs that are missing, or older than the server', async (t) => {
+  t.test('missing programs, and programs older than the server, are reported', async (t) => {
     await t.rejects(findTools(['pg_dump'], 15, []), {
       code: 'tools',
       message: /pg_dump is not on this machine.*postgresql-client-15/,
@@ -306,7 +306,7 @@ t.test('backups', { skip }, async (t) => {
     t.equal((await findTools(['pg_dump'], 13, ['/nowhere', binDir])).folder, binDir);
   });
 
-  t.test('no secret is an argument, and nothing of ours is in the way', async (t) => {
+  t.test('no secret is an argument, and the environment has only libpq variables', async (t) => {
     const connection = { host: 'h', port: 1, user: 'u', database: 'd', password: 'planted' };
     const base = { PATH: '/bin', HOME: '/h' };
     await withLibpqEnvironment(connection, base, async (env) => {
@@ -346,7 +346,7 @@ t.test('backups', { skip }, async (t) => {
   });
 });
 
-t.test('a server that is newer than the programs', { skip }, async (t) => {
+t.test('a server newer than the programs is refused', { skip }, async (t) => {
   const newer = installedBinDirs().find(
     ({ majorVersion }) => majorVersion > (tools?.majorVersion ?? 99),
   );

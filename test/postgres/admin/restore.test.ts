@@ -1,5 +1,4 @@
-// A restore: from our own dumps, from older ones, under a live gateway, and from files that are
-// none.
+// Restores from own dumps, older dumps and bad files, and under a live gateway.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -50,7 +49,7 @@ t.test('restore', { skip }, async (t) => {
     return database;
   };
 
-  t.test('into an empty database: rows, audit, sequences, and a schema that works', async (t) => {
+  t.test('an empty database gets rows, audit, sequences, and a working schema', async (t) => {
     const source = await filled();
     const path = await dump(source, 'own.sql');
     const target = await createDatabase({ migrate: false });
@@ -72,7 +71,7 @@ t.test('restore', { skip }, async (t) => {
     t.ok(triggers.length >= 6, 'ALWAYS, or on replicas');
   });
 
-  t.test('over rows that are there: only what differs is touched', async (t) => {
+  t.test('only rows that differ are touched', async (t) => {
     const database = await filled();
     const path = await dump(database, 'over.sql');
     await writeFile(file('over.sql.gz'), gzipSync(await readFile(path)));
@@ -100,7 +99,7 @@ t.test('restore', { skip }, async (t) => {
     t.match(await restore({ ...options, replace: true, dryRun: false }), { kept: 3, added: 0 });
   });
 
-  t.test('the guide’s own dump, which knows nothing of versions and assignments', async (t) => {
+  t.test('the guide’s dump, without versions and assignments, is restored', async (t) => {
     const old = await createDatabase({ migrate: false });
     const session = await openSession(t, old.config);
     await createGuideDatabase(session);
@@ -125,7 +124,7 @@ t.test('restore', { skip }, async (t) => {
     t.same(await database.query(assignments), running, 'what runs is not started again');
   });
 
-  t.test('files that are no whole backup change nothing', async (t) => {
+  t.test('files that are not complete backups change nothing', async (t) => {
     const database = await filled();
     const path = await dump(database, 'whole.sql');
     const text = await readFile(path, 'utf8');
@@ -134,17 +133,20 @@ t.test('restore', { skip }, async (t) => {
     const bad: Record<string, [string | Buffer, RegExp]> = {
       'cut in the rows': [text.slice(0, text.indexOf('rebooting')), /cut off in the middle/],
       'cut after the rows': [text.slice(0, text.indexOf('SELECT pg_catalog.setval')), /cut off/],
-      'of nothing': ['', /not a plain dump/],
-      'of something else': ['CREATE TABLE vms ();\n'.repeat(9), /not a plain dump/],
+      'an empty file': ['', /not a plain dump/],
+      'another SQL file': ['CREATE TABLE vms ();\n'.repeat(9), /not a plain dump/],
       'an archive': [await readFile(await dump(database, 'archive', '-Fc')), /pg_restore/],
-      'of another table': [text.replaceAll('public.vms', 'public.machines'), /no table vms/],
+      'a dump of another table': [text.replaceAll('public.vms', 'public.machines'), /no table vms/],
       'with --inserts': [await readFile(await dump(database, 'i.sql', '--inserts')), /--inserts/],
-      'with a column that is not here': [
+      'with a column that is missing here': [
         text.replace('COPY public.vms (id, ', 'COPY public.vms (colour, '),
         /lacks: colour/,
       ],
-      'with a value that is none': [text.replace(/^(\d+)\tb\t/m, 'x\tb\t'), /invalid input/],
-      'compressed, and cut': [gzipSync(text).subarray(0, 900), /unexpected end of file|cut off/],
+      'with an invalid value': [text.replace(/^(\d+)\tb\t/m, 'x\tb\t'), /invalid input/],
+      'compressed, and cut off': [
+        gzipSync(text).subarray(0, 900),
+        /unexpected end of file|cut off/,
+      ],
     };
     for (const [name, [content, message]] of Object.entries(bad)) {
       await writeFile(file('bad.sql'), content);
@@ -155,7 +157,7 @@ t.test('restore', { skip }, async (t) => {
     }
   });
 
-  t.test('a trigger of the user’s that changes what is restored undoes all of it', async (t) => {
+  t.test('a foreign trigger that changes restored rows undoes the restore', async (t) => {
     const database = await filled();
     const path = await dump(database, 'before-trigger.sql');
     await database.query(`DELETE FROM vms WHERE hostname = 'b'`);
@@ -171,7 +173,7 @@ t.test('restore', { skip }, async (t) => {
     t.equal(await rowsOf(database), before);
   });
 
-  t.test('nothing of the file is run as SQL', async (t) => {
+  t.test('no SQL of the file is run', async (t) => {
     const database = await filled();
     const path = await dump(database, 'evil.sql');
     const text = await readFile(path, 'utf8');
@@ -187,7 +189,7 @@ t.test('restore', { skip }, async (t) => {
     ]);
   });
 
-  t.test('a table that others use is given up soon, and nobody waits for long', async (t) => {
+  t.test('a locked table is given up soon, so that no session waits for long', async (t) => {
     const database = await filled();
     const path = await dump(database, 'locked.sql');
     await database.query(`DELETE FROM vms WHERE hostname = 'b'`);
@@ -199,7 +201,7 @@ t.test('restore', { skip }, async (t) => {
     );
   });
 
-  t.test('a role that may not, is told', async (t) => {
+  t.test('a role without the rights is refused', async (t) => {
     const database = await filled();
     const path = await dump(database, 'rights.sql');
     const admin = new pg.Client(database.adminConfig);
@@ -263,7 +265,7 @@ t.test('restore', { skip }, async (t) => {
     t.equal(fleet.state.has('new-1'), false, 'what was not in the backup is gone');
     t.notOk(seen.includes('absent'), 'nobody saw a VM vanish');
 
-    // The backup itself, row by row, brought back with psql into a database of its own.
+    // The backup itself, row by row, loaded by psql into its own database.
     const original = await createDatabase({ migrate: false });
     const { host, port, user, database: name } = original.config;
     const way = ['-h', String(host), '-p', String(port), '-U', String(user), String(name)];
@@ -273,5 +275,5 @@ t.test('restore', { skip }, async (t) => {
   });
 });
 
-/** A row as text, whatever the order of its columns. */
+/** Formats a row independently of the order of its columns. */
 const text = (row: object | undefined): string => JSON.stringify(Object.entries(row ?? {}).sort());

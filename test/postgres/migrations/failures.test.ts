@@ -1,4 +1,4 @@
-// A migration that fails leaves nothing behind, and says where it failed and what to do.
+// A failed migration leaves no change, and says where it failed and what to do.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { setUp } from './setup.js';
 
 const server = await startServer(t);
 
-/** Everything that fails here makes this table first. */
+/** Every failing migration creates this table first. */
 const THREE = 'CREATE TABLE public.three ();';
 
 const FAILURES: [name: string, sql: string, code: string, message: RegExp][] = [
@@ -50,7 +50,7 @@ for (const [name, sql, code, message] of FAILURES) {
   });
 }
 
-t.test('a row that breaks a rule is not shown', async (t) => {
+t.test('the error does not quote a row that violates a constraint', async (t) => {
   const { folder, apply } = await setUp(t, server);
   for (const rule of ['NOT NULL', 'CHECK (n IS NOT NULL)']) {
     await writeFile(
@@ -65,7 +65,7 @@ t.test('a row that breaks a rule is not shown', async (t) => {
   }
 });
 
-t.test('a server that goes away is no fault of the schema', async (t) => {
+t.test('a lost server is not an error of the schema', async (t) => {
   const { folder, apply, tables } = await setUp(t, server);
   await writeFile(
     join(folder, '000003_x.sql'),
@@ -77,7 +77,7 @@ t.test('a server that goes away is no fault of the schema', async (t) => {
   t.same(await tables(), ['lablink_migrations', 'one']);
 });
 
-t.test('a server that is not there, or lets nobody in', async (t) => {
+t.test('a server that is down, or rejects the connection', async (t) => {
   const { config } = await setUp(t, server);
   for (const [connection, code] of [
     [{ ...config, host: '/no-such-folder' }, 'ENOENT'],
@@ -90,7 +90,7 @@ t.test('a server that is not there, or lets nobody in', async (t) => {
   }
 });
 
-t.test('a role without the rights', async (t) => {
+t.test('a role without the rights is refused with advice', async (t) => {
   const { apply, config, adminConfig, query, folder } = await setUp(t, server);
   const admin = new pg.Client(adminConfig);
   await admin.connect();

@@ -1,5 +1,5 @@
-// A table vms that meets the migrations for the first time: it is migrated, or everything is as it
-// was; and nothing that another role has put under a name of ours is used.
+// The first migration of a table vms: it succeeds completely or changes nothing, and never uses
+// objects that another role created under shipped names.
 
 import pg from 'pg';
 import t, { type Test } from 'tap';
@@ -11,7 +11,7 @@ import { describeSchema } from '../../schema/snapshot.js';
 
 const { createDatabase } = await startServer(t);
 
-/** The table as the guide has it, with its rows. */
+/** The guide's table, with rows. */
 async function foundTable(t: Test): Promise<TestDatabase> {
   const database = await createDatabase({ migrate: false });
   await createGuideDatabase(await openSession(t, database.config));
@@ -24,7 +24,7 @@ const MISSING: readonly [change: string, column: RegExp][] = [
   ['ALTER TABLE vms DROP COLUMN id, DROP COLUMN status', /the table vms lacks id, status,/],
 ];
 
-t.test('a table that lacks a column is left as it was, and the column is named', async (t) => {
+t.test('a table that lacks a column stays unchanged, and the column is named', async (t) => {
   for (const [change, message] of MISSING) {
     const { config } = await foundTable(t);
     const session = await openSession(t, config);
@@ -36,10 +36,10 @@ t.test('a table that lacks a column is left as it was, and the column is named',
   }
 });
 
-t.test('a migration that fails takes those before it back', async (t) => {
+t.test('a failed migration rolls back those before it', async (t) => {
   const { config } = await foundTable(t);
   const session = await openSession(t, config);
-  // The eighth migration makes an index of this column, whose type has no order.
+  // The eighth migration indexes this column, whose type has no order.
   await session.query(`ALTER TABLE vms DROP CONSTRAINT vms_pkey, ALTER COLUMN id DROP DEFAULT`);
   await session.query(`ALTER TABLE vms ALTER COLUMN id TYPE json USING '1'`);
   const before = await describeSchema(session);
@@ -72,8 +72,7 @@ const PLANTS: readonly [sql: string, named: RegExp][] = [
 ];
 
 /**
- * Lets another role make objects in the schema public, runs SQL as that role, and takes the right
- * away.
+ * Grants another role CREATE on the schema public, runs SQL as that role, and revokes the right.
  */
 async function plant(database: TestDatabase, sql: string): Promise<void> {
   const admin = new pg.Client(database.adminConfig);
@@ -87,7 +86,7 @@ async function plant(database: TestDatabase, sql: string): Promise<void> {
   await admin.end();
 }
 
-t.test('what another role planted under our names is refused, whoever migrates', async (t) => {
+t.test('objects that another role created under shipped names are refused', async (t) => {
   for (const [sql, message] of PLANTS) {
     for (const who of ['config', 'adminConfig'] as const) {
       for (const prepare of [foundTable, () => createDatabase({ migrate: false })]) {

@@ -1,4 +1,4 @@
-// Locks are asked for patiently, and never so that everybody else has to wait for long.
+// Migrations wait for locks, but never so long that other sessions queue for long.
 
 import pg from 'pg';
 import t, { type Test } from 'tap';
@@ -7,7 +7,7 @@ import { startServer, type TestDatabase } from '../../helpers/database.js';
 
 const server = await startServer(t);
 
-/** A session in a transaction that has written to vms, as a forgotten psql does. */
+/** Opens a transaction that has written to vms, like a forgotten psql. */
 async function forgottenTransaction(t: Test, config: pg.ClientConfig) {
   const client = new pg.Client({ ...config, application_name: 'psql' });
   await client.connect();
@@ -18,14 +18,14 @@ async function forgottenTransaction(t: Test, config: pg.ClientConfig) {
   return { client, pid: rows[0]?.pid ?? 0 };
 }
 
-/** A database whose table has not been migrated yet. */
+/** Creates a database whose table is not migrated. */
 async function withTable(): Promise<TestDatabase> {
   const database = await server.createDatabase();
   await database.query('DROP TABLE lablink_migrations');
   return database;
 }
 
-t.test('a transaction that stays open: migrating gives up, and names it', async (t) => {
+t.test('migrating gives up if a transaction stays open, and names it', async (t) => {
   const database = await withTable();
   const { config } = database;
   const { client, pid } = await forgottenTransaction(t, config);
@@ -35,12 +35,12 @@ t.test('a transaction that stays open: migrating gives up, and names it', async 
     message: new RegExp(`locked by ${pid} \\(psql, idle in transaction\\); end those transactions`),
     cause: { code: '55P03' },
   });
-  t.same(await database.query('SELECT 1 AS one FROM vms'), [], 'nobody waits behind it any more');
+  t.same(await database.query('SELECT 1 AS one FROM vms'), [], 'no session waits behind it');
   await client.query('COMMIT');
   await migrate(config, { mode: 'apply', lockWait });
 });
 
-t.test('a transaction that ends in time: migrating tries again and succeeds', async (t) => {
+t.test('migrating tries again, and succeeds after the transaction has ended', async (t) => {
   const database = await withTable();
   const { config } = database;
   const { client } = await forgottenTransaction(t, config);
@@ -59,7 +59,7 @@ t.test('a transaction that ends in time: migrating tries again and succeeds', as
   t.not((await migrating).applied.length, 0);
 });
 
-t.test('another migration under way is waited for', async (t) => {
+t.test('migrating waits for another migration', async (t) => {
   const database = await server.createDatabase({ migrate: false });
   const { config } = database;
   const other = new pg.Client(config);

@@ -1,4 +1,4 @@
-// The migration runner: what it applies, once, and what it refuses.
+// The migration runner applies each migration once, in order, and refuses unusable schemas.
 
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { FILES, FIRST, SECOND, setUp } from './setup.js';
 const server = await startServer(t);
 const THIRD = 'CREATE TABLE public.three ();\n';
 
-t.test('what a database lacks is applied, in order, and not again', async (t) => {
+t.test('pending migrations are applied once, in order', async (t) => {
   const { folder, apply, query, tables } = await setUp(t, server);
   t.same(await apply(), { number: 2, applied: ['000001_first', '000002_second'] });
   t.same(await apply(), { number: 2, applied: [] });
@@ -20,7 +20,7 @@ t.test('what a database lacks is applied, in order, and not again', async (t) =>
   t.same(await query('SELECT * FROM one'), [{ n: 1, m: null }]);
 });
 
-t.test('the migrations of the product are found by themselves', async (t) => {
+t.test('the shipped migrations are found by default', async (t) => {
   const { config } = await server.createDatabase({ migrate: false });
   const folder = new URL('../../../schema/', import.meta.url);
   const files = (await readdir(folder)).filter((name) => /^\d{6}_\w+\.sql$/.test(name)).sort();
@@ -36,7 +36,7 @@ t.test('the migrations of the product are found by themselves', async (t) => {
   }
 });
 
-t.test('any number of gateways may start at once', async (t) => {
+t.test('any number of gateways can start at once', async (t) => {
   const { apply, query } = await setUp(t, server);
   const reports = await Promise.all(Array.from({ length: 8 }, () => apply()));
   t.same(reports.flatMap(({ applied }) => applied).sort(), ['000001_first', '000002_second']);
@@ -44,7 +44,7 @@ t.test('any number of gateways may start at once', async (t) => {
   t.same(await query('SELECT n FROM one'), [{ n: 1 }]);
 });
 
-t.test('in mode check an older database is refused, and not touched', async (t) => {
+t.test('mode check refuses an older database, and changes nothing', async (t) => {
   const { folder, apply, tables } = await setUp(t, server);
   const older = (message: RegExp) => ({ name: 'SchemaError', code: 'schema_older', message });
   await t.rejects(
@@ -67,7 +67,7 @@ t.test('a database newer than the program is refused in every mode', async (t) =
   }
 });
 
-t.test('an edited migration is refused; other line endings are no edit', async (t) => {
+t.test('an edited migration is refused; other line endings do not count', async (t) => {
   const { folder, apply, query } = await setUp(t, server);
   await apply();
   const file = join(folder, '000001_first.sql');
@@ -105,11 +105,11 @@ t.test('a gap is refused', async (t) => {
       t.same(await tables(), []);
     });
   }
-  await t.test('other files do not count', async (t) => {
+  await t.test('other files are ignored', async (t) => {
     const { apply } = await setUp(t, server, { ...FILES, 'snapshot.sql': 'x', '1.md': 'x' });
     t.equal((await apply()).number, 2);
   });
-  await t.test('the record has one', async (t) => {
+  await t.test('a gap in the record is refused', async (t) => {
     const { apply, query } = await setUp(t, server);
     await apply();
     await query('DELETE FROM lablink_migrations WHERE number = 1');

@@ -1,4 +1,4 @@
-// An empty database and a folder of migrations to try on it.
+// An empty database, and a folder of migrations to apply to it.
 
 import type pg from 'pg';
 import type { Test } from 'tap';

@@ -1,4 +1,4 @@
-// Each finding of the doctor, by making it so on a real server; and nothing where nothing is wrong.
+// Each finding of the doctor, caused on a real server; and no finding on a healthy one.
 
 import { existsSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ import { until } from '../../../helpers/until.js';
 const server = await startServer(t, { settings: { max_connections: '30' } });
 const { createDatabase } = server;
 
-/** As the superuser, who may read everything, unless `options` say otherwise. */
+/** Runs the checks as the superuser, who may see everything, unless `options` override that. */
 async function found(database: TestDatabase, options: Partial<DoctorOptions> = {}) {
   const connection = options.connection ?? database.adminConfig;
   const diagnosis = await diagnose({
@@ -48,7 +48,7 @@ async function asAdmin(t: Test, { adminConfig }: TestDatabase): Promise<pg.Clien
   return client;
 }
 
-t.test('a database that is well', async (t) => {
+t.test('a healthy database has no findings', async (t) => {
   const database = await createDatabase();
   t.same(await ids(database), []);
   const asOwner = await diagnose({
@@ -57,7 +57,11 @@ t.test('a database that is well', async (t) => {
     isRemote: false,
   });
   t.same(asOwner.findings, []);
-  t.match(asOwner.skipped, [{ check: 'hba', why: /permission denied/ }], 'and what it may not see');
+  t.match(
+    asOwner.skipped,
+    [{ check: 'hba', why: /permission denied/ }],
+    'a check that needs more rights is skipped',
+  );
 });
 
 t.test('the schema', async (t) => {
@@ -93,14 +97,14 @@ t.test('the schema', async (t) => {
        FOR EACH ROW EXECUTE FUNCTION notify_vm_changes(); ALTER TABLE vms ENABLE ALWAYS TRIGGER vm_update_trigger`,
       /vm_update_trigger is another one/,
     ],
-    'the guide’s function in the place of ours': [
+    'the guide’s function instead of the shipped one': [
       'triggers_changed',
       `CREATE OR REPLACE FUNCTION notify_vm_changes() RETURNS trigger AS $$ BEGIN
        PERFORM pg_notify('vm_updates', row_to_json(NEW)::text); RETURN NEW; END; $$ LANGUAGE plpgsql`,
       /notify_vm_changes\(\) is another one/,
     ],
     'an index that was dropped': ['indexes_missing', 'DROP INDEX idx_vms_email', /idx_vms_email/],
-    'ids that will collide': [
+    'ids that would collide': [
       'sequence_behind',
       `INSERT INTO vms (hostname, status) VALUES ('a', 'x'), ('b', 'x'); SELECT setval('vms_id_seq', 1)`,
       /vms_id_seq/,
@@ -115,7 +119,7 @@ t.test('the schema', async (t) => {
       `INSERT INTO vms (hostname, status, crd_command) VALUES ('a', 'x', repeat('x', 7500))`,
       /1 rows are near/,
     ],
-    'a database that is open to all': [
+    'a database that every role may connect to': [
       'connect_public',
       `DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO PUBLIC', current_database()); END $$`,
       /LISTEN and NOTIFY/,
@@ -127,7 +131,7 @@ t.test('the schema', async (t) => {
     t.match(await found(database), [{ id, explanation: words }], name);
   }
   const empty = await createDatabase({ migrate: false });
-  t.match(await ids(empty), ['schema_not_current'], 'one without any schema');
+  t.match(await ids(empty), ['schema_not_current'], 'a database without any schema');
 });
 
 t.test('passwords', async (t) => {
@@ -154,7 +158,7 @@ t.test('passwords', async (t) => {
   t.same(await ids(database), []);
 });
 
-t.test('the way to the server', async (t) => {
+t.test('a connection without TLS to a remote server', async (t) => {
   const database = await createDatabase();
   const proxy = await startProxy(t, database.config);
   const connection = proxy.through(database.adminConfig);
@@ -174,7 +178,7 @@ t.test('pg_hba.conf', async (t) => {
   const database = await createDatabase();
   const admin = await asAdmin(t, database);
   const { rows } = await admin.query<{ hba_file: string }>('SHOW hba_file');
-  // The server may have been started with another name for its folder.
+  // The server may have been started with another path of its folder.
   const file = join(String(database.config.host), rows[0]?.hba_file.split('/').at(-1) ?? '');
   const path = existsSync(file) ? file : (rows[0]?.hba_file ?? '');
   const original = await readFile(path, 'utf8');
@@ -196,7 +200,7 @@ t.test('pg_hba.conf', async (t) => {
   }
 });
 
-t.test('settings that wait for a restart', async (t) => {
+t.test('settings that need a restart', async (t) => {
   const database = await createDatabase();
   const admin = await asAdmin(t, database);
   await admin.query('ALTER SYSTEM SET max_locks_per_transaction = 200');
@@ -219,7 +223,7 @@ t.test('connections that run out', async (t) => {
   const admin = await asAdmin(t, database);
   const count = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend'`;
   const taken = async () => (await admin.query<{ n: number }>(count)).rows[0]?.n ?? 0;
-  // Some of those that are taken may be about to end.
+  // Some of the used connections may be about to end.
   const findings = await until('so many are taken', async () => {
     while ((await taken()) < 22) await asAdmin(t, database);
     const near = await found(database);
@@ -253,7 +257,7 @@ t.test('a standby', { skip: noTools }, async (t) => {
 const newest = installedBinDirs().find(({ majorVersion }) => majorVersion >= 17);
 const noQueueSetting = newest === undefined && 'before PostgreSQL 17 the queue takes 8 GB to fill';
 
-t.test('a queue that nobody reads', { skip: noQueueSetting }, async (t) => {
+t.test('a queue that no session reads', { skip: noQueueSetting }, async (t) => {
   const small = await startServer(t, {
     binDir: newest?.binDir ?? '',
     settings: { max_notify_queue_pages: '64' },
