@@ -15,17 +15,17 @@ const builtOf = (name: string): string => JSON.stringify(pathToFileURL(`dist/cli
 
 /** Runs the subcommand with the environment's gateway as the default. */
 const PROGRAM = `
-  import { watchCommand } from ${builtOf('watch.js')};
-  import { exitCodeOf, explain } from ${builtOf('exit.js')};
+  import { createWatchCommand } from ${builtOf('watch.js')};
+  import { explainError, selectExitCode } from ${builtOf('exit.js')};
   const findGateway = async () => ({
     url: process.env.GATEWAY,
     token: async () => process.env.TOKEN,
   });
   try {
-    await watchCommand(findGateway).parseAsync(process.argv.slice(1), { from: 'user' });
+    await createWatchCommand(findGateway).parseAsync(process.argv.slice(1), { from: 'user' });
   } catch (error) {
-    console.error(explain(error));
-    process.exitCode = exitCodeOf(error);
+    console.error(explainError(error));
+    process.exitCode = selectExitCode(error);
   }
 `;
 
