@@ -65,6 +65,6 @@ export const EventPageResponse = Type.Object(
   {
     description: 'A page of events.',
     examples: [{ events: [exampleEvent], next: null }],
-    headers: { LinkHeader },
+    headers: { Link: LinkHeader },
   },
 );

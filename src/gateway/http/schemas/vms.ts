@@ -107,7 +107,7 @@ export const VmPageResponse = Type.Object(
   {
     description: 'A page of rows, and the presence of their agents.',
     examples: [{ vms: [exampleVm], presence: [examplePresence], next: '1' }],
-    headers: { LinkHeader },
+    headers: { Link: LinkHeader },
   },
 );
 
