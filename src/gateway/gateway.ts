@@ -13,6 +13,7 @@ import { DASHBOARD_COLUMNS } from '../protocol/row.js';
 import { VERSION } from '../version.js';
 import { createVerifier } from './auth/token.js';
 import { createPool } from './database/pool.js';
+import { checkServers, ServerCheck } from './database/server-identity.js';
 import { Feed } from './feed/feed.js';
 import { Listener } from './feed/listener.js';
 import { Fleet } from './fleet/fleet.js';
@@ -62,7 +63,8 @@ export function createGateway(options: GatewayOptions) {
   const log = options.log.child({}, { serializers: LOG_SERIALIZERS });
   const timing = { ...TIMING, ...options.timing };
   const gateway = randomBytes(8).toString('hex');
-  const pools = createPools(options.database, log);
+  const servers = new ServerCheck(() => feed.reconnectAfterSplit());
+  const pools = createPools(options.database, servers, log);
   const dashboardColumns = [...new Set([...DASHBOARD_COLUMNS, ...options.dashboardColumns])];
   const metrics = createMetrics();
   const latency = new PushLatency(metrics.delivered);
@@ -83,11 +85,13 @@ export function createGateway(options: GatewayOptions) {
     connected: (hostname) => presence.agentConnected(hostname),
     disconnected: (hostname) => presence.agentDisconnected(hostname),
   });
-  const feed = new Feed({
+  const feed: Feed = new Feed({
     gateway,
     fleet,
     connections: {
       pool: pools.feed.pool,
+      servers,
+      discardFeedIdle: () => pools.feed.discardIdle(),
       discardIdle: () => pools.discardIdle(),
       discardOutstanding: () => pools.discardOutstanding(),
     },
@@ -207,12 +211,13 @@ function createHub(
 }
 
 /** The pools go to one address, so they are discarded and ended together. */
-function createPools(config: pg.ClientConfig, log: Logger) {
+function createPools(config: pg.ClientConfig, servers: ServerCheck, log: Logger) {
   const onIdleError = (err: Error): void => log.warn({ err }, 'lost an idle connection');
   const feed = createPool(config, FEED_CONNECTIONS, onIdleError);
   const presence = createPool(config, PRESENCE_CONNECTIONS, onIdleError);
   const requests = createPool(config, REQUEST_CONNECTIONS, onIdleError);
   const pools = [feed, presence, requests];
+  for (const { pool } of pools) checkServers(pool, servers);
   return {
     feed,
     presence,

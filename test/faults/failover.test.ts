@@ -53,6 +53,60 @@ t.test('a pool and a listener that end up on different servers', async (t) => {
   await untilOneListens(other);
 });
 
+t.test('an address that leads to another server while the first one stays up', async (t) => {
+  const [before, after] = await Promise.all([startServer(t), startServer(t)]);
+  const [database, other] = [await before.createDatabase(), await after.createDatabase()];
+  const address = await startProxy(t, database.config);
+  const config = address.through(database.config);
+  const gateway = await startGateway(t, database, { database: config, listenDatabase: config });
+  const checker = await watch(t, gateway, HOSTNAMES);
+  await new Writers(t, () => database.config).write(100);
+  await checker.settled(database);
+  await checker.remember(database);
+
+  // No connection is lost: only new ones lead to the other server.
+  address.retarget(other.config);
+  t.match(await gateway.notReady(), 'led to another server');
+  await gateway.ready();
+  await checker.settled(other);
+  checker.forgive();
+  await new Writers(t, () => other.config).write(100);
+  await checker.settled(other);
+  t.same(await checker.violations(other), []);
+  await untilOneListens(other);
+  await until('no session is left on the first server', async () => {
+    const left = await database.query(
+      `SELECT FROM pg_stat_activity WHERE application_name LIKE 'lablink-gateway%'`,
+    );
+    return left.length === 0;
+  });
+});
+
+t.test('a request that reaches another server than LISTEN changes nothing there', async (t) => {
+  const [before, after] = await Promise.all([startServer(t), startServer(t)]);
+  const [database, other] = [await before.createDatabase(), await after.createDatabase()];
+  for (const server of [database, other])
+    await server.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
+  const address = await startProxy(t, database.config);
+  const gateway = await startGateway(t, database, {
+    database: address.through(database.config),
+    listenDatabase: database.config,
+    // Only the request itself can notice it.
+    timing: { checkIntervalMs: 3_600_000 },
+  });
+  address.retarget(other.config);
+  const response = await fetch(`${gateway.url}/v1/vms/vm-1`, {
+    method: 'PATCH',
+    headers: {
+      authorization: `Bearer ${await gateway.token('admin')}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ status: 'failed' }),
+  });
+  t.equal(response.status, 503);
+  t.same(await other.query('SELECT status FROM vms'), [{ status: 'available' }]);
+});
+
 const tools = installedBinDirs().find(({ binDir }) => existsSync(join(binDir, 'pg_basebackup')));
 const noTools = tools === undefined && 'there is no pg_basebackup';
 

@@ -2,6 +2,8 @@
 
 import pg from 'pg';
 import { queryWithIdleTimeout, type IdleTimeoutOptions } from './idle-timeout-query.js';
+import { SERVER_IDENTITY } from './server-identity.js';
+import { runReadQuery, runStatement } from './transaction.js';
 
 /** Rows to read: all of them, or those of these hostnames. */
 type ReadRequest =
@@ -34,7 +36,8 @@ export async function readRows(
     [hostnames],
     options,
   );
-  const sequence = await pool.query<{ last_value: string }>(
+  const [sequence] = await runStatement<{ last_value: string }>(
+    pool,
     'SELECT last_value FROM public.vms_version_seq',
   );
   return {
@@ -45,7 +48,7 @@ export async function readRows(
         ? { ...row, assignmentId: null, row: removeAssignmentId(row_text, assignmentId) }
         : { ...row, assignmentId };
     }),
-    sequence: Number(sequence.rows[0]?.last_value ?? 0),
+    sequence: Number(sequence?.last_value ?? 0),
   };
 }
 
@@ -69,9 +72,11 @@ function removeAssignmentId(rowText: string, assignmentId: string): string {
  */
 export async function readAdoptedAssignments(pool: pg.Pool): Promise<ReadonlySet<string>> {
   try {
-    const { rows } = await pool.query<{ assignment_id: string }>(
+    const rows = await runReadQuery<{ assignment_id: string }>(
+      pool,
       `SELECT v.assignment_id FROM public.vms v JOIN public.vm_deliveries d USING (assignment_id)
        WHERE d.adopted_at IS NOT NULL`,
+      [],
     );
     return new Set(rows.map((row) => row.assignment_id));
   } catch (error) {
@@ -119,8 +124,7 @@ const TRIGGERS = 9;
 
 /** Reads the numbers that reveal a missed change of rows or triggers. */
 export async function checkTable(pool: pg.Pool) {
-  const { rows } = await pool.query<CheckRow>(CHECK);
-  const [row] = rows;
+  const [row] = await runStatement<CheckRow>(pool, CHECK);
   if (row === undefined) throw new Error('the check of vms gave no row');
   return {
     count: Number(row.count),
@@ -133,7 +137,18 @@ export async function checkTable(pool: pg.Pool) {
   };
 }
 
-/** Sends a notification through the query pool. */
-export async function notify(pool: pg.Pool, channel: string, payload: string): Promise<void> {
-  await pool.query('SELECT pg_notify($1, $2)', [channel, payload]);
+/**
+ * Sends a heartbeat through the query pool: a notification of this text, a space, and the identity
+ * of the server that sends it.
+ */
+export async function sendHeartbeat(pool: pg.Pool, channel: string, beat: string): Promise<void> {
+  await runStatement(pool, `SELECT pg_notify($1, concat_ws(' ', $2::text, ${SERVER_IDENTITY}))`, [
+    channel,
+    beat,
+  ]);
+}
+
+/** Verifies that a new connection of the pool would lead to the server of LISTEN. */
+export async function probeServer(pool: pg.Pool): Promise<void> {
+  await runStatement(pool, 'SELECT');
 }

@@ -2,6 +2,7 @@
 // while. Reading a whole table over a slow connection takes minutes.
 
 import pg from 'pg';
+import { runLongRead } from './transaction.js';
 
 /** The limits of a query. */
 export interface IdleTimeoutOptions {
@@ -25,24 +26,10 @@ export async function queryWithIdleTimeout<R extends pg.QueryResultRow>(
   values: unknown[],
   options: IdleTimeoutOptions,
 ): Promise<R[]> {
-  const client = await pool.connect();
-  // If the connection breaks, the query fails too. Without this listener the process would end.
-  const ignore = (): void => undefined;
-  client.on('error', ignore);
-  let broken = true;
-  try {
+  return runLongRead(pool, (client) => {
     options.signal?.throwIfAborted();
-    const rows = await runQuery<R>(client, text, values, options);
-    broken = false;
-    return rows;
-  } catch (error) {
-    // The server has answered, so the connection is still usable.
-    broken = !(error instanceof pg.DatabaseError);
-    throw error;
-  } finally {
-    client.off('error', ignore);
-    client.release(broken);
-  }
+    return runQuery<R>(client, text, values, options);
+  });
 }
 
 async function runQuery<R extends pg.QueryResultRow>(

@@ -2,6 +2,7 @@
 // is, and which sessions may block it.
 
 import pg from 'pg';
+import { runReadQuery, runStatement } from './transaction.js';
 
 /** A session that may block the queue. Values that the gateway's role may not see are null. */
 export interface Suspect {
@@ -37,7 +38,7 @@ const SUSPECTS = `
  * first.
  */
 export async function readSuspects(pool: pg.Pool): Promise<Suspect[]> {
-  return (await pool.query<Suspect>(SUSPECTS)).rows;
+  return runReadQuery<Suspect>(pool, SUSPECTS, []);
 }
 
 /**
@@ -47,7 +48,8 @@ export async function readSuspects(pool: pg.Pool): Promise<Suspect[]> {
  * session had ended.
  */
 export async function readQueueUsage(pool: pg.Pool): Promise<number> {
-  const { rows } = await pool.query<{ usage: number }>(
+  const rows = await runStatement<{ usage: number }>(
+    pool,
     'SELECT pg_catalog.pg_notification_queue_usage() AS usage',
   );
   return rows[0]?.usage ?? 0;

@@ -6,6 +6,8 @@ import pg from 'pg';
 /** Timeouts on the client's side, because a stopped or unreachable server never answers. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 15_000;
+/** A connection is replaced after this time, so that none stays on a former server of the address. */
+const MAX_LIFETIME_SECONDS = 600;
 /** How long `end` waits for running queries and for the server to close its connections. */
 const END_TIMEOUT_MS = 1_000;
 
@@ -48,6 +50,7 @@ export function createPool(
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
+    maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool waits for it; its types do not say so
     onConnect: async (client: pg.ClientBase) => {
       await client.query("SET TimeZone TO 'UTC'");

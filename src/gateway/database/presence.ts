@@ -2,6 +2,7 @@
 // times are of the database's clock.
 
 import type pg from 'pg';
+import { runStatement } from './transaction.js';
 
 /**
  * All gateways with a valid lease. `nextExpiryMs` is the time until the first lease of another
@@ -34,7 +35,8 @@ export async function acquireLease(
   instance: string,
   leaseMs: number,
 ): Promise<GatewayLeases> {
-  const { rows } = await pool.query<GatewayLeasesRow>(
+  const rows = await runStatement<GatewayLeasesRow>(
+    pool,
     `WITH entered AS (
        INSERT INTO public.gateways (instance, ready_since, renewed_at, lease_until, complete_until)
        VALUES ($1, statement_timestamp(), statement_timestamp(), ${LEASE}, statement_timestamp())
@@ -56,7 +58,8 @@ export async function renewLease(
   leaseMs: number,
   complete: boolean,
 ): Promise<GatewayLeases | undefined> {
-  const { rows } = await pool.query<GatewayLeasesRow & { renewed: boolean }>(
+  const rows = await runStatement<GatewayLeasesRow & { renewed: boolean }>(
+    pool,
     `WITH renewed AS (
        UPDATE public.gateways SET renewed_at = statement_timestamp(), lease_until = ${LEASE},
          complete_until = CASE WHEN $3 THEN renewed_at ELSE complete_until END
@@ -74,7 +77,8 @@ function parseGatewayLeases([row]: readonly GatewayLeasesRow[]): GatewayLeases {
 
 /** Releases the lease, so that the agents of the gateway count as offline. */
 export async function releaseLease(pool: pg.Pool, instance: string): Promise<void> {
-  await pool.query(
+  await runStatement(
+    pool,
     `UPDATE public.gateways SET lease_until = statement_timestamp()
      WHERE instance = $1 AND lease_until > statement_timestamp()`,
     [instance],
@@ -125,7 +129,7 @@ export async function writePresence(
 ): Promise<boolean> {
   // All gateways use the same order, so that two of them never deadlock.
   const ordered = pushes.toSorted((a, b) => (a.assignmentId < b.assignmentId ? -1 : 1));
-  const { rows } = await pool.query<{ live: boolean }>(WRITE, [
+  const rows = await runStatement<{ live: boolean }>(pool, WRITE, [
     instance,
     agents.map(({ hostname }) => hostname),
     agents.map(({ online }) => online),
@@ -153,7 +157,8 @@ export async function readPresence(
   pool: pg.Pool,
   hostnames: readonly string[] | undefined,
 ): Promise<ReadPresence[]> {
-  const { rows } = await pool.query<{ hostname: string; online: boolean; entry: string }>(
+  const rows = await runStatement<{ hostname: string; online: boolean; entry: string }>(
+    pool,
     'SELECT * FROM public.read_vm_presence($1)',
     [hostnames],
   );
@@ -165,5 +170,8 @@ const KEPT = "'90 days'";
 
 /** Removes a small number of old rows of presence and deliveries. */
 export async function prunePresence(pool: pg.Pool): Promise<void> {
-  await pool.query(`SELECT public.prune_vm_presence(${KEPT}), public.prune_vm_deliveries(${KEPT})`);
+  await runStatement(
+    pool,
+    `SELECT public.prune_vm_presence(${KEPT}), public.prune_vm_deliveries(${KEPT})`,
+  );
 }

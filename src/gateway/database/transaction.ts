@@ -1,7 +1,8 @@
 // Runs transactions. Each change is recorded with its actor, each statement has a timeout on the
-// server, and a broken connection is never used again.
+// server, each transaction verifies its server, and a broken connection is never used again.
 
 import pg from 'pg';
+import { SERVER_IDENTITY, verifyServer } from './server-identity.js';
 
 /** The identity and the request that make a change; `vm_events` records both. */
 export interface Actor {
@@ -51,6 +52,33 @@ export function runReadQuery<R extends pg.QueryResultRow>(
   );
 }
 
+/** Runs one statement that may write, with a timeout on the server. */
+export function runStatement<R extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<R[]> {
+  return runTransaction(
+    pool,
+    'BEGIN ISOLATION LEVEL READ COMMITTED',
+    async (client) => (await client.query<R>(sql, [...values])).rows,
+  );
+}
+
+/**
+ * Runs `work` in a transaction that reads only, whose statements may take ten minutes in total: the
+ * caller has an idle timeout.
+ */
+export function runLongRead<T>(
+  pool: pg.Pool,
+  work: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  return runTransaction(pool, 'BEGIN READ ONLY', async (client) => {
+    await client.query("SET LOCAL statement_timeout = '10min'");
+    return work(client);
+  });
+}
+
 async function runTransaction<T>(
   pool: pg.Pool,
   begin: string,
@@ -62,20 +90,30 @@ async function runTransaction<T>(
   client.on('error', ignore);
   let broken = true;
   try {
-    await client.query(`${begin}; ${DEADLINES}`);
+    verifyServer(pool, await beginTransaction(client, begin));
     const result = await work(client);
     await client.query('COMMIT');
     broken = false;
     return result;
   } catch (error) {
     // ROLLBACK is sent only if the server has answered, because a silent server would need another
-    // timeout.
+    // timeout. The session of another server is closed.
     broken = !(error instanceof pg.DatabaseError && (await rollBack(client)));
     throw error;
   } finally {
     client.off('error', ignore);
     client.release(broken);
   }
+}
+
+/** Begins the transaction in one round trip, and returns the identity of its server. */
+async function beginTransaction(client: pg.ClientBase, begin: string): Promise<string> {
+  // Several statements in one query have an array of results, which the types of pg do not know.
+  const results: unknown = await client.query(
+    `${begin}; ${DEADLINES}; SELECT ${SERVER_IDENTITY} AS server`,
+  );
+  const last = (results as pg.QueryResult<{ server: string }>[]).at(-1);
+  return last?.rows[0]?.server ?? '';
 }
 
 async function rollBack(client: pg.ClientBase): Promise<boolean> {

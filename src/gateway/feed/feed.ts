@@ -5,12 +5,19 @@
 //   source ─▶ dispatcher ─▶ reconciler ─▶ fleet, output.publish
 //   resync reads what is stale ─▶ reconciler
 
-import type { KeyObject } from 'node:crypto';
+import { randomBytes, type KeyObject } from 'node:crypto';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { readAssignmentKey } from '../database/assignment-key.js';
-import { checkTable, notify, readAdoptedAssignments, readRows } from '../database/fleet-reads.js';
+import {
+  checkTable,
+  probeServer,
+  readAdoptedAssignments,
+  readRows,
+  sendHeartbeat,
+} from '../database/fleet-reads.js';
 import { isQueueFull, type Suspect } from '../database/notification-queue.js';
+import type { ServerCheck } from '../database/server-identity.js';
 import type { RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { verifyAssignment } from './assignment-proof.js';
@@ -43,8 +50,12 @@ export interface FeedOutput {
 /** The feed's pool, and the ways to discard connections when the database seems to be away. */
 export interface FeedConnections {
   readonly pool: pg.Pool;
+  /** Compares the server of each transaction with that of LISTEN. */
+  readonly servers: ServerCheck;
   /** Closes idle connections: they may lead nowhere. */
   discardIdle(): void;
+  /** Closes the idle connections of the feed only. */
+  discardFeedIdle(): void;
   /** Closes all connections for feed and presence, so that their queries fail at once. */
   discardOutstanding(): void;
 }
@@ -84,6 +95,7 @@ export interface FeedOptions {
 
 /** Why the feed dropped its own connection; the reason to report is the heartbeat's. */
 const HEARTBEAT_MISSED = new Error('no heartbeat arrived');
+const SERVERS_SPLIT = new Error('a query reached another server');
 
 const KEY_MISSING =
   'each assignment is read from the table before an agent is sent it, because this role may not ' +
@@ -102,6 +114,10 @@ export class Feed {
   #isKeyMissingLogged = false;
   /** Assignments that agents must not run; only a first installation adds to them. */
   #adopted: ReadonlySet<string> = new Set();
+  /** A part of the heartbeat under way that no other session can guess. */
+  #nonce = '';
+  /** The server of the last heartbeat that arrived. */
+  #server = '';
 
   constructor(private readonly options: FeedOptions) {
     const { fleet, output, metrics, log } = options;
@@ -160,6 +176,16 @@ export class Feed {
     this.#source.start();
   }
 
+  /** A query reached another server than LISTEN: everything connects again, to one server. */
+  reconnectAfterSplit(): void {
+    const { connections, log } = this.options;
+    this.#problem.recordSplit();
+    log.warn(this.#problem.reason);
+    this.#resync.heartbeatMissed();
+    connections.discardIdle();
+    this.#source.reconnect(SERVERS_SPLIT);
+  }
+
   async stop(): Promise<void> {
     this.#heartbeat.stop();
     this.#resync.stop();
@@ -195,10 +221,15 @@ export class Feed {
     return new FeedHeartbeat(
       { intervalMs: timing.beatIntervalMs, deadlineMs: timing.beatDeadlineMs },
       {
-        send: (beat) => notify(connections.pool, channel, beat),
+        send: (beat) => {
+          this.#nonce = randomBytes(8).toString('hex');
+          return sendHeartbeat(connections.pool, channel, `${beat} ${this.#nonce}`);
+        },
         arrived: (roundTripMs) => {
           metrics.heartbeatArrived(roundTripMs);
           this.#problem.recordHeartbeat();
+          // Connections that were opened before may lead to the former server.
+          if (connections.servers.setListening(this.#server)) connections.discardIdle();
           this.#resync.heartbeatArrived();
         },
         missed: (reason, err) => this.#heartbeatMissed(reason, err),
@@ -218,7 +249,7 @@ export class Feed {
       },
       invalidated: () => this.#resync.readSoon(),
       presenceInvalidated: (hostnames) => output.invalidatePresence(hostnames),
-      heartbeat: (payload) => this.#heartbeat.receive(payload),
+      heartbeat: (payload) => this.#receiveHeartbeat(payload),
       failed: (err) => {
         log.error({ err }, 'a notification could not be handled');
         this.#resync.rereadAll('check');
@@ -239,7 +270,17 @@ export class Feed {
     return readRows(pool, request, { signal }, this.#adopted);
   }
 
+  #receiveHeartbeat(payload: string): void {
+    const [beat = '', nonce, server] = payload.split(' ');
+    if (server === undefined || nonce !== this.#nonce) return;
+    this.#server = server;
+    this.#heartbeat.receive(beat);
+  }
+
   async #checkTable(): Promise<TableCheck> {
+    // The address may have moved while the connections to its former server stayed up.
+    this.options.connections.discardFeedIdle();
+    await probeServer(this.options.connections.pool);
     const table = await checkTable(this.options.connections.pool);
     this.#queue.observe(table.queueUsage);
     return table;
@@ -271,9 +312,11 @@ export class Feed {
   }
 
   #sourceDisconnected(reason: Error): void {
-    if (reason !== HEARTBEAT_MISSED) this.#problem.recordDisconnection();
+    if (reason !== HEARTBEAT_MISSED && reason !== SERVERS_SPLIT)
+      this.#problem.recordDisconnection();
     this.options.log.warn({ err: reason }, 'not listening');
     this.#heartbeat.stop();
+    this.options.connections.servers.setListening(undefined);
     this.#resync.sourceDisconnected();
     // The same failure may have silently ended other connections: a read, or the renewal of the
     // lease, would wait until it times out. HTTP requests keep their own deadlines.

@@ -17,22 +17,33 @@ const MISSED: Readonly<Record<MissReason | 'queue-full', string>> = {
     'The log names the sessions that may be ended.',
 };
 
+const SPLIT =
+  "The database's address led to another server than LISTEN is connected to. " +
+  'All connections are being replaced; if this repeats, let every address lead to one server.';
+
 export class FeedProblem {
   #reached = false;
   #disconnected = false;
   #missed: MissReason | 'queue-full' | undefined;
   #readFailed = false;
+  #split = false;
 
   /** The feed is live: no earlier failure matters. */
   clear(): void {
     this.#disconnected = false;
     this.#missed = undefined;
     this.#readFailed = false;
+    this.#split = false;
   }
 
   recordConnection(): void {
     this.#reached = true;
     this.#disconnected = false;
+  }
+
+  /** Connections lead to different servers; stays the reason until the feed is live. */
+  recordSplit(): void {
+    this.#split = true;
   }
 
   /** Replaces the failures that were recorded on the lost connection. */
@@ -56,6 +67,7 @@ export class FeedProblem {
 
   /** The reason, as long as the feed is not live. */
   get reason(): string {
+    if (this.#split) return SPLIT;
     if (this.#disconnected) return 'The LISTEN connection to the database is down.';
     if (this.#missed !== undefined) return MISSED[this.#missed];
     if (this.#readFailed) return 'The table could not be read.';

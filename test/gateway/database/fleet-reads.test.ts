@@ -2,7 +2,8 @@
 
 import t, { type Test } from 'tap';
 import pg from 'pg';
-import { checkTable, notify, readRows } from '../../../src/gateway/database/fleet-reads.js';
+import { checkTable, readRows, sendHeartbeat } from '../../../src/gateway/database/fleet-reads.js';
+import { SERVER_IDENTITY } from '../../../src/gateway/database/server-identity.js';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
 import { until } from '../../helpers/until.js';
 
@@ -118,15 +119,20 @@ t.test('the check detects triggers that were changed and changed back', async (t
   t.equal((await checkTable(database.pool)).triggersInForce, true, 'one more is no harm');
 });
 
-t.test('a notification is sent unchanged', async (t) => {
+t.test('a heartbeat carries its text unchanged, and the identity of its server', async (t) => {
   const database = await createDatabase();
   const client = await listening(t, database, 'a "channel"');
-  for (const payload of [`it's`, '', 'é']) await notify(database.pool, 'a "channel"', payload);
-  t.same(await until('all is heard', () => client.heard.length === 3 && client.heard), [
-    `it's`,
-    '',
-    'é',
-  ]);
+  for (const payload of [`it's`, '', 'é'])
+    await sendHeartbeat(database.pool, 'a "channel"', payload);
+  const heard = await until('all is heard', () => client.heard.length === 3 && client.heard);
+  const [server] = await database.query<{ identity: string }>(
+    `SELECT ${SERVER_IDENTITY} AS identity`,
+  );
+  t.match(server?.identity, /^\d+\.\d+$/);
+  t.same(
+    heard,
+    [`it's`, '', 'é'].map((text) => `${text} ${server?.identity}`),
+  );
 });
 
 async function listening(t: Test, { config }: TestDatabase, channel: string) {
