@@ -40,7 +40,7 @@ async function pushGoesOn(): Promise<void> {
 /** Begins an attack; returns a function that lists the answers the attacker has printed so far. */
 async function attack(t: Test, name: string): Promise<() => string[]> {
   const token = await gateway.token('dashboard', 'attacker');
-  const script = resolve('test/gateway/attackers.ts');
+  const script = resolve('test/gateway/end-to-end/attackers.ts');
   const attacker = run(t, process.execPath, ['--import', 'tsx', script, name, gateway.url, token]);
   t.teardown(() => end(attacker));
   return () => attacker.stdout.split('\n').slice(0, -1);
