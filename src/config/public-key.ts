@@ -28,7 +28,7 @@ export const EXPECTED_PUBLIC_KEY =
 const PEM = /^-----BEGIN PUBLIC KEY-----[\w+/=\s]+-----END PUBLIC KEY-----$/;
 
 /**
- * Parses a key in PEM. ` ` may stand for a line break, because files of environment variables have
+ * Parses a key in PEM. `\n` may stand for a line break, because files of environment variables have
  * one variable per line.
  * @returns undefined if the text is not a key of a supported type
  */

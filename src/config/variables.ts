@@ -133,8 +133,7 @@ export const Environment = Type.Object({
   ),
   JWT_PUBLIC_KEY: definePublicKey(
     'Verifies tokens that others sign: an RSA (RS256), EC P-256 (ES256) or Ed25519 (EdDSA) key in PEM. ' +
-      '\
- may stand for a line break.',
+      '`\\n` may stand for a line break.',
   ),
   JWT_PUBLIC_KEY_PREVIOUS: definePublicKey(
     'An older public key whose tokens are still accepted, for rotation.',

@@ -1,5 +1,5 @@
-// A gateway is installed onto a table with VMs in use. Their commands ran long ago and hold one-time
-// codes, so neither agent runs them again; a new assignment of the same VM runs.
+// A gateway is installed onto a table with VMs in use. Their commands ran long ago and hold
+// one-time codes, so neither agent runs them again; a new assignment of the same VM runs.
 
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';

@@ -20,8 +20,8 @@ interface ReadRow {
  * Reads rows and then the last value of the version sequence. No version that existed when the rows
  * were read is higher. Sequences are outside of transactions, so this order is essential
  * (PostgreSQL, "Sequence Manipulation Functions").
- * @param adopted assignments that agents must not run; their rows are returned without the identity,
- *   and no agent runs an assignment that has none.
+ * @param adopted assignments that agents must not run; their rows are returned without the id, and
+ *   no agent runs an assignment that has none.
  */
 export async function readRows(
   pool: pg.Pool,
