@@ -20,12 +20,14 @@ export function createClearCommand(): Command {
   return createSubcommand('clear', 'remove all VMs (TRUNCATE); their number is the confirmation')
     .option('--confirm <count>', 'how many VMs there are', createIntegerParser(0, 2_147_483_647))
     .option(...DRY_RUN_OPTION)
-    .action(async ({ confirm, dryRun }: ClearOptions) => {
-      const expected = dryRun === true ? undefined : confirm;
-      const count = await runOnDatabase('clear', (session) => removeAllVms(session, expected));
-      if (dryRun) printLine(`Would remove ${formatCount(count, 'VM')}.`);
+    .action(async ({ confirm: expected, dryRun = false }: ClearOptions) => {
+      const count = await runOnDatabase('clear', (session) =>
+        removeAllVms(session, { expected, dryRun }),
+      );
+      if (dryRun && (expected ?? count) === count)
+        printLine(`Would remove ${formatCount(count, 'VM')}.`);
       else if (count === expected) printLine(`Removed ${formatCount(count, 'VM')}.`);
-      else throw createRefusal(count, confirm);
+      else throw createRefusal(count, expected);
     });
 }
 

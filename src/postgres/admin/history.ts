@@ -35,7 +35,8 @@ export async function addMissingRows(
   if (staged === undefined) return 0;
   const { name, columns } = staged;
   const { rowCount } = await session.query(
-    `INSERT INTO public.${table} (${formatColumns(columns)}) SELECT ${formatColumns(columns, 'r')} FROM ${name} r
+    `INSERT INTO public.${table} (${formatColumns(columns)}) OVERRIDING SYSTEM VALUE
+     SELECT ${formatColumns(columns, 'r')} FROM ${name} r
      ON CONFLICT DO NOTHING`,
   );
   return rowCount ?? 0;

@@ -1,6 +1,7 @@
 // A restore: the rows of `vms` become those of a backup, in one transaction, so that no reader sees
 // an empty table. Rows that equal the backup stay untouched, and so do their assignments. Presence,
-// gateways' leases and the schema are never restored: they describe the present.
+// gateways' leases and the schema are never restored: they describe the present. Rows of tables of
+// others never change.
 
 import type pg from 'pg';
 import { migrate } from '../migrations/migrate.js';
@@ -8,8 +9,15 @@ import { openDump } from './dump.js';
 import { readDump } from './dump-reader.js';
 import { addEvents, addMissingRows } from './history.js';
 import { MaintenanceError } from './maintenance-error.js';
+import { refuseOtherTables } from './other-tables.js';
+import { insertMissingRows, removeSurplusRows, updateChangedRows } from './row-changes.js';
 import { inTransaction, takeOnlyRow, setActor, withSession } from './session.js';
-import { formatColumns, fillStagingTable, type StagingTable } from './staging-tables.js';
+import {
+  buildRowMatch,
+  fillStagingTable,
+  listComparedColumns,
+  type StagingTable,
+} from './staging-tables.js';
 
 export interface RestoreOptions {
   readonly connection: pg.ClientConfig;
@@ -75,7 +83,7 @@ async function restoreIn(session: pg.Client, options: RestoreOptions): Promise<R
     throw new MaintenanceError('bad_backup', `${file} has no table vms.`);
   }
   // Readers continue; writers wait, so that the compared rows are the changed rows.
-  if (!dryRun) await session.query('LOCK TABLE public.vms IN EXCLUSIVE MODE');
+  await session.query('LOCK TABLE ONLY public.vms IN EXCLUSIVE MODE');
   if (!replace) await refuseRows(session);
   const counts = await countChanges(session, vms);
   const history = {
@@ -84,13 +92,19 @@ async function restoreIn(session: pg.Client, options: RestoreOptions): Promise<R
     deliveries: await addMissingRows(session, 'vm_deliveries', backup.tables.get('vm_deliveries')),
     enrolments: await addMissingRows(session, 'vm_enrolments', backup.tables.get('vm_enrolments')),
   };
-  if (!dryRun) await replaceRows(session, vms, backup);
+  // No rollback takes a sequence back, so a dry run leaves the sequences as they are.
+  if (!dryRun) await advanceSequences(session, vms, backup);
+  await removeSurplusRows(session, vms);
+  await updateChangedRows(session, vms);
+  await insertMissingRows(session, vms);
+  await checkRestored(session, vms);
+  await refuseOtherTables(session);
   return { ...counts, ...history, leftOut: backup.leftOut };
 }
 
 async function refuseRows(session: pg.Client): Promise<void> {
   const { count } = takeOnlyRow(
-    await session.query<{ count: number }>('SELECT count(*)::float8 AS count FROM public.vms'),
+    await session.query<{ count: number }>('SELECT count(*)::float8 AS count FROM ONLY public.vms'),
   );
   if (count === 0) return;
   throw new MaintenanceError(
@@ -124,57 +138,30 @@ async function discard(rows: AsyncGenerator<Buffer>): Promise<void> {
   while ((await rows.next()).done !== true);
 }
 
-/** Lists the columns to compare: all but the version, which the table assigns again. */
-function listComparedColumns({ columns }: StagingTable): string[] {
-  return columns.filter((column) => column !== 'version');
-}
-
-/** Builds the condition that row `v` of the table equals row `r` of the backup, as binary images:
- * json and xml have no `=`. */
-function buildRowMatch(columns: readonly string[]): string {
-  const [backup, table] = [formatColumns(columns, 'r'), formatColumns(columns, 'v')];
-  return `r.id = v.id AND record_image_eq(ROW(${backup}), ROW(${table}))`;
-}
-
 async function countChanges(session: pg.Client, vms: StagingTable) {
   return takeOnlyRow(
     await session.query<Record<'vms' | 'kept' | 'removed' | 'added', number>>(
       `SELECT (SELECT count(*) FROM ${vms.name})::float8 AS vms, kept,
-         ((SELECT count(*) FROM public.vms) - kept)::float8 AS removed,
+         ((SELECT count(*) FROM ONLY public.vms) - kept)::float8 AS removed,
          ((SELECT count(*) FROM ${vms.name}) - kept)::float8 AS added
-       FROM (SELECT count(*)::float8 AS kept FROM public.vms v JOIN ${vms.name} r
+       FROM (SELECT count(*)::float8 AS kept FROM ONLY public.vms v JOIN ${vms.name} r
          ON ${buildRowMatch(listComparedColumns(vms))}) AS same`,
     ),
   );
 }
 
-async function replaceRows(
+/** Advances the sequences first: new versions and events must be above all that clients know. */
+async function advanceSequences(
   session: pg.Client,
   vms: StagingTable,
   { sequences, tables }: Backup,
 ): Promise<void> {
-  // The sequences come first: new versions and events must be higher than all that clients know.
   await advanceSequence(session, 'public.vms_version_seq', sequences, vms, 'version');
-  const events = tables.get('vm_events');
-  if (events !== undefined) {
-    await advanceSequence(
-      session,
-      await findIdSequence(session, 'vm_events'),
-      sequences,
-      events,
-      'id',
-    );
-  }
-  const columns = listComparedColumns(vms);
-  await session.query(
-    `DELETE FROM public.vms v WHERE NOT EXISTS (SELECT FROM ${vms.name} r WHERE ${buildRowMatch(columns)})`,
-  );
-  await session.query(
-    `INSERT INTO public.vms (${formatColumns(columns)}) SELECT ${formatColumns(columns, 'r')} FROM ${vms.name} r
-     WHERE NOT EXISTS (SELECT FROM public.vms v WHERE v.id = r.id) ORDER BY r.id`,
-  );
   await advanceSequence(session, await findIdSequence(session, 'vms'), sequences, vms, 'id');
-  await checkRestored(session, vms);
+  const events = tables.get('vm_events');
+  if (events === undefined) return;
+  const sequence = await findIdSequence(session, 'vm_events');
+  await advanceSequence(session, sequence, sequences, events, 'id');
 }
 
 /** Finds the sequence of a table's `id`; null if there is none. */
@@ -213,8 +200,8 @@ async function checkRestored(session: pg.Client, vms: StagingTable): Promise<voi
   const columns = listComparedColumns(vms).filter((column) => column !== 'assignment_id');
   const { differing } = takeOnlyRow(
     await session.query<{ differing: number }>(
-      `SELECT (greatest((SELECT count(*) FROM ${vms.name}), (SELECT count(*) FROM public.vms)) - count(*))::float8
-         AS differing FROM ${vms.name} r JOIN public.vms v ON ${buildRowMatch(columns)}`,
+      `SELECT (greatest((SELECT count(*) FROM ${vms.name}), (SELECT count(*) FROM ONLY public.vms)) - count(*))::float8
+         AS differing FROM ${vms.name} r JOIN ONLY public.vms v ON ${buildRowMatch(columns)}`,
     ),
   );
   if (differing === 0) return;

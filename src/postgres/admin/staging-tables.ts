@@ -22,6 +22,20 @@ export function formatColumns(columns: readonly string[], alias?: string): strin
   return columns.map((column) => prefix + quote(column)).join(', ');
 }
 
+/** Lists the columns to compare: all but the version, which the table assigns again. */
+export function listComparedColumns({ columns }: StagingTable): string[] {
+  return columns.filter((column) => column !== 'version');
+}
+
+/**
+ * Builds the condition that row `v` of the table equals row `r` of the backup, as binary images:
+ * json and xml have no `=`.
+ */
+export function buildRowMatch(columns: readonly string[]): string {
+  const [backup, table] = [formatColumns(columns, 'r'), formatColumns(columns, 'v')];
+  return `r.id = v.id AND record_image_eq(ROW(${backup}), ROW(${table}))`;
+}
+
 /**
  * Copies the rows into a temporary table with the column types of `public.<table>`.
  *
