@@ -1,11 +1,18 @@
 #!/bin/sh
 # Makes what compose.yaml needs in secrets/ (or the folder that is named): passwords, the secret that signs tokens, and the
-# certificates of a CA of one's own. What is there already stays as it is. Needs OpenSSL 3.
+# certificates of a CA of one's own. Files that are there keep their content, but the folder and its files get these modes.
+# Needs OpenSSL 3.
 set -eu
 umask 077
 folder=${1:-$(dirname "$0")/secrets}
 mkdir -p "$folder"
 cd "$folder"
+# Before the first secret is written. A folder or file of another user could be changed by that user later.
+if [ -n "$(find . ! -user "$(id -u)")" ]; then
+  echo "$folder, or a file in it, belongs to another user; nothing was made." >&2
+  exit 1
+fi
+chmod 700 .
 
 for name in postgres_password owner_password gateway_password; do
   [ -s $name ] || openssl rand -hex 24 >$name
@@ -23,5 +30,6 @@ for name in postgres pgbouncer web; do
 done
 
 # Containers read the files as users of their own; the folder (0700) keeps out all others here.
-chmod 644 ./*
+# A link is left alone, because chmod would change its target.
+find . -type f -exec chmod 644 {} +
 chmod 600 ca.key

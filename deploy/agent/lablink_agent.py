@@ -42,6 +42,8 @@ STABLE_S = 10
 # When to reconnect after each close code: src/protocol/README.md. Any other code means soon.
 STAY_AWAY = {1009, 4400, 4403, 4409}
 LATER = {1013, 4429}
+# Flags that create a file, and fail if the name is taken, by a link too.
+CREATE_ONLY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 # The start barrier: the shell waits for a line. If the file ends first, because the agent has
 # ended, the shell runs nothing.
 BARRIER = 'read -r go <&3 && exec 3<&- && exec "$@"'
@@ -441,7 +443,7 @@ class StateFile:
             # If the state file is a symlink, its target is replaced.
             self.path = os.path.realpath(path)
             # The lock lasts until the process ends, however it ends.
-            self.lock = open(self.path + ".flock", "w")
+            self.lock = os.open(self.path + ".flock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.journal = self.read()
             # A file that cannot be written must fail at the start, not at an assignment.
@@ -469,7 +471,10 @@ class StateFile:
     def save(self, journal):
         """Replaces the file atomically and durably, as src/agent/README.md says."""
         draft = self.path + ".new"
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        # A killed agent may have left a draft. A file or link of another user keeps its own content.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+        with open(os.open(draft, CREATE_ONLY, 0o600), "w", encoding="utf-8") as file:
             json.dump(journal, file)
             file.flush()
             os.fsync(file.fileno())
@@ -627,9 +632,9 @@ class Agent:
         scratch = self.state_file.path + ".command"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(scratch)
-        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        with open(os.open(scratch, CREATE_ONLY, 0o600), "w", encoding="utf-8") as file:
             file.write(frame + "\n")
-        with open(scratch) as message:
+        with open(os.open(scratch, os.O_RDONLY | os.O_NOFOLLOW)) as message:
             os.unlink(scratch)
             reader, barrier = os.pipe()
             try:
@@ -723,7 +728,7 @@ class Agent:
 
     def read_token(self):
         try:
-            with open(self.options.token_file) as file:
+            with open(self.options.token_file, encoding="utf-8-sig") as file:
                 return file.read().strip()
         except OSError as error:
             raise AgentFileError(f"The token file {self.options.token_file} cannot be read.") from error

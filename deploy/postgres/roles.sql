@@ -14,6 +14,11 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 SET password_encryption = 'scram-sha-256';
 ALTER ROLE lablink PASSWORD :'owner_password';
 ALTER ROLE lablink_gateway PASSWORD :'gateway_password';
+-- Commands of assignments never reach the log as values, whatever the server's settings are.
+ALTER ROLE lablink SET log_parameter_max_length = 0;
+ALTER ROLE lablink SET log_parameter_max_length_on_error = 0;
+ALTER ROLE lablink_gateway SET log_parameter_max_length = 0;
+ALTER ROLE lablink_gateway SET log_parameter_max_length_on_error = 0;
 -- A backup is verified in a scratch database.
 ALTER ROLE lablink CREATEDB;
 

@@ -66,6 +66,15 @@ resource "aws_db_parameter_group" "lablink" {
     name  = "log_min_duration_statement"
     value = "1000"
   }
+  # Values stay out of the log: the command of an assignment is such a value.
+  parameter {
+    name  = "log_parameter_max_length"
+    value = "0"
+  }
+  parameter {
+    name  = "log_parameter_max_length_on_error"
+    value = "0"
+  }
   # A listener whose machine has vanished is noticed within a minute.
   parameter {
     name  = "tcp_keepalives_idle"

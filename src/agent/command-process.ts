@@ -3,6 +3,7 @@
 // agent that is killed later has left a record by which the next agent finds the group.
 
 import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:fs';
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { readLeader, type Leader } from '../processes/process-group.js';
@@ -96,7 +97,7 @@ async function createUnlinkedFile(
   await rm(path, { force: true });
   try {
     await writeFile(path, text, { mode: 0o600, flag: 'wx' });
-    return await open(path, 'r');
+    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } finally {
     await rm(path, { force: true });
   }

@@ -26,8 +26,9 @@ export function readSecretFiles(env: NodeJS.ProcessEnv, problems: string[]): Nod
 
 function readSecretFile(path: string, variable: string, problems: string[]): string | undefined {
   try {
-    // Editors and `openssl rand` end the last line with a line break.
-    const secret = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    // Editors and `openssl rand` end the last line with a line break, and some editors begin the
+    // file with a byte-order mark.
+    const secret = readFileSync(path, 'utf8').replace(/^\uFEFF|\r?\n$/g, '');
     if (secret !== '') return secret;
     problems.push(`${variable} ${quoteValue(path)} is an empty file; expected a secret in it`);
   } catch (error) {

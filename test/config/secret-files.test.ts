@@ -7,32 +7,35 @@ import { loadConfig, VARIABLES } from '../../src/config/load.js';
 import { findProblems, SECRET } from '../helpers/config.js';
 import { keyPair } from '../helpers/key-pairs.js';
 
-t.test('every secret may be read from a file, without its last line break', async (t) => {
-  const values: Record<string, string> = {
-    DATABASE_URL: 'postgresql://ada:pass@db/lab',
-    LISTEN_DATABASE_URL: 'postgresql://direct',
-    PGPASSWORD: 'pass',
-    JWT_SECRET: ` ${SECRET} `,
-    JWT_SECRET_PREVIOUS: `older: ${SECRET}`,
-    JWT_PUBLIC_KEY: keyPair('EdDSA').pem,
-    JWT_PUBLIC_KEY_PREVIOUS: keyPair('RS256').pem,
-  };
-  const secrets = VARIABLES.filter(({ about }) => about.secret).map(({ name }) => name);
-  t.same(Object.keys(values).sort(), secrets.sort());
-  const folder = t.testdir({});
-  const files: NodeJS.ProcessEnv = {};
-  for (const [name, value] of Object.entries(values)) {
-    for (const end of ['', '\n', '\r\n']) {
-      const path = join(folder, `${name}-${end.length}`);
-      writeFileSync(path, value + end);
-      files[`${name}_FILE`] = path;
-      const { [name]: ofFile, ...others } = values;
-      t.ok(ofFile);
-      t.strictSame(loadConfig({ ...others, [`${name}_FILE`]: path }), loadConfig(values), name);
+t.test(
+  'every secret may be read from a file, without byte-order mark and last line break',
+  async (t) => {
+    const values: Record<string, string> = {
+      DATABASE_URL: 'postgresql://ada:pass@db/lab',
+      LISTEN_DATABASE_URL: 'postgresql://direct',
+      PGPASSWORD: 'pass',
+      JWT_SECRET: ` ${SECRET} `,
+      JWT_SECRET_PREVIOUS: `older: ${SECRET}`,
+      JWT_PUBLIC_KEY: keyPair('EdDSA').pem,
+      JWT_PUBLIC_KEY_PREVIOUS: keyPair('RS256').pem,
+    };
+    const secrets = VARIABLES.filter(({ about }) => about.secret).map(({ name }) => name);
+    t.same(Object.keys(values).sort(), secrets.sort());
+    const folder = t.testdir({});
+    const files: NodeJS.ProcessEnv = {};
+    for (const [name, value] of Object.entries(values)) {
+      for (const [number, file] of [value, `${value}\n`, `\uFEFF${value}\r\n`].entries()) {
+        const path = join(folder, `${name}-${number}`);
+        writeFileSync(path, file);
+        files[`${name}_FILE`] = path;
+        const { [name]: ofFile, ...others } = values;
+        t.ok(ofFile);
+        t.strictSame(loadConfig({ ...others, [`${name}_FILE`]: path }), loadConfig(values), name);
+      }
     }
-  }
-  t.strictSame(loadConfig(files), loadConfig(values));
-});
+    t.strictSame(loadConfig(files), loadConfig(values));
+  },
+);
 
 t.test('an empty file name counts as not set', async (t) => {
   t.strictSame(loadConfig({ JWT_SECRET_FILE: '' }), loadConfig({}));

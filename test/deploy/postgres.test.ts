@@ -94,6 +94,17 @@ t.test('a server with our files', { skip: noPostgres || noPgBouncer }, async (t)
     t.equal(await server.operate(['-c', faults, 'postgres']), '');
   });
 
+  t.test('keeps the values of statements out of its log, for each role', async (t) => {
+    for (const role of ['lablink', 'lablink_gateway']) {
+      const client = await session(t, role);
+      for (const name of ['log_parameter_max_length', 'log_parameter_max_length_on_error']) {
+        t.match((await client.query(`SHOW ${name}`)).rows, [{ [name]: '0' }], role);
+        const settings = `SELECT FROM pg_db_role_setting WHERE setrole = $1::regrole AND $2 = ANY (setconfig)`;
+        t.equal((await client.query(settings, [role, `${name}=0`])).rowCount, 1, role);
+      }
+    }
+  });
+
   t.test('lets in whom it knows, over TLS, with a password, from where it says', async (t) => {
     for (const role of ['lablink', 'lablink_gateway']) {
       await session(t, role);

@@ -1,6 +1,16 @@
 // Replacing a file: the content is the new one, private, and a failure keeps the old one.
 
-import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { replaceFile } from '../../src/processes/replace-file.js';
@@ -28,4 +38,23 @@ t.test('the old content stays when the new one cannot be written', async (t) => 
   await mkdir(`${path}.new`);
   await t.rejects(replaceFile(path, 'new'), { code: 'EISDIR' });
   t.equal(await readFile(path, 'utf8'), 'old');
+});
+
+t.test('a link in the place of the draft changes no other file', async (t) => {
+  for (const plant of [symlink, link]) {
+    const folder = t.testdir({ state: 'old', other: 'kept' });
+    const path = join(folder, 'state');
+    await plant(join(folder, 'other'), `${path}.new`);
+    await replaceFile(path, 'new');
+    t.equal(await readFile(join(folder, 'other'), 'utf8'), 'kept');
+    t.equal(await readFile(path, 'utf8'), 'new');
+    t.ok((await lstat(path)).isFile());
+  }
+});
+
+t.test('a draft of a killed process, readable by all, becomes a private file', async (t) => {
+  const path = join(t.testdir(), 'state');
+  await writeFile(`${path}.new`, 'partial', { mode: 0o644 });
+  await replaceFile(path, 'new');
+  t.equal((await stat(path)).mode & 0o777, 0o600);
 });

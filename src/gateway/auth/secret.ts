@@ -73,7 +73,8 @@ function createSecretError(path: string, fault: string): ConfigError {
  * replaced.
  */
 async function createSecret(dataDir: string, path: string): Promise<string> {
-  await mkdir(dataDir, { recursive: true });
+  // The embedded database and its password may later be in this folder too.
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(8).toString('hex')}`;
   const file = await open(draft, 'wx', 0o600);
   try {

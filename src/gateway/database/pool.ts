@@ -11,6 +11,18 @@ const MAX_LIFETIME_SECONDS = 600;
 /** How long `end` waits for running queries and for the server to close its connections. */
 const END_TIMEOUT_MS = 1_000;
 
+/**
+ * One round trip. Only a superuser, or a role to which the setting is granted, may change
+ * log_parameter_max_length; for any other role the setting of the server or of the role applies.
+ */
+const SESSION_SETTINGS = `
+  SET TimeZone TO 'UTC';
+  SET log_parameter_max_length_on_error TO 0;
+  DO $$ BEGIN
+    SET log_parameter_max_length TO 0;
+  EXCEPTION WHEN insufficient_privilege THEN NULL;
+  END $$`;
+
 /** The pool, and the ways to give up its connections. */
 export interface QueryPool {
   readonly pool: pg.Pool;
@@ -31,7 +43,8 @@ export interface QueryPool {
 /**
  * Creates the pool. Its connections use UTC, because times without a zone are UTC. The zone is set
  * with SET instead of a startup option, because PgBouncer in transaction mode keeps SET and rejects
- * startup options.
+ * startup options. The connections also keep values, such as the command of an assignment, out of
+ * the server's log.
  * @param onIdleError called when an idle connection is lost; the pool replaces it
  */
 export function createPool(
@@ -53,7 +66,7 @@ export function createPool(
     maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool waits for it; its types do not say so
     onConnect: async (client: pg.ClientBase) => {
-      await client.query("SET TimeZone TO 'UTC'");
+      await client.query(SESSION_SETTINGS);
     },
   });
   pool.on('error', onIdleError);

@@ -2,8 +2,9 @@
 // the account that runs the gateway.
 
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../../processes/replace-file.js';
 import { readSystemCode } from '../../processes/system-code.js';
 
 /**
@@ -18,6 +19,6 @@ export async function readOrCreatePassword(dataDir: string): Promise<string> {
     if (readSystemCode(error) !== 'ENOENT') throw error;
   }
   const made = randomBytes(24).toString('base64url');
-  await writeFile(path, `${made}\n`, { mode: 0o600 });
+  await replaceFile(path, `${made}\n`);
   return made;
 }

@@ -24,6 +24,9 @@ export function buildSettings(options: SettingsOptions): Readonly<Record<string,
     log_destination: 'stderr',
     logging_collector: 'off', // The log is a descriptor that the server inherits.
     log_checkpoints: 'off',
+    // Commands of assignments are such values.
+    log_parameter_max_length: '0',
+    log_parameter_max_length_on_error: '0',
     lc_messages: 'C', // startServerProcess() reads the log in English.
     ...options.more,
   };

@@ -55,6 +55,7 @@ t.test(
     t.match(secret, /^[\w-]{43}$/, '32 random bytes');
     t.strictSame(await readdir(dataDir), ['jwt-secret'], 'no drafts are left');
     t.equal((await stat(join(dataDir, 'jwt-secret'))).mode & 0o777, 0o600);
+    t.equal((await stat(dataDir)).mode & 0o777, 0o700);
     const token = signToken({ sub: 'a', role: 'admin', ttlSeconds: 60 }, secret);
     t.match(createVerifier(secrets)(token), { ok: true });
   },

@@ -1,5 +1,6 @@
 // The connections of the pool use UTC, are replaced if they are lost, and are closed at the end.
 
+import pg from 'pg';
 import t from 'tap';
 import { createPool } from '../../../src/gateway/database/pool.js';
 import { startDatabase } from '../../helpers/database.js';
@@ -34,6 +35,26 @@ t.test('connections use UTC, whatever the time zone of the database', async (t) 
   t.ok((await sessions()).length > 1, 'several connections, named');
   await end();
   await noSession();
+});
+
+t.test('connections keep values out of the log as far as their role may', async (t) => {
+  const { adminConfig } = database;
+  const read = async (config: pg.ClientConfig): Promise<unknown> => {
+    const { pool, end } = createPool(config, 1, ignore);
+    const { rows } = await pool.query(
+      `SELECT current_setting('log_parameter_max_length') AS value,
+         current_setting('log_parameter_max_length_on_error') AS on_error`,
+    );
+    await end();
+    return rows[0];
+  };
+  const admin = new pg.Client(adminConfig);
+  await admin.connect();
+  t.teardown(() => admin.end());
+  for (const name of ['log_parameter_max_length', 'log_parameter_max_length_on_error'])
+    await admin.query(`ALTER DATABASE test_1 SET ${name} = 99`);
+  t.same(await read(adminConfig), { value: '0', on_error: '0' });
+  t.same(await read(database.config), { value: '99B', on_error: '0' });
 });
 
 t.test('a configured application name is kept', async (t) => {

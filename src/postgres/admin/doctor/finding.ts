@@ -8,6 +8,7 @@ export type FindingId =
   | 'standby'
   | 'pending_restart'
   | 'connections_near_limit'
+  | 'values_logged'
   | 'schema_not_current'
   | 'triggers_changed'
   | 'indexes_missing'

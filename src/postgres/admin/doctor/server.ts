@@ -1,5 +1,5 @@
-// Checks the server itself: its version, whether it is a standby, settings that need a restart, and
-// free connections.
+// Checks the server itself: its version, whether it is a standby, settings that need a restart, free
+// connections, and settings that write commands into the log.
 
 import { OLDEST_MAJOR_VERSION } from '../../embedded/binaries.js';
 import { takeOnlyRow } from '../session.js';
@@ -26,16 +26,32 @@ const PENDING = `
   SELECT name, setting FROM pg_catalog.pg_settings
   WHERE pending_restart AND source <> 'command line' ORDER BY name`;
 
-/** Runs the four checks with two queries. */
+/**
+ * Statements are logged with their values. The lengths are numbers of bytes; 0 logs no value and -1
+ * logs the whole value. Each condition is a way in which a statement comes into the log.
+ */
+const VALUES_LOGGED = `
+  SELECT current_setting('log_parameter_max_length') <> '0' AND (
+      current_setting('log_min_duration_statement') <> '-1'
+      OR current_setting('log_min_duration_sample') <> '-1'
+      OR current_setting('log_transaction_sample_rate')::float8 > 0
+      OR current_setting('log_statement') IN ('mod', 'all')) AS always,
+    current_setting('log_parameter_max_length_on_error') <> '0' AS on_error`;
+
+/** Runs the five checks with three queries. */
 export async function checkServer({ session }: CheckContext): Promise<Finding[]> {
   const server = takeOnlyRow(await session.query<ServerRow>(SERVER));
   const pending = await session.query<{ name: string; setting: string }>(PENDING);
+  const logged = takeOnlyRow(
+    await session.query<{ always: boolean; on_error: boolean }>(VALUES_LOGGED),
+  );
   const settings = pending.rows.map(({ name, setting }) => `${name} (still ${setting})`);
   return [
     ...checkVersion(server),
     ...checkStandby(server),
     ...checkPendingSettings(settings),
     ...checkConnections(server),
+    ...checkLoggedValues(logged.always, logged.on_error),
   ];
 }
 
@@ -88,6 +104,23 @@ function checkConnections({ connections, max }: ServerRow): Finding[] {
       explanation: `${connections} of ${max} connections are used: soon no client can connect, gateways included.`,
       remedy:
         'List them ("lablink-gateway db connections"), end idle ones ("db kill-idle"), raise max_connections, or put PgBouncer before everything but LISTEN.',
+    },
+  ];
+}
+
+function checkLoggedValues(always: boolean, onError: boolean): Finding[] {
+  const names = [
+    ...(always ? ['log_parameter_max_length'] : []),
+    ...(onError ? ['log_parameter_max_length_on_error'] : []),
+  ];
+  if (names.length === 0) return [];
+  const statements = names.map((name) => `ALTER SYSTEM SET ${name} = 0;`).join(' ');
+  return [
+    {
+      id: 'values_logged',
+      severity: 'warning',
+      explanation: `The server logs the values of statements (${names.join(', ')}), and so the commands of assignments, which often contain one-time codes.`,
+      remedy: `As a superuser: ${statements} SELECT pg_reload_conf();`,
     },
   ];
 }

@@ -218,6 +218,24 @@ t.test('settings that need a restart', async (t) => {
   await until('nothing is pending', async () => (await ids(database)).length === 0);
 });
 
+t.test('commands of assignments in the log', async (t) => {
+  const database = await createDatabase();
+  const admin = await asAdmin(t, database);
+  const set = async (setting: string): Promise<void> => {
+    const { database: name = '' } = database.adminConfig;
+    await admin.query(`ALTER DATABASE ${pg.escapeIdentifier(name)} SET ${setting}`);
+  };
+  await set('log_parameter_max_length = -1');
+  t.same(await ids(database), [], 'no statement is logged');
+  await set('log_min_duration_statement = 1000');
+  const [finding] = await found(database);
+  t.match(finding, { id: 'values_logged', explanation: /\(log_parameter_max_length\)/ });
+  await set('log_parameter_max_length = 0');
+  t.same(await ids(database), []);
+  await set('log_parameter_max_length_on_error = 100');
+  t.match(await found(database), [{ id: 'values_logged', explanation: /_on_error\)/ }]);
+});
+
 t.test('connections that run out', async (t) => {
   const database = await createDatabase();
   const admin = await asAdmin(t, database);
