@@ -33,5 +33,5 @@ t.test('the command line', async (t) => {
   t.match(await refusal(...args, '--token-file', join(folder, 'none')), /no token file/);
   t.match(await refusal(...args, '--url', 'ftp://x'), /not the URL/);
   await writeFile(join(folder, 'state'), 'damaged');
-  t.match(await refusal(...args), /not one that this agent wrote/);
+  t.match(await refusal(...args), /was not written by this agent/);
 });
