@@ -16,6 +16,9 @@ import { sendClientError } from './problems/client-error.js';
 import { handleError, handleErrorBeforeRouting } from './problems/error-handler.js';
 import { PROBLEMS, sendProblem, writeProblem } from './problems/problem.js';
 import { SequencedServer, type RejectPipelined } from './limits/sequenced-server.js';
+import { createFinishResponse } from './problems/finish-response.js';
+import { hasValidHost } from './request/host.js';
+import { registerJsonBody } from './request/json-body.js';
 import { assignRequestId, sendRequestId } from './request/request-id.js';
 import { compileValidator } from './request/validator.js';
 
@@ -95,8 +98,12 @@ export function createServer(
     .setSerializerCompiler(() => JSON.stringify)
     .withTypeProvider<TypeBoxTypeProvider>();
   server.removeContentTypeParser('text/plain');
+  registerJsonBody(server);
   server.decorateReply('problem', null);
+  server.decorateRequest('identity', null);
   server.addHook('onRequest', async (request, reply) => sendRequestId(request, reply));
+  server.addHook('onRequest', rejectInvalidHost);
+  server.addHook('onSend', createFinishResponse());
   server.addHook('onResponse', async (request, reply) => logResponse(request, reply));
   server.setErrorHandler(handleError);
   server.server.on('error', (err) => {
@@ -109,9 +116,18 @@ export function createServer(
   return server;
 }
 
+async function rejectInvalidHost(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (hasValidHost(request.raw)) return;
+  reply.header('Connection', 'close');
+  sendProblem(reply, 'invalid_request', 'A request needs one valid Host.');
+  await reply;
+}
+
 /** Creates the server under Fastify, with the timeouts of connections. */
 function createEdge(rejectPipelined: RejectPipelined): SequencedServer {
   const options = {
+    // Node's own rejection is no problem: see rejectInvalidHost.
+    requireHostHeader: false,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,

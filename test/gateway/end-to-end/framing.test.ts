@@ -41,3 +41,86 @@ t.test('too many pipelined requests are a problem, and are counted', async (t) =
   const metrics = await (await gateway.fetch('/metrics')).text();
   t.match(metrics, 'lablink_limits_exceeded_total{reason="too_many_requests"} 1');
 });
+
+const admin = `Authorization: Bearer ${await gateway.token('admin')}\r\n`;
+const send = (head: string, headers: string, body: string | Buffer = '') =>
+  sendRaw(url, Buffer.concat([Buffer.from(`${head}\r\n${headers}\r\n`), Buffer.from(body)]));
+const HOST = 'Host: 127.0.0.1\r\n';
+const CLOSE = `${HOST}Connection: close\r\n`;
+const JSON_TYPE = 'Content-Type: application/json\r\n';
+const UPGRADE =
+  `${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+
+const problem = (status: number, code: string) =>
+  new RegExp(`^HTTP/1\\.1 ${status} [^]*application/problem\\+json[^]*"code":"${code}"`);
+
+t.test('a body is read only after the token, and its connection is closed', async (t) => {
+  for (const length of ['Content-Length: 54000', 'Transfer-Encoding: chunked']) {
+    const headers = `${HOST}${JSON_TYPE}${length}\r\n`;
+    const refused = await send('POST /v1/assignments HTTP/1.1', headers);
+    t.match(refused, problem(401, 'token_missing'), length);
+    t.match(refused, /\r\nConnection: close\r\n/i);
+  }
+  const large = `${HOST}${admin}${JSON_TYPE}Content-Length: 54000\r\n`;
+  t.match(await send('PUT /v1/vms/vm-1 HTTP/1.1', large), problem(413, 'body_too_large'));
+});
+
+t.test('a refused upgrade is a problem that closes the connection', async (t) => {
+  const handshake = (from: string, to: string) => `${UPGRADE}${admin}`.replace(from, to);
+  for (const [headers, status, code] of [
+    [UPGRADE, 401, 'token_missing'],
+    [handshake('Version: 13', 'Version: 99'), 426, 'unsupported_websocket_version'],
+    [handshake('Key: dGhl', 'Key: '), 400, 'invalid_handshake'],
+    [`${UPGRADE}${admin}Sec-WebSocket-Protocol: a, a\r\n`, 400, 'invalid_handshake'],
+    [`${UPGRADE}${admin}Sec-WebSocket-Protocol: a b\r\n`, 400, 'invalid_handshake'],
+  ] as const) {
+    const refused = await send('GET /v1/vms HTTP/1.1', headers);
+    t.match(refused, problem(status, code));
+    t.match(refused, /\r\nConnection: close\r\n/i);
+    if (status === 426) t.match(refused, /\r\nSec-WebSocket-Version: 13\r\n/i);
+  }
+});
+
+t.test('a request has one Host, except in HTTP/1.0', async (t) => {
+  const path = 'GET /health/live HTTP/1.';
+  t.match(await send(`${path}1`, 'Connection: close\r\n'), problem(400, 'invalid_request'));
+  t.match(await send(`${path}1`, `${CLOSE}Host: y\r\n`), problem(400, 'invalid_request'));
+  t.match(await send(`${path}1`, 'Host: x y\r\n'), problem(400, 'invalid_request'));
+  t.match(await send(`${path}0`, ''), /^HTTP\/1\.1 200 /);
+});
+
+t.test('an Upgrade to another protocol, and a HEAD with one, are answered', async (t) => {
+  const h2c = `${HOST}Connection: Upgrade, close\r\nUpgrade: h2c\r\n`;
+  t.match(await send('GET /health/live HTTP/1.1', h2c), /^HTTP\/1\.1 200 /);
+  const head = UPGRADE.replace('Upgrade\r\n', 'Upgrade, close\r\n');
+  t.match(await send('HEAD /v1/vms HTTP/1.1', `${head}${admin}`), /^HTTP\/1\.1 200 /);
+});
+
+t.test('a body is UTF-8, and may be empty', async (t) => {
+  const patch = (type: string, body: Buffer) =>
+    send(
+      'PATCH /v1/vms/vm-1 HTTP/1.1',
+      `${CLOSE}${admin}Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n`,
+      body,
+    );
+  const latin1 = Buffer.from('{"crd_command":"caf\xe9"}', 'latin1');
+  t.match(await patch('application/json', latin1), problem(400, 'invalid_request'));
+  const other = await patch('application/json; charset=iso-8859-1', Buffer.from('{}'));
+  t.match(other, problem(415, 'unsupported_media_type'));
+  const available = Buffer.from('{"status":"available"}');
+  t.match(await patch('application/json; charset="UTF-8"', available), /^HTTP\/1\.1 200 /);
+  const empty = `${CLOSE}${admin}${JSON_TYPE}`;
+  t.match(await send('PUT /v1/vms/vm-2 HTTP/1.1', empty), /^HTTP\/1\.1 201 /);
+  t.match(await send('DELETE /v1/vms/vm-2 HTTP/1.1', empty), /^HTTP\/1\.1 204 /);
+});
+
+t.test('no cache stores data, and no foreign Host reads the metrics', async (t) => {
+  for (const path of ['/health/live', '/health/ready', '/metrics', '/v1/vms/vm-1']) {
+    const answer = await send(`GET ${path} HTTP/1.1`, `${CLOSE}${admin}`);
+    t.match(answer, /^HTTP\/1\.1 200 [^]*\r\nCache-Control: no-store\r\n/i, path);
+  }
+  t.match(await send('GET /metrics HTTP/1.1', CLOSE), /^HTTP\/1\.1 200 /);
+  const foreign = await send('GET /metrics HTTP/1.1', CLOSE.replace('127.0.0.1', 'evil.example'));
+  t.match(foreign, problem(401, 'token_missing'));
+});

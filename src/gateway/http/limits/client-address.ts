@@ -10,9 +10,16 @@ import { isLoopback } from '../../../config/address.js';
  * TRUST_PROXY does not name
  */
 export function deriveClientKey(address: string): string | undefined {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  const plain = removePort(address)
+    .replace(/^::ffff:(?=\d+\.)/i, '')
+    .replace(/%.*$/, '');
   if (isLoopback(plain)) return undefined;
   return isIPv6(plain) ? `${expandGroups(plain).slice(0, 4).join(':')}::/64` : plain;
+}
+
+/** Some proxies add the port to the addresses in X-Forwarded-For, and brackets to IPv6. */
+function removePort(address: string): string {
+  return address.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1');
 }
 
 /**

@@ -1,8 +1,9 @@
 // Rejects upgrades from pages of other origins, and upgrades at URLs without a WebSocket, before
 // any token is checked.
 
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { sendProblem } from '../problems/problem.js';
+import { PROBLEMS, sendProblem } from '../problems/problem.js';
 import type { HttpServer } from '../server.js';
 
 /**
@@ -22,11 +23,35 @@ export function guardUpgrades(server: HttpServer, allowedOrigins: readonly strin
     await reply;
   });
 
+  server.addHook('onRequest', async (request, reply) => {
+    if (!request.ws) return;
+    const fault = findHandshakeFault(request.headers);
+    if (fault === undefined) return;
+    if (fault === 'unsupported_websocket_version') reply.header('Sec-WebSocket-Version', '13');
+    sendProblem(reply, fault, PROBLEMS[fault].when);
+    await reply;
+  });
+
   // @fastify/websocket would upgrade at every route, and log the URL with its query.
   server.addHook('onRoute', (route) => {
     if (route.wsHandler !== undefined) return;
-    route.preValidation = [rejectUpgrade, ...[route.preValidation ?? []].flat()];
+    route.onRequest = [rejectUpgrade, ...[route.onRequest ?? []].flat()];
   });
+}
+
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+const TOKENS =
+  /^[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+([ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*[ \t]*$/;
+
+/** Finds what ws would refuse, with a response that is no problem (RFC 6455 §4.2.1). */
+function findHandshakeFault(headers: IncomingHttpHeaders) {
+  if (headers['sec-websocket-version'] !== '13') return 'unsupported_websocket_version';
+  const { 'sec-websocket-key': key = '', 'sec-websocket-protocol': protocols } = headers;
+  if (!KEY.test(key)) return 'invalid_handshake';
+  if (protocols === undefined) return undefined;
+  const names = protocols.split(',').map((name) => name.trim());
+  const isList = TOKENS.test(protocols) && new Set(names).size === names.length;
+  return isList ? undefined : 'invalid_handshake';
 }
 
 /**

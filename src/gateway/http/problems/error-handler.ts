@@ -64,7 +64,9 @@ export function handleErrorBeforeRouting(
   reply: FastifyReply,
 ): void {
   const { socket } = request.raw;
-  if (request.raw.headers.upgrade !== undefined)
+  if (request.raw.headers.upgrade !== undefined) {
+    reply.header('Connection', 'close');
     reply.raw.once('finish', () => socket.destroySoon());
+  }
   handleError(error, request, reply);
 }

@@ -53,6 +53,8 @@ export const BODY_PROBLEMS = ['body_too_large', 'unsupported_media_type'] as con
 export const UPGRADE_PROBLEMS = [
   'not_ready',
   'origin_not_allowed',
+  'invalid_handshake',
+  'unsupported_websocket_version',
   'too_many_sockets',
   'too_many_sockets_of_address',
   'too_many_sockets_of_identity',

@@ -36,6 +36,10 @@ export const PROBLEMS = {
     members: { allowed: ['available', 'in-use', 'failed'] },
   },
   contradictory_change: { status: 400, when: 'The requested values contradict each other.' },
+  invalid_handshake: {
+    status: 400,
+    when: 'The key or the subprotocols of the WebSocket handshake are invalid.',
+  },
   token_missing: { status: 401, when: 'The request has no bearer token.' },
   token_invalid: { status: 401, when: 'The gateway does not accept the token.' },
   token_expired: { status: 401, when: 'The token has expired.' },
@@ -90,6 +94,10 @@ export const PROBLEMS = {
   unsupported_media_type: {
     status: 415,
     when: 'The body must be JSON, with `Content-Type: application/json`.',
+  },
+  unsupported_websocket_version: {
+    status: 426,
+    when: 'The version of the WebSocket handshake must be 13.',
   },
   too_many_sockets_of_identity: {
     status: 429,

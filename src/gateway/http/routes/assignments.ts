@@ -29,7 +29,7 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize
         ...describeProblems('no_vm_available', ...BODY_PROBLEMS),
       },
     },
-    preValidation: authorize('change-vms'),
+    onRequest: authorize('change-vms'),
     handler: async (request, reply) => {
       const { email, crd_command: crdCommand } = request.body;
       const assigned = await assignVm(pool, readActor(request), { email, crdCommand });
@@ -50,7 +50,7 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize
       params: AssignmentParams,
       response: { 200: VmResponse, ...describeProblems('assignment_not_found', ...BODY_PROBLEMS) },
     },
-    preValidation: authorize('change-vms'),
+    onRequest: authorize('change-vms'),
     handler: async (request, reply) => {
       const released = await releaseAssignment(
         pool,

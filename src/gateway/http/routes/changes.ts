@@ -26,6 +26,7 @@ const VM_PATH = `${FLEET_PATH}/:hostname`;
 /** Registers the routes that change VMs. */
 export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
   server.put(VM_PATH, {
+    bodyLimit: 1_024,
     schema: {
       operationId: 'registerVm',
       summary: 'Register a VM as available; a registered VM is not changed',
@@ -38,7 +39,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
         ...describeProblems('invalid_hostname', ...BODY_PROBLEMS),
       },
     },
-    preValidation: authorize('register-vm'),
+    onRequest: authorize('register-vm'),
     preHandler: [checkNewHostname, checkNoBody],
     handler: async (request, reply) => {
       const { isNew, vm } = await registerVm(pool, readActor(request), readHostname(request));
@@ -56,7 +57,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
       body: ChangeBody,
       response: { 200: VmResponse, ...describeProblems(...CHANGE_PROBLEMS) },
     },
-    preValidation: authorize('change-vms'),
+    onRequest: authorize('change-vms'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const { status, email, crd_command: crdCommand, reassign = false } = request.body;
@@ -101,7 +102,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
         ),
       },
     },
-    preValidation: authorize('change-vms'),
+    onRequest: authorize('change-vms'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const precondition = parsePrecondition(request.headers);
@@ -120,7 +121,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
       querystring: ClearQuery,
       response: { 200: ClearVmsResponse, ...describeProblems('wrong_count', ...BODY_PROBLEMS) },
     },
-    preValidation: authorize('change-vms'),
+    onRequest: authorize('change-vms'),
     handler: async (request, reply) => {
       const { confirm } = request.query;
       const count = await clearVms(pool, readActor(request), confirm);

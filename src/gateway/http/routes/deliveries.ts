@@ -34,6 +34,7 @@ export function registerDeliveries(
   onReport: (hostname: string) => void,
 ): void {
   server.put('/v1/assignments/:assignment_id/end', {
+    bodyLimit: 1_024,
     schema: {
       operationId: 'reportEnd',
       summary: 'Report how the command of an assignment ended; only the first report counts',
@@ -47,7 +48,7 @@ export function registerDeliveries(
         ...describeProblems('assignment_not_found', ...BODY_PROBLEMS),
       },
     },
-    preValidation: authorize('report-end'),
+    onRequest: authorize('report-end'),
     handler: async (request, reply) => {
       const { outcome, exit_code: exitCode = null, signal = null } = request.body;
       const { sub } = requireIdentity(request);
@@ -71,7 +72,7 @@ export function registerDeliveries(
       querystring: DeliveriesQuery,
       response: { 200: DeliveriesResponse, ...describeProblems('invalid_hostname') },
     },
-    preValidation: authorize('watch-vm'),
+    onRequest: authorize('watch-vm'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const { limit = PAGE_LIMIT } = request.query;

@@ -38,7 +38,7 @@ export function registerEnrolments(
         ...describeProblems('already_enrolled', 'agent_online', 'cannot_sign', ...BODY_PROBLEMS),
       },
     },
-    preValidation: authorize('enrol-vm'),
+    onRequest: authorize('enrol-vm'),
     handler: async (request, reply) => {
       if (secret === undefined) {
         return sendProblem(
@@ -76,7 +76,7 @@ export function registerEnrolments(
         ...describeProblems('invalid_hostname', 'not_enrolled', ...BODY_PROBLEMS),
       },
     },
-    preValidation: authorize('allow-enrolment'),
+    onRequest: authorize('allow-enrolment'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
       if (await allowEnrolment(pool, readActor(request), readHostname(request))) {

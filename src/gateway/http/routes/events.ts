@@ -32,7 +32,7 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Aut
       querystring: AllEventsQuery,
       response: { 200: EventPageResponse, ...describeProblems() },
     },
-    preValidation: authorize('read-audit'),
+    onRequest: authorize('read-audit'),
     handler: async (request, reply) => {
       const { email, limit = PAGE_LIMIT, after } = request.query;
       return answer(request, reply, { hostname: undefined, email, limit, before: after });
@@ -48,7 +48,7 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Aut
       querystring: EventsQuery,
       response: { 200: EventPageResponse, ...describeProblems('invalid_hostname') },
     },
-    preValidation: authorize('read-audit'),
+    onRequest: authorize('read-audit'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const { limit = PAGE_LIMIT, after } = request.query;
@@ -64,7 +64,7 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Aut
       tags: ['vms'],
       response: { 200: StatsResponse, ...describeProblems() },
     },
-    preValidation: authorize('watch-fleet'),
+    onRequest: authorize('watch-fleet'),
     handler: async (_request, reply) => {
       const { total, assigned, byStatus } = await readFleetStats(pool);
       return sendJson(reply, JSON.stringify({ total, assigned, by_status: byStatus }));

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Type } from 'typebox';
 import { isLoopback } from '../../../config/address.js';
+import { isOwnHost } from '../request/host.js';
 import type { Authorize } from '../request/access.js';
 import { describeTokenProblems } from '../problems/problem-responses.js';
 import type { HttpServer } from '../server.js';
@@ -32,7 +33,7 @@ export function registerMetrics(server: HttpServer, authorize: Authorize, read: 
         ...describeTokenProblems(),
       },
     },
-    preValidation: async (request, reply) => {
+    onRequest: async (request, reply) => {
       if (!isDirectAndLocal(request.raw)) await check(request, reply);
     },
     handler: async (_request, reply) => {
@@ -47,10 +48,11 @@ const FORWARDED = /^(forwarded|via|x-real-ip|x-forwarded-.+)$/;
 
 /**
  * Whether the request is from this machine and not forwarded by a proxy, which also connects from
- * loopback.
+ * loopback. The Host must name this machine.
  */
 function isDirectAndLocal({ socket, headers }: IncomingMessage): boolean {
   const { remoteAddress } = socket;
   if (remoteAddress === undefined || !isLoopback(remoteAddress)) return false;
+  if (headers.host !== undefined && !isOwnHost(headers.host)) return false;
   return !Object.keys(headers).some((name) => FORWARDED.test(name));
 }

@@ -62,7 +62,7 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
       querystring: ListVmsQuery,
       response: { 200: VmPageResponse, ...describeProblems('invalid_cursor', ...UPGRADE_PROBLEMS) },
     },
-    preValidation: authorize('watch-fleet'),
+    onRequest: authorize('watch-fleet'),
     preHandler: [checkCursor, createLoadedCheck(routes), createAdmit(acquireSlot), detachResponse],
     handler: async (request, reply) => {
       const { status, email, sort = 'id', limit = PAGE_LIMIT, after: text } = request.query;
@@ -109,7 +109,7 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
         ...describeProblems('invalid_hostname', 'vm_not_found', ...UPGRADE_PROBLEMS),
       },
     },
-    preValidation: authorize('watch-vm'),
+    onRequest: authorize('watch-vm'),
     preHandler: [
       checkHostname,
       createLoadedCheck(routes),
