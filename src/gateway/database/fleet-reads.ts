@@ -94,6 +94,7 @@ interface CheckRow {
   triggers: string | null;
   in_force: string;
   queue_usage: number;
+  read_only: boolean;
 }
 
 /**
@@ -101,7 +102,8 @@ interface CheckRow {
  * queue is. `xmin` changes whenever a trigger or its function changes.
  */
 const CHECK = `
-  SELECT *, pg_catalog.pg_notification_queue_usage() AS queue_usage FROM (
+  SELECT *, pg_catalog.pg_notification_queue_usage() AS queue_usage,
+    pg_catalog.current_setting('transaction_read_only')::boolean AS read_only FROM (
     SELECT count(*), coalesce(max(version), 0) AS max_version,
       coalesce(sum(version), 0) AS sum_of_versions
     FROM public.vms
@@ -134,6 +136,8 @@ export async function checkTable(pool: pg.Pool) {
     triggersInForce: Number(row.in_force) === TRIGGERS,
     /** The used share of the notification queue, from 0 to 1. */
     queueUsage: row.queue_usage,
+    /** Whether this role's transactions may not write. */
+    readOnly: row.read_only,
   };
 }
 

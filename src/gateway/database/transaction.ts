@@ -15,7 +15,11 @@ export interface Actor {
  * because behind a transaction pooler a setting of the session would stay on the server's
  * connection.
  */
-const DEADLINES = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '10s'";
+const DEADLINES =
+  "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '10s'; " +
+  "SET LOCAL idle_in_transaction_session_timeout = '30s'; " +
+  // Row security raises an error instead of hiding rows, which would count as deleted.
+  'SET LOCAL row_security = off';
 
 /**
  * Runs `work` in a transaction, which is committed if `work` resolves and rolled back if it

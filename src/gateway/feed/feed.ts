@@ -33,6 +33,7 @@ import {
 import { FeedProblem } from './problem.js';
 import { createQueueAlarm } from './queue-alarm.js';
 import type { QueueWatch } from './queue-watch.js';
+import { describeReadFailure, ReadOnlyError } from './read-failure.js';
 import { Reconciler, type ReadResult } from './reconciler.js';
 import { Resync, type ResyncReason, type ResyncSettings, type TableCheck } from './resync.js';
 import type { ReadRequest } from '../stale/stale-hostnames.js';
@@ -116,6 +117,8 @@ export class Feed {
   #adopted: ReadonlySet<string> = new Set();
   /** A part of the heartbeat under way that no other session can guess. */
   #nonce = '';
+  /** Why the database refused the last read; logged once until the feed is live. */
+  #loggedRefusal: string | undefined;
   /** The server of the last heartbeat that arrived. */
   #server = '';
 
@@ -206,10 +209,7 @@ export class Feed {
           log.debug({ read: request.kind, reason }, 'reading the table');
           metrics.readStarted(reason);
         },
-        failed: (err) => {
-          if (!this.live) this.#problem.recordFailedRead();
-          log.warn({ err }, 'could not read the table; trying again');
-        },
+        failed: (err) => this.#readFailed(err),
         triggersOff: () => log.error('the triggers of vms are missing, changed or disabled'),
       },
       timing,
@@ -270,6 +270,20 @@ export class Feed {
     return readRows(pool, request, { signal }, this.#adopted);
   }
 
+  /** What the database refuses makes the feed stale; a lost connection is the heartbeat's. */
+  #readFailed(err: unknown): void {
+    const refusal = describeReadFailure(err);
+    if (refusal !== undefined || !this.live) this.#problem.recordFailedRead(refusal);
+    if (refusal === undefined) {
+      this.options.log.warn({ err }, 'could not read the table; trying again');
+      return;
+    }
+    if (refusal !== this.#loggedRefusal) this.options.log.warn({ err }, refusal);
+    this.#loggedRefusal = refusal;
+    // The next heartbeat tries again.
+    this.#resync.heartbeatMissed();
+  }
+
   #receiveHeartbeat(payload: string): void {
     const [beat = '', nonce, server] = payload.split(' ');
     if (server === undefined || nonce !== this.#nonce) return;
@@ -282,6 +296,7 @@ export class Feed {
     this.options.connections.discardFeedIdle();
     await probeServer(this.options.connections.pool);
     const table = await checkTable(this.options.connections.pool);
+    if (table.readOnly) throw new ReadOnlyError();
     this.#queue.observe(table.queueUsage);
     return table;
   }
@@ -289,7 +304,10 @@ export class Feed {
   #liveChanged(live: boolean): void {
     const { fleet, output, log } = this.options;
     log.info({ vms: fleet.size }, live ? 'the feed is live' : 'the feed is stale');
-    if (live) this.#problem.clear();
+    if (live) {
+      this.#problem.clear();
+      this.#loggedRefusal = undefined;
+    }
     output.setLive(live);
   }
 

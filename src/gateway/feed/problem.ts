@@ -25,14 +25,14 @@ export class FeedProblem {
   #reached = false;
   #disconnected = false;
   #missed: MissReason | 'queue-full' | undefined;
-  #readFailed = false;
+  #readFailure: string | undefined;
   #split = false;
 
   /** The feed is live: no earlier failure matters. */
   clear(): void {
     this.#disconnected = false;
     this.#missed = undefined;
-    this.#readFailed = false;
+    this.#readFailure = undefined;
     this.#split = false;
   }
 
@@ -61,8 +61,9 @@ export class FeedProblem {
     this.#missed = reason;
   }
 
-  recordFailedRead(): void {
-    this.#readFailed = true;
+  /** @param reason in words for an operator. */
+  recordFailedRead(reason = 'The table could not be read.'): void {
+    this.#readFailure = reason;
   }
 
   /** The reason, as long as the feed is not live. */
@@ -70,7 +71,7 @@ export class FeedProblem {
     if (this.#split) return SPLIT;
     if (this.#disconnected) return 'The LISTEN connection to the database is down.';
     if (this.#missed !== undefined) return MISSED[this.#missed];
-    if (this.#readFailed) return 'The table could not be read.';
+    if (this.#readFailure !== undefined) return this.#readFailure;
     return this.#reached
       ? 'The table is being read, and LISTEN is being verified.'
       : 'The database has not been reached yet.';

@@ -1,0 +1,69 @@
+// A database that lets the gateway connect and refuses to let it read or write the table: the feed
+// is not live, /health/ready says why, and clients keep what they had until it is mended.
+
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { startDatabase } from '../helpers/database.js';
+import { startGateway } from '../helpers/gateway.js';
+
+interface Refusal {
+  readonly name: string;
+  readonly spoil: string;
+  readonly mend: string;
+  readonly reason: string;
+}
+
+const REFUSALS: readonly Refusal[] = [
+  {
+    name: 'row security hides the rows',
+    spoil: 'ALTER TABLE vms ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY',
+    mend: 'ALTER TABLE vms DISABLE ROW LEVEL SECURITY',
+    reason: 'Row security hides rows',
+  },
+  {
+    name: 'the right to read is missing',
+    spoil: 'REVOKE SELECT ON vms FROM lablink',
+    mend: 'GRANT SELECT ON vms TO lablink',
+    reason: 'lacks a right',
+  },
+  {
+    name: 'the role is read-only',
+    spoil: 'ALTER ROLE lablink SET default_transaction_read_only = on',
+    mend: 'ALTER ROLE lablink RESET default_transaction_read_only',
+    reason: 'read-only',
+  },
+];
+
+for (const { name, spoil, mend, reason } of REFUSALS) {
+  t.test(name, async (t) => {
+    const { database, gateway, admin } = await start(t);
+    const superuser = new pg.Client(database.adminConfig);
+    await superuser.connect();
+    t.teardown(() => superuser.end());
+    const known = admin.messages.length;
+    await superuser.query(spoil);
+    t.match(await gateway.notReady(), reason);
+    const since = JSON.stringify(admin.messages.slice(known));
+    t.notMatch(since, /"delete"|"absent"/, 'no client was sent a deletion');
+    await superuser.query(mend);
+    await gateway.ready();
+  });
+}
+
+t.test('a session holds a lock on the table', async (t) => {
+  const { database, gateway } = await start(t);
+  const holder = await database.pool.connect();
+  await holder.query('BEGIN; LOCK TABLE vms IN ACCESS EXCLUSIVE MODE');
+  t.match(await gateway.notReady(), 'holds a lock');
+  await holder.query('ROLLBACK');
+  holder.release();
+  await gateway.ready();
+});
+
+async function start(t: Test) {
+  const database = await startDatabase(t);
+  await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
+  const gateway = await startGateway(t, database);
+  const admin = await gateway.connect('/v1/vms', 'admin');
+  return { database, gateway, admin };
+}
