@@ -9,6 +9,7 @@ import { CLOSE, type CloseCode } from '../../../protocol/close-codes.js';
 import { SUBPROTOCOL } from '../../../protocol/messages.js';
 import type { Session } from '../../session/session.js';
 import type { Socket } from '../../session/socket.js';
+import { createPingResponder } from './pong.js';
 import { encodeTextFrame } from './text-frame.js';
 
 /** Messages of clients are small; the largest is a token renewal. */
@@ -29,8 +30,8 @@ export const WEBSOCKET_OPTIONS = {
   // default.
   maxFragments: MAX_PARTS,
   maxBufferedChunks: MAX_PARTS,
-  // Pongs are sent below, because automatic ones would accumulate without limit for a client that
-  // pings and never reads.
+  // `createPingResponder` sends Pongs, because automatic ones would accumulate without limit for a
+  // client that pings and never reads.
   autoPong: false,
   perMessageDeflate: false,
   // The subprotocol with the token is never echoed.
@@ -113,9 +114,10 @@ export function attachSession(
   ws.on('message', (data: Buffer, isBinary: boolean) => {
     session.receive(isBinary ? undefined : data.toString(), performance.now());
   });
+  const answerPing = createPingResponder(ws);
   ws.on('ping', (data: Buffer) => {
     session.recordActivity(performance.now());
-    if (tcp.writableLength === 0) ws.pong(data);
+    answerPing(data);
   });
   ws.on('pong', () => session.recordActivity(performance.now()));
   // The listener of @fastify/websocket would keep the request, with its headers and token, as long
