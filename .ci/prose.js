@@ -2,7 +2,6 @@
 //
 //   npm run prose                every file; warnings are counted
 //   npm run prose -- FILE…       these files, with their warnings
-//   npm run prose -- --check     as the first, but findings below UNFINISHED do not fail it
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -23,13 +22,8 @@ import { forbiddenOpenings, forbiddenWords, sentenceLength } from './source/pros
 const CACHE = 'node_modules/.cache/prose.json';
 const MAX_COLUMNS = 100;
 const WARNINGS = ['length'];
-/** Folders whose comments and documents do not follow the rules yet. None may be added. */
-const UNFINISHED = ['src/cli/', 'test/cli/'];
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { check: { type: 'boolean' } },
-});
+const { positionals } = parseArgs({ allowPositionals: true });
 const english = unified()
   .use(retextEnglish)
   .use(forbiddenWords)
@@ -53,18 +47,12 @@ async function main() {
   }
   if (positionals.length === 0) writeCache(cache);
   const isWarning = ({ rule }) => WARNINGS.includes(rule);
-  const isUnfinished = ({ path }) =>
-    values.check && UNFINISHED.some((folder) => path.startsWith(folder));
-  const errors = found.filter((finding) => !isWarning(finding) && !isUnfinished(finding));
-  const later = found.filter((finding) => !isWarning(finding) && isUnfinished(finding));
-  const long = found.length - errors.length - later.length;
+  const errors = found.filter((finding) => !isWarning(finding));
   for (const { path, line, rule, reason } of positionals.length > 0 ? found : errors) {
     console.log(`${path}:${line} ${reason} (${rule})`);
   }
-  if (found.length > 0) {
-    const unfinished = values.check ? `, ${later.length} in unfinished folders` : '';
-    console.log(`Prose: ${errors.length} errors${unfinished}, ${long} long sentences.`);
-  }
+  const long = found.length - errors.length;
+  if (found.length > 0) console.log(`Prose: ${errors.length} errors, ${long} long sentences.`);
   if (errors.length > 0) process.exitCode = 1;
 }
 

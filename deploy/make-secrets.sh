@@ -7,7 +7,8 @@ umask 077
 folder=${1:-$(dirname "$0")/secrets}
 mkdir -p "$folder"
 cd "$folder"
-# Before the first secret is written. A folder or file of another user could be changed by that user later.
+# Before the first secret is written. A folder or file of another user could be changed by that user
+# later.
 if [ -n "$(find . ! -user "$(id -u)")" ]; then
   echo "$folder, or a file in it, belongs to another user; nothing was made." >&2
   exit 1

@@ -471,7 +471,7 @@ class StateFile:
     def save(self, journal):
         """Replaces the file atomically and durably, as src/agent/README.md says."""
         draft = self.path + ".new"
-        # A killed agent may have left a draft. A file or link of another user keeps its own content.
+        # A killed agent may have left a draft. A file or link of another user keeps its content.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft)
         with open(os.open(draft, CREATE_ONLY, 0o600), "w", encoding="utf-8") as file:

@@ -6,14 +6,17 @@ import pg from 'pg';
 /** Timeouts on the client's side, because a stopped or unreachable server never answers. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 15_000;
-/** A connection is replaced after this time, so that none stays on a former server of the address. */
+/**
+ * A connection is replaced after this time, so that none stays on a former server of the address.
+ */
 const MAX_LIFETIME_SECONDS = 600;
 /** How long `end` waits for running queries and for the server to close its connections. */
 const END_TIMEOUT_MS = 1_000;
 
 /**
- * One round trip. Only a superuser, or a role to which the setting is granted, may change
- * log_parameter_max_length; for any other role the setting of the server or of the role applies.
+ * Sent in a single round trip. Only a superuser, or a role to which the setting is granted, may
+ * change log_parameter_max_length; for any other role the setting of the server or of the role
+ * applies.
  */
 const SESSION_SETTINGS = `
   SET TimeZone TO 'UTC';

@@ -1,5 +1,5 @@
-// Protects the tables of others. Foreign keys, triggers and rules can make a change of vms delete or
-// change rows elsewhere. The server counts what a transaction did to each table, so the work is
+// Protects the tables of others. Foreign keys, triggers and rules can make a change of vms delete
+// or change rows elsewhere. The server counts what a transaction did to each table, so the work is
 // done first, and its transaction is rolled back if it changed a table that is not ours.
 
 import type pg from 'pg';

@@ -119,7 +119,7 @@ export class SequencedServer extends Server {
         this.#parseWithoutUpgrade(request, socket, head);
         return;
       }
-      request.headers.upgrade = 'websocket'; // Of a list, this is the protocol that is accepted.
+      request.headers.upgrade = 'websocket'; // The accepted one, if it is a list.
       super.emit('upgrade', request, socket, head);
     };
     if (!turns.isBusy) start();

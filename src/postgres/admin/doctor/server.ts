@@ -1,5 +1,5 @@
-// Checks the server itself: its version, whether it is a standby, settings that need a restart, free
-// connections, and settings that write commands into the log.
+// Checks the server itself: its version, whether it is a standby, settings that need a restart,
+// free connections, and settings that write commands into the log.
 
 import { OLDEST_MAJOR_VERSION } from '../../embedded/binaries.js';
 import { takeOnlyRow } from '../session.js';

@@ -17,7 +17,9 @@ interface Dispatched {
   readonly response: ServerResponse;
 }
 
-/** A server that collects what is dispatched, and answers each request with its URL if `answers`. */
+/**
+ * A server that collects what is dispatched, and answers each request with its URL if `answers`.
+ */
 async function startServer(t: Test, answers: boolean) {
   const dispatched: Dispatched[] = [];
   const upgrades: string[] = [];
