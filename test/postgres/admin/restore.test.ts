@@ -117,7 +117,7 @@ t.test('restore', { skip }, async (t) => {
     const [body] = await database.query<{ prosrc: string }>(
       `SELECT prosrc FROM pg_proc WHERE proname = 'notify_vm_changes'`,
     );
-    t.match(body?.prosrc, 'octet_length', 'the function is still ours');
+    t.match(body?.prosrc, 'public.notify_vm_row', 'the function is still ours');
     const assignments = `SELECT hostname, assignment_id FROM vms ORDER BY id`;
     const running = await database.query(assignments);
     await restore({ connection: database.config, file: path, replace: true, dryRun: false });

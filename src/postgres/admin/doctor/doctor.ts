@@ -7,6 +7,7 @@ import type { Check, Finding, CheckContext } from './finding.js';
 import { checkNotifications } from './notifications.js';
 import { checkPasswords } from './passwords.js';
 import { checkHba } from './hba.js';
+import { checkRights } from './rights.js';
 import { checkSchema } from './schema.js';
 import { checkServer } from './server.js';
 import { withSession } from '../session.js';
@@ -35,6 +36,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   schema: checkSchema,
   notifications: checkNotifications,
   access: checkAccess,
+  rights: checkRights,
   hba: checkHba,
   passwords: checkPasswords,
   clock: checkClock,

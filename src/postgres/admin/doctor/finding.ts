@@ -17,6 +17,8 @@ export type FindingId =
   | 'payload_size'
   | 'queue_filling'
   | 'connect_public'
+  | 'functions_public'
+  | 'row_security'
   | 'no_tls'
   | 'tls_unchecked'
   | 'hba_unreadable'
