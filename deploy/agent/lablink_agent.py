@@ -44,6 +44,12 @@ STAY_AWAY = {1009, 4400, 4403, 4409}
 LATER = {1013, 4429}
 # Flags that create a file, and fail if the name is taken, by a link too.
 CREATE_ONLY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+# Variables that a program needs to find other programs, its user, its desktop, its language and the
+# network. None of them holds a secret of the agent.
+FOR_COMMANDS = re.compile(
+    "PATH|HOME|USER|LOGNAME|SHELL|TERM|TZ|TMPDIR|LANG|LANGUAGE|LC_[A-Z]+|DISPLAY|XAUTHORITY|XDG_RUNTIME_DIR"
+    "|DBUS_SESSION_BUS_ADDRESS|SSL_CERT_FILE|SSL_CERT_DIR|(http|https|no|all)_proxy|(HTTP|HTTPS|NO|ALL)_PROXY"
+)
 # The start barrier: the shell waits for a line. If the file ends first, because the agent has
 # ended, the shell runs nothing.
 BARRIER = 'read -r go <&3 && exec 3<&- && exec "$@"'
@@ -641,7 +647,7 @@ class Agent:
                 process = subprocess.Popen(
                     ["/bin/sh", "-c", BARRIER, "agent", *self.options.program],
                     stdin=message,
-                    env={**os.environ, **build_variables(vm)},
+                    env={**select_variables(self.options.env), **build_variables(vm)},
                     # In this process file descriptor 3 is the lock, which was opened first.
                     preexec_fn=lambda: os.dup2(reader, 3),
                     pass_fds=[3],
@@ -819,6 +825,11 @@ class Agent:
         raise Rejected(f"rejected: {reason}")
 
 
+def select_variables(more):
+    """The agent's variables that a program may see: those of the allow-list, and those named in `more`."""
+    return {name: value for name, value in os.environ.items() if FOR_COMMANDS.fullmatch(name) or name in more}
+
+
 def build_variables(vm):
     """A command that is too long for a variable is on stdin only."""
     command, email = vm.get("crd_command"), vm.get("email")
@@ -838,6 +849,7 @@ def parse_options(arguments):
     parser.add_argument("--token-file", required=True, help="the file with the agent's token; it is read again for each connection")
     parser.add_argument("--hostname", default=socket.gethostname(), help="the VM (default: the machine's name)")
     parser.add_argument("--grace", type=int, default=10, help="seconds between SIGTERM and SIGKILL")
+    parser.add_argument("--env", action="append", default=[], help="a variable that the program inherits besides PATH, HOME and the like; repeatable")
     parser.add_argument("--fail-vm-on-error", action="store_true", help="set the VM failed when its program fails")
     parser.add_argument("--rerun-interrupted", action="store_true", help="run an interrupted program again")
     parser.add_argument("--exec", dest="program", nargs=argparse.REMAINDER, help="run PROGRAM ARGS... for each assignment")

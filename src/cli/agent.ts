@@ -16,7 +16,7 @@ import type { Journal } from '../agent/journal.js';
 import { openStateFile, type StateFile } from '../agent/state-file.js';
 import { createEnrolledTokens, createFileTokens, type AgentTokens } from '../agent/tokens.js';
 import { createClient, type Client, type VmWatch } from '../client/index.js';
-import { copyEnvironment } from '../config/load.js';
+import { createCommandEnvironment } from '../config/load.js';
 import { formatConnectionState } from './connection-state.js';
 import { ExitCode, UsageError } from './exit.js';
 import { foldLines } from './fold-lines.js';
@@ -31,6 +31,7 @@ interface AgentOptions {
   readonly exec?: true;
   readonly shell?: true;
   readonly grace: number;
+  readonly env: readonly string[];
   readonly failVmOnError?: true;
   readonly rerunInterrupted?: true;
 }
@@ -71,6 +72,12 @@ export function createAgentCommand(): Command {
       parseSeconds,
       10,
     )
+    .option(
+      '--env <name>',
+      'a variable that the command inherits besides PATH, HOME and the like; repeatable',
+      (name: string, names: readonly string[]) => [...names, name],
+      [],
+    )
     .option('--fail-vm-on-error', 'set the VM failed if its command fails')
     .option('--rerun-interrupted', 'run an interrupted command again: it can be repeated safely')
     .passThroughOptions()
@@ -96,17 +103,17 @@ function parseSeconds(text: string): number {
 
 /** Chooses the command to run; undefined if assignments are printed. @throws UsageError */
 function chooseCommand(
-  { exec, shell }: AgentOptions,
+  { exec, shell, env }: AgentOptions,
   [program, ...args]: readonly string[],
 ): BuildCommand | undefined {
   if (exec === true && (program === undefined || program.startsWith('-'))) {
     throw new UsageError('--exec needs a program, which comes last, with its arguments.');
   }
   if (program !== undefined && exec === true) {
-    return programCommand(program, args, copyEnvironment());
+    return programCommand(program, args, createCommandEnvironment(env));
   }
   if (program !== undefined) throw new UsageError(`${program} is run only with --exec.`);
-  return shell === true ? shellCommand(copyEnvironment()) : undefined;
+  return shell === true ? shellCommand(createCommandEnvironment(env)) : undefined;
 }
 
 /** Resolves the VM's hostname from the options or the machine. @throws UsageError */

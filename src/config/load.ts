@@ -13,7 +13,7 @@ import { parseGrace } from './grace.js';
 import { parseOrigins } from './origins.js';
 import { parsePublicKey, type PublicKey } from './public-key.js';
 import { readSecretFiles } from './secret-files.js';
-import { removeOwnVariables } from './tool-environment.js';
+import { removeOwnVariables, selectCommandVariables } from './tool-environment.js';
 import { MIN_SECRET_BYTES } from './variable-kinds.js';
 import type { Environment } from './variables.js';
 
@@ -133,7 +133,13 @@ function rejectIncomplete(env: NodeJS.ProcessEnv, host: string, problems: string
   }
 }
 
-/** Copies the whole environment, for a command that inherits it. */
-export function copyEnvironment(): NodeJS.ProcessEnv {
-  return { ...process.env };
+/**
+ * Creates the environment for the command of an assignment: the variables of an allow-list, and
+ * those named in `more`.
+ */
+export function createCommandEnvironment(
+  more: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
+  return selectCommandVariables(env, more);
 }

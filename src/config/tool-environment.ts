@@ -22,3 +22,20 @@ export function removeOwnVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     }),
   );
 }
+
+/**
+ * Variables that a program needs to find other programs, its user, its desktop, its language and
+ * the network. None of them holds a secret of the agent.
+ */
+const FOR_COMMANDS =
+  /^(PATH|HOME|USER|LOGNAME|SHELL|TERM|TZ|TMPDIR|LANG|LANGUAGE|LC_[A-Z]+|DISPLAY|XAUTHORITY|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS|SSL_CERT_FILE|SSL_CERT_DIR|(http|https|no|all)_proxy|(HTTP|HTTPS|NO|ALL)_PROXY)$/;
+
+/** Copies the variables of `env` that commands of assignments may see, and those in `more`. */
+export function selectCommandVariables(
+  env: NodeJS.ProcessEnv,
+  more: readonly string[],
+): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => FOR_COMMANDS.test(name) || more.includes(name)),
+  );
+}

@@ -34,8 +34,11 @@ t.teardown(() => rm(folder, { recursive: true, force: true }));
 /** A command that a shell would change. */
 const TRICKY = `it's "quoted" $(touch ${folder}/injected) \`touch ${folder}/injected\`; touch ${folder}/injected & | > \\ \n * ~ é👩‍🔬 %s`;
 
+/** Variables of the agent; its command inherits only the last one, which --env names. */
+const VARIABLES = { JWT_SECRET: 'x'.repeat(32), CREDENTIALS_DIRECTORY: '/run/c', WANTED: 'yes' };
+
 const startAgent = (t: Test, files: AgentFiles, ...args: string[]): Program =>
-  runCommand(t, ['agent', ...files.args, ...args], {});
+  runCommand(t, ['agent', ...files.args, '--env', 'WANTED', ...args], VARIABLES);
 
 const readRow = async (hostname: string) =>
   (
@@ -112,6 +115,8 @@ t.test('--shell runs a command of any length, and reports how it ended', async (
   const long = `test "$LABLINK_HOSTNAME" = vm-shell && exit 0 # ${'x'.repeat(1024 * 1024)}`;
   t.match(await untilReported(await assign(database, 'vm-shell', long)), { outcome: 'succeeded' });
   t.equal((await readRow('vm-shell'))?.status, 'in-use');
+  const clean = 'test -n "$PATH" && test "$WANTED" = yes && ! env | grep -E "JWT_|CREDENTIALS"';
+  t.match(await untilReported(await assign(database, 'vm-shell', clean)), { outcome: 'succeeded' });
   const killed = await assign(database, 'vm-shell', 'kill -9 $$');
   t.match(await untilReported(killed), { outcome: 'failed', exit_code: null, signal: 'SIGKILL' });
   await until('its VM is failed', async () => (await readRow('vm-shell'))?.status === 'failed');
