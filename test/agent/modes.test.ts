@@ -115,7 +115,7 @@ t.test('--shell runs a command of any length, and reports how it ended', async (
   const long = `test "$LABLINK_HOSTNAME" = vm-shell && exit 0 # ${'x'.repeat(1024 * 1024)}`;
   t.match(await untilReported(await assign(database, 'vm-shell', long)), { outcome: 'succeeded' });
   t.equal((await readRow('vm-shell'))?.status, 'in-use');
-  const clean = 'test -n "$PATH" && test "$WANTED" = yes && ! env | grep -E "JWT_|CREDENTIALS"';
+  const clean = 'test -n "$PATH" && test "$WANTED" = yes && ! env | grep -E "^(JWT_|CREDENTIALS)"';
   t.match(await untilReported(await assign(database, 'vm-shell', clean)), { outcome: 'succeeded' });
   const killed = await assign(database, 'vm-shell', 'kill -9 $$');
   t.match(await untilReported(killed), { outcome: 'failed', exit_code: null, signal: 'SIGKILL' });

@@ -13,7 +13,7 @@ t.test('functions that others may execute, and row security', async (t) => {
   t.same(await find(), []);
   await database.query('GRANT EXECUTE ON FUNCTION stamp_vm() TO PUBLIC');
   await database.query('ALTER TABLE vms ENABLE ROW LEVEL SECURITY');
-  const found = await find();
+  const found = (await find()).filter(({ id }) => id !== 'triggers_changed');
   t.match(found, [
     { id: 'functions_public', severity: 'error', remedy: /ON FUNCTION stamp_vm\(\) FROM PUBLIC/ },
     { id: 'row_security', severity: 'error' },
