@@ -264,7 +264,7 @@ t.test('headers that are too large, and bytes that are no HTTP, get a problem', 
 });
 
 t.test('a body that is too large, and a client past its rate limit, are counted', async (t) => {
-  const { gateway, refusals, overHttp } = await limited(t, { requestsPerMinute: 1 });
+  const { gateway, refusals, overHttp } = await limited(t, { requestsPerMinute: 2 });
   const headers = bearer(await gateway.token('admin'));
   const large = await fetch(`${gateway.url}/v1/assignments`, {
     method: 'POST',
