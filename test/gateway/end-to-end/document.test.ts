@@ -64,7 +64,13 @@ t.test('every problem is in it, under its status', async (t) => {
     }
   }
   // The document states once, for all URLs, that these may occur.
-  const anywhere = ['not_found', 'method_not_allowed', 'request_timeout', 'headers_too_large'];
+  const anywhere = [
+    'not_found',
+    'method_not_allowed',
+    'request_timeout',
+    'too_many_requests',
+    'headers_too_large',
+  ];
   t.same([...named, ...anywhere].sort(), Object.keys(PROBLEMS).sort());
   for (const code of anywhere) t.match(document.components.schemas.Problem?.description, code);
 });

@@ -15,7 +15,7 @@ const INFO = {
 
 const PROBLEM =
   'RFC 9457. In addition to the listed problems, every URL may answer 404 `not_found`, 405 `method_not_allowed`, 408 ' +
-  '`request_timeout` and 431 `headers_too_large`.';
+  '`request_timeout`, 429 `too_many_requests` and 431 `headers_too_large`.';
 
 /**
  * The page may load its own files only. The plugin's default policy has
