@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes what compose.yaml needs in secrets/ (or the folder that is named): passwords, the secret that signs tokens, and the
-# certificates of a CA of one's own. Files that are there keep their content, but the folder and its files get these modes.
-# Needs OpenSSL 3.
+# Creates the secrets of compose.yaml in secrets/, or in the folder of the first argument: passwords,
+# the secret that signs tokens, and certificates of a private CA. Existing files keep their content;
+# the modes of the folder and of its files are set again. Needs OpenSSL 3.
 set -eu
 umask 077
 folder=${1:-$(dirname "$0")/secrets}
@@ -19,7 +19,7 @@ for name in postgres_password owner_password gateway_password; do
   [ -s $name ] || openssl rand -hex 24 >$name
 done
 [ -s jwt_secret ] || openssl rand -base64 48 >jwt_secret
-# PgBouncer proves the gateway's password to the server in its name.
+# PgBouncer authenticates to the server with the gateway's password.
 echo "\"lablink_gateway\" \"$(cat gateway_password)\"" >userlist.txt
 
 key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 825'
@@ -30,7 +30,7 @@ for name in postgres pgbouncer web; do
     -addext basicConstraints=critical,CA:FALSE -keyout $name.key -out $name.crt 2>/dev/null
 done
 
-# Containers read the files as users of their own; the folder (0700) keeps out all others here.
+# Containers read the files under other user ids; the folder (0700) protects them on this machine.
 # A link is left alone, because chmod would change its target.
 find . -type f -exec chmod 644 {} +
 chmod 600 ca.key

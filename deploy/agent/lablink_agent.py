@@ -826,7 +826,7 @@ class Agent:
 
 
 def select_variables(more):
-    """The agent's variables that a program may see: those of the allow-list, and those named in `more`."""
+    """The agent's variables that a program may see: the allow-list, and those named in `more`."""
     return {name: value for name, value in os.environ.items() if FOR_COMMANDS.fullmatch(name) or name in more}
 
 

@@ -1,6 +1,6 @@
--- Two roles and the database. `lablink` owns the schema and the audit and is used for migrations
--- and backups; `lablink_gateway` is what gateways are, and may do what grants.sql says. To be run
--- by psql, once, as a superuser, and again to change the passwords:
+-- Two roles and the database. `lablink` owns the schema and the audit, and runs migrations and
+-- backups. `lablink_gateway` is the role of gateways, with the rights of grants.sql. Run this once
+-- in psql as a superuser, and again to change the passwords:
 --
 --   OWNER_PASSWORD_FILE=… GATEWAY_PASSWORD_FILE=… psql -X -f roles.sql postgres
 
@@ -10,7 +10,7 @@
 
 SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest('{lablink,lablink_gateway}'::text[]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
--- Whatever the server's default is: md5 can be replayed by who has read it.
+-- Set explicitly, because the hash of md5 is as good as the password.
 SET password_encryption = 'scram-sha-256';
 ALTER ROLE lablink PASSWORD :'owner_password';
 ALTER ROLE lablink_gateway PASSWORD :'gateway_password';
@@ -19,7 +19,7 @@ ALTER ROLE lablink SET log_parameter_max_length = 0;
 ALTER ROLE lablink SET log_parameter_max_length_on_error = 0;
 ALTER ROLE lablink_gateway SET log_parameter_max_length = 0;
 ALTER ROLE lablink_gateway SET log_parameter_max_length_on_error = 0;
--- A backup is verified in a scratch database.
+-- `db backup --verify` creates a scratch database.
 ALTER ROLE lablink CREATEDB;
 
 SELECT 'CREATE DATABASE lablink_db'
@@ -30,7 +30,7 @@ REVOKE ALL ON DATABASE lablink_db FROM PUBLIC;
 GRANT CONNECT ON DATABASE lablink_db TO lablink_gateway;
 
 \connect lablink_db
--- Before PostgreSQL 15 every role could make tables there. No role but the owner needs temporary
--- ones: the database above was taken from PUBLIC with all its rights, TEMPORARY among them.
+-- Before PostgreSQL 15 every role could create tables in this schema. The REVOKE on the database
+-- above also took TEMPORARY from PUBLIC, because only the owner needs temporary tables.
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 ALTER SCHEMA public OWNER TO lablink;

@@ -24,10 +24,10 @@ resource "aws_lb" "lablink" {
   load_balancer_type = "application"
   subnets            = var.subnet_ids
   security_groups    = var.security_group_ids
-  # Over the heartbeat (25 s) and the longest wait over HTTP (60 s, which is the default here and
-  # too short).
+  # Longer than the heartbeat (25 s) and the longest wait over HTTP (60 s); the default of 60 s is
+  # too short.
   idle_timeout = 90
-  # The host as it came: a gateway compares it with the origin of a browser's page.
+  # The host stays unchanged: a gateway compares it with the origin of a browser's page.
   preserve_host_header       = true
   drop_invalid_header_fields = true
 }
@@ -38,9 +38,9 @@ resource "aws_lb_target_group" "gateways" {
   port        = 8080
   protocol    = "HTTP"
   target_type = "ip"
-  # Sockets stay for days: a gateway that has just started gets the next requests.
+  # Sockets stay open for days, so a new gateway, with the fewest, gets the next requests.
   load_balancing_algorithm_type = "least_outstanding_requests"
-  # A gateway that leaves sees its own sockets off; over DRAIN_SECONDS and 5.
+  # A stopping gateway closes its sockets itself. Longer than DRAIN_SECONDS plus 5 s.
   deregistration_delay = 16
 
   health_check {
@@ -65,7 +65,7 @@ resource "aws_lb_listener" "https" {
   }
 }
 
-# For Prometheus, which asks each gateway itself.
+# /metrics is not routed: Prometheus scrapes each gateway directly.
 resource "aws_lb_listener_rule" "metrics" {
   listener_arn = aws_lb_listener.https.arn
   priority     = 1

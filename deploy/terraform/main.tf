@@ -2,14 +2,14 @@ resource "aws_db_instance" "lablink" {
   identifier     = "lablink-db-${var.environment}"
   engine         = "postgres"
   engine_version = "17"
-  # Security fixes come by themselves, in the maintenance window; a new major version does not.
+  # RDS installs security fixes in the maintenance window; a new major version needs a change here.
   auto_minor_version_upgrade = true
   instance_class             = var.instance_class
 
   db_name  = "lablink_db"
   username = "lablink"
-  # RDS makes the password, keeps it in Secrets Manager and changes it: it is in no file and in no
-  # state of Terraform.
+  # RDS creates the password, stores it in Secrets Manager and rotates it, so it is in no file and
+  # not in Terraform's state.
   manage_master_user_password = true
 
   allocated_storage     = var.allocated_storage
@@ -22,10 +22,10 @@ resource "aws_db_instance" "lablink" {
   publicly_accessible    = false
   multi_az               = var.multi_az
   parameter_group_name   = aws_db_parameter_group.lablink.name
-  # The CA whose certificates the gateway checks: its bundle is sslrootcert.
+  # The CA of the server's certificate; the gateway's sslrootcert is its bundle.
   ca_cert_identifier = "rds-ca-rsa2048-g1"
 
-  # Any moment of the last seven days can be restored. Beside it `db backup`, which can also be read
+  # RDS can restore any moment of the last seven days. Use `db backup` too, whose files work
   # elsewhere.
   backup_retention_period   = 7
   backup_window             = "03:00-04:00"
@@ -61,7 +61,7 @@ resource "aws_db_parameter_group" "lablink" {
     name  = "log_disconnections"
     value = "1"
   }
-  # Milliseconds.
+  # In milliseconds.
   parameter {
     name  = "log_min_duration_statement"
     value = "1000"
@@ -75,7 +75,7 @@ resource "aws_db_parameter_group" "lablink" {
     name  = "log_parameter_max_length_on_error"
     value = "0"
   }
-  # A listener whose machine has vanished is noticed within a minute.
+  # The server notices within a minute that a listener's machine has vanished.
   parameter {
     name  = "tcp_keepalives_idle"
     value = "30"
@@ -101,7 +101,7 @@ resource "aws_db_subnet_group" "lablink" {
 
 resource "aws_security_group" "rds" {
   name_prefix = "lablink-rds-${var.environment}-"
-  description = "PostgreSQL, from the gateways alone"
+  description = "PostgreSQL, from the gateways only"
   vpc_id      = var.vpc_id
 
   lifecycle {

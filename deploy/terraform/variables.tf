@@ -1,5 +1,5 @@
 variable "environment" {
-  description = "Names everything: production, staging, a workshop."
+  description = "The name of all resources, such as production, staging or a workshop."
   type        = string
 }
 
@@ -9,7 +9,7 @@ variable "vpc_id" {
 }
 
 variable "subnet_ids" {
-  description = "Private subnets of it, in two availability zones or more."
+  description = "Private subnets of that network, in two availability zones or more."
   type        = list(string)
 
   validation {
@@ -19,24 +19,24 @@ variable "subnet_ids" {
 }
 
 variable "gateway_security_group_id" {
-  description = "The security group of the gateways: nobody else reaches the database."
+  description = "The security group of the gateways; only they can reach the database."
   type        = string
 }
 
 variable "instance_class" {
-  description = "2 GB of memory, as the settings of postgres/postgresql.conf are for, are a db.t4g.small."
+  description = "The instance class; db.t4g.small has 2 GB of memory, like postgres/postgresql.conf assumes."
   type        = string
   default     = "db.t4g.small"
 }
 
 variable "allocated_storage" {
-  description = "GB at the beginning; it grows to five times that by itself."
+  description = "The initial storage in GB; RDS grows it up to five times that."
   type        = number
   default     = 20
 }
 
 variable "multi_az" {
-  description = "A standby in another zone, which takes over within a minute or two: the gateways come back by themselves. Doubles the price."
+  description = "A standby in another zone, which takes over within two minutes; the gateways reconnect by themselves. It doubles the price."
   type        = bool
   default     = false
 }

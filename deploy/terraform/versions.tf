@@ -1,5 +1,6 @@
-# The database of LabLink on Amazon RDS. `terraform init && terraform apply
-# -var-file=production.tfvars`
+# The database of LabLink on Amazon RDS:
+#
+#   terraform init && terraform apply -var-file=production.tfvars
 
 terraform {
   required_version = ">= 1.5"

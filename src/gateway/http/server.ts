@@ -57,23 +57,7 @@ export function createServer(
   trustProxy: TrustProxy,
   onAnswer: OnResponse = () => undefined,
 ) {
-  const logResponse = (request: FastifyRequest, reply: FastifyReply): void => {
-    const answer = describeResponse(request, reply);
-    request.log.debug(answer, 'answered');
-    onAnswer(answer);
-  };
-  const handleClientError = (error: Error, socket: Socket): void => {
-    const reqId = randomUUID();
-    const answer = sendClientError(error, socket, reqId);
-    if (answer === undefined) return;
-    log.debug({ reqId, ...answer }, 'answered');
-    onAnswer(answer);
-  };
-  const rejectPipelined = (request: IncomingMessage, response: ServerResponse): void => {
-    writeProblem(response, 'too_many_requests', assignRequestId(request));
-    const { status } = PROBLEMS.too_many_requests;
-    onAnswer({ at: 'http', route: 'none', status, problem: 'too_many_requests' });
-  };
+  const { logResponse, handleClientError, rejectPipelined } = createResponseLog(log, onAnswer);
   const server = Fastify({
     serverFactory: (handler) => createEdge(rejectPipelined).on('request', handler),
     loggerInstance: log,
@@ -114,6 +98,28 @@ export function createServer(
     (_request, reply) => void sendProblem(reply, 'not_found', 'This URL does not exist.'),
   );
   return server;
+}
+
+/** The three ways in which a response leaves the server; each is logged and passed to `onAnswer`. */
+function createResponseLog(log: FastifyBaseLogger, onAnswer: OnResponse) {
+  const logResponse = (request: FastifyRequest, reply: FastifyReply): void => {
+    const answer = describeResponse(request, reply);
+    request.log.debug(answer, 'answered');
+    onAnswer(answer);
+  };
+  const handleClientError = (error: Error, socket: Socket): void => {
+    const reqId = randomUUID();
+    const answer = sendClientError(error, socket, reqId);
+    if (answer === undefined) return;
+    log.debug({ reqId, ...answer }, 'answered');
+    onAnswer(answer);
+  };
+  const rejectPipelined = (request: IncomingMessage, response: ServerResponse): void => {
+    writeProblem(response, 'too_many_requests', assignRequestId(request));
+    const { status } = PROBLEMS.too_many_requests;
+    onAnswer({ at: 'http', route: 'none', status, problem: 'too_many_requests' });
+  };
+  return { logResponse, handleClientError, rejectPipelined };
 }
 
 async function rejectInvalidHost(request: FastifyRequest, reply: FastifyReply): Promise<void> {
