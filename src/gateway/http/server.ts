@@ -100,7 +100,7 @@ export function createServer(
   return server;
 }
 
-/** The three ways in which a response leaves the server; each is logged and passed to `onAnswer`. */
+/** The three ways in which a response leaves the server; each is logged and given to `onAnswer`. */
 function createResponseLog(log: FastifyBaseLogger, onAnswer: OnResponse) {
   const logResponse = (request: FastifyRequest, reply: FastifyReply): void => {
     const answer = describeResponse(request, reply);
