@@ -278,7 +278,8 @@ export class Feed {
       this.options.log.warn({ err }, 'could not read the table; trying again');
       return;
     }
-    if (refusal !== this.#loggedRefusal) this.options.log.warn({ err }, refusal);
+    if (refusal !== this.#loggedRefusal)
+      this.options.log.warn({ err, reason: refusal }, 'could not read the table; trying again');
     this.#loggedRefusal = refusal;
     // The next heartbeat tries again.
     this.#resync.heartbeatMissed();

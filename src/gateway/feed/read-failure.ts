@@ -38,8 +38,10 @@ export function describeReadFailure(error: unknown): string | undefined {
   if (/^(08|57P)/.test(code)) return undefined;
   if (error.routine === 'check_enable_rls')
     return 'Row security hides rows of vms from this role: ALTER ROLE … BYPASSRLS, or disable row security on the table.';
-  if (code === '42501') return `This role lacks a right: ${error.message}; GRANT it.`;
+  if (code === '42501')
+    return 'This role lacks a right to a table of the schema: see deploy/postgres/grants.sql.';
   if (code.startsWith('53'))
-    return `The server has no room for this role (${error.message}): raise the limit of connections, memory or disk.`;
-  return REASONS[code] ?? `The table could not be read: ${error.message}.`;
+    return `The server has no room for this role (SQLSTATE ${code}): raise the limit of connections, memory or disk.`;
+  // Never the message: a function may raise any text, a command among it, under any code.
+  return REASONS[code] ?? `The table could not be read (SQLSTATE ${code}).`;
 }
