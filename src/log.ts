@@ -50,6 +50,19 @@ export function loggedError(error: unknown, depth = 0): unknown {
 }
 
 /**
+ * Summarizes an error in one line, by the same rules: its message, or its code if the message may
+ * quote a value, or is empty. Node's error has no message if a name has several addresses and all
+ * fail.
+ */
+export function summarizeError(error: unknown): string {
+  if (!(error instanceof Error)) return `a ${typeof error} was thrown`;
+  const fields = new Map<string, unknown>(Object.entries(error));
+  const code = typeof fields.get('code') === 'string' ? String(fields.get('code')) : '';
+  if (error.message === '' || mayQuote(error, fields)) return `${error.name} ${code}`.trim();
+  return error.message.replaceAll(/\s+/g, ' ');
+}
+
+/**
  * Whether the message may quote a value. A SyntaxError comes from JSON.parse, which quotes the
  * text. An error with a severity comes from PostgreSQL; if it has an internal query, a function
  * composed the statement, and its syntax error may quote a row.

@@ -8,6 +8,7 @@ import { EmbeddedError } from '../postgres/embedded/errors.js';
 import { isConnectionError } from '../postgres/errors.js';
 import { MaintenanceError } from '../postgres/admin/maintenance-error.js';
 import { SchemaError } from '../postgres/migrations/migrate.js';
+import { DatabaseWaitError } from './wait-for-database.js';
 
 export const ExitCode = {
   ok: 0,
@@ -53,6 +54,7 @@ function findExpectedCode(error: unknown): ExitCode | undefined {
   if (error instanceof AgentFileError) return ExitCode.usage;
   if (error instanceof AgentError) return ExitCode.finding;
   if (error instanceof SchemaError) return ExitCode.schema;
+  if (error instanceof DatabaseWaitError) return ExitCode.unreachable;
   if (error instanceof EmbeddedError) return ExitCode.unreachable;
   if (error instanceof MaintenanceError) return selectMaintenanceCode(error);
   if (!(error instanceof Error)) return undefined;

@@ -1,17 +1,19 @@
 // Starts a gateway from its configuration: the database (the embedded one by default), then the
 // gateway, and registers how they stop.
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
 import type { Logger } from 'pino';
 import { createGateway } from '../gateway/gateway.js';
 import type { Secrets } from '../gateway/auth/secret.js';
 import type { Config } from '../config/load.js';
-import { migrate, SchemaError } from '../postgres/migrations/migrate.js';
+import { withClient } from '../postgres/client.js';
+import { migrate } from '../postgres/migrations/migrate.js';
 import type { Lifecycle } from './lifecycle.js';
 import { startDatabase, type StartedDatabase } from './start-database.js';
+import { waitForDatabase } from './wait-for-database.js';
 
-/** The pause between two attempts to reach the database. */
-const RETRY_MS = 1_000;
+/** How long a server that accepts the connection may take to answer. */
+const PROBE_TIMEOUT_MS = 5_000;
 
 export interface StartedGateway {
   readonly url: string;
@@ -35,28 +37,36 @@ export async function startGateway(
   lifecycle.onEnd(gateway.close);
   const url = await gateway.listen(config.host, config.port);
   await database.announce(url);
-  await migrateWhenReachable(database, config.migrate, log, lifecycle.ending);
+  await prepareDatabase(database, config, log, lifecycle.ending);
   if (lifecycle.ending.aborted) return undefined;
   gateway.startFeed();
   return { url, database };
 }
 
-/** Waits for a database that cannot be reached. Rejects if its schema cannot be used. */
-async function migrateWhenReachable(
-  { connections }: StartedDatabase,
-  mode: Config['migrate'],
+/**
+ * Waits for both addresses of the database, and migrates its schema.
+ *
+ * @throws DatabaseWaitError if an address stays unusable; SchemaError if the schema cannot be used
+ */
+async function prepareDatabase(
+  { connections: { database, listenDatabase } }: StartedDatabase,
+  { migrate: mode, databaseWaitMs: maxWaitMs }: Config,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      const report = await migrate(connections.listenDatabase, { mode });
-      if (report.applied.length > 0) log.info({ applied: report.applied }, 'migrated the schema');
-      return;
-    } catch (error) {
-      if (error instanceof SchemaError && error.code !== 'schema_locked') throw error;
-      log.warn({ err: error }, 'waiting for the database');
-      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
+  const wait = { maxWaitMs, log, signal };
+  const report = await waitForDatabase({ ...wait, connection: listenDatabase }, () =>
+    migrate(listenDatabase, { mode }),
+  );
+  const applied = report?.applied ?? [];
+  if (applied.length > 0) log.info({ applied }, 'migrated the schema');
+  if (database !== listenDatabase)
+    await waitForDatabase({ ...wait, connection: database }, () => probe(database));
+}
+
+/** Verifies that the database of the queries lets the gateway in: a pooler may have other roles. */
+async function probe(database: pg.ClientConfig): Promise<void> {
+  await withClient({ ...database, query_timeout: PROBE_TIMEOUT_MS }, (client) =>
+    client.query('SELECT'),
+  );
 }

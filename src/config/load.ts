@@ -26,6 +26,8 @@ export interface Config {
   readonly database: ClientConfig | undefined;
   /** The connection for LISTEN and migrations; undefined if it is the same as `database`. */
   readonly listenDatabase: ClientConfig | undefined;
+  /** How long the start waits for a database that cannot be used, in ms. */
+  readonly databaseWaitMs: number;
   readonly host: string;
   /** 0 to 65535; with 0 the system chooses the port. */
   readonly port: number;
@@ -79,6 +81,7 @@ export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     ...databases,
+    databaseWaitMs: environment.DATABASE_WAIT_SECONDS * 1_000,
     host: environment.HOST,
     port: environment.PORT,
     dataDir: resolve(environment.DATA_DIR),

@@ -103,6 +103,15 @@ export const Environment = Type.Object({
     'A direct connection to the same database, if the other one goes through a pooler. LISTEN and ' +
       'migrations use it. Missing parts are the same as in the other; the default port is 5432.',
   ),
+  DATABASE_WAIT_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: 86_400,
+    default: 60,
+    description:
+      'How many seconds the start waits for a database that cannot be reached, or refuses the role or the password. ' +
+      'Then the process ends with exit code 3.',
+    expected: 'an integer from 0 to 86400',
+  }),
   HOST: Type.Refine(
     Type.String({
       default: '127.0.0.1',

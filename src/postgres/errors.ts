@@ -13,6 +13,11 @@ const SERVER = /^(08...|53...|57P..|25006)$/;
 const CODELESS =
   /^(Connection terminated|timeout expired|timeout exceeded when|Query read timeout|Client .* not queryable)/;
 
+/** Whether the database takes no writes now: it is a standby, or read-only for this role. */
+export function isReadOnlyError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '25006';
+}
+
 /** Whether the error is one of a connection or of an unavailable server. */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

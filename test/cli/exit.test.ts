@@ -8,6 +8,7 @@ import t from 'tap';
 import { selectExitCode, explainError, UsageError } from '../../src/cli/exit.js';
 import { ConfigError } from '../../src/config/load.js';
 import { EmbeddedError } from '../../src/postgres/embedded/errors.js';
+import { DatabaseWaitError } from '../../src/cli/wait-for-database.js';
 import { SchemaError } from '../../src/postgres/migrations/migrate.js';
 
 const withCode = (code: string) => Object.assign(new Error(`failed with ${code}`), { code });
@@ -54,6 +55,8 @@ t.test('a database that cannot be reached ends with 3', async (t) => {
   t.equal(selectExitCode(new Error('Connection terminated due to connection timeout')), 3);
   t.equal(selectExitCode(new Error('timeout exceeded when trying to connect')), 3);
   t.equal(selectExitCode(new EmbeddedError('busy', 'it runs already')), 3);
+  const refused = new DatabaseWaitError('late', { cause: withCode('28P01') });
+  t.equal(selectExitCode(refused), 3, 'after the start waited, whatever the cause');
 });
 
 /** Finds a port on loopback on which no process listens. */

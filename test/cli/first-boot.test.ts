@@ -73,6 +73,7 @@ t.test(
       PORT: '0',
       DATA_DIR: await temporaryFolder(t),
       JWT_SECRET: SECRET,
+      DATABASE_WAIT_SECONDS: '3600',
       DATABASE_URL: `postgresql://late_role:late-password-of-its-own@127.0.0.1:${port}/late_db`,
     });
     const url = await gateway.until(listeningAt);

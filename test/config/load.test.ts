@@ -14,6 +14,7 @@ t.test(
     t.strictSame(loadConfig({}), {
       database: undefined,
       listenDatabase: undefined,
+      databaseWaitMs: 60_000,
       host: '127.0.0.1',
       port: 8080,
       dataDir: resolve('.lablink'),
@@ -45,6 +46,7 @@ t.test('the default environment is that of the process', async (t) => {
 t.test('every variable is read', async (t) => {
   const [key, older] = [keyPair('EdDSA').pem, keyPair('RS256').pem];
   const config = loadConfig({
+    DATABASE_WAIT_SECONDS: '7',
     HOST: '::',
     PORT: '0',
     DATA_DIR: '/var/lib/lablink',
@@ -67,6 +69,7 @@ t.test('every variable is read', async (t) => {
   t.strictSame(config, {
     database: undefined,
     listenDatabase: undefined,
+    databaseWaitMs: 7_000,
     host: '::',
     port: 0,
     dataDir: '/var/lib/lablink',
@@ -113,6 +116,7 @@ t.test('each bad value is rejected with its name, the value and the expected val
     ],
     ALLOWED_ORIGINS: ['*', 'null', 'lab.example.org', 'https://lab.example.org/'],
     MAX_SOCKETS: ['0', '-1', '1000001', 'many'],
+    DATABASE_WAIT_SECONDS: ['-1', '1.5', '86401', '1m'],
     DRAIN_SECONDS: ['-1', '0.5', '3601'],
     LOG_LEVEL: ['loud', 'INFO', 'warning'],
     MIGRATE: ['yes', 'true', 'Apply'],

@@ -3,8 +3,10 @@
 
 import pg from 'pg';
 import t, { type Test } from 'tap';
+import { createApi } from '../helpers/api.js';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
+import { until } from '../helpers/until.js';
 
 interface Refusal {
   readonly name: string;
@@ -58,6 +60,35 @@ t.test('a session holds a lock on the table', async (t) => {
   await holder.query('ROLLBACK');
   holder.release();
   await gateway.ready();
+});
+
+t.test('a read-only database answers writes as such, and reads as before', async (t) => {
+  const { database, gateway } = await start(t);
+  const api = await createApi(gateway);
+  const superuser = new pg.Client(database.adminConfig);
+  await superuser.connect();
+  t.teardown(() => superuser.end());
+  await superuser.query('ALTER ROLE lablink SET default_transaction_read_only = on');
+  t.match(await gateway.notReady(), 'read-only');
+  for (const [method, path, body] of [
+    ['PUT', '/v1/vms/vm-2'],
+    ['PATCH', '/v1/vms/vm-1', { status: 'failed' }],
+    ['DELETE', '/v1/vms/vm-1'],
+    ['DELETE', '/v1/vms?confirm=1'],
+    ['POST', '/v1/assignments', { email: 'ada@x.y' }],
+  ] as const) {
+    // Connections that were opened before keep the former setting until they are replaced.
+    await until(`${method} ${path} is refused`, async () => {
+      const { status, json } = await api(method, path, body);
+      return status === 503 && (json as { code?: string }).code === 'database_read_only';
+    });
+  }
+  t.equal((await api('GET', '/v1/vms/vm-1')).status, 200);
+  await superuser.query('ALTER ROLE lablink RESET default_transaction_read_only');
+  await gateway.ready();
+  await until('writes are taken again', async () => {
+    return (await api('PUT', '/v1/vms/vm-2')).status < 300;
+  });
 });
 
 async function start(t: Test) {

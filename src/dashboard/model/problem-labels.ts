@@ -20,6 +20,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   rate_limited:
     'Nothing was changed: too many requests with your token. Wait a minute and try again.',
   database_busy: 'Nothing was changed: another transaction locked this VM for too long. Try again.',
+  database_read_only: 'Nothing was changed: the database takes no writes now. Try again later.',
   draining: 'Nothing was changed: the gateway is shutting down. Try again in a moment.',
   database_unavailable:
     'The database does not respond, so the change may or may not have been made. Check again when it is back.',

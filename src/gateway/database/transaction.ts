@@ -2,6 +2,7 @@
 // server, each transaction verifies its server, and a broken connection is never used again.
 
 import pg from 'pg';
+import { isReadOnlyError } from '../../postgres/errors.js';
 import { SERVER_IDENTITY, verifyServer } from './server-identity.js';
 
 /** The identity and the request that make a change; `vm_events` records both. */
@@ -101,8 +102,10 @@ async function runTransaction<T>(
     return result;
   } catch (error) {
     // ROLLBACK is sent only if the server has answered, because a silent server would need another
-    // timeout. The session of another server is closed.
-    broken = !(error instanceof pg.DatabaseError && (await rollBack(client)));
+    // timeout. The session of another server is closed, and a read-only one too: it would keep a
+    // setting of the role that has been reset.
+    const isUsable = error instanceof pg.DatabaseError && !isReadOnlyError(error);
+    broken = !(isUsable && (await rollBack(client)));
     throw error;
   } finally {
     client.off('error', ignore);

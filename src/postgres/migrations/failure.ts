@@ -13,9 +13,11 @@ const isMissingRights = (error: unknown): error is pg.DatabaseError =>
   error instanceof pg.DatabaseError && error.code === '42501';
 
 /**
- * connection_exception and operator_intervention: the server is gone; the schema is not at fault.
+ * connection_exception and operator_intervention: the server is gone. read_only_sql_transaction: it
+ * is a standby, which may be promoted. The schema is not at fault.
  */
-const isServerGone = (error: pg.DatabaseError): boolean => /^(08|57)/.test(error.code ?? '');
+const isServerUnavailable = (error: pg.DatabaseError): boolean =>
+  /^(08|57|25006)/.test(error.code ?? '');
 
 /** Turns an error of the schema or of rights into a SchemaError; returns other errors unchanged. */
 export function toSchemaError(
@@ -24,7 +26,7 @@ export function toSchemaError(
 ): unknown {
   if (isMissingRights(error)) return createRightsError(error);
   if (migration === undefined || !(error instanceof pg.DatabaseError)) return error;
-  if (isLockConflict(error) || isServerGone(error)) return error;
+  if (isLockConflict(error) || isServerUnavailable(error)) return error;
   return new SchemaError(
     'schema_failed',
     [`${formatPosition(error, migration)}: ${error.message} (SQLSTATE ${error.code})`]

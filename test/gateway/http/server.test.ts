@@ -56,6 +56,18 @@ t.test('an unreachable database is 503 with Retry-After', async (t) => {
   }
 });
 
+t.test('a database that takes no writes is 503 with a code of its own', async (t) => {
+  const { server, logged } = failing(() => {
+    throw withCode('25006');
+  });
+  const response = await server.inject('/');
+  t.equal(response.statusCode, 503);
+  t.ok(response.headers['retry-after']);
+  t.match(response.json(), { code: 'database_read_only' });
+  t.notMatch(response.body, 'secret');
+  t.match(logged, [{ level: 40 }]);
+});
+
 t.test('a busy database is 503 with Retry-After', async (t) => {
   for (const code of ['55P03', '40P01', '40001', '57014']) {
     const { server, logged } = failing(() => {

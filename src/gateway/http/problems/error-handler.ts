@@ -2,7 +2,7 @@
 // logged and never sent.
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isConnectionError } from '../../../postgres/errors.js';
+import { isConnectionError, isReadOnlyError } from '../../../postgres/errors.js';
 import { isQueueFull } from '../../database/notification-queue.js';
 import { sendProblem, type ProblemCode } from './problem.js';
 
@@ -32,6 +32,10 @@ export function handleError(
 ): void {
   if (error.statusCode !== undefined && error.statusCode < 500) {
     sendProblem(reply, CODE_BY_STATUS[error.statusCode] ?? 'invalid_request', error.message);
+  } else if (isReadOnlyError(error)) {
+    request.log.warn({ err: error }, 'the database takes no writes');
+    const detail = 'The database takes no writes now, as on a standby; `/health/ready` says why.';
+    sendProblem(reply, 'database_read_only', detail);
   } else if (isConnectionError(error)) {
     request.log.warn({ err: error }, 'the database did not answer');
     sendProblem(reply, 'database_unavailable', 'The database does not answer; try again.');

@@ -46,8 +46,15 @@ const HEADERS: Readonly<Record<number, object>> = {
   503: { 'Retry-After': RetryAfter },
 };
 
-/** The problems of every method except GET; a body is validated even if none is expected. */
-export const BODY_PROBLEMS = ['body_too_large', 'unsupported_media_type'] as const;
+/**
+ * The problems of every method except GET: a body is validated even if none is expected, and the
+ * database must take writes.
+ */
+export const WRITE_PROBLEMS = [
+  'body_too_large',
+  'unsupported_media_type',
+  'database_read_only',
+] as const;
 
 /** The problems of a URL with a WebSocket. */
 export const UPGRADE_PROBLEMS = [

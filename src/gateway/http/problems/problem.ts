@@ -132,6 +132,11 @@ export const PROBLEMS = {
   not_ready: { status: 503, when: 'The gateway has not read the table yet.', retryAfter: 1 },
   draining: { status: 503, when: 'The gateway is stopping.', retryAfter: 1 },
   database_unavailable: { status: 503, when: 'The database does not answer.', retryAfter: 1 },
+  database_read_only: {
+    status: 503,
+    when: 'The database takes no writes, because it is a standby or read-only for this role.',
+    retryAfter: 5,
+  },
   database_busy: {
     status: 503,
     when: 'Other transactions locked the data for too long; nothing was changed.',

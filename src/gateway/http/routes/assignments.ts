@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { assignVm, releaseAssignment } from '../../database/assignments.js';
 import { readActor, type Authorize } from '../request/access.js';
 import { sendVm } from '../problems/responses.js';
-import { BODY_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
+import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
 import { AssignResponse, AssignmentBody } from '../schemas/assignments.js';
 import { AssignmentParams } from '../schemas/shared.js';
@@ -26,7 +26,7 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize
       response: {
         200: { ...AssignResponse, description: 'The VM that the person already has.' },
         201: { ...AssignResponse, description: 'The VM that is now assigned.' },
-        ...describeProblems('no_vm_available', ...BODY_PROBLEMS),
+        ...describeProblems('no_vm_available', ...WRITE_PROBLEMS),
       },
     },
     onRequest: authorize('change-vms'),
@@ -48,7 +48,7 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize
       summary: 'End exactly this assignment; repeating it never ends a later one',
       tags: ['assignments'],
       params: AssignmentParams,
-      response: { 200: VmResponse, ...describeProblems('assignment_not_found', ...BODY_PROBLEMS) },
+      response: { 200: VmResponse, ...describeProblems('assignment_not_found', ...WRITE_PROBLEMS) },
     },
     onRequest: authorize('change-vms'),
     handler: async (request, reply) => {

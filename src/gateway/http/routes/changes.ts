@@ -15,7 +15,7 @@ import { FLEET_PATH } from '../../../protocol/paths.js';
 import { readActor, checkHostname, readHostname, type Authorize } from '../request/access.js';
 import { sendJson, sendVm } from '../problems/responses.js';
 import { parsePrecondition } from '../request/precondition.js';
-import { BODY_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
+import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendVmNotFound, sendProblem } from '../problems/problem.js';
 import { HostnameParams } from '../schemas/shared.js';
 import { ChangeBody, ClearVmsResponse, ClearQuery, IfMatch, VmResponse } from '../schemas/vms.js';
@@ -36,7 +36,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
       response: {
         200: VmResponse,
         201: VmResponse,
-        ...describeProblems('invalid_hostname', ...BODY_PROBLEMS),
+        ...describeProblems('invalid_hostname', ...WRITE_PROBLEMS),
       },
     },
     onRequest: authorize('register-vm'),
@@ -98,7 +98,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
           'invalid_hostname',
           'vm_not_found',
           'version_mismatch',
-          ...BODY_PROBLEMS,
+          ...WRITE_PROBLEMS,
         ),
       },
     },
@@ -119,7 +119,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
       summary: 'Delete all VMs, if `confirm` is their number',
       tags: ['vms'],
       querystring: ClearQuery,
-      response: { 200: ClearVmsResponse, ...describeProblems('wrong_count', ...BODY_PROBLEMS) },
+      response: { 200: ClearVmsResponse, ...describeProblems('wrong_count', ...WRITE_PROBLEMS) },
     },
     onRequest: authorize('change-vms'),
     handler: async (request, reply) => {
@@ -140,7 +140,7 @@ const CHANGE_PROBLEMS = [
   'assigned_to_another',
   'vm_not_in_use',
   'version_mismatch',
-  ...BODY_PROBLEMS,
+  ...WRITE_PROBLEMS,
 ] as const;
 
 function isStatus(status: string): status is SettableStatus {

@@ -12,7 +12,7 @@ import {
   type Authorize,
 } from '../request/access.js';
 import { sendJson } from '../problems/responses.js';
-import { BODY_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
+import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
 import {
   DeliveriesResponse,
@@ -45,7 +45,7 @@ export function registerDeliveries(
       body: EndBody,
       response: {
         200: DeliveryResponse,
-        ...describeProblems('assignment_not_found', ...BODY_PROBLEMS),
+        ...describeProblems('assignment_not_found', ...WRITE_PROBLEMS),
       },
     },
     onRequest: authorize('report-end'),

@@ -7,7 +7,7 @@ import { AGENT_TTL_SECONDS, signToken } from '../../auth/token.js';
 import { allowEnrolment, enrol } from '../../database/enrolments.js';
 import { readActor, checkHostname, readHostname, type Authorize } from '../request/access.js';
 import { sendJson } from '../problems/responses.js';
-import { BODY_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
+import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
 import { EnrolmentResponse, EnrolmentBody } from '../schemas/enrolments.js';
 import { HostnameParams } from '../schemas/shared.js';
@@ -35,7 +35,7 @@ export function registerEnrolments(
       body: EnrolmentBody,
       response: {
         201: EnrolmentResponse,
-        ...describeProblems('already_enrolled', 'agent_online', 'cannot_sign', ...BODY_PROBLEMS),
+        ...describeProblems('already_enrolled', 'agent_online', 'cannot_sign', ...WRITE_PROBLEMS),
       },
     },
     onRequest: authorize('enrol-vm'),
@@ -73,7 +73,7 @@ export function registerEnrolments(
       params: HostnameParams,
       response: {
         204: Type.Null({ description: 'The hostname may enrol again.' }),
-        ...describeProblems('invalid_hostname', 'not_enrolled', ...BODY_PROBLEMS),
+        ...describeProblems('invalid_hostname', 'not_enrolled', ...WRITE_PROBLEMS),
       },
     },
     onRequest: authorize('allow-enrolment'),
