@@ -128,7 +128,9 @@ export function createAsyncApiDocument() {
     info: {
       title: 'lablink-gateway',
       version: SUBPROTOCOL,
-      description: 'JSON text frames over WebSocket; the URL is the subscription.',
+      description:
+        'JSON text frames over WebSocket; the URL is the subscription. With `Accept: text/event-stream` a GET of the same URL ' +
+        'gives the sent messages as Server-Sent Events, with the cursor as the id of an event.',
     },
     defaultContentType: 'application/json',
     servers: { plain: describeServer('ws'), encrypted: describeServer('wss') },

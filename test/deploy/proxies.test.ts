@@ -4,7 +4,9 @@
 
 import t from 'tap';
 import { startServer } from '../helpers/database.js';
+import { openEventStream } from '../helpers/event-stream.js';
 import { startGateway } from '../helpers/gateway.js';
+import { until } from '../helpers/until.js';
 import { deployed, lacking } from './deployed.js';
 import { startHaproxy, startNginx, type StartProxy } from './proxies.js';
 
@@ -75,6 +77,26 @@ for (const { name, start, file, timeouts } of PROXIES) {
     );
     t.match(await kept.nextMessage('assignment'), { vm: { crd_command: 'run' } });
     t.equal(kept.ws.readyState, kept.ws.OPEN);
+  });
+
+  t.test(`${name}: an event stream arrives unbuffered, and to the end`, { skip }, async (t) => {
+    const database = await createDatabase();
+    const gateway = await startGateway(t, database, {
+      trustProxy: (_address, hop) => hop < 1,
+      timing: { pingIntervalMs: 100 },
+    });
+    const proxy = await start(t, [gateway.url]);
+    const authorization = `Bearer ${await gateway.token('agent', 'vm-1')}`;
+    const stream = await openEventStream(`${proxy.url}/v1/vms/vm-1`, { authorization }, proxy.tls);
+    await stream.nextMessage('absent');
+    await until('comments come', () => stream.comments > 2);
+    await database.query(
+      `INSERT INTO vms (hostname, status, crd_command) VALUES ('vm-1', 'in-use', 'run')`,
+    );
+    t.match(await stream.nextMessage('assignment'), { vm: { crd_command: 'run' } });
+    await gateway.app.close();
+    await stream.ended;
+    t.same(stream.close, { code: 1012, reason: 'restarting' });
   });
 
   t.test(`${name}: its timeouts are over the heartbeat and the longest wait`, async (t) => {

@@ -27,6 +27,11 @@ export class Proxy {
     private readonly ca: string,
   ) {}
 
+  /** The options with which a client checks its certificate. */
+  get tls(): { readonly ca: string } {
+    return { ca: this.ca };
+  }
+
   /** A socket through it, whose certificate is checked. */
   connect(path: string, options: ClientOptions): Promise<RawClient> {
     return connect(this.url.replace('https', 'wss') + path, [], { ...options, ca: this.ca });

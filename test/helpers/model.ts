@@ -30,12 +30,17 @@ function pick(vm: Vm, columns: readonly string[] = Object.keys(vm)): Vm {
   );
 }
 
-/** Folds the messages of a socket that watches all VMs. */
-export class FleetModel {
+/** The messages of a client, by any transport. */
+interface MessageLog {
+  readonly messages: readonly Message[];
+}
+
+/** Folds the messages of a client that watches all VMs. */
+export class FleetModel<C extends MessageLog = RawClient> {
   rows = new Map<string, Vm>();
-  /** Where the client would resume. */
   /** Whether an agent of the hostname is online, for hostnames with a known presence. */
   online = new Map<string, boolean>();
+  /** Where the client would resume. */
   cursor: string | undefined;
   live: boolean | undefined;
   snapshots = 0;
@@ -44,20 +49,26 @@ export class FleetModel {
 
   /** @param columns what of a row this client may see. */
   private constructor(
-    readonly client: RawClient,
+    readonly client: C,
     private readonly columns: readonly string[] | undefined,
-    previous?: FleetModel,
+    previous?: FleetModel<MessageLog>,
   ) {
     if (previous === undefined) return;
     this.rows = new Map(previous.rows);
     this.online = new Map(previous.online);
   }
 
-  static ofAdmin(client: RawClient, previous?: FleetModel): FleetModel {
+  static ofAdmin<C extends MessageLog>(
+    client: C,
+    previous?: FleetModel<MessageLog>,
+  ): FleetModel<C> {
     return new FleetModel(client, undefined, previous);
   }
 
-  static ofDashboard(client: RawClient, previous?: FleetModel): FleetModel {
+  static ofDashboard<C extends MessageLog>(
+    client: C,
+    previous?: FleetModel<MessageLog>,
+  ): FleetModel<C> {
     return new FleetModel(client, DASHBOARD_COLUMNS, previous);
   }
 

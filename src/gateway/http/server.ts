@@ -18,6 +18,7 @@ import { PROBLEMS, sendProblem, writeProblem } from './problems/problem.js';
 import { SequencedServer, type RejectPipelined } from './limits/sequenced-server.js';
 import { createFinishResponse } from './problems/finish-response.js';
 import { hasValidHost } from './request/host.js';
+import { isEventStream } from './request/accept.js';
 import { registerJsonBody } from './request/json-body.js';
 import { assignRequestId, sendRequestId } from './request/request-id.js';
 import { compileValidator } from './request/validator.js';
@@ -88,7 +89,9 @@ export function createServer(
   server.addHook('onRequest', async (request, reply) => sendRequestId(request, reply));
   server.addHook('onRequest', rejectInvalidHost);
   server.addHook('onSend', createFinishResponse());
-  server.addHook('onResponse', async (request, reply) => logResponse(request, reply));
+  server.addHook('onResponse', async (request, reply) => {
+    if (!isEventStream(request, reply)) logResponse(request, reply);
+  });
   server.setErrorHandler(handleError);
   server.server.on('error', (err) => {
     // An error before the server listens rejects the promise of `listen`.

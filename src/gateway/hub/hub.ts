@@ -1,6 +1,7 @@
 // Keeps the subscribers and fans changes out to them. Subscribers of one VM receive each change at
 // once; subscribers of the fleet share one frame per flush. Pure: the caller decides when to flush.
 
+import { formatCursor } from '../fleet/cursor.js';
 import type { FleetEntry, RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { absentFrame, vmFrame } from '../../protocol/frames.js';
@@ -25,8 +26,11 @@ export interface FleetSubscriber {
   readonly projection: Projection;
   /** Everything up to this offset has been sent to the subscriber. */
   readonly offset: number;
-  /** Called with the changes from `offset` to `to`. Subscribers that are not writable ignore it. */
-  push(frame: Frame, to: number): void;
+  /**
+   * Called with the changes from `offset` to `to`. Subscribers that are not writable ignore it.
+   * @param cursor the position after the changes, as it stands in the frame
+   */
+  push(frame: Frame, to: number, cursor: string): void;
   /** Called when no shared frame can bring subscribers to `Hub.highWaterMark`: read the fleet. */
   catchUp(): void;
   /** Called when `Hub.live` has changed. */
@@ -162,11 +166,12 @@ export class Hub {
   /** Pushes one frame to all subscribers at `from`; the frame is made only if there is one. */
   #flushBatch(batch: EntryBatch, from: number, projection: Projection): number {
     let frame: Frame | undefined;
+    const cursor = formatCursor(batch.epoch, batch.to);
     let pushes = 0;
     for (const subscriber of this.#fleetSubscribers) {
       if (subscriber.projection !== projection || subscriber.offset !== from) continue;
       frame ??= Buffer.from(formatChanges(batch, (entry) => this.projectRow(entry, projection)));
-      subscriber.push(frame, batch.to);
+      subscriber.push(frame, batch.to, cursor);
       pushes++;
     }
     return pushes;

@@ -60,10 +60,10 @@ export class FleetStream implements FleetSubscriber, Stream {
     this.catchUp();
   }
 
-  push(frame: Frame, to: number): void {
+  push(frame: Frame, to: number, cursor: string): void {
     if (!isWritable(this.socket)) return;
     this.#offset = to;
-    this.socket.send(frame);
+    this.socket.send(frame, cursor);
   }
 
   /** Sends batches up to the high-water mark for as long as the socket is writable. */
@@ -111,7 +111,7 @@ export class FleetStream implements FleetSubscriber, Stream {
     const cursor = formatCursor(fleet.epoch, this.#offset);
     this.#offset = 0;
     this.#snapshotHead = fleet.head;
-    if (endsAnother) this.socket.send(snapshotFrame([], [], cursor));
+    if (endsAnother) this.socket.send(snapshotFrame([], [], cursor), cursor);
   }
 
   #sendBatch(): void {
@@ -123,13 +123,14 @@ export class FleetStream implements FleetSubscriber, Stream {
     const text = (entry: VmEntry): string => hub.projectRow(entry, projection);
     const skipped = batch.to - this.#offset - batch.entries.length;
     this.#offset = batch.to;
+    const cursor = formatCursor(batch.epoch, batch.to);
     if (this.#snapshotHead === undefined) {
       this.#conflated += skipped;
-      this.socket.send(formatChanges(batch, text));
+      this.socket.send(formatChanges(batch, text), cursor);
       return;
     }
     if (last) this.#snapshotHead = undefined;
-    this.socket.send(formatSnapshot(batch, last, text));
+    this.socket.send(formatSnapshot(batch, last, text), last ? cursor : '');
   }
 }
 

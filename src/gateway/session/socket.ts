@@ -1,5 +1,5 @@
-// The part of a WebSocket that a session uses. http/websocket/ adapts the real sockets; tests
-// provide their own.
+// The part of a transport that a session uses. http/websocket/ and http/event-stream/ adapt the
+// real ones; tests provide their own.
 
 import type { Frame } from '../hub/hub.js';
 import type { CloseCode } from '../../protocol/close-codes.js';
@@ -7,8 +7,13 @@ import type { CloseCode } from '../../protocol/close-codes.js';
 export interface Socket {
   /** Bytes that were sent but that the kernel has not accepted yet. */
   readonly bufferedAmount: number;
-  /** Queues a text frame. Does nothing on a socket that is closing. */
-  send(frame: Frame): void;
+  /**
+   * Queues a message. Does nothing on a socket that is closing.
+   * @param cursor the position from which a client that has received the message resumes; '' if a
+   * client cannot resume after it; undefined if the message changes nothing about that. Only an
+   * event stream sends it beside the message, which has the position too.
+   */
+  send(frame: Frame, cursor?: string): void;
   /** Sends a Ping. Does nothing on a socket that is closing. */
   ping(): void;
   /** Begins the close handshake; the socket ends by itself if the peer does not answer. */

@@ -9,7 +9,8 @@ const INFO = {
   title: 'lablink-gateway',
   description:
     'VMs, their assignments and their history. Every change is written to the database, and reaches WebSockets through ' +
-    'the feed. `/v1/vms` and `/v1/vms/{hostname}` also accept a WebSocket, which sends the state and its changes.',
+    'the feed. `/v1/vms` and `/v1/vms/{hostname}` also accept a WebSocket, which sends the state and its changes, or send ' +
+    'the same as Server-Sent Events.',
   license: { name: 'MIT', identifier: 'MIT' },
 };
 

@@ -210,6 +210,11 @@ export function writeProblem(response: ServerResponse, code: ProblemCode, id: st
   response.writeHead(status, { 'Content-Type': PROBLEM_TYPE, 'Content-Length': length }).end(body);
 }
 
+/** Sends the problem that the fleet has not been read. */
+export function sendNotReady(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, 'not_ready', PROBLEMS.not_ready.when);
+}
+
 /** Sends the problem that there is no VM of the requested hostname. */
 export function sendVmNotFound(reply: FastifyReply): FastifyReply {
   return sendProblem(reply, 'vm_not_found', 'There is no VM of this hostname.');

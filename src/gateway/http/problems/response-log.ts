@@ -1,5 +1,6 @@
 // Describes each response for logs and metrics, without text from the client: a route is a pattern,
-// and a problem is a known code. A successful upgrade is a session, and has no response here.
+// and a problem is a known code. A successful upgrade or event stream is a session, and has no
+// response here.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 

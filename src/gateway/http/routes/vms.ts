@@ -1,6 +1,6 @@
 // The two routes of the protocol. Each answers HTTP with the state from the database, and an
-// upgrade with the state and its changes from the fleet. A client without a WebSocket may wait for
-// a change of one VM.
+// upgrade with the state and its changes from the fleet. A client without a WebSocket may read the
+// same messages as an event stream, or wait for a change of one VM.
 
 import type pg from 'pg';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -8,36 +8,38 @@ import { Type } from 'typebox';
 import { selectProjection } from '../../auth/roles.js';
 import { readPresence } from '../../database/presence.js';
 import { findVm, readVmPage } from '../../database/vms.js';
-import { parseCursor } from '../../fleet/cursor.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
 import { FleetStream } from '../../session/fleet-stream.js';
+import type { Socket } from '../../session/socket.js';
 import { VmStream } from '../../session/vm-stream.js';
+import { sendEventStream, type EventStreamDependencies } from '../event-stream/event-stream.js';
+import { wantsEventStream } from '../request/accept.js';
 import { checkHostname, readHostname, requireIdentity, type Authorize } from '../request/access.js';
-import { createAdmit, type AcquireSlot } from '../limits/admission.js';
+import { checkCursor, readCursor } from '../request/cursor.js';
+import { createAdmit } from '../limits/admission.js';
 import { sendPage, sendVm } from '../problems/responses.js';
 import { formatPosition, parsePosition } from '../request/position.js';
 import { describeProblems, UPGRADE_PROBLEMS } from '../problems/problem-responses.js';
-import { sendVmNotFound, sendProblem } from '../problems/problem.js';
+import { sendNotReady, sendVmNotFound, sendProblem } from '../problems/problem.js';
 import { HostnameParams, PAGE_LIMIT } from '../schemas/shared.js';
-import { ListVmsQuery, VmResponse, VmPageResponse, GetVmQuery } from '../schemas/vms.js';
-import type { HttpServer } from '../server.js';
 import {
-  detachResponse,
-  openSession,
-  sendNotReady,
-  createLoadedCheck,
-  type SocketDependencies,
-} from '../websocket/sockets.js';
+  describeOrStream,
+  GetVmQuery,
+  LastEventId,
+  ListVmsQuery,
+  VmPageResponse,
+  VmResponse,
+} from '../schemas/vms.js';
+import type { HttpServer } from '../server.js';
+import { detachResponse, openWebSocket, createLoadedCheck } from '../websocket/sockets.js';
 import { waitForVersion } from '../websocket/wait.js';
-import { WsSocket } from '../websocket/websocket.js';
 
 /** The dependencies of these routes. */
-export interface VmRoutes extends SocketDependencies {
+export interface VmRoutes extends EventStreamDependencies {
   readonly pool: pg.Pool;
   /** Reduces a row's JSON text to the columns that a dashboard sees. */
   readonly project: (row: string) => string;
   readonly authorize: Authorize;
-  readonly acquireSlot: AcquireSlot;
   /** Called for each assignment that is written to a socket of its agent. */
   readonly onPush: (hostname: string, assignmentId: string) => void;
   /** Aborted when the gateway begins to stop. */
@@ -52,19 +54,28 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
 
 function registerFleet(server: HttpServer, routes: VmRoutes): void {
   const { pool, hub, authorize, acquireSlot } = routes;
+  const watch = (request: FastifyRequest) => (socket: Socket) => {
+    const projection = selectProjection(requireIdentity(request).role);
+    return new FleetStream(hub, socket, projection, readCursor(request));
+  };
   server.route({
     method: 'GET',
     url: FLEET_PATH,
     schema: {
       operationId: 'listVms',
-      summary: 'List VMs in pages; an upgrade sends all VMs and their changes',
+      summary: 'List VMs in pages; an upgrade or event stream sends all VMs and their changes',
       tags: ['vms'],
       querystring: ListVmsQuery,
-      response: { 200: VmPageResponse, ...describeProblems('invalid_cursor', ...UPGRADE_PROBLEMS) },
+      headers: LastEventId,
+      response: {
+        200: describeOrStream(VmPageResponse),
+        ...describeProblems('invalid_cursor', ...UPGRADE_PROBLEMS),
+      },
     },
     onRequest: authorize('watch-fleet'),
     preHandler: [checkCursor, createLoadedCheck(routes), createAdmit(acquireSlot), detachResponse],
     handler: async (request, reply) => {
+      if (wantsEventStream(request)) return sendEventStream(routes, request, reply, watch(request));
       const { status, email, sort = 'id', limit = PAGE_LIMIT, after: text } = request.query;
       const after = text === undefined ? undefined : parsePosition(text, sort);
       if (after === null) {
@@ -81,30 +92,30 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
       const next = page.next && formatPosition(page.next);
       return sendPage(request, reply, 'vms', rows, next, `"presence":[${presence.join(',')}],`);
     },
-    wsHandler: (ws, request) => {
-      const { cursor } = request.query as { cursor?: string };
-      const from = cursor === undefined ? undefined : parseCursor(cursor);
-      const socket = new WsSocket(ws, request.raw.socket);
-      const view = selectProjection(requireIdentity(request).role);
-      openSession(routes, ws, request, socket, new FleetStream(hub, socket, view, from));
-    },
+    wsHandler: (ws, request) => openWebSocket(routes, ws, request, watch(request)),
   });
 }
 
 function registerVm(server: HttpServer, routes: VmRoutes): void {
   const { pool, hub, authorize, acquireSlot } = routes;
+  const watch = (request: FastifyRequest) => (socket: Socket) => {
+    const { role } = requireIdentity(request);
+    const onAssignment = role === 'agent' ? routes.onPush : undefined;
+    const hostname = readHostname(request);
+    return new VmStream(hub, socket, hostname, selectProjection(role), onAssignment);
+  };
   server.route({
     method: 'GET',
     url: `${FLEET_PATH}/:hostname`,
     schema: {
       operationId: 'getVm',
       summary:
-        'Read one VM, immediately or when it changes; an upgrade sends the VM and its changes',
+        'Read one VM, immediately or when it changes; an upgrade or event stream sends the VM and its changes',
       tags: ['vms'],
       params: HostnameParams,
       querystring: GetVmQuery,
       response: {
-        200: VmResponse,
+        200: describeOrStream(VmResponse),
         204: Type.Null({ description: 'The VM has not changed within `wait`.' }),
         ...describeProblems('invalid_hostname', 'vm_not_found', ...UPGRADE_PROBLEMS),
       },
@@ -117,25 +128,14 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       detachResponse,
     ],
     handler: async (request, reply) => {
+      if (wantsEventStream(request)) return sendEventStream(routes, request, reply, watch(request));
       const { wait, version = 0 } = request.query;
       if (wait !== undefined) return respondWhenChanged(routes, request, reply, { wait, version });
       const found = await findVm(pool, readHostname(request));
       if (found === undefined) return sendVmNotFound(reply);
       return sendVm(reply, { ...found, row: projectRow(routes, request, found.row) });
     },
-    wsHandler: (ws, request) => {
-      const socket = new WsSocket(ws, request.raw.socket);
-      const { role } = requireIdentity(request);
-      const onAssignment = role === 'agent' ? routes.onPush : undefined;
-      const stream = new VmStream(
-        hub,
-        socket,
-        readHostname(request),
-        selectProjection(role),
-        onAssignment,
-      );
-      openSession(routes, ws, request, socket, stream);
-    },
+    wsHandler: (ws, request) => openWebSocket(routes, ws, request, watch(request)),
   });
 }
 
@@ -167,13 +167,4 @@ async function respondWhenChanged(
 /** Reduces a row's JSON text to the columns that the client may see. */
 function projectRow({ project }: VmRoutes, request: FastifyRequest, row: string): string {
   return selectProjection(requireIdentity(request).role) === 'full' ? row : project(row);
-}
-
-/** A hook that rejects an invalid cursor before the upgrade. */
-async function checkCursor(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { cursor } = request.query as { cursor?: string };
-  if (cursor !== undefined && parseCursor(cursor) === undefined) {
-    sendProblem(reply, 'invalid_cursor', 'cursor must be one that the gateway sent.');
-    await reply;
-  }
 }

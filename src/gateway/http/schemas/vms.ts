@@ -1,10 +1,11 @@
 // The schemas of the routes of VMs.
 
-import { Type } from 'typebox';
+import { Type, type TSchema } from 'typebox';
 import { SETTABLE_STATUSES } from '../../database/decide-change.js';
 import { SORTS } from '../../database/vms.js';
 import { Presence } from '../../../protocol/presence.js';
 import { DashboardVm, Vm } from '../../../protocol/row.js';
+import { EVENT_STREAM } from '../request/accept.js';
 import { examplePresence, exampleVm } from './examples.js';
 import { CrdCommand, Email, Limit, LinkHeader, Next, EtagHeader } from './shared.js';
 
@@ -21,7 +22,9 @@ export const ListVmsQuery = Type.Object(
         description: 'The `next` of the previous page, with the same sort and filters.',
       }),
     ),
-    cursor: Type.Optional(Type.String({ description: 'For WebSockets only.' })),
+    cursor: Type.Optional(
+      Type.String({ description: 'For WebSockets and event streams: where to resume.' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -110,6 +113,40 @@ export const VmPageResponse = Type.Object(
     headers: { Link: LinkHeader },
   },
 );
+
+/** The header with which a client of an event stream resumes by itself. */
+export const LastEventId = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({
+      description: 'For event streams: the id of the last event, which is the cursor to resume at.',
+    }),
+  ),
+});
+
+/**
+ * Describes a response that is JSON, or an event stream for a client that accepts that.
+ * @param response the schema of the JSON, with its description and headers
+ */
+export function describeOrStream(response: Described) {
+  const { description = '', headers, ...schema } = response;
+  return {
+    description: `${description} Or, with \`Accept: text/event-stream\`, the messages of a WebSocket at this URL, each as an event.`,
+    headers,
+    content: {
+      'application/json': { schema },
+      [EVENT_STREAM]: { schema: EventStream },
+    },
+  };
+}
+
+/** What a schema of a response may have beside its own members, for the document. */
+type Described = TSchema & { readonly description?: string; readonly headers?: object };
+
+const EventStream = Type.String({
+  description:
+    'Server-Sent Events. The data of an event is a message of protocol v1; its id is the cursor, if the message has any. The last event has the type `close`.',
+  examples: ['data: {"type":"welcome","protocol":"lablink.v1",…}\n\n'],
+});
 
 export const ClearVmsResponse = Type.Object(
   { deleted: Type.Integer() },

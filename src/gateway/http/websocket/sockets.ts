@@ -1,66 +1,34 @@
-// Shared by the two routes with WebSockets: the hooks before an upgrade, and the start and end of a
-// session.
+// Shared by the two routes with WebSockets: the hooks before an upgrade, and the session after it.
 
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
-import type { Hub } from '../../hub/hub.js';
-import { Session, type SessionSettings } from '../../session/session.js';
-import type { Sessions } from '../../session/sessions.js';
 import type { Stream } from '../../session/stream.js';
-import { requireIdentity } from '../request/access.js';
-import { sendProblem } from '../problems/problem.js';
-import { attachSession, isTooLarge, type WsSocket } from './websocket.js';
+import { openSession, type SessionDependencies } from '../open-session.js';
+import { sendNotReady } from '../problems/problem.js';
+import { attachSession, isTooLarge, WsSocket } from './websocket.js';
 
-/** The dependencies of routes with WebSockets. */
-export interface SocketDependencies {
-  readonly hub: Hub;
-  readonly sessions: Sessions;
-  readonly settings: SessionSettings;
-  /** Whether the fleet has been read. Before that there is no state to send. */
-  readonly isLoaded: () => boolean;
-  readonly onOpen: (session: Session) => void;
-  /** @param code the close code of the socket */
-  readonly onClose: (session: Session, code: number) => void;
-}
-
-/** Starts the session of an upgraded socket. */
-export function openSession(
-  { sessions, settings, hub, onOpen, onClose }: SocketDependencies,
+/** Opens the session of an upgraded WebSocket. */
+export function openWebSocket(
+  dependencies: SessionDependencies,
   ws: WebSocket,
   request: FastifyRequest,
-  socket: WsSocket,
-  stream: Stream,
+  createStream: (socket: WsSocket) => Stream,
 ): void {
-  const session = new Session(
-    socket,
-    stream,
-    settings,
-    requireIdentity(request),
-    performance.now(),
+  const tcp = request.raw.socket;
+  const socket = new WsSocket(ws, tcp);
+  openSession(dependencies, request, socket, createStream(socket), (session, end) =>
+    attachSession(ws, tcp, session, {
+      onError: (error) => {
+        if (isTooLarge(error)) dependencies.settings.onRejection('message_too_large');
+        end.onError(error);
+      },
+      onClose: end.onClose,
+    }),
   );
-  const { role, sub } = session.identity;
-  // Not the log of the request, because only the id of the request is kept as long as the socket.
-  const { log } = request.server;
-  const ids = { reqId: request.id, session: session.id };
-  log.debug({ ...ids, kind: stream.kind, role, sub }, 'a session opened');
-  onOpen(session);
-  sessions.add(session);
-  attachSession(ws, request.raw.socket, session, {
-    onError: (err) => {
-      if (isTooLarge(err)) settings.onRejection('message_too_large');
-      log.debug({ ...ids, err }, 'a socket failed');
-    },
-    onClose: (code) => {
-      log.debug({ ...ids, role, sub, code: session.closedWith?.code ?? code }, 'a session closed');
-      sessions.remove(session);
-      onClose(session, code);
-    },
-  });
-  session.start(hub.live);
 }
 
 /** Creates the hook that rejects upgrades before the fleet has been read. */
-export function createLoadedCheck({ isLoaded }: SocketDependencies) {
+export function createLoadedCheck({ isLoaded }: { readonly isLoaded: () => boolean }) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (!request.ws || isLoaded()) return;
     await sendNotReady(reply);
@@ -79,9 +47,4 @@ export function detachResponse(
 ): void {
   if (request.ws && reply.raw.socket !== null) reply.raw.detachSocket(request.raw.socket);
   done();
-}
-
-/** Sends the problem that the fleet has not been read. */
-export function sendNotReady(reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, 'not_ready', 'The gateway has not read the table yet.');
 }

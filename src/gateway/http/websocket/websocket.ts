@@ -9,6 +9,7 @@ import { CLOSE, type CloseCode } from '../../../protocol/close-codes.js';
 import { SUBPROTOCOL } from '../../../protocol/messages.js';
 import type { Session } from '../../session/session.js';
 import type { Socket } from '../../session/socket.js';
+import type { SocketEndHandlers } from '../open-session.js';
 import { createPingResponder } from './pong.js';
 import { encodeTextFrame } from './text-frame.js';
 
@@ -91,17 +92,6 @@ function mapErrorToCloseCode(error: Error): number | undefined {
 /** Whether ws closed a socket because a message was too large or had too many parts. */
 export function isTooLarge(error: Error): boolean {
   return 'code' in error && (error.code === TOO_LARGE || error.code === TOO_MANY_PARTS);
-}
-
-/** The handlers for the end of a socket, besides its session. */
-export interface SocketEndHandlers {
-  /** Called for an error of the network or the client; `onClose` follows. */
-  readonly onError: (error: Error) => void;
-  /**
-   * Called once.
-   * @param code the close code of the socket
-   */
-  readonly onClose: (code: number) => void;
 }
 
 /** Passes the events of an upgraded socket to its session. Call it before anything is awaited. */
