@@ -14,6 +14,7 @@ import { VERSION } from '../version.js';
 import { createVerifier } from './auth/token.js';
 import { createPool } from './database/pool.js';
 import { checkServers, ServerCheck } from './database/server-identity.js';
+import { REQUEST_CONNECTIONS, SharedPool } from './database/shared-pool.js';
 import { Feed } from './feed/feed.js';
 import { Listener } from './feed/listener.js';
 import { Fleet } from './fleet/fleet.js';
@@ -51,7 +52,6 @@ export interface GatewayOptions extends HttpLimits {
  */
 const FEED_CONNECTIONS = 2;
 const PRESENCE_CONNECTIONS = 2;
-const REQUEST_CONNECTIONS = 8;
 
 /** How many deletions a client may miss and still resume. */
 const MAX_DELETIONS = 10_000;
@@ -124,7 +124,7 @@ export function createGateway(options: GatewayOptions) {
   const api = createHttpApi({
     gateway,
     version: VERSION,
-    pool: pools.requests.pool,
+    pool: new SharedPool(pools.requests.pool),
     hub,
     sessions,
     signingSecret: options.jwtSecrets[0],

@@ -3,6 +3,7 @@
 // are preferred.
 
 import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 import { countByStatus, type StatusCounts } from './counts.js';
 import { runWriteTransaction, type Actor } from './transaction.js';
 import { parseFoundVm, FOUND_VM_COLUMNS, type FoundRow, type FoundVm } from './vms.js';
@@ -34,7 +35,7 @@ export type AssignResult =
  * correct because each statement of the transaction sees what was committed before it began.
  */
 export function assignVm(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   actor: Actor,
   request: AssignRequest,
 ): Promise<AssignResult> {
@@ -139,7 +140,7 @@ async function takeAvailable(
  * @returns undefined if no VM has this assignment
  */
 export function releaseAssignment(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   actor: Actor,
   assignmentId: string,
 ): Promise<FoundVm | undefined> {

@@ -2,6 +2,7 @@
 // decision is about the row that is changed.
 
 import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 import {
   decideChange,
   type VmChange,
@@ -31,7 +32,7 @@ type LockedRow = FoundRow & {
 
 /** Changes status, person or command of one VM by the rules of `decideChange`. */
 export function changeVm(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   actor: Actor,
   hostname: string,
   change: VmChange,
@@ -75,7 +76,11 @@ export interface RegisterResult {
 }
 
 /** Registers a VM as `available`. A VM that is registered already is not changed. */
-export function registerVm(pool: pg.Pool, actor: Actor, hostname: string): Promise<RegisterResult> {
+export function registerVm(
+  pool: ConnectionSource,
+  actor: Actor,
+  hostname: string,
+): Promise<RegisterResult> {
   return inTransaction(pool, actor, (client) => registerHostname(client, hostname));
 }
 
@@ -97,7 +102,7 @@ export async function registerHostname(
 
 /** Deletes the row of a VM if the precondition holds. */
 export function deleteVm(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   actor: Actor,
   hostname: string,
   precondition: Precondition,
@@ -117,7 +122,7 @@ export function deleteVm(
  * excludes writers, but not readers, between counting and deleting. A weaker lock would admit
  * transactions that lock a row before they change it, which can deadlock.
  */
-export function clearVms(pool: pg.Pool, actor: Actor, expected: number): Promise<number> {
+export function clearVms(pool: ConnectionSource, actor: Actor, expected: number): Promise<number> {
   return inTransaction(pool, actor, async (client) => {
     await client.query('LOCK TABLE public.vms IN EXCLUSIVE MODE');
     const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM public.vms');

@@ -1,6 +1,7 @@
 // Counts the VMs of the fleet by status.
 
 import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 import { runReadQuery } from './transaction.js';
 
 /** The number of VMs of each status. */
@@ -25,7 +26,7 @@ const STATS = `
   SELECT status, count(*), count(email) AS assigned FROM public.vms GROUP BY status ORDER BY status`;
 
 /** Reads the numbers of the fleet. */
-export async function readFleetStats(pool: pg.Pool): Promise<FleetStats> {
+export async function readFleetStats(pool: ConnectionSource): Promise<FleetStats> {
   const rows = await runReadQuery<StatusRow>(pool, STATS, []);
   const sum = (numbers: readonly string[]): number =>
     numbers.reduce((total, number) => total + Number(number), 0);

@@ -1,7 +1,7 @@
 // Records how the commands of assignments ended, and lists the deliveries of a VM. Nothing here
 // changes `vms`, so that a report about a previous assignment never affects the current one.
 
-import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 import { runWriteTransaction, runReadQuery, type Actor } from './transaction.js';
 
 /** The report of how a command ended. */
@@ -33,7 +33,7 @@ const OF_AGENT = `d.assignment_id = $1 AND (d.hostname = $2 OR EXISTS (
  * @returns the delivery as JSON text; undefined if the agent never had this assignment
  */
 export function recordEnd(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   actor: Actor,
   hostname: string,
   assignmentId: string,
@@ -59,7 +59,7 @@ export function recordEnd(
  * @returns JSON texts
  */
 export async function listDeliveries(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   hostname: string,
   limit: number,
 ): Promise<string[]> {

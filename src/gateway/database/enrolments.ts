@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 import { registerHostname } from './changes.js';
 import { runWriteTransaction, type Actor } from './transaction.js';
 
@@ -18,7 +19,7 @@ export type EnrolResult = 'enrolled' | 'already-enrolled' | 'agent-online';
  * the first response.
  */
 export function enrol(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   actor: Actor,
   hostname: string,
   nonce: string | undefined,
@@ -71,7 +72,11 @@ async function isAgentOnline(client: pg.ClientBase, hostname: string): Promise<b
  * Allows the hostname to enrol again.
  * @returns whether it had enrolled
  */
-export function allowEnrolment(pool: pg.Pool, actor: Actor, hostname: string): Promise<boolean> {
+export function allowEnrolment(
+  pool: ConnectionSource,
+  actor: Actor,
+  hostname: string,
+): Promise<boolean> {
   return runWriteTransaction(pool, actor, async (client) => {
     const { rowCount } = await client.query(
       'DELETE FROM public.vm_enrolments WHERE hostname = $1',

@@ -1,7 +1,7 @@
 // Reads the audit of `vms`: each change, its time and its actor. Only the database writes the
 // audit.
 
-import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 import { runReadQuery } from './transaction.js';
 
 /** Selects a page of events. */
@@ -39,7 +39,7 @@ const EVENT = `
  * so an event may appear later on a page that was read. A client that follows changes uses a
  * WebSocket.
  */
-export async function listEvents(pool: pg.Pool, query: EventQuery): Promise<EventPage> {
+export async function listEvents(pool: ConnectionSource, query: EventQuery): Promise<EventPage> {
   const { hostname, email, limit, before } = query;
   const rows = await runReadQuery<{ id: string; event: string }>(
     pool,

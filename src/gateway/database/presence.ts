@@ -2,6 +2,7 @@
 // times are of the database's clock.
 
 import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 import { runStatement } from './transaction.js';
 
 /**
@@ -154,7 +155,7 @@ export interface ReadPresence {
  * omitted.
  */
 export async function readPresence(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   hostnames: readonly string[] | undefined,
 ): Promise<ReadPresence[]> {
   const rows = await runStatement<{ hostname: string; online: boolean; entry: string }>(

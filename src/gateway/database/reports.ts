@@ -1,7 +1,7 @@
 // Records the reports of agents: the status of their own VM, and the assignments that they have
 // received.
 
-import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 import { runWriteTransaction, type Actor } from './transaction.js';
 
 /** The result of a report. `stale`: the assignment is no longer the current one of the VM. */
@@ -33,7 +33,7 @@ const REPORT = `
  * person, only after `failed`. Repeating a report changes nothing.
  */
 export async function reportStatus(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   actor: Actor,
   report: Report,
 ): Promise<ReportOutcome> {
@@ -75,7 +75,7 @@ export interface Acknowledgement {
  * @returns undefined if the assignment is not the current one of the agent
  */
 export async function acknowledge(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   actor: Actor,
   { hostname, assignmentId, pushedAgoMs }: Acknowledgement,
 ): Promise<Acknowledged | undefined> {

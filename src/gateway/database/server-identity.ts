@@ -3,6 +3,7 @@
 // nothing listens. Each transaction reads the identity of its server before it does anything.
 
 import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 
 /**
  * The server's start and the database, which every role may read. Two servers never share the
@@ -48,7 +49,7 @@ export class ServerCheck {
   }
 }
 
-const checks = new WeakMap<pg.Pool, ServerCheck>();
+const checks = new WeakMap<ConnectionSource, ServerCheck>();
 
 /** Makes every transaction of the pool verify its server. */
 export function checkServers(pool: pg.Pool, check: ServerCheck): void {
@@ -56,6 +57,6 @@ export function checkServers(pool: pg.Pool, check: ServerCheck): void {
 }
 
 /** @throws SplitError if this is not the server of LISTEN, and the pool's servers are checked */
-export function verifyServer(pool: pg.Pool, identity: string): void {
+export function verifyServer(pool: ConnectionSource, identity: string): void {
   checks.get(pool)?.verify(identity);
 }

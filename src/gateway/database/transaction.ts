@@ -3,6 +3,7 @@
 
 import pg from 'pg';
 import { isReadOnlyError } from '../../postgres/errors.js';
+import type { ConnectionSource } from './connection-source.js';
 import { SERVER_IDENTITY, verifyServer } from './server-identity.js';
 
 /** The identity and the request that make a change; `vm_events` records both. */
@@ -28,7 +29,7 @@ const DEADLINES =
  * After waiting for a lock, it must see the changes of the lock's holder.
  */
 export function runWriteTransaction<T>(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   { name, requestId }: Actor,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
@@ -46,7 +47,7 @@ export function runWriteTransaction<T>(
  * given up.
  */
 export function runReadQuery<R extends pg.QueryResultRow>(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   sql: string,
   values: readonly unknown[],
 ): Promise<R[]> {
@@ -59,7 +60,7 @@ export function runReadQuery<R extends pg.QueryResultRow>(
 
 /** Runs one statement that may write, with a timeout on the server. */
 export function runStatement<R extends pg.QueryResultRow>(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   sql: string,
   values: readonly unknown[] = [],
 ): Promise<R[]> {
@@ -75,7 +76,7 @@ export function runStatement<R extends pg.QueryResultRow>(
  * caller has an idle timeout.
  */
 export function runLongRead<T>(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
   return runTransaction(pool, 'BEGIN READ ONLY', async (client) => {
@@ -85,7 +86,7 @@ export function runLongRead<T>(
 }
 
 async function runTransaction<T>(
-  pool: pg.Pool,
+  pool: ConnectionSource,
   begin: string,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
@@ -95,7 +96,7 @@ async function runTransaction<T>(
   client.on('error', ignore);
   let broken = true;
   try {
-    verifyServer(pool, await beginTransaction(client, begin));
+    verifyServer(pool.sharedPool ?? pool, await beginTransaction(client, begin));
     const result = await work(client);
     await client.query('COMMIT');
     broken = false;

@@ -1,7 +1,7 @@
 // Reads `vms` for the HTTP API. Rows are JSON texts written by PostgreSQL, the same as in
 // notifications.
 
-import type pg from 'pg';
+import type { ConnectionSource } from './connection-source.js';
 import { runReadQuery } from './transaction.js';
 
 /** A row of `vms`. */
@@ -29,7 +29,10 @@ export function parseFoundVm({ version, row }: FoundRow): FoundVm {
  * Reads the VM of this hostname.
  * @returns undefined if there is none
  */
-export async function findVm(pool: pg.Pool, hostname: string): Promise<FoundVm | undefined> {
+export async function findVm(
+  pool: ConnectionSource,
+  hostname: string,
+): Promise<FoundVm | undefined> {
   const sql = `SELECT ${FOUND_VM_COLUMNS} FROM public.vms WHERE hostname = $1`;
   const [row] = await runReadQuery<FoundRow>(pool, sql, [hostname]);
   return row && parseFoundVm(row);
@@ -74,7 +77,7 @@ export interface VmPageRow {
  * rows. Rows inserted or deleted in between therefore shift nothing.
  * @throws a `pg` error of class 22 for a time that does not exist, such as the 30th of February
  */
-export async function readVmPage(pool: pg.Pool, query: VmPageQuery): Promise<VmPage> {
+export async function readVmPage(pool: ConnectionSource, query: VmPageQuery): Promise<VmPage> {
   const { status, email, sort, limit, after } = query;
   const values = [status, email, limit + 1, after?.id];
   if (sort !== 'id') values.push(after?.time);

@@ -17,6 +17,7 @@ import { createRateLimit } from './plugins/rate-limit.js';
 import { guardUpgrades } from './plugins/upgrades.js';
 import type { OnResponse } from './problems/response-log.js';
 import { createAuthorize, type Authorize } from './request/access.js';
+import { createConnect } from './request/connect.js';
 import { sendUpgradeRequestId } from './request/request-id.js';
 import { registerAssignments } from './routes/assignments.js';
 import { registerChanges } from './routes/changes.js';
@@ -117,7 +118,8 @@ async function registerRoutes(
   dependencies: HttpApiDependencies,
   state: ServerState,
 ): Promise<() => object> {
-  const { pool, verify, tracker, limits, metrics, log } = dependencies;
+  const { verify, tracker, limits, metrics, log } = dependencies;
+  const connect = createConnect(dependencies.pool);
   const authorize = createAuthorize(
     verify,
     await createRateLimit(routes, limits.requestsPerMinute),
@@ -129,11 +131,11 @@ async function registerRoutes(
   registerHealth(routes, dependencies.notReady);
   registerMetrics(routes, authorize, metrics.read);
   registerVms(routes, createVmRoutes(dependencies, authorize, state));
-  registerChanges(routes, pool, authorize);
-  registerAssignments(routes, pool, authorize);
-  registerEnrolments(routes, pool, authorize, dependencies.signingSecret);
-  registerDeliveries(routes, pool, authorize, tracker.reported);
-  registerEvents(routes, pool, authorize);
+  registerChanges(routes, connect, authorize);
+  registerAssignments(routes, connect, authorize);
+  registerEnrolments(routes, connect, authorize, dependencies.signingSecret);
+  registerDeliveries(routes, connect, authorize, tracker.reported);
+  registerEvents(routes, connect, authorize);
   if (!(await registerDashboard(routes)))
     log.warn('the dashboard is not served: `npm run build` builds it');
   registerOtherMethods();
@@ -148,7 +150,7 @@ function createVmRoutes(
   const { pool, hub, sessions, verify, tracker, metrics, log } = dependencies;
   const reports = { ...tracker, acknowledged: metrics.acknowledged };
   return {
-    pool,
+    connect: createConnect(pool),
     hub,
     sessions,
     authorize,
@@ -162,7 +164,12 @@ function createVmRoutes(
     settings: {
       gateway: dependencies.gateway,
       heartbeatMs: dependencies.heartbeatMs,
-      requests: createRequests(pool, verify, reports, log),
+      requests: createRequests(
+        (identity) => pool.share({ identity, priority: 'report' }),
+        verify,
+        reports,
+        log,
+      ),
       onRejection,
       onBug: (err, { id }) => log.error({ err, session: id }, 'a request of a session failed'),
     },

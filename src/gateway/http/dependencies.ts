@@ -1,9 +1,9 @@
 // The dependencies of the HTTP API: its limits, metrics and the services that its routes use.
 
-import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { TrustProxy } from '../../config/address.js';
 import type { Verifier } from '../auth/token.js';
+import type { SharedPool } from '../database/shared-pool.js';
 import type { Hub } from '../hub/hub.js';
 import type { SocketLimits } from '../session/connection-slots.js';
 import type { OnRejection } from '../session/limits.js';
@@ -58,7 +58,7 @@ export interface HttpApiDependencies {
   /** The name of this process in `welcome`. */
   readonly gateway: string;
   readonly version: string;
-  readonly pool: pg.Pool;
+  readonly pool: SharedPool;
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly verify: Verifier;

@@ -13,8 +13,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { TrustProxy } from '../../config/address.js';
 import { describeResponse, type OnResponse } from './problems/response-log.js';
 import { sendClientError } from './problems/client-error.js';
-import { handleError, handleErrorBeforeRouting } from './problems/error-handler.js';
+import { createErrorHandler, handleErrorBeforeRouting } from './problems/error-handler.js';
 import { PROBLEMS, sendProblem, writeProblem } from './problems/problem.js';
+import { RepeatedWarnings } from './problems/repeated-warnings.js';
 import { SequencedServer, type RejectPipelined } from './limits/sequenced-server.js';
 import { createFinishResponse } from './problems/finish-response.js';
 import { hasValidHost } from './request/host.js';
@@ -58,6 +59,7 @@ export function createServer(
   trustProxy: TrustProxy,
   onAnswer: OnResponse = () => undefined,
 ) {
+  const handleError = createErrorHandler(new RepeatedWarnings(log));
   const { logResponse, handleClientError, rejectPipelined } = createResponseLog(log, onAnswer);
   const server = Fastify({
     serverFactory: (handler) => createEdge(rejectPipelined).on('request', handler),
@@ -69,7 +71,7 @@ export function createServer(
     frameworkErrors: (error, request, reply) => {
       reply.raw.once('finish', () => logResponse(request, reply));
       sendRequestId(request, reply);
-      handleErrorBeforeRouting(error, request, reply);
+      handleErrorBeforeRouting(handleError, error, request, reply);
     },
     forceCloseConnections: true,
     return503OnClosing: false, // Its response would not be a problem: see drain.ts.

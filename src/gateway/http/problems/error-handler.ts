@@ -4,7 +4,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isConnectionError, isReadOnlyError } from '../../../postgres/errors.js';
 import { isQueueFull } from '../../database/notification-queue.js';
+import { OverloadError } from '../../database/shared-pool.js';
 import { sendProblem, type ProblemCode } from './problem.js';
+import type { RepeatedWarnings } from './repeated-warnings.js';
 
 /** The problem codes of errors from Fastify and its plugins, by status. */
 const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
@@ -25,19 +27,35 @@ const DATABASE_BUSY = /^(55P03|40P01|40001|57014)$/;
 const BAD_VALUE = /^22[0-9A-Z]{3}$/;
 
 /** Sends the problem for an error of a request. */
-export function handleError(
+export type HandleError = (
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => void;
+
+/** Creates the handler of errors. */
+export function createErrorHandler(warnings: RepeatedWarnings): HandleError {
+  return (error, request, reply) => handleError(warnings, error, request, reply);
+}
+
+function handleError(
+  warnings: RepeatedWarnings,
   error: FastifyError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
+  const warn = (message: string): void => warnings.warn(request.log, { err: error }, message);
   if (error.statusCode !== undefined && error.statusCode < 500) {
     sendProblem(reply, CODE_BY_STATUS[error.statusCode] ?? 'invalid_request', error.message);
   } else if (isReadOnlyError(error)) {
-    request.log.warn({ err: error }, 'the database takes no writes');
+    warn('the database takes no writes');
     const detail = 'The database takes no writes now, as on a standby; `/health/ready` says why.';
     sendProblem(reply, 'database_read_only', detail);
+  } else if (error instanceof OverloadError) {
+    warn('a request waited in vain for a database connection');
+    sendProblem(reply, 'database_busy', 'Too many requests wait for the database; try again.');
   } else if (isConnectionError(error)) {
-    request.log.warn({ err: error }, 'the database did not answer');
+    warn('the database did not answer');
     sendProblem(reply, 'database_unavailable', 'The database does not answer; try again.');
   } else if (isQueueFull(error)) {
     request.log.error({ err: error }, 'the notification queue is full');
@@ -47,7 +65,7 @@ export function handleError(
       'The notification queue of the database is full; try again.',
     );
   } else if (DATABASE_BUSY.test(error.code)) {
-    request.log.warn({ err: error }, 'the database was busy');
+    warn('the database was busy');
     sendProblem(reply, 'database_busy', 'Another transaction has locked the data; try again.');
   } else if (BAD_VALUE.test(error.code)) {
     sendProblem(reply, 'invalid_request', 'The database cannot store one of the values.');
@@ -63,6 +81,7 @@ export function handleError(
  * otherwise stay open forever.
  */
 export function handleErrorBeforeRouting(
+  handleError: HandleError,
   error: FastifyError,
   request: FastifyRequest,
   reply: FastifyReply,

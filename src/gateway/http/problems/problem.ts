@@ -139,7 +139,7 @@ export const PROBLEMS = {
   },
   database_busy: {
     status: 503,
-    when: 'Other transactions locked the data for too long; nothing was changed.',
+    when: 'Other transactions locked the data for too long, or too many requests wait; nothing was changed.',
     retryAfter: 1,
   },
 } as const satisfies Record<string, About>;

@@ -1,8 +1,8 @@
 // The routes that assign a VM to a person and release it.
 
-import type pg from 'pg';
 import { assignVm, releaseAssignment } from '../../database/assignments.js';
 import { readActor, type Authorize } from '../request/access.js';
+import type { Connect } from '../request/connect.js';
 import { sendVm } from '../problems/responses.js';
 import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
@@ -14,7 +14,11 @@ import type { HttpServer } from '../server.js';
 const PATH = '/v1/assignments';
 
 /** Registers the routes of assignments. */
-export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
+export function registerAssignments(
+  server: HttpServer,
+  connect: Connect,
+  authorize: Authorize,
+): void {
   server.post(PATH, {
     schema: {
       operationId: 'assign',
@@ -32,7 +36,10 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize
     onRequest: authorize('change-vms'),
     handler: async (request, reply) => {
       const { email, crd_command: crdCommand } = request.body;
-      const assigned = await assignVm(pool, readActor(request), { email, crdCommand });
+      const assigned = await assignVm(connect(request, 'change'), readActor(request), {
+        email,
+        crdCommand,
+      });
       if (assigned.outcome === 'none-free') {
         const detail = 'No VM is available.';
         return sendProblem(reply, 'no_vm_available', detail, { counts: assigned.counts });
@@ -53,7 +60,7 @@ export function registerAssignments(server: HttpServer, pool: pg.Pool, authorize
     onRequest: authorize('change-vms'),
     handler: async (request, reply) => {
       const released = await releaseAssignment(
-        pool,
+        connect(request, 'change'),
         readActor(request),
         request.params.assignment_id,
       );

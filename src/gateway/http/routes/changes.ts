@@ -3,7 +3,6 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type pg from 'pg';
 import { Type } from 'typebox';
 import { changeVm, clearVms, deleteVm, registerVm } from '../../database/changes.js';
 import {
@@ -13,6 +12,7 @@ import {
 } from '../../database/decide-change.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
 import { readActor, checkHostname, readHostname, type Authorize } from '../request/access.js';
+import type { Connect } from '../request/connect.js';
 import { sendJson, sendVm } from '../problems/responses.js';
 import { parsePrecondition } from '../request/precondition.js';
 import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
@@ -24,7 +24,7 @@ import type { HttpServer } from '../server.js';
 const VM_PATH = `${FLEET_PATH}/:hostname`;
 
 /** Registers the routes that change VMs. */
-export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
+export function registerChanges(server: HttpServer, connect: Connect, authorize: Authorize): void {
   server.put(VM_PATH, {
     bodyLimit: 1_024,
     schema: {
@@ -42,7 +42,11 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
     onRequest: authorize('register-vm'),
     preHandler: [checkNewHostname, checkNoBody],
     handler: async (request, reply) => {
-      const { isNew, vm } = await registerVm(pool, readActor(request), readHostname(request));
+      const { isNew, vm } = await registerVm(
+        connect(request, 'change'),
+        readActor(request),
+        readHostname(request),
+      );
       return sendVm(reply.code(isNew ? 201 : 200), vm);
     },
   });
@@ -66,7 +70,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
         return sendProblem(reply, 'unknown_status', detail, { allowed: SETTABLE_STATUSES });
       }
       const changed = await changeVm(
-        pool,
+        connect(request, 'change'),
         readActor(request),
         readHostname(request),
         { status, email, crdCommand, reassign },
@@ -106,7 +110,12 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const precondition = parsePrecondition(request.headers);
-      const outcome = await deleteVm(pool, readActor(request), readHostname(request), precondition);
+      const outcome = await deleteVm(
+        connect(request, 'change'),
+        readActor(request),
+        readHostname(request),
+        precondition,
+      );
       if (outcome === 'deleted') return reply.code(204).send(null);
       if (outcome === 'no-vm') return sendVmNotFound(reply);
       return sendVersionMismatch(reply, outcome.currentVersion);
@@ -124,7 +133,7 @@ export function registerChanges(server: HttpServer, pool: pg.Pool, authorize: Au
     onRequest: authorize('change-vms'),
     handler: async (request, reply) => {
       const { confirm } = request.query;
-      const count = await clearVms(pool, readActor(request), confirm);
+      const count = await clearVms(connect(request, 'change'), readActor(request), confirm);
       if (count === confirm) return sendJson(reply, JSON.stringify({ deleted: count }));
       const detail = `There are ${count} VMs, not ${confirm}; nothing was deleted.`;
       return sendProblem(reply, 'wrong_count', detail, { count });

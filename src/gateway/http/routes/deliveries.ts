@@ -1,7 +1,6 @@
 // The routes of deliveries: agents report how their commands ended, and clients that may watch a VM
 // read them.
 
-import type pg from 'pg';
 import { recordEnd, listDeliveries } from '../../database/deliveries.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
 import {
@@ -11,6 +10,7 @@ import {
   requireIdentity,
   type Authorize,
 } from '../request/access.js';
+import type { Connect } from '../request/connect.js';
 import { sendJson } from '../problems/responses.js';
 import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
@@ -29,7 +29,7 @@ import type { HttpServer } from '../server.js';
  */
 export function registerDeliveries(
   server: HttpServer,
-  pool: pg.Pool,
+  connect: Connect,
   authorize: Authorize,
   onReport: (hostname: string) => void,
 ): void {
@@ -54,7 +54,13 @@ export function registerDeliveries(
       const { sub } = requireIdentity(request);
       const { assignment_id: assignmentId } = request.params;
       const report = { outcome, exitCode, signal };
-      const delivery = await recordEnd(pool, readActor(request), sub, assignmentId, report);
+      const delivery = await recordEnd(
+        connect(request, 'report'),
+        readActor(request),
+        sub,
+        assignmentId,
+        report,
+      );
       if (delivery === undefined) {
         return sendProblem(reply, 'assignment_not_found', 'This agent never had this assignment.');
       }
@@ -76,7 +82,11 @@ export function registerDeliveries(
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const { limit = PAGE_LIMIT } = request.query;
-      const deliveries = await listDeliveries(pool, readHostname(request), limit);
+      const deliveries = await listDeliveries(
+        connect(request, 'read'),
+        readHostname(request),
+        limit,
+      );
       return sendJson(reply, `{"deliveries":[${deliveries.join(',')}]}`);
     },
   });

@@ -1,11 +1,11 @@
 // The routes of enrolment. VMs that boot from the same image share an enrolment token, and each
 // exchanges it once for the token of its agent.
 
-import type pg from 'pg';
 import { Type } from 'typebox';
 import { AGENT_TTL_SECONDS, signToken } from '../../auth/token.js';
 import { allowEnrolment, enrol } from '../../database/enrolments.js';
 import { readActor, checkHostname, readHostname, type Authorize } from '../request/access.js';
+import type { Connect } from '../request/connect.js';
 import { sendJson } from '../problems/responses.js';
 import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
@@ -21,7 +21,7 @@ const PATH = '/v1/enrolments';
  */
 export function registerEnrolments(
   server: HttpServer,
-  pool: pg.Pool,
+  connect: Connect,
   authorize: Authorize,
   secret: string | undefined,
 ): void {
@@ -48,7 +48,7 @@ export function registerEnrolments(
         );
       }
       const { hostname, nonce } = request.body;
-      const outcome = await enrol(pool, readActor(request), hostname, nonce);
+      const outcome = await enrol(connect(request, 'change'), readActor(request), hostname, nonce);
       if (outcome === 'already-enrolled') {
         const detail = 'This hostname has enrolled; an admin may allow it again.';
         return sendProblem(reply, 'already_enrolled', detail);
@@ -79,7 +79,9 @@ export function registerEnrolments(
     onRequest: authorize('allow-enrolment'),
     preHandler: checkHostname,
     handler: async (request, reply) => {
-      if (await allowEnrolment(pool, readActor(request), readHostname(request))) {
+      if (
+        await allowEnrolment(connect(request, 'change'), readActor(request), readHostname(request))
+      ) {
         return reply.code(204).send(null);
       }
       return sendProblem(reply, 'not_enrolled', 'This hostname has not enrolled.');

@@ -1,11 +1,11 @@
 // The routes of the audit and of the fleet's numbers.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type pg from 'pg';
 import { readFleetStats } from '../../database/counts.js';
 import { listEvents, type EventQuery } from '../../database/events.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
 import { checkHostname, readHostname, type Authorize } from '../request/access.js';
+import type { Connect } from '../request/connect.js';
 import { sendJson, sendPage } from '../problems/responses.js';
 import { describeProblems } from '../problems/problem-responses.js';
 import { AllEventsQuery, EventPageResponse, EventsQuery } from '../schemas/events.js';
@@ -14,13 +14,13 @@ import { StatsResponse } from '../schemas/vms.js';
 import type { HttpServer } from '../server.js';
 
 /** Registers the routes of the audit and of the fleet's numbers. */
-export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Authorize): void {
+export function registerEvents(server: HttpServer, connect: Connect, authorize: Authorize): void {
   const answer = async (
     request: FastifyRequest,
     reply: FastifyReply,
     query: EventQuery,
   ): Promise<FastifyReply> => {
-    const { events, next } = await listEvents(pool, query);
+    const { events, next } = await listEvents(connect(request, 'read'), query);
     return sendPage(request, reply, 'events', events, next);
   };
 
@@ -65,8 +65,8 @@ export function registerEvents(server: HttpServer, pool: pg.Pool, authorize: Aut
       response: { 200: StatsResponse, ...describeProblems() },
     },
     onRequest: authorize('watch-fleet'),
-    handler: async (_request, reply) => {
-      const { total, assigned, byStatus } = await readFleetStats(pool);
+    handler: async (request, reply) => {
+      const { total, assigned, byStatus } = await readFleetStats(connect(request, 'read'));
       return sendJson(reply, JSON.stringify({ total, assigned, by_status: byStatus }));
     },
   });

@@ -2,7 +2,6 @@
 // upgrade with the state and its changes from the fleet. A client without a WebSocket may read the
 // same messages as an event stream, or wait for a change of one VM.
 
-import type pg from 'pg';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { selectProjection } from '../../auth/roles.js';
@@ -15,6 +14,7 @@ import { VmStream } from '../../session/vm-stream.js';
 import { sendEventStream, type EventStreamDependencies } from '../event-stream/event-stream.js';
 import { wantsEventStream } from '../request/accept.js';
 import { checkHostname, readHostname, requireIdentity, type Authorize } from '../request/access.js';
+import type { Connect } from '../request/connect.js';
 import { checkCursor, readCursor } from '../request/cursor.js';
 import { createAdmit } from '../limits/admission.js';
 import { sendPage, sendVm } from '../problems/responses.js';
@@ -36,7 +36,7 @@ import { waitForVersion } from '../websocket/wait.js';
 
 /** The dependencies of these routes. */
 export interface VmRoutes extends EventStreamDependencies {
-  readonly pool: pg.Pool;
+  readonly connect: Connect;
   /** Reduces a row's JSON text to the columns that a dashboard sees. */
   readonly project: (row: string) => string;
   readonly authorize: Authorize;
@@ -53,7 +53,7 @@ export function registerVms(server: HttpServer, routes: VmRoutes): void {
 }
 
 function registerFleet(server: HttpServer, routes: VmRoutes): void {
-  const { pool, hub, authorize, acquireSlot } = routes;
+  const { connect, hub, authorize, acquireSlot } = routes;
   const watch = (request: FastifyRequest) => (socket: Socket) => {
     const projection = selectProjection(requireIdentity(request).role);
     return new FleetStream(hub, socket, projection, readCursor(request));
@@ -85,10 +85,18 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
           'after must be the `next` of a page with the same sort.',
         );
       }
-      const page = await readVmPage(pool, { status, email, sort, limit, after });
+      const page = await readVmPage(connect(request, 'read'), {
+        status,
+        email,
+        sort,
+        limit,
+        after,
+      });
       const rows = page.rows.map(({ row }) => projectRow(routes, request, row));
       const hostnames = page.rows.map(({ hostname }) => hostname);
-      const presence = (await readPresence(pool, hostnames)).map((known) => known.presence);
+      const presence = (await readPresence(connect(request, 'read'), hostnames)).map(
+        (known) => known.presence,
+      );
       const next = page.next && formatPosition(page.next);
       return sendPage(request, reply, 'vms', rows, next, `"presence":[${presence.join(',')}],`);
     },
@@ -97,7 +105,7 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
 }
 
 function registerVm(server: HttpServer, routes: VmRoutes): void {
-  const { pool, hub, authorize, acquireSlot } = routes;
+  const { connect, hub, authorize, acquireSlot } = routes;
   const watch = (request: FastifyRequest) => (socket: Socket) => {
     const { role } = requireIdentity(request);
     const onAssignment = role === 'agent' ? routes.onPush : undefined;
@@ -131,7 +139,7 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       if (wantsEventStream(request)) return sendEventStream(routes, request, reply, watch(request));
       const { wait, version = 0 } = request.query;
       if (wait !== undefined) return respondWhenChanged(routes, request, reply, { wait, version });
-      const found = await findVm(pool, readHostname(request));
+      const found = await findVm(connect(request, 'read'), readHostname(request));
       if (found === undefined) return sendVmNotFound(reply);
       return sendVm(reply, { ...found, row: projectRow(routes, request, found.row) });
     },

@@ -1,12 +1,13 @@
 // Carries out the requests of sessions in the database. Sockets receive the resulting changes
 // through the feed, like every other change.
 
-import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Identity, Verifier } from '../../auth/token.js';
 import { acknowledge, reportStatus, type ReportOutcome } from '../../database/reports.js';
+import type { ConnectionSource } from '../../database/connection-source.js';
 import type { Actor } from '../../database/transaction.js';
 import type { RequestRejection, RequestHandlers } from '../../session/requests.js';
+import { RepeatedWarnings } from '../problems/repeated-warnings.js';
 
 const STALE: RequestRejection = {
   code: 'stale_assignment',
@@ -34,12 +35,17 @@ export interface AgentReports {
   readonly acknowledged: (tookSeconds: number) => void;
 }
 
+/**
+ * Creates the handlers.
+ * @param connect returns the source of connections for the reports of this identity
+ */
 export function createRequests(
-  pool: pg.Pool,
+  connect: (identity: string) => ConnectionSource,
   verify: Verifier,
   reports: AgentReports,
   log: Logger,
 ): RequestHandlers {
+  const warnings = new RepeatedWarnings(log);
   const attempt = async (
     session: string,
     work: () => Promise<RequestRejection | undefined>,
@@ -47,7 +53,7 @@ export function createRequests(
     try {
       return await work();
     } catch (err) {
-      log.warn({ err, session }, 'a request of an agent failed');
+      warnings.warn(log, { err, session }, 'a request of an agent failed');
       return { code: 'unavailable', message: 'the database does not answer; try again' };
     }
   };
@@ -58,11 +64,8 @@ export function createRequests(
         const hostname = agent.sub;
         const pushedAgoMs = reports.pushedAgoMs(hostname, assignmentId);
         const acknowledgement = { hostname, assignmentId, pushedAgoMs };
-        const acknowledged = await acknowledge(
-          pool,
-          createSessionActor(agent, session),
-          acknowledgement,
-        );
+        const actor = createSessionActor(agent, session);
+        const acknowledged = await acknowledge(connect(actor.name), actor, acknowledgement);
         if (acknowledged === undefined) return STALE;
         const { tookSeconds } = acknowledged;
         // A repeated acknowledgement does not record the push, which stays pending and is written
@@ -77,7 +80,8 @@ export function createRequests(
     reportStatus: (agent, { status, assignment_id }, session) =>
       attempt(session, async () => {
         const report = { hostname: agent.sub, status, assignmentId: assignment_id };
-        return REJECTIONS[await reportStatus(pool, createSessionActor(agent, session), report)];
+        const actor = createSessionActor(agent, session);
+        return REJECTIONS[await reportStatus(connect(actor.name), actor, report)];
       }),
   };
 }

@@ -21,7 +21,7 @@ const NOBODY = {
 t.test('every outcome has its rejection', async (t) => {
   const database = await createDatabase();
   const requests = createRequests(
-    database.pool,
+    () => database.pool,
     () => ({ ok: false, reason: 'invalid' }),
     NOBODY,
     pino({ level: 'silent' }),
@@ -56,7 +56,7 @@ t.test('a push is written with the first acknowledgement only', async (t) => {
   const [row] = await database.query<{ id: string }>('SELECT assignment_id AS id FROM vms');
   const said: string[] = [];
   const requests = createRequests(
-    database.pool,
+    () => database.pool,
     () => ({ ok: false, reason: 'invalid' }),
     {
       pushedAgoMs: () => 1_000,
@@ -79,13 +79,18 @@ t.test('an unreachable database is reported to the agent and logged', async (t) 
   const log = pino({ level: 'warn' }, { write: (line) => logged.push(JSON.parse(line)) });
   const { pool, end } = createPool({ host: '/nowhere', user: 'x' }, 10, () => undefined);
   t.teardown(end);
-  const requests = createRequests(pool, () => ({ ok: false, reason: 'invalid' }), NOBODY, log);
+  const requests = createRequests(
+    () => pool,
+    () => ({ ok: false, reason: 'invalid' }),
+    NOBODY,
+    log,
+  );
   t.match(await requests.acknowledge(agent, UUID, 's1'), { code: 'unavailable' });
   t.match(await requests.reportStatus(agent, { type: 'status', status: 'failed' }, 's1'), {
     code: 'unavailable',
   });
-  t.match(
-    logged,
-    Array(2).fill({ msg: 'a request of an agent failed', session: 's1', err: { code: 'ENOENT' } }),
-  );
+  t.equal(logged.length, 1, 'the repetition is counted, and logged later as a number');
+  t.match(logged, [
+    { msg: 'a request of an agent failed', session: 's1', err: { code: 'ENOENT' } },
+  ]);
 });
