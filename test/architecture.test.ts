@@ -38,7 +38,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'postgres',
     'protocol',
   ],
-  'gateway/auth': ['protocol', 'config'],
+  'gateway/auth': ['protocol', 'config', 'processes'],
   'gateway/metrics': [],
   'gateway/database': ['postgres'],
   postgres: [],

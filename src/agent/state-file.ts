@@ -2,7 +2,7 @@
 // machine once it is saved. A single agent at a time uses it. An unreadable file is never treated
 // as an empty file.
 
-import { mkdir, readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Compile } from 'typebox/compile';
 import { releaseLock, takeLock, describeThisProcess } from '../processes/lock-file.js';
@@ -10,6 +10,7 @@ import { replaceFile } from '../processes/replace-file.js';
 import { readSystemCode } from '../processes/system-code.js';
 import { AgentError, AgentFileError } from './errors.js';
 import { EMPTY_JOURNAL, Journal } from './journal.js';
+import { makeFolder } from '../processes/make-folder.js';
 
 const journalCheck = Compile(Journal);
 
@@ -31,7 +32,7 @@ export interface StateFile {
 export async function openStateFile(name: string): Promise<StateFile> {
   try {
     const folder = dirname(resolve(name));
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
     // If the state file is a symlink, replace its target.
     const path = await realpath(name).catch(async () =>
       join(await realpath(folder), basename(name)),

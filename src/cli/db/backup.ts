@@ -68,7 +68,8 @@ export function createBackupCommand(): Command {
     });
 }
 
-function print({ file, bytes, vms, verified, uploaded, removed }: BackupReport): void {
+function print({ file, bytes, vms, verified, uploaded, removed, swept }: BackupReport): void {
+  if (swept.length > 0) printLine(`Removed, left by killed backups: ${swept.join(', ')}`);
   const done = [...(verified ? ['verified'] : []), ...(uploaded ? ['uploaded'] : [])];
   printLine([`${file}: ${formatCount(vms, 'VM')}, ${formatBytes(bytes)}`, ...done].join(', '));
   if (removed.length > 0) printLine(`Removed as too old: ${removed.join(', ')}`);

@@ -1,9 +1,15 @@
 // `db migrate`: migrates the schema, and reports what was applied.
 
 import type { Command } from 'commander';
-import { migrate, readSchemaStatus } from '../../postgres/migrations/migrate.js';
+import { migrateInterruptibly } from '../../postgres/admin/migrate-interruptibly.js';
+import { readSchemaStatus } from '../../postgres/migrations/migrate.js';
 import { printJson } from './print.js';
-import { DRY_RUN_OPTION, resolveDatabase, createSubcommand } from './subcommand.js';
+import {
+  DRY_RUN_OPTION,
+  listenForInterrupt,
+  resolveDatabase,
+  createSubcommand,
+} from './subcommand.js';
 
 export function createMigrateCommand(): Command {
   return createSubcommand('migrate', 'migrate the schema')
@@ -11,7 +17,7 @@ export function createMigrateCommand(): Command {
     .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
       const connection = await resolveDatabase();
       if (!dryRun) {
-        printJson(await migrate(connection, { mode: 'apply' }));
+        printJson(await migrateInterruptibly(connection, 'apply', listenForInterrupt()));
         return;
       }
       const { pending, problem } = await readSchemaStatus(connection);

@@ -5,7 +5,13 @@ import type { Command } from 'commander';
 import { restore, type RestoreReport } from '../../postgres/admin/restore.js';
 import { UsageError } from '../exit.js';
 import { formatCount, printJson, printLine } from './print.js';
-import { DRY_RUN_OPTION, JSON_OPTION, resolveDatabase, createSubcommand } from './subcommand.js';
+import {
+  DRY_RUN_OPTION,
+  JSON_OPTION,
+  listenForInterrupt,
+  resolveDatabase,
+  createSubcommand,
+} from './subcommand.js';
 
 interface RestoreCommandOptions {
   readonly replace?: boolean;
@@ -25,7 +31,8 @@ export function createRestoreCommand(): Command {
         throw new UsageError(`${file} cannot be read.`, { cause });
       });
       const connection = await resolveDatabase();
-      const report = await restore({ connection, file, replace, dryRun });
+      const signal = listenForInterrupt();
+      const report = await restore({ connection, file, replace, dryRun, signal });
       if (json) printJson({ ...report, events: report.events ?? null, dry_run: dryRun });
       else print(report, dryRun);
     });

@@ -23,12 +23,15 @@ export function resolveDatabase(): Promise<pg.ClientConfig> {
   return findDatabase(loadConfig());
 }
 
-/** Runs `work` on a connection to that database, named after its purpose. */
+/**
+ * Runs `work` on a connection to that database, named after its purpose. SIGINT and SIGTERM cancel
+ * the statement under way on the server, and end the command.
+ */
 export async function runOnDatabase<T>(
   purpose: string,
   work: (session: pg.Client) => Promise<T>,
 ): Promise<T> {
-  return withSession(await resolveDatabase(), purpose, work);
+  return withSession(await resolveDatabase(), purpose, work, listenForInterrupt());
 }
 
 /** Creates a parser for an option with an integer value. */

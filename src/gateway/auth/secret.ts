@@ -3,10 +3,11 @@
 // the same secret.
 
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, unlink } from 'node:fs/promises';
+import { link, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, type Config } from '../../config/load.js';
 import { MIN_SECRET_BYTES } from '../../config/variable-kinds.js';
+import { makeFolder } from '../../processes/make-folder.js';
 
 const FILE_NAME = 'jwt-secret';
 
@@ -74,7 +75,7 @@ function createSecretError(path: string, fault: string): ConfigError {
  */
 async function createSecret(dataDir: string, path: string): Promise<string> {
   // The embedded database and its password may later be in this folder too.
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeFolder(dataDir, 0o700);
   const draft = `${path}.${randomBytes(8).toString('hex')}`;
   const file = await open(draft, 'wx', 0o600);
   try {

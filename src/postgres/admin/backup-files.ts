@@ -1,13 +1,16 @@
 // The files of backups: their names, writing a file completely or not at all, and removing old
 // files.
 
-import { lstat, mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { renameDurably } from '../../processes/replace-file.js';
 import { readSystemCode } from '../../processes/system-code.js';
 import { MaintenanceError } from './maintenance-error.js';
+import { makeFolder } from '../../processes/make-folder.js';
 
 const DAY_MS = 86_400_000;
+/** The end of a temporary file's name. */
+const PARTIAL = '.partial';
 
 /** Formats a file name with the time in UTC: `lablink_db_20261124T020000Z.sql`. */
 export function formatBackupName(database: string, now: Date, gzip: boolean): string {
@@ -43,9 +46,9 @@ export async function writeFileAtomically(
   write: (handle: FileHandle) => Promise<void>,
   check: (path: string) => Promise<void>,
 ): Promise<number> {
-  const partial = `${path}.partial`;
+  const partial = `${path}${PARTIAL}`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(path), 0o700);
     const handle = await open(partial, 'wx', 0o600);
     try {
       await write(handle);
@@ -78,7 +81,7 @@ function toFileError(path: string, error: unknown): unknown {
       cause: error,
     });
   }
-  const denied = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code);
+  const denied = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST'].includes(code);
   return new MaintenanceError(
     denied ? 'refused' : 'failed',
     `${path} cannot be written: ${error.message}`,
@@ -88,8 +91,7 @@ function toFileError(path: string, error: unknown): unknown {
 
 /**
  * Removes this database's backups that are older than `keepDays`, judged by their names. The newest
- * backup, the file `made` and all other files stay. Temporary files of killed backups go after a
- * day.
+ * backup, the file `made` and all other files stay.
  *
  * @returns the names of the removed backups.
  */
@@ -116,9 +118,29 @@ export async function removeOldBackups(
     await rm(join(folder, name));
     removed.push(name);
   }
-  for (const name of names.filter((name) => name.endsWith('.partial'))) {
-    const made = parseBackupTimeMs(name.slice(0, -'.partial'.length), database);
-    if (made !== undefined && made < now.getTime() - DAY_MS) await rm(join(folder, name));
-  }
   return removed;
+}
+
+/** Another server may have a database of this name, whose backup runs in the same folder. */
+const UNFINISHED_AGE_MS = 3_600_000;
+
+/**
+ * Removes the temporary files that killed backups of this database left an hour ago or earlier. The
+ * caller knows that no backup of this database runs.
+ *
+ * @returns their names; empty if there is no folder yet.
+ */
+export async function removeUnfinishedFiles(
+  folder: string,
+  database: string,
+  now: Date,
+): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  const left = names.filter((name) => {
+    if (!name.endsWith(PARTIAL)) return false;
+    const startedMs = parseBackupTimeMs(name.slice(0, -PARTIAL.length), database);
+    return startedMs !== undefined && startedMs < now.getTime() - UNFINISHED_AGE_MS;
+  });
+  for (const name of left) await rm(join(folder, name), { force: true });
+  return left;
 }

@@ -1,12 +1,14 @@
 // A backup: a consistent dump of the whole database in a file that is complete or absent. On
 // request the backup is verified and uploaded. Old backups are removed only after everything
-// succeeded.
+// succeeded. What a killed backup left is removed by the next one.
 
 import { basename, join } from 'node:path';
 import { createGzip } from 'node:zlib';
 import type pg from 'pg';
+import { shareBackupLock, tryBackupLock } from './backup-lock.js';
 import {
   formatBackupName,
+  removeUnfinishedFiles,
   writeFileAtomically,
   removeOldBackups,
   writeAll,
@@ -19,7 +21,7 @@ import {
   type DatabaseChecksum,
 } from './checksum.js';
 import { MaintenanceError } from './maintenance-error.js';
-import { withScratchDatabase } from './scratch-database.js';
+import { dropLeftScratchDatabases, withScratchDatabase } from './scratch-database.js';
 import { inTransaction, takeOnlyRow, withSession } from './session.js';
 import { findTools, listToolFolders, type Tools } from './tools.js';
 import { checkUploadCommand, upload } from './upload.js';
@@ -47,6 +49,8 @@ export interface BackupReport {
   readonly uploaded: boolean;
   /** Names of the older backups that were removed. */
   readonly removed: readonly string[];
+  /** Scratch databases and unfinished files of killed backups, which were removed. */
+  readonly swept: readonly string[];
 }
 
 /**
@@ -57,12 +61,19 @@ export interface BackupReport {
 export async function backUp(options: BackupOptions): Promise<BackupReport> {
   const { connection, environment, folder, keepDays, uploadCommand, now, signal } = options;
   if (uploadCommand !== undefined) checkUploadCommand(uploadCommand);
-  const made = await withSession(connection, 'backup', async (session) => {
-    const tools = await findBackupTools(session, options);
-    return inTransaction(session, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () =>
-      writeBackup(session, tools, options),
-    );
-  });
+  const made = await withSession(
+    connection,
+    'backup',
+    async (session) => {
+      const tools = await findBackupTools(session, options);
+      const swept = await sweep(session, options);
+      return inTransaction(session, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', async () => {
+        await shareBackupLock(session);
+        return { ...(await writeBackup(session, tools, options)), swept };
+      });
+    },
+    signal,
+  );
   if (uploadCommand !== undefined) await upload(uploadCommand, made.file, environment, signal);
   const removed = await removeOldBackups(folder, made.database, keepDays, now, basename(made.file));
   return {
@@ -72,7 +83,20 @@ export async function backUp(options: BackupOptions): Promise<BackupReport> {
     verified: options.verify,
     uploaded: uploadCommand !== undefined,
     removed,
+    swept: made.swept,
   };
+}
+
+/** Removes what killed backups of this database left, unless another backup of it runs. */
+async function sweep(session: pg.Client, options: BackupOptions): Promise<string[]> {
+  const database = await readDatabaseName(session);
+  return inTransaction(session, 'BEGIN', async () => {
+    if (!(await tryBackupLock(session))) return [];
+    return [
+      ...(await dropLeftScratchDatabases(options.connection)),
+      ...(await removeUnfinishedFiles(options.folder, database, options.now)),
+    ];
+  });
 }
 
 /** Returns the file that a backup would write now, and the programs it would use. */
@@ -114,16 +138,17 @@ async function readDatabaseName(session: pg.Client): Promise<string> {
 async function writeBackup(session: pg.Client, tools: Tools, options: BackupOptions) {
   const database = await readDatabaseName(session);
   const file = join(options.folder, formatBackupName(database, options.now, options.gzip));
-  const { snapshot, vms } = takeOnlyRow(
-    await session.query<{ snapshot: string; vms: number }>(
-      `SELECT pg_export_snapshot() AS snapshot, (SELECT count(*) FROM public.vms)::float8 AS vms`,
+  const { snapshot, encoding, vms } = takeOnlyRow(
+    await session.query<{ snapshot: string; encoding: string; vms: number }>(
+      `SELECT pg_export_snapshot() AS snapshot, current_setting('server_encoding') AS encoding,
+         (SELECT count(*) FROM public.vms)::float8 AS vms`,
     ),
   );
   const original = options.verify ? await computeChecksum(session) : undefined;
   const bytes = await writeFileAtomically(
     file,
     (handle) =>
-      dumpDatabase({ ...options, tools, snapshot }, async (output) => {
+      dumpDatabase({ ...options, tools, snapshot, encoding }, async (output) => {
         const whole = pipeThrough(output, requireDumpEnd());
         await writeAll(handle, options.gzip ? pipeThrough(whole, createGzip()) : whole);
       }),
@@ -142,8 +167,8 @@ async function verifyBackup(
   options: BackupOptions & { readonly tools: Tools },
 ): Promise<void> {
   const found = await withScratchDatabase(options.connection, async (scratch) => {
-    await loadDump({ ...options, connection: scratch }, await openDump(file));
-    const copy = await withSession(scratch, 'verify', computeChecksum);
+    await loadDump({ ...options, connection: scratch }, await openDump(file, options.signal));
+    const copy = await withSession(scratch, 'verify', computeChecksum, options.signal);
     return compareChecksums(original, copy, await readSequences(session));
   });
   if (found.length === 0) return;

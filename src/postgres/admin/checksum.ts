@@ -35,8 +35,22 @@ const SEQUENCES = `
   SELECT format('%I.%I', schemaname, sequencename) AS name, coalesce(last_value, 0)::text AS value
   FROM pg_catalog.pg_sequences ORDER BY 1`;
 
-/** Computes the checksum of everything that the session's transaction sees. */
+/**
+ * The texts of rows and of triggers depend on these settings, which the original's database or role
+ * may set and the copy's may not. Row security raises an error instead of hiding rows.
+ */
+const SETTINGS = `
+  SET search_path TO pg_catalog; SET DateStyle TO 'ISO, YMD'; SET IntervalStyle TO 'postgres';
+  SET TimeZone TO 'UTC'; SET extra_float_digits TO 1; SET bytea_output TO 'hex';
+  SET lc_monetary TO 'C'; SET xmloption TO 'content'; SET row_security TO off;
+  SET quote_all_identifiers TO off`;
+
+/**
+ * Computes the checksum of everything that the session's transaction sees. The session's settings
+ * change.
+ */
 export async function computeChecksum(session: pg.Client): Promise<DatabaseChecksum> {
+  await session.query(SETTINGS);
   const tables = new Map<string, TableChecksum>();
   for (const { name } of (await session.query<{ name: string }>(TABLES)).rows) {
     // Hashes are added, because rows have no order. Texts are hashed, because some types have no

@@ -2,7 +2,7 @@
 
 import type pg from 'pg';
 import { refuseOtherTables } from './other-tables.js';
-import { inTransaction, takeOnlyRow, setActor } from './session.js';
+import { inTransaction, limitIdleTime, takeOnlyRow, setActor } from './session.js';
 
 export interface ClearOptions {
   /** How many VMs the caller expects; undefined expects any number in a dry run, and none else. */
@@ -29,6 +29,7 @@ export function removeAllVms(
       await setActor(session, 'clear');
       const vms = await readTableName(session);
       if (dryRun || expected !== undefined) {
+        await limitIdleTime(session);
         await session.query(`LOCK TABLE ${vms} IN ACCESS EXCLUSIVE MODE`);
       }
       const { count } = takeOnlyRow(

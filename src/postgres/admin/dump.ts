@@ -15,18 +15,28 @@ export interface DumpSource {
   readonly environment: NodeJS.ProcessEnv;
   /** The snapshot of an open transaction: the dump holds what that transaction sees. */
   readonly snapshot: string;
+  /** The database's encoding, by PostgreSQL's name. */
+  readonly encoding: string;
   readonly signal: AbortSignal;
 }
+
+/** How long pg_dump waits for a table that another session has locked. */
+const LOCK_WAIT_MS = 10_000;
 
 /**
  * Runs pg_dump, and passes the plain SQL of the whole database to `take`. Owners are left out: on
  * another server the role may not exist, and the role that loads the dump owns everything.
  */
 export async function dumpDatabase(
-  { connection, tools, environment, snapshot, signal }: DumpSource,
+  { connection, tools, environment, snapshot, encoding, signal }: DumpSource,
   take: (output: Readable) => Promise<void>,
 ): Promise<void> {
-  const args = ['--format=plain', '--no-owner', '--no-password', `--snapshot=${snapshot}`];
+  const args = [
+    ...['--format=plain', '--no-owner', '--no-password', `--snapshot=${snapshot}`],
+    `--lock-wait-timeout=${LOCK_WAIT_MS}`,
+    // Bytes without an encoding cannot be converted to UTF-8.
+    ...(encoding === 'SQL_ASCII' ? ['--encoding=SQL_ASCII'] : []),
+  ];
   await withLibpqEnvironment(connection, environment, (variables) =>
     readFromTool({ tools, name: 'pg_dump', args, environment: variables, signal }, take),
   );
@@ -57,18 +67,22 @@ export interface LoadTarget {
   readonly signal: AbortSignal;
 }
 
-/** Runs the dump's SQL in an empty database, in one transaction. Errors do not quote rows. */
+/**
+ * Runs the dump's SQL in an empty database, in one transaction. Errors do not quote rows. The dump
+ * itself says COMMIT, after its last line: psql's own `--single-transaction` commits at the end of
+ * its input, also when this process is killed in the middle.
+ */
 export async function loadDump(
   { connection, tools, environment, signal }: LoadTarget,
   sql: Readable,
 ): Promise<void> {
   const variables = ['--set=ON_ERROR_STOP=1', '--set=VERBOSITY=terse'];
   const quiet = ['--no-psqlrc', '--quiet', '--no-password'];
-  const args = [...quiet, ...variables, '--single-transaction', '--file=-'];
+  const args = [...quiet, ...variables, '--file=-'];
   await withLibpqEnvironment(connection, environment, (libpqEnvironment) =>
     writeToTool(
       { tools, name: 'psql', args, environment: libpqEnvironment, signal },
-      pipeThrough(sql, removeNewSettings()),
+      pipeThrough(pipeThrough(sql, requireDumpEnd()), makeTransaction()),
     ),
   );
 }
@@ -76,22 +90,26 @@ export async function loadDump(
 /** pg_dump 17 and later write this in the first lines; older servers do not know the setting. */
 const NEW_SETTING = /^SET transaction_timeout = 0;$/m;
 
-function removeNewSettings(): Transform {
+/** Puts the dump between BEGIN and COMMIT. An incomplete dump ends with an error before COMMIT. */
+function makeTransaction(): Transform {
   let isFirst = true;
   return new Transform({
     transform(part: Buffer, _encoding, done) {
       const text = isFirst
-        ? Buffer.from(part.toString('latin1').replace(NEW_SETTING, ''), 'latin1')
+        ? Buffer.from(`BEGIN;\n${part.toString('latin1').replace(NEW_SETTING, '')}`, 'latin1')
         : part;
       isFirst = false;
       done(null, text);
     },
+    flush(done) {
+      done(null, 'COMMIT;\n');
+    },
   });
 }
 
-/** Opens a dump's file, which may be compressed with gzip. */
-export async function openDump(file: string): Promise<Readable> {
-  const stream = createReadStream(file);
+/** Opens a dump's file, which may be compressed with gzip. An abort of `signal` destroys it. */
+export async function openDump(file: string, signal?: AbortSignal): Promise<Readable> {
+  const stream = createReadStream(file, signal === undefined ? {} : { signal });
   if (!(await isGzip(file))) return stream;
   return pipeThrough(stream, createGunzip());
 }

@@ -1,13 +1,19 @@
 // Connects PostgreSQL's own programs to the same database, and with the same checks, as a pg
 // connection. Environment variables are used, because every user can read a program's arguments.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import type pg from 'pg';
+import { isRunning } from '../../processes/process-table.js';
 
 const CONNECT_TIMEOUT_SECONDS = '10';
+
+/** The folder's name goes on with the pid of the process that uses it. */
+const FOLDER_PREFIX = 'lablink-libpq-';
+/** Programs read the certificates when they start; after this time no program needs the folder. */
+const FOLDER_AGE_MS = 3_600_000;
 
 /**
  * Runs `work` with the environment for programs that use this database. Certificates are in
@@ -20,7 +26,8 @@ export async function withLibpqEnvironment<T>(
   base: NodeJS.ProcessEnv,
   work: (environment: NodeJS.ProcessEnv) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'lablink-libpq-'));
+  await removeLeftFolders();
+  const folder = await mkdtemp(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   try {
     const { host, port, user, database, password, options } = connection;
     return await work({
@@ -38,6 +45,21 @@ export async function withLibpqEnvironment<T>(
     });
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Removes the folders of killed processes, which may hold a private key. */
+async function removeLeftFolders(): Promise<void> {
+  for (const name of await readdir(tmpdir()).catch(() => [])) {
+    if (!name.startsWith(FOLDER_PREFIX)) continue;
+    const pid = Number.parseInt(name.slice(FOLDER_PREFIX.length), 10);
+    if (pid > 0 && isRunning(pid)) continue;
+    const path = join(tmpdir(), name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+    // The folder of another user stays.
+    if (Date.now() - mtimeMs > FOLDER_AGE_MS) {
+      await rm(path, { recursive: true, force: true }).catch(() => undefined);
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 
 import pg from 'pg';
 import { readServerVersion } from './backup.js';
-import { requireDumpEnd, dumpDatabase, loadDump, pipeThrough } from './dump.js';
+import { dumpDatabase, loadDump } from './dump.js';
 import { compareChecksums, computeChecksum, type DatabaseChecksum } from './checksum.js';
 import { MaintenanceError } from './maintenance-error.js';
 import { inTransaction, takeOnlyRow, withSession } from './session.js';
@@ -37,10 +37,17 @@ export interface MoveReport {
  * @throws MaintenanceError, also if the copy differs; the copy then stays for inspection.
  */
 export async function moveDatabase(options: MoveOptions): Promise<MoveReport> {
-  const { connection, target, environment, dryRun } = options;
-  return withSession(connection, 'move', async (source) => {
-    const from = await readServerVersion(source);
-    const to = await withSession(target, 'move', async (session) => {
+  const { connection, signal } = options;
+  return withSession(connection, 'move', (source) => moveFrom(source, options), signal);
+}
+
+async function moveFrom(source: pg.Client, options: MoveOptions): Promise<MoveReport> {
+  const { target, environment, dryRun, signal } = options;
+  const from = await readServerVersion(source);
+  const to = await withSession(
+    target,
+    'move',
+    async (session) => {
       const version = await readServerVersion(session);
       if (version < from) {
         throw createRefusal(
@@ -50,21 +57,22 @@ export async function moveDatabase(options: MoveOptions): Promise<MoveReport> {
       await refuseTables(session);
       await refuseMissingRoles(session, await listGrantees(source));
       return version;
-    });
-    const tools = await findTools(['pg_dump', 'psql'], from, listToolFolders(environment));
-    const original = await inTransaction(
-      source,
-      'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
-      async () => {
-        const image = await computeChecksum(source);
-        if (!dryRun) await copyDatabase(source, tools, options);
-        return image;
-      },
-    );
-    const now = await computeChecksum(source);
-    if (!dryRun) await compareCopy(target, original, now);
-    return { from, to, ...summarize(original), changedSince: listChangedTables(original, now) };
-  });
+    },
+    signal,
+  );
+  const tools = await findTools(['pg_dump', 'psql'], from, listToolFolders(environment));
+  const original = await inTransaction(
+    source,
+    'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+    async () => {
+      const image = await computeChecksum(source);
+      if (!dryRun) await copyDatabase(source, tools, options);
+      return image;
+    },
+  );
+  const now = await computeChecksum(source);
+  if (!dryRun) await compareCopy(target, original, now, signal);
+  return { from, to, ...summarize(original), changedSince: listChangedTables(original, now) };
 }
 
 const createRefusal = (why: string): MaintenanceError =>
@@ -102,14 +110,13 @@ async function refuseMissingRoles(target: pg.Client, names: readonly string[]): 
 }
 
 async function copyDatabase(source: pg.Client, tools: Tools, options: MoveOptions): Promise<void> {
-  const { snapshot } = takeOnlyRow(
-    await source.query<{ snapshot: string }>('SELECT pg_export_snapshot() AS snapshot'),
-  );
-  await dumpDatabase({ ...options, tools, snapshot }, (output) =>
-    loadDump(
-      { ...options, tools, connection: options.target },
-      pipeThrough(output, requireDumpEnd()),
+  const { snapshot, encoding } = takeOnlyRow(
+    await source.query<{ snapshot: string; encoding: string }>(
+      `SELECT pg_export_snapshot() AS snapshot, current_setting('server_encoding') AS encoding`,
     ),
+  );
+  await dumpDatabase({ ...options, tools, snapshot, encoding }, (output) =>
+    loadDump({ ...options, tools, connection: options.target }, output),
   );
 }
 
@@ -117,10 +124,23 @@ async function compareCopy(
   target: pg.ClientConfig,
   original: DatabaseChecksum,
   now: DatabaseChecksum,
+  signal: AbortSignal,
 ): Promise<void> {
-  const copied = await withSession(target, 'move', async (session) => {
-    await session.query('ANALYZE');
-    return computeChecksum(session);
+  const copied = await withSession(
+    target,
+    'move',
+    async (session) => {
+      await session.query('ANALYZE');
+      return computeChecksum(session);
+    },
+    signal,
+  ).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    throw new MaintenanceError(
+      'failed',
+      'Interrupted: the copy there is complete, but was not compared. Empty the database there before another try.',
+      { cause: error },
+    );
   });
   const found = compareChecksums(original, copied, now.sequences);
   if (found.length === 0) return;

@@ -4,14 +4,14 @@
 // others never change.
 
 import type pg from 'pg';
-import { migrate } from '../migrations/migrate.js';
 import { openDump } from './dump.js';
 import { readDump } from './dump-reader.js';
 import { addEvents, addMissingRows } from './history.js';
 import { MaintenanceError } from './maintenance-error.js';
 import { refuseOtherTables } from './other-tables.js';
 import { insertMissingRows, removeSurplusRows, updateChangedRows } from './row-changes.js';
-import { inTransaction, takeOnlyRow, setActor, withSession } from './session.js';
+import { migrateInterruptibly } from './migrate-interruptibly.js';
+import { inTransaction, limitIdleTime, takeOnlyRow, setActor, withSession } from './session.js';
 import {
   buildRowMatch,
   fillStagingTable,
@@ -26,6 +26,8 @@ export interface RestoreOptions {
   readonly replace: boolean;
   /** Report what would be done, and change nothing. */
   readonly dryRun: boolean;
+  /** Interrupts the restore, which then changes nothing. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RestoreReport {
@@ -60,29 +62,34 @@ interface Backup {
  * @throws MaintenanceError; nothing was changed then.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
-  const { connection, dryRun } = options;
-  await migrate(connection, { mode: dryRun ? 'check' : 'apply' });
+  const { connection, dryRun, signal } = options;
+  await migrateInterruptibly(connection, dryRun ? 'check' : 'apply', signal);
   // READ COMMITTED: after waiting for the lock, each statement sees what its holder committed.
-  return withSession(connection, 'restore', (session) =>
-    inTransaction(
-      session,
-      'BEGIN ISOLATION LEVEL READ COMMITTED',
-      () => restoreIn(session, options),
-      dryRun ? 'ROLLBACK' : 'COMMIT',
-    ),
+  return withSession(
+    connection,
+    'restore',
+    (session) =>
+      inTransaction(
+        session,
+        'BEGIN ISOLATION LEVEL READ COMMITTED',
+        () => restoreIn(session, options),
+        dryRun ? 'ROLLBACK' : 'COMMIT',
+      ),
+    signal,
   );
 }
 
 async function restoreIn(session: pg.Client, options: RestoreOptions): Promise<RestoreReport> {
-  const { file, replace, dryRun } = options;
+  const { file, replace, dryRun, signal } = options;
   await setActor(session, 'restore');
   if (!replace) await refuseRows(session);
-  const backup = await stageBackup(session, file);
+  const backup = await stageBackup(session, file, signal);
   const vms = backup.tables.get('vms');
   if (vms === undefined) {
     throw new MaintenanceError('bad_backup', `${file} has no table vms.`);
   }
   // Readers continue; writers wait, so that the compared rows are the changed rows.
+  await limitIdleTime(session);
   await session.query('LOCK TABLE ONLY public.vms IN EXCLUSIVE MODE');
   if (!replace) await refuseRows(session);
   const counts = await countChanges(session, vms);
@@ -113,11 +120,15 @@ async function refuseRows(session: pg.Client): Promise<void> {
   );
 }
 
-async function stageBackup(session: pg.Client, file: string): Promise<Backup> {
+async function stageBackup(
+  session: pg.Client,
+  file: string,
+  signal: AbortSignal | undefined,
+): Promise<Backup> {
   const tables = new Map<UsedTable, StagingTable>();
   const sequences = new Map<string, bigint>();
   const leftOut: string[] = [];
-  await readDump(await openDump(file), {
+  await readDump(await openDump(file, signal), {
     table: async (table, rows) => {
       const used = USED_TABLES.find(
         (name) => table.name === `public.${name}` || table.name === name,

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { listInstalledFolders } from '../embedded/binaries.js';
 import { MaintenanceError } from './maintenance-error.js';
+import { createInterruptedError } from './session.js';
 
 export type ToolName = 'pg_dump' | 'psql';
 
@@ -177,7 +178,7 @@ async function waitForExit(child: ChildProcess, { name, signal }: ToolRun): Prom
     child.once('close', resolve);
     child.once('error', reject);
   }).catch((cause: unknown) => {
-    if (signal.aborted) throw new MaintenanceError('failed', 'interrupted', { cause });
+    if (signal.aborted) throw createInterruptedError(cause);
     throw cause;
   });
   if (code !== 0) throw createToolError(name, messages.trim());

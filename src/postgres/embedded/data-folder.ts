@@ -1,9 +1,10 @@
 // The data folder: everything that the embedded server and its gateway keep. Only the account that
 // runs the gateway can enter it.
 
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { EmbeddedError } from './errors.js';
 import { readSystemCode } from '../../processes/system-code.js';
+import { makeFolder } from '../../processes/make-folder.js';
 
 /**
  * Creates the folder (0700) unless it exists, and checks that this process can write to it.
@@ -12,7 +13,7 @@ import { readSystemCode } from '../../processes/system-code.js';
  */
 export async function ensureDataFolder(dataDir: string): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await makeFolder(dataDir, 0o700);
     await access(dataDir, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw readSystemCode(error) === undefined ? error : createUnwritableError(dataDir, error);

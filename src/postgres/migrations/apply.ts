@@ -28,7 +28,11 @@ const MIGRATION_LOCK = 0x6c61626c;
 /** A migration may rewrite a large table; after this time the server is assumed to be gone. */
 const MIGRATION_TIMEOUT_MS = 15 * 60_000;
 
-/** Makes the transaction independent of settings of the role and the database, and of timeouts. */
+/**
+ * Makes the transaction independent of settings of the role and the database, and of timeouts. The
+ * server looks twice a second whether this process is still there, and rolls back if it is not;
+ * PostgreSQL 13 cannot.
+ */
 const BEGIN = `
   BEGIN;
   SET LOCAL search_path = pg_catalog;
@@ -36,6 +40,10 @@ const BEGIN = `
   SET LOCAL statement_timeout = 0;
   SET LOCAL idle_in_transaction_session_timeout = 0;
   SET LOCAL client_min_messages = warning;
+  DO $$ BEGIN
+    PERFORM set_config('client_connection_check_interval', '500', true);
+  EXCEPTION WHEN OTHERS THEN NULL;
+  END $$;
   SET LOCAL lock_timeout = `;
 
 /**

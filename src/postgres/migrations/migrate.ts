@@ -22,6 +22,8 @@ export interface MigrateOptions {
   /** The folder of the numbered files; by default the shipped one. */
   readonly folder?: string;
   readonly lockWait?: LockWaitPolicy;
+  /** Interrupts the migration under way, which is then rolled back. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface MigrationReport {
@@ -52,22 +54,26 @@ const DEFAULT_LOCK_WAIT: LockWaitPolicy = { timeoutMs: 2_000, pauseMs: 500, atte
  */
 export async function migrate(
   connection: pg.ClientConfig,
-  { mode, folder, lockWait = DEFAULT_LOCK_WAIT }: MigrateOptions,
+  { mode, folder, lockWait = DEFAULT_LOCK_WAIT, signal }: MigrateOptions,
 ): Promise<MigrationReport> {
   const guarded = await readGuardedMigrations(folder);
   const { migrations } = guarded;
-  return withMigrationClient(connection, async (client) => {
-    const pending = selectPending(migrations, await readRecord(client));
-    if (pending instanceof SchemaError) throw pending;
-    const applied: string[] = [];
-    if (pending.length > 0) {
-      if (mode === 'check') throw createOlderError(pending.map(({ name }) => name));
-      for (let names; (names = await applyNext(client, guarded, lockWait)).length > 0;) {
-        applied.push(...names);
+  return withMigrationClient(
+    connection,
+    async (client) => {
+      const pending = selectPending(migrations, await readRecord(client));
+      if (pending instanceof SchemaError) throw pending;
+      const applied: string[] = [];
+      if (pending.length > 0) {
+        if (mode === 'check') throw createOlderError(pending.map(({ name }) => name));
+        for (let names; (names = await applyNext(client, guarded, lockWait)).length > 0;) {
+          applied.push(...names);
+        }
       }
-    }
-    return { number: migrations.length, applied };
-  });
+      return { number: migrations.length, applied };
+    },
+    signal,
+  );
 }
 
 /**
@@ -101,6 +107,7 @@ const QUERY_TIMEOUT_MS = 15_000;
 function withMigrationClient<T>(
   connection: pg.ClientConfig,
   work: (client: pg.Client) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const config = {
     ...connection,
@@ -108,11 +115,15 @@ function withMigrationClient<T>(
     statement_timeout: false,
     query_timeout: QUERY_TIMEOUT_MS,
   } as const;
-  return withClient(config, async (client) => {
-    try {
-      return await work(client);
-    } catch (error) {
-      throw toSchemaError(error);
-    }
-  });
+  return withClient(
+    config,
+    async (client) => {
+      try {
+        return await work(client);
+      } catch (error) {
+        throw toSchemaError(error);
+      }
+    },
+    signal,
+  );
 }

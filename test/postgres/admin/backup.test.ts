@@ -117,7 +117,8 @@ t.test('backups', { skip }, async (t) => {
         message: /upload failed \(exit code 3\); the backup stays at/,
       });
       const made = `${name}_20261124T020000Z.sql`;
-      t.same(await readdir(options.folder), [...before, made].sort(), 'none went, and it is kept');
+      const backups = before.filter((file) => !file.endsWith('.partial'));
+      t.same(await readdir(options.folder), [...backups, made].sort(), 'none went, and it is kept');
       await t.rejects(backUp({ ...options, uploadCommand: 'aws s3 cp' }), {
         message: /must contain \{\}/,
       });
@@ -181,7 +182,7 @@ t.test('backups', { skip }, async (t) => {
 
     const stopped = new AbortController();
     stopped.abort();
-    await t.rejects(backUp({ ...options, signal: stopped.signal }), { message: 'interrupted' });
+    await t.rejects(backUp({ ...options, signal: stopped.signal }), { message: /^Interrupted/ });
     await t.rejects(
       backUp({
         ...options,
