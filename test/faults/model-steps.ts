@@ -150,13 +150,20 @@ async function cross(hostname: Name, { vms }: TableModel, { database }: ModelWor
   await Promise.all([deleting.end(), inserting.end()]);
 }
 
-const ALWAYS = ['stamp', 'update', 'delete', 'truncate', 'audit', 'audit_truncate']
-  .map((trigger) => `ALTER TABLE vms ENABLE ALWAYS TRIGGER vm_${trigger}_trigger;`)
-  .join(' ');
+/** The statements that give each trigger of `vms` the mode that it has now. */
+const readTriggerModes = async ({ database }: ModelWorld): Promise<string> => {
+  const rows = await database.query(`
+    SELECT format('ALTER TABLE vms ENABLE %s TRIGGER %I;',
+      CASE tgenabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' END, tgname) AS sql
+    FROM pg_trigger WHERE tgrelid = 'vms'::regclass AND NOT tgisinternal`);
+  return rows.map(({ sql }) => String(sql)).join(' ');
+};
 
 /** A statement that no trigger sees, in one transaction with what hides it. */
-const unseen = (world: ModelWorld, sql: string): Promise<unknown> =>
-  world.database.query(`ALTER TABLE vms DISABLE TRIGGER USER; ${sql}; ${ALWAYS}`);
+async function unseen(world: ModelWorld, sql: string): Promise<void> {
+  const asBefore = await readTriggerModes(world);
+  await world.database.query(`ALTER TABLE vms DISABLE TRIGGER USER; ${sql}; ${asBefore}`);
+}
 
 async function asReplica({ database }: ModelWorld, sql: string): Promise<void> {
   const admin = new pg.Client(database.adminConfig);
