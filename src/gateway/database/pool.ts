@@ -10,7 +10,7 @@ const QUERY_TIMEOUT_MS = 15_000;
  * A connection is replaced after this time, so that none stays on a former server of the address.
  */
 const MAX_LIFETIME_SECONDS = 600;
-/** How long `end` waits for running queries and for the server to close its connections. */
+/** How long running queries, and the server's closing of its connections, are waited for. */
 const END_TIMEOUT_MS = 1_000;
 
 /**
@@ -91,7 +91,15 @@ function discardIdle(pool: pg.Pool, onError: (error: Error) => void): void {
 function track(sockets: Set<Socket>): Socket {
   const socket = new Socket();
   sockets.add(socket);
-  socket.once('close', () => sockets.delete(socket));
+  let timer: NodeJS.Timeout | undefined;
+  // After our end is closed, a server that does not close its own would keep the socket open.
+  socket.once('finish', () => {
+    timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);
+  });
+  socket.once('close', () => {
+    clearTimeout(timer);
+    sockets.delete(socket);
+  });
   return socket;
 }
 

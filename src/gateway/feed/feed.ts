@@ -6,7 +6,7 @@
 //   resync reads what is stale ─▶ reconciler
 
 import { randomBytes, type KeyObject } from 'node:crypto';
-import type pg from 'pg';
+import pg from 'pg';
 import type { Logger } from 'pino';
 import { readAssignmentKey } from '../database/assignment-key.js';
 import {
@@ -321,7 +321,9 @@ export class Feed {
     log.warn({ err }, this.#problem.reason);
     this.#resync.heartbeatMissed();
     connections.discardIdle();
-    if (reason !== 'failed') this.#source.reconnect(HEARTBEAT_MISSED);
+    // A server that answers with an error is there; any other failure may be of the network, which
+    // does not report that the LISTEN connection leads nowhere.
+    if (!(err instanceof pg.DatabaseError)) this.#source.reconnect(HEARTBEAT_MISSED);
   }
 
   #sourceConnected(): void {

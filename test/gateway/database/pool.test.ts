@@ -1,5 +1,7 @@
 // The connections of the pool use UTC, are replaced if they are lost, and are closed at the end.
 
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import pg from 'pg';
 import t from 'tap';
 import { createPool } from '../../../src/gateway/database/pool.js';
@@ -75,6 +77,33 @@ t.test('a lost idle connection is reported and replaced', async (t) => {
   await pool.query('SELECT 1');
   await end();
   await noSession();
+});
+
+t.test('a server that does not close its end of a connection keeps no socket open', async (t) => {
+  const { host, port } = database.config;
+  const accepted: Socket[] = [];
+  const relay = createServer({ allowHalfOpen: true }, (client) => {
+    accepted.push(client);
+    const server = connect(`${host}/.s.PGSQL.${port}`);
+    client.on('error', ignore).pipe(server).on('error', ignore).pipe(client, { end: false });
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  t.teardown(() => relay.close());
+  const address = relay.address() as AddressInfo;
+  const config = { ...database.config, host: '127.0.0.1', port: address.port };
+  const { pool, discardIdle, end } = createPool(config, 1, ignore);
+  await pool.query('SELECT 1');
+  discardIdle();
+  const [client] = accepted;
+  await until('the gateway has closed its end', () => client?.readableEnded === true);
+  // To a socket that is destroyed, data is an error; to one that is half open, it is not.
+  await until('the socket is destroyed', () => {
+    if (client?.destroyed === false) client.write('x');
+    return client?.destroyed === true;
+  });
+  t.pass('it is destroyed');
+  await end();
 });
 
 t.test('discardIdle closes idle connections only', async (t) => {
