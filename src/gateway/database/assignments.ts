@@ -89,6 +89,14 @@ const ATTEMPTS = [
 type AgentFilter = (typeof ATTEMPTS)[number][0];
 type LockWaitPolicy = (typeof ATTEMPTS)[number][1];
 
+/**
+ * Whether the triggers of `vms` fire for a row: it is in the table itself or in a partition. The
+ * row of a table that only inherits from `vms` changes without a notification, so no person is
+ * assigned it.
+ */
+const NOTIFIED = `(vms.tableoid = 'public.vms'::regclass
+  OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = vms.tableoid AND c.relispartition))`;
+
 /** The seed of the hash, so that these locks differ from the advisory locks of other programs. */
 const LOCK_SEED = 0x6c_61_62_6c;
 
@@ -100,8 +108,9 @@ async function keepCurrent(
   client: pg.ClientBase,
   request: AssignRequest,
 ): Promise<AssignedVm | undefined> {
-  const { rows } = await client.query<AssignedVmRow & { id: number }>(
-    `SELECT id, ${ASSIGNED_VM_COLUMNS} FROM public.vms WHERE email = $1 AND status = 'in-use'
+  const { rows } = await client.query<AssignedVmRow & { id: number; tableoid: number }>(
+    `SELECT id, tableoid, ${ASSIGNED_VM_COLUMNS} FROM public.vms
+     WHERE email = $1 AND status = 'in-use' AND ${NOTIFIED}
      ORDER BY updated_at, id LIMIT 1 FOR UPDATE`,
     [request.email],
   );
@@ -110,8 +119,9 @@ async function keepCurrent(
     return current && parseAssignedVm(current);
   return parseFirstAssignedVm(
     await client.query<AssignedVmRow>(
-      `UPDATE public.vms SET crd_command = $2 WHERE id = $1 RETURNING ${ASSIGNED_VM_COLUMNS}`,
-      [current.id, request.crdCommand],
+      `UPDATE public.vms SET crd_command = $3 WHERE id = $1 AND tableoid = $2
+       RETURNING ${ASSIGNED_VM_COLUMNS}`,
+      [current.id, current.tableoid, request.crdCommand],
     ),
   );
 }
@@ -126,8 +136,9 @@ async function takeAvailable(
   return parseFirstAssignedVm(
     await client.query<AssignedVmRow>(
       `UPDATE public.vms SET status = 'in-use', email = $1, crd_command = $2
-       WHERE id = (
-         SELECT id FROM public.vms WHERE status = 'available' ${agentFilter}
+       WHERE (id, tableoid) = (
+         SELECT id, tableoid FROM public.vms
+         WHERE status = 'available' AND ${NOTIFIED} ${agentFilter}
          ORDER BY updated_at NULLS FIRST, id LIMIT 1 FOR UPDATE ${lockWaitPolicy}
        ) RETURNING ${ASSIGNED_VM_COLUMNS}`,
       [email, crdCommand],

@@ -9,6 +9,7 @@ import {
   type VmValues,
   type RejectedChange,
 } from './decide-change.js';
+import { AlteredWriteError } from './rule-violation.js';
 import { runWriteTransaction as inTransaction, type Actor } from './transaction.js';
 import { parseFoundVm, FOUND_VM_COLUMNS, type FoundRow, type FoundVm } from './vms.js';
 
@@ -25,6 +26,8 @@ export type ChangeResult =
 
 type LockedRow = FoundRow & {
   id: number;
+  /** The table or partition of the row; a child of `vms` may have a row with the same id. */
+  tableoid: number;
   status: string;
   email: string | null;
   command: string | null;
@@ -46,26 +49,32 @@ export function changeVm(
     const current = { status: locked.status, email: locked.email, crdCommand: locked.command };
     const decision = decideChange(current, change);
     if ('rejected' in decision) return { outcome: 'rejected', why: decision };
-    return { outcome: 'changed', vm: await updateRow(client, locked.id, decision) };
+    return { outcome: 'changed', vm: await updateRow(client, locked, decision) };
   });
 }
 
 async function lockRow(client: pg.ClientBase, hostname: string): Promise<LockedRow | undefined> {
   const { rows } = await client.query<LockedRow>(
-    `SELECT id, status, email, crd_command AS command, ${FOUND_VM_COLUMNS}
+    `SELECT id, tableoid, status, email, crd_command AS command, ${FOUND_VM_COLUMNS}
      FROM public.vms WHERE hostname = $1 FOR UPDATE`,
     [hostname],
   );
   return rows[0];
 }
 
-async function updateRow(client: pg.ClientBase, id: number, values: VmValues): Promise<FoundVm> {
+async function updateRow(
+  client: pg.ClientBase,
+  { id, tableoid }: LockedRow,
+  values: VmValues,
+): Promise<FoundVm> {
   const { rows } = await client.query<FoundRow>(
-    `UPDATE public.vms SET status = $2, email = $3, crd_command = $4 WHERE id = $1 RETURNING ${FOUND_VM_COLUMNS}`,
-    [id, values.status, values.email, values.crdCommand],
+    `UPDATE public.vms SET status = $3, email = $4, crd_command = $5
+     WHERE id = $1 AND tableoid = $2 RETURNING ${FOUND_VM_COLUMNS}`,
+    [id, tableoid, values.status, values.email, values.crdCommand],
   );
   const [row] = rows;
-  if (row === undefined) throw new Error('a row that was locked is gone');
+  // The row is locked, so that only a trigger or a rule can have prevented the update.
+  if (row === undefined) throw new AlteredWriteError('a trigger that drops the change');
   return parseFoundVm(row);
 }
 
@@ -84,20 +93,31 @@ export function registerVm(
   return inTransaction(pool, actor, (client) => registerHostname(client, hostname));
 }
 
-/** Registers a VM like `registerVm`, in a transaction of the caller. */
+/**
+ * How often the row is looked for: another transaction may insert it after the first query, and
+ * delete it before the next one. Only a trigger can cause so many misses in a row.
+ */
+const MAX_LOOKS = 50;
+
+/**
+ * Registers a VM like `registerVm`, in a transaction of the caller.
+ * @throws AlteredWriteError if the database stores another hostname, or does not store the row
+ */
 export async function registerHostname(
   client: pg.ClientBase,
   hostname: string,
 ): Promise<RegisterResult> {
   const insert = `INSERT INTO public.vms (hostname, status) VALUES ($1, 'available')
-    ON CONFLICT (hostname) DO NOTHING RETURNING ${FOUND_VM_COLUMNS}`;
-  // Another transaction may insert the row after the first query and delete it before the next one.
-  for (;;) {
+    ON CONFLICT (hostname) DO NOTHING RETURNING hostname, ${FOUND_VM_COLUMNS}`;
+  for (let look = 1; look <= MAX_LOOKS; look++) {
     const locked = await lockRow(client, hostname);
     if (locked !== undefined) return { isNew: false, vm: parseFoundVm(locked) };
-    const { rows } = await client.query<FoundRow>(insert, [hostname]);
-    if (rows[0] !== undefined) return { isNew: true, vm: parseFoundVm(rows[0]) };
+    const { rows } = await client.query<FoundRow & { hostname: string }>(insert, [hostname]);
+    const [row] = rows;
+    if (row?.hostname === hostname) return { isNew: true, vm: parseFoundVm(row) };
+    if (row !== undefined) break;
   }
+  throw new AlteredWriteError('a trigger that stores another hostname, or drops the row,');
 }
 
 /** Deletes the row of a VM if the precondition holds. */
@@ -112,7 +132,11 @@ export function deleteVm(
     if (locked === undefined) return 'no-vm';
     const version = Number(locked.version);
     if (!precondition(version)) return { currentVersion: version };
-    await client.query('DELETE FROM public.vms WHERE id = $1', [locked.id]);
+    const { rowCount } = await client.query(
+      'DELETE FROM public.vms WHERE id = $1 AND tableoid = $2',
+      [locked.id, locked.tableoid],
+    );
+    if (rowCount === 0) throw new AlteredWriteError('a trigger that drops the change');
     return 'deleted';
   });
 }

@@ -16,14 +16,14 @@ interface Report {
 /** The row is locked before it is checked, so that the check is about the row that is changed. */
 const REPORT = `
   WITH locked AS (
-    SELECT id, status, assignment_id IS DISTINCT FROM coalesce($3::uuid, assignment_id) AS stale
+    SELECT id, tableoid, status, assignment_id IS DISTINCT FROM coalesce($3::uuid, assignment_id) AS stale
     FROM public.vms WHERE hostname = $1 FOR UPDATE
   ), changed AS (
     UPDATE public.vms SET status = $2::text,
       email = CASE WHEN $2::text = 'available' THEN NULL ELSE email END,
       crd_command = CASE WHEN $2::text = 'available' THEN NULL ELSE crd_command END
     FROM locked
-    WHERE vms.id = locked.id AND NOT locked.stale
+    WHERE vms.id = locked.id AND vms.tableoid = locked.tableoid AND NOT locked.stale
       AND ($2::text = 'failed' OR locked.status IN ('failed', 'available'))
   )
   SELECT stale, status FROM locked`;

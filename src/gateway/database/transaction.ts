@@ -1,7 +1,9 @@
 // Runs transactions. Each change is recorded with its actor, each statement has a timeout on the
 // server, each transaction verifies its server, and a broken connection is never used again.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { chooseBackoffMs, type Backoff } from '../../time/backoff.js';
 import { isReadOnlyError } from '../../postgres/errors.js';
 import type { ConnectionSource } from './connection-source.js';
 import { SERVER_IDENTITY, verifyServer } from './server-identity.js';
@@ -23,23 +25,38 @@ const DEADLINES =
   // Row security raises an error instead of hiding rows, which would count as deleted.
   'SET LOCAL row_security = off';
 
+/** How often a transaction is tried that the server rolled back in favour of another one. */
+const MAX_ATTEMPTS = 3;
+const RETRY: Backoff = { baseMs: 50, capMs: 200 };
+/** serialization_failure and deadlock_detected: nothing was changed, and a retry may succeed. */
+const ROLLED_BACK = /^(40001|40P01)$/;
+
 /**
  * Runs `work` in a transaction, which is committed if `work` resolves and rolled back if it
  * rejects. Each statement sees what was committed before it began, whatever the database's default.
- * After waiting for a lock, it must see the changes of the lock's holder.
+ * After waiting for a lock, it must see the changes of the lock's holder. `work` runs again, at most
+ * three times in all, if the server ends a deadlock or a conflict of transactions by rolling back.
  */
-export function runWriteTransaction<T>(
+export async function runWriteTransaction<T>(
   pool: ConnectionSource,
   { name, requestId }: Actor,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
-  return runTransaction(pool, 'BEGIN ISOLATION LEVEL READ COMMITTED', async (client) => {
-    await client.query(
-      `SELECT set_config('lablink.actor', $1, true), set_config('lablink.request_id', $2, true)`,
-      [name, requestId],
-    );
-    return work(client);
-  });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runTransaction(pool, 'BEGIN ISOLATION LEVEL READ COMMITTED', async (client) => {
+        await client.query(
+          `SELECT set_config('lablink.actor', $1, true), set_config('lablink.request_id', $2, true)`,
+          [name, requestId],
+        );
+        return work(client);
+      });
+    } catch (error) {
+      const isRolledBack = error instanceof pg.DatabaseError && ROLLED_BACK.test(error.code ?? '');
+      if (!isRolledBack || attempt >= MAX_ATTEMPTS) throw error;
+      await sleep(chooseBackoffMs(RETRY, attempt, Math.random()));
+    }
+  }
 }
 
 /**

@@ -56,3 +56,25 @@ t.test(
     t.match(await settings(pool), { ...none, actor: '' });
   },
 );
+
+t.test('a transaction that the server rolls back is tried three times, and no more', async (t) => {
+  const pool = new pg.Pool({ ...database.config, max: 1 });
+  t.teardown(() => pool.end());
+  const actor = { name: 'admin:ada', requestId: '1' };
+  for (const code of ['40001', '40P01']) {
+    await pool.query(`DROP SEQUENCE IF EXISTS attempts; CREATE SEQUENCE attempts;
+      CREATE OR REPLACE FUNCTION conflict(below int) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('attempts') < below THEN RAISE 'conflict' USING ERRCODE = '${code}'; END IF;
+      END $$`);
+    const run = (below: number) =>
+      runWriteTransaction(pool, actor, (client) => client.query('SELECT conflict($1)', [below]));
+    await run(3);
+    t.match((await pool.query('SELECT last_value FROM attempts')).rows, [{ last_value: '3' }]);
+    await t.rejects(run(1_000), { code });
+    t.match((await pool.query('SELECT last_value FROM attempts')).rows, [{ last_value: '6' }]);
+  }
+  await pool.query('CREATE SEQUENCE once');
+  const fails = (client: pg.ClientBase) => client.query(`SELECT nextval('once') / 0`);
+  await t.rejects(runWriteTransaction(pool, actor, fails), { code: '22012' });
+  t.match((await pool.query('SELECT last_value FROM once')).rows, [{ last_value: '1' }]);
+});

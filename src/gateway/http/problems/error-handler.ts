@@ -5,6 +5,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isConnectionError, isReadOnlyError } from '../../../postgres/errors.js';
 import { isQueueFull } from '../../database/notification-queue.js';
 import { OverloadError } from '../../database/shared-pool.js';
+import { findRuleViolation, type RuleViolation } from '../../database/rule-violation.js';
 import { sendProblem, type ProblemCode } from './problem.js';
 import type { RepeatedWarnings } from './repeated-warnings.js';
 
@@ -45,8 +46,15 @@ function handleError(
   reply: FastifyReply,
 ): void {
   const warn = (message: string): void => warnings.warn(request.log, { err: error }, message);
+  const violation = findRuleViolation(error);
   if (error.statusCode !== undefined && error.statusCode < 500) {
     sendProblem(reply, CODE_BY_STATUS[error.statusCode] ?? 'invalid_request', error.message);
+  } else if (violation !== undefined) {
+    request.log.info(
+      { err: error, ...violation.names },
+      'a rule of the database rejected a change',
+    );
+    sendViolation(reply, violation);
   } else if (isReadOnlyError(error)) {
     warn('the database takes no writes');
     const detail = 'The database takes no writes now, as on a standby; `/health/ready` says why.';
@@ -73,6 +81,12 @@ function handleError(
     request.log.error({ err: error }, 'a request failed');
     sendProblem(reply, 'internal_error', 'The gateway failed; its log has the reason.');
   }
+}
+
+function sendViolation(reply: FastifyReply, { kind, rule, names }: RuleViolation): void {
+  const code = kind === 'conflict' ? 'constraint_conflict' : 'rejected_by_database';
+  const detail = `Nothing was changed: ${rule} of the database rejects it.`;
+  sendProblem(reply, code, detail, names);
 }
 
 /**

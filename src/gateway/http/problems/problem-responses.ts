@@ -47,13 +47,15 @@ const HEADERS: Readonly<Record<number, object>> = {
 };
 
 /**
- * The problems of every method except GET: a body is validated even if none is expected, and the
- * database must take writes.
+ * The problems of every method except GET: a body is validated even if none is expected, the
+ * database must take writes, and its owner may have rules of their own.
  */
 export const WRITE_PROBLEMS = [
   'body_too_large',
   'unsupported_media_type',
   'database_read_only',
+  'constraint_conflict',
+  'rejected_by_database',
 ] as const;
 
 /** The problems of a URL with a WebSocket. */

@@ -84,6 +84,11 @@ export const PROBLEMS = {
     when: '`confirm` is not the number of VMs; `count` is.',
     members: { count: 12 },
   },
+  constraint_conflict: {
+    status: 409,
+    when: 'A unique or exclusion constraint or a foreign key of the database rejects the change; `constraint` names it.',
+    members: { constraint: 'bookings_vm_id_fkey', table: 'bookings' },
+  },
   version_mismatch: {
     status: 412,
     when: 'The row has another version than `If-Match`; `version` is the current one.',
@@ -94,6 +99,11 @@ export const PROBLEMS = {
   unsupported_media_type: {
     status: 415,
     when: 'The body must be JSON, with `Content-Type: application/json`.',
+  },
+  rejected_by_database: {
+    status: 422,
+    when: 'A check, NOT NULL or a trigger of the database rejects the change; `constraint`, `column` or `function` names it.',
+    members: { constraint: 'vms_email_check', table: 'vms' },
   },
   unsupported_websocket_version: {
     status: 426,

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Identity, Verifier } from '../../auth/token.js';
 import { acknowledge, reportStatus, type ReportOutcome } from '../../database/reports.js';
 import type { ConnectionSource } from '../../database/connection-source.js';
+import { findRuleViolation } from '../../database/rule-violation.js';
 import type { Actor } from '../../database/transaction.js';
 import type { RequestRejection, RequestHandlers } from '../../session/requests.js';
 import { RepeatedWarnings } from '../problems/repeated-warnings.js';
@@ -54,6 +55,9 @@ export function createRequests(
       return await work();
     } catch (err) {
       warnings.warn(log, { err, session }, 'a request of an agent failed');
+      const violation = findRuleViolation(err);
+      if (violation !== undefined)
+        return { code: 'not_allowed', message: `${violation.rule} of the database rejects it` };
       return { code: 'unavailable', message: 'the database does not answer; try again' };
     }
   };
