@@ -11,7 +11,7 @@ export class AlteredWriteError extends Error {
 /** The rule, by the names that PostgreSQL reports; they never quote a value. */
 export interface RuleViolation {
   /**
-   * - `conflict`: a unique or exclusion constraint, or a foreign key: another row stands in the way.
+   * - `conflict`: a unique or exclusion constraint, or a foreign key; another row is in the way.
    * - `rejection`: a check, NOT NULL, or a trigger: the values themselves are not accepted.
    */
   readonly kind: 'conflict' | 'rejection';
@@ -23,7 +23,7 @@ export interface RuleViolation {
 
 /** restrict_violation, foreign_key_violation, unique_violation and exclusion_violation. */
 const CONFLICT = /^(23001|23503|23505|23P01)$/;
-/** serialization_failure, deadlock_detected and lock_not_available, also where a function raises it. */
+/** serialization_failure, deadlock_detected, lock_not_available: even if a function raises it. */
 const RETRYABLE = /^(40|55P03)/;
 /** Errors of connections, transactions, locks, resources and operators: never a rule. */
 const TEMPORARY = /^(08|25|40|53|55|57|58|XX)/;

@@ -34,8 +34,8 @@ const ROLLED_BACK = /^(40001|40P01)$/;
 /**
  * Runs `work` in a transaction, which is committed if `work` resolves and rolled back if it
  * rejects. Each statement sees what was committed before it began, whatever the database's default.
- * After waiting for a lock, it must see the changes of the lock's holder. `work` runs again, at most
- * three times in all, if the server ends a deadlock or a conflict of transactions by rolling back.
+ * After waiting for a lock, it must see the changes of the lock's holder. `work` runs up to three
+ * times, if the server ends a deadlock or a conflict of transactions by rolling back.
  */
 export async function runWriteTransaction<T>(
   pool: ConnectionSource,
