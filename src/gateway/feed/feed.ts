@@ -5,24 +5,16 @@
 //   source ─▶ dispatcher ─▶ reconciler ─▶ fleet, output.publish
 //   resync reads what is stale ─▶ reconciler
 
-import { randomBytes, type KeyObject } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { readAssignmentKey } from '../database/assignment-key.js';
-import {
-  checkTable,
-  probeServer,
-  readAdoptedAssignments,
-  readRows,
-  sendHeartbeat,
-} from '../database/fleet-reads.js';
+import { sendHeartbeat } from '../database/fleet-reads.js';
 import { isQueueFull, type Suspect } from '../database/notification-queue.js';
 import type { ServerCheck } from '../database/server-identity.js';
 import type { RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
-import { verifyAssignment } from './assignment-proof.js';
 import { Contradictions } from './contradictions.js';
-import { Dispatcher, type NotificationOutcome, type VerifyClaim } from './dispatcher.js';
+import { Dispatcher, type NotificationOutcome } from './dispatcher.js';
 import { FeedHeartbeat, type MissReason } from './heartbeat.js';
 import {
   INVALIDATIONS_CHANNEL,
@@ -33,11 +25,11 @@ import {
 import { FeedProblem } from './problem.js';
 import { createQueueAlarm } from './queue-alarm.js';
 import type { QueueWatch } from './queue-watch.js';
-import { describeReadFailure, ReadOnlyError } from './read-failure.js';
-import { Reconciler, type ReadResult } from './reconciler.js';
-import { Resync, type ResyncReason, type ResyncSettings, type TableCheck } from './resync.js';
-import type { ReadRequest } from '../stale/stale-hostnames.js';
+import { describeReadFailure } from './read-failure.js';
+import { Reconciler } from './reconciler.js';
+import { Resync, type ResyncReason, type ResyncSettings } from './resync.js';
 import type { CreateSource, NotificationSource } from './source.js';
+import { TableReader } from './table-reader.js';
 
 /** Where the feed's results go. Must not throw. */
 export interface FeedOutput {
@@ -98,23 +90,15 @@ export interface FeedOptions {
 const HEARTBEAT_MISSED = new Error('no heartbeat arrived');
 const SERVERS_SPLIT = new Error('a query reached another server');
 
-const KEY_MISSING =
-  'each assignment is read from the table before an agent is sent it, because this role may not ' +
-  'read the key: GRANT SELECT (key) ON vm_keys TO this role';
-
 export class Feed {
   readonly #problem = new FeedProblem();
   readonly #queue: QueueWatch<Suspect>;
+  readonly #table: TableReader;
   readonly #reconciler: Reconciler;
   readonly #resync: Resync;
   readonly #heartbeat: FeedHeartbeat;
   readonly #dispatcher: Dispatcher;
   readonly #source: NotificationSource;
-  /** The key of the table as it was last read; undefined if this role may not read it. */
-  #assignmentKey: KeyObject | undefined;
-  #isKeyMissingLogged = false;
-  /** Assignments that agents must not run; only a first installation adds to them. */
-  #adopted: ReadonlySet<string> = new Set();
   /** A part of the heartbeat under way that no other session can guess. */
   #nonce = '';
   /** Why the database refused the last read; logged once until the feed is live. */
@@ -129,6 +113,12 @@ export class Feed {
       pool,
       warningRatio: options.queueWarningRatio,
       usageObserved: (usage) => metrics.queueUsageObserved(usage),
+      log,
+    });
+    this.#table = new TableReader({
+      pool,
+      discardIdle: () => options.connections.discardFeedIdle(),
+      queueUsageObserved: (usage) => this.#queue.observe(usage),
       log,
     });
     const contradictions = new Contradictions(log);
@@ -200,8 +190,8 @@ export class Feed {
     return new Resync(
       this.#reconciler,
       {
-        read: (request, signal) => this.#readTable(request, signal),
-        check: () => this.#checkTable(),
+        read: (request, signal) => this.#table.read(request, signal),
+        check: () => this.#table.check(),
       },
       {
         liveChanged: (live) => this.#liveChanged(live),
@@ -239,9 +229,7 @@ export class Feed {
 
   #createDispatcher(): Dispatcher {
     const { output, metrics, log } = this.options;
-    const verify: VerifyClaim = (claim) =>
-      this.#assignmentKey && verifyAssignment(this.#assignmentKey, claim);
-    return new Dispatcher(this.#reconciler, verify, {
+    return new Dispatcher(this.#reconciler, this.#table.verify, {
       handled: (channel, outcome) => metrics.notificationHandled(channel, outcome),
       rejected: (channel, reason, length) => {
         log.warn({ channel, reason, length }, 'rejected a payload');
@@ -255,19 +243,6 @@ export class Feed {
         this.#resync.rereadAll('check');
       },
     });
-  }
-
-  /** A full read takes the key again, too: a restore or a migration may have changed it. */
-  async #readTable(request: ReadRequest, signal: AbortSignal): Promise<ReadResult> {
-    const { pool } = this.options.connections;
-    if (request.kind === 'all') {
-      this.#assignmentKey = await readAssignmentKey(pool);
-      if (this.#assignmentKey === undefined && !this.#isKeyMissingLogged)
-        this.options.log.warn(KEY_MISSING);
-      this.#isKeyMissingLogged = this.#assignmentKey === undefined;
-      this.#adopted = await readAdoptedAssignments(pool);
-    }
-    return readRows(pool, request, { signal }, this.#adopted);
   }
 
   /** What the database refuses makes the feed stale; a lost connection is the heartbeat's. */
@@ -290,16 +265,6 @@ export class Feed {
     if (server === undefined || nonce !== this.#nonce) return;
     this.#server = server;
     this.#heartbeat.receive(beat);
-  }
-
-  async #checkTable(): Promise<TableCheck> {
-    // The address may have moved while the connections to its former server stayed up.
-    this.options.connections.discardFeedIdle();
-    await probeServer(this.options.connections.pool);
-    const table = await checkTable(this.options.connections.pool);
-    if (table.readOnly) throw new ReadOnlyError();
-    this.#queue.observe(table.queueUsage);
-    return table;
   }
 
   #liveChanged(live: boolean): void {
