@@ -22,13 +22,18 @@ export interface EntryBatch {
 }
 
 /**
- * How many characters of changes a batch holds at most; a larger row is sent alone. The limit keeps
- * the memory of a slow client small and is large enough that the cost of a frame does not show.
+ * The most bytes of UTF-8 that a frame has, unless a single row has more; such a row is sent alone.
+ * Some clients refuse larger messages. The limit keeps the memory of a slow client small and is
+ * large enough that the cost of a frame does not show.
  */
-const MAX_BATCH_LENGTH = 64 * 1024;
+export const MAX_FRAME_BYTES = 32 * 1024;
 
-/** Characters that a change has in addition to its row, presence or hostname. */
-const CHANGE_OVERHEAD = 32;
+/** The most bytes of a frame besides its changes: the names, and a cursor of 81 characters. */
+const MAX_ENVELOPE_BYTES = 256;
+export const MAX_BATCH_BYTES = MAX_FRAME_BYTES - MAX_ENVELOPE_BYTES;
+
+/** Bytes that a change has in addition to its row or presence. */
+const CHANGE_OVERHEAD_BYTES = 32;
 
 /**
  * Reads the next batch after offset `from`. Called for each frame of a flush or a catch-up.
@@ -36,11 +41,11 @@ const CHANGE_OVERHEAD = 32;
  */
 export function readBatch(fleet: Fleet, from: number, limit: number): EntryBatch {
   const entries: FleetEntry[] = [];
-  let length = 0;
+  let bytes = 0;
   for (const entry of fleet.entriesAfter(from)) {
     if (entry.offset > limit) break;
-    length += CHANGE_OVERHEAD + measureEntry(entry);
-    if (length > MAX_BATCH_LENGTH && entries.length > 0) {
+    bytes += CHANGE_OVERHEAD_BYTES + measureEntry(entry);
+    if (bytes > MAX_BATCH_BYTES && entries.length > 0) {
       return { epoch: fleet.epoch, entries, to: entry.offset - 1 };
     }
     entries.push(entry);
@@ -48,11 +53,11 @@ export function readBatch(fleet: Fleet, from: number, limit: number): EntryBatch
   return { epoch: fleet.epoch, entries, to: limit };
 }
 
-/** The number of characters of the longest part of the entry's change. */
+/** The number of bytes of the longest part of the entry's change. */
 function measureEntry(entry: FleetEntry): number {
-  if (entry.kind === 'vm') return entry.row.length;
-  const presence = entry.kind === 'presence' ? entry.presence : undefined;
-  return (presence ?? entry.hostname).length;
+  if (entry.kind === 'vm') return Buffer.byteLength(entry.row);
+  if (entry.kind === 'deleted') return Buffer.byteLength(deleteChange(entry.hostname));
+  return Buffer.byteLength(entry.presence ?? forgetChange(entry.hostname));
 }
 
 /**

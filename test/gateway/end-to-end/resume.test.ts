@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
 import { startGateway, type TestGateway } from '../../helpers/gateway.js';
 import { FleetModel } from '../../helpers/model.js';
+import { connect } from '../../helpers/raw-client.js';
 import { watchServerEnds } from '../../helpers/sockets.js';
 
 const { createDatabase } = await startServer(t);
@@ -146,3 +147,28 @@ t.test(
     t.ok(told(slow) < told(quick), 'states in between were conflated');
   },
 );
+
+t.test('messages are within the limit of clients, whatever the script', async (t) => {
+  const database = await createDatabase();
+  const gateway = await startGateway(t, database);
+  await database.query(`
+    INSERT INTO vms (hostname, status, email, crd_command)
+    SELECT 'vm-' || n, 'in-use', repeat('漢', 60), repeat('字', 300) FROM generate_series(1, 500) n`);
+  const witness = FleetModel.ofAdmin(await open(gateway));
+  await witness.untilTable(database);
+  const clients = await Promise.all(
+    ['admin', 'dashboard'].map(async (role) => {
+      const headers = { authorization: `Bearer ${await gateway.token(role as 'admin')}` };
+      const url = `${gateway.url.replace('http', 'ws')}/v1/vms`;
+      // ws closes with 1009 at a larger message.
+      return connect(url, [], { headers, maxPayload: 32 * 1024 });
+    }),
+  );
+  const models = clients.map((client, n) =>
+    n === 0 ? FleetModel.ofAdmin(client) : FleetModel.ofDashboard(client),
+  );
+  for (const model of models) await model.untilTable(database);
+  await database.query(`UPDATE vms SET email = repeat('語', 60)`);
+  for (const model of models) await model.untilTable(database);
+  t.ok(clients.every(({ ws }) => ws.readyState === ws.OPEN));
+});

@@ -1,10 +1,17 @@
+import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import type { VmEntry } from '../../../src/gateway/fleet/entry.js';
 import { Fleet } from '../../../src/gateway/fleet/fleet.js';
-import { formatChanges, readBatch, formatSnapshot } from '../../../src/gateway/hub/batches.js';
+import {
+  formatChanges,
+  formatSnapshot,
+  MAX_BATCH_BYTES,
+  MAX_FRAME_BYTES,
+  readBatch,
+} from '../../../src/gateway/hub/batches.js';
 import { rowOfLength, vmRow } from './rows.js';
 
-const LIMIT = 64 * 1024;
+const LIMIT = MAX_BATCH_BYTES;
 const CHANGE = 32;
 const full = (entry: VmEntry): string => entry.row;
 
@@ -69,9 +76,37 @@ t.test('many deletions make no larger frame than rows do', async (t) => {
   for (let i = 0; i < 5_000; i++) fleet.delete(`vm${i}`, 1);
   for (let at = 0; at < fleet.head;) {
     const batch = readBatch(fleet, at, fleet.head);
-    if (formatChanges(batch, full).length > LIMIT + 100) t.fail('a frame beyond the limit');
+    if (formatChanges(batch, full).length > MAX_FRAME_BYTES) t.fail('a frame beyond the limit');
     at = batch.to;
   }
+});
+
+t.test('no frame has more bytes than documented, whatever the text', async (t) => {
+  const fleet = new Fleet('e'.repeat(64), 100_000);
+  const texts = ['x', 'é', '漢字', '👩‍🔬', '"\\', '\u0001'];
+  for (let i = 0; i < 3_000; i++) {
+    const text = texts[i % texts.length] ?? '';
+    const hostname = `${i}${text.repeat(250 / text.length)}`;
+    const presence = JSON.stringify({ hostname, online: true });
+    fleet.upsert(vmRow(hostname, 1, text.repeat(200)));
+    fleet.setPresence({ hostname, online: true, presence });
+    if (i % 3 === 1) fleet.delete(hostname, 2);
+    if (i % 3 === 2) fleet.forgetPresence(hostname);
+  }
+  let most = 0;
+  for (let at = 0; at < fleet.head;) {
+    const batch = readBatch(fleet, at, fleet.head);
+    const frames = [formatChanges(batch, full), formatSnapshot(batch, true, full)];
+    most = Math.max(most, ...frames.map((frame) => Buffer.byteLength(frame)));
+    at = batch.to;
+  }
+  t.ok(most <= MAX_FRAME_BYTES, `the largest frame has ${most} bytes`);
+  t.ok(most > 0.9 * MAX_FRAME_BYTES, 'frames are not cut much earlier');
+});
+
+t.test('the document has the limit', async (t) => {
+  const document = await readFile('src/protocol/README.md', 'utf8');
+  t.match(document, `at most ${MAX_FRAME_BYTES / 1024} KiB`);
 });
 
 t.test('multi-byte characters arrive whole in every batch', async (t) => {

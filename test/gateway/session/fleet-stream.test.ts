@@ -8,7 +8,7 @@ import { onlyFrame, World } from './world.js';
 /** A world with rows so large that each part of a snapshot holds two. */
 function largeRows(...hostnames: string[]): World {
   const world = new World(1);
-  for (const hostname of hostnames) world.upsert(hostname, 30_000);
+  for (const hostname of hostnames) world.upsert(hostname, 15_000);
   world.flush();
   return world;
 }
@@ -170,7 +170,7 @@ t.test('a catch-up stops when the socket is not writable, and continues from the
   const former = world.watchFleet();
   former.update();
   former.socket.fill();
-  for (const hostname of ['a', 'b', 'c', 'd', 'e']) world.upsert(hostname, 30_000);
+  for (const hostname of ['a', 'b', 'c', 'd', 'e']) world.upsert(hostname, 15_000);
   world.flush();
   former.readSlowly(1);
   t.strictSame(received(former), ['changes a6 b7 epoch.7']);
@@ -183,9 +183,9 @@ t.test('a catch-up stops when the socket is not writable, and continues from the
 t.test('a row that changes during a catch-up is sent later, exactly once', async (t) => {
   const world = largeRows('a', 'b', 'c', 'd', 'e');
   const reader = world.watchFleetSlowly(1);
-  world.upsert('a', 30_000);
-  world.upsert('d', 30_000);
-  world.upsert('d', 30_000);
+  world.upsert('a', 15_000);
+  world.upsert('d', 15_000);
+  world.upsert('d', 15_000);
   world.flush();
   t.strictSame(received(reader), ['snapshot a1 b2 more']);
   t.equal(reader.state, 'catching_up');

@@ -17,7 +17,7 @@ const which = fc.nat({ max: 5 });
 /** Rows that share a batch, rows that fill a socket by a few, and a row larger than its limit. */
 const length = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(0, 10) },
-  { weight: 6, arbitrary: fc.integer({ min: 20_000, max: 60_000 }) },
+  { weight: 6, arbitrary: fc.integer({ min: 10_000, max: 30_000 }) },
   { weight: 1, arbitrary: fc.constant(300_000) },
 );
 
