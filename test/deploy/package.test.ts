@@ -54,6 +54,7 @@ t.test('npm packs a checkout that was not built', async (t) => {
   const files = stdout.split('\n');
   t.ok(files.includes('package/dist/main.js'));
   t.ok(files.includes('package/dist/client/index.d.ts'));
+  t.ok(files.includes('package/dist/client/index.d.cts'));
   t.ok(files.some((file) => file.startsWith('package/schema/000001')));
   t.same(
     files.filter((file) => /tsbuildinfo|\/(src|test|\.ci)\//.test(file)),
@@ -91,21 +92,48 @@ t.test('the installed command serves on its own database', { skip }, async (t) =
   t.equal((await server.exited).code, 0);
 });
 
-t.test('the SDK is imported, and the documented snippets compile strictly', { skip }, async (t) => {
-  const script = `import { createClient } from 'lablink-gateway/client';
+t.test(
+  'the SDK is imported and required, and the documented snippets compile strictly',
+  { skip },
+  async (t) => {
+    const script = `import { createClient } from 'lablink-gateway/client';
     import { CLOSE } from 'lablink-gateway/protocol';
     console.log(typeof createClient, typeof CLOSE);`;
-  await writeFile(join(consumer, 'import.js'), script);
-  t.equal(runProgram(process.execPath, ['import.js'], consumer).stdout, 'function object\n');
-  const snippets = readCodeBlocks(await readFile('src/client/README.md', 'utf8'))
-    .concat(readCodeBlocks(await readFile('README.md', 'utf8')))
-    .filter(({ language }) => language === 'js' || language === 'ts');
-  t.ok(snippets.length > 0);
-  await mkdir(join(consumer, 'node_modules/@types'), { recursive: true });
-  await symlink(resolve('node_modules/@types/node'), join(consumer, 'node_modules/@types/node'));
-  const messages = compileModules(
-    snippets.map(({ text }) => text),
-    consumer,
-  );
-  t.same(messages.flat(), []);
-});
+    await writeFile(join(consumer, 'import.js'), script);
+    t.equal(runProgram(process.execPath, ['import.js'], consumer).stdout, 'function object\n');
+    const inCommonJs = `const { createClient, RejectedError } = require('lablink-gateway/client');
+    const vm = createClient({ url: 'http://127.0.0.1:1' }).watchVm('vm-1');
+    vm.close();
+    vm.closed.then(({ error }) => console.log(typeof createClient, typeof RejectedError, error));`;
+    await writeFile(join(consumer, 'require.cjs'), inCommonJs);
+    // Newer versions of Node would load a module in its place.
+    const options = ['--no-experimental-require-module', 'require.cjs'];
+    const required = runProgram(process.execPath, options, consumer);
+    t.same([required.stdout, required.stderr], ['function function undefined\n', '']);
+
+    const snippets = readCodeBlocks(await readFile('src/client/README.md', 'utf8'))
+      .concat(readCodeBlocks(await readFile('README.md', 'utf8')))
+      .filter(({ language }) => language === 'js' || language === 'ts');
+    t.ok(snippets.length > 0);
+    await mkdir(join(consumer, 'node_modules/@types'), { recursive: true });
+    await symlink(resolve('node_modules/@types/node'), join(consumer, 'node_modules/@types/node'));
+    const messages = compileModules(
+      snippets.map(({ text }) => text),
+      consumer,
+    );
+    t.same(messages.flat(), []);
+    const inCommonTypeScript = `import client = require('lablink-gateway/client');
+    const options: client.ClientOptions = { url: 'http://127.0.0.1:8080', token: process.env.TOKEN };
+    async function main(watch: client.VmWatch): Promise<void> {
+      for await (const message of watch) {
+        if (message.type === 'assignment') watch.acknowledge(message.vm.assignment_id);
+        // @ts-expect-error: a message that is no assignment may have no row.
+        else console.log(message.vm.crd_command);
+      }
+    }
+    main(client.createClient(options).watchVm('vm-1')).catch((error: unknown) => {
+      if (error instanceof client.RejectedError) console.error(error.message);
+    });`;
+    t.same(compileModules([inCommonTypeScript], consumer, 'cts').flat(), []);
+  },
+);

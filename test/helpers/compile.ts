@@ -16,10 +16,15 @@ const OPTIONS: ts.CompilerOptions = {
 
 /**
  * Returns the compiler's messages about each module. Imports resolve as from a file in `folder`.
+ * @param extension `mts` for an ECMAScript module, `cts` for CommonJS
  */
-export function compileModules(texts: readonly string[], folder = '.'): string[][] {
+export function compileModules(
+  texts: readonly string[],
+  folder = '.',
+  extension: 'mts' | 'cts' = 'mts',
+): string[][] {
   const textByName = new Map(
-    texts.map((text, index) => [resolve(folder, `snippet-${index}.mts`), text]),
+    texts.map((text, index) => [resolve(folder, `snippet-${index}.${extension}`), text]),
   );
   const host = ts.createCompilerHost(OPTIONS);
   const fileExists = host.fileExists.bind(host);
