@@ -303,6 +303,7 @@ DECLARE
   asked_by pg_catalog.text := pg_catalog.current_setting('lablink.actor', true);
   asked_in pg_catalog.text := pg_catalog.current_setting('lablink.request_id', true);
   row_count bigint;
+  is_single_update boolean;
   is_plain boolean;
   old_vm pg_catalog.record;
   new_vm pg_catalog.record;
@@ -328,6 +329,16 @@ BEGIN
       RETURN NULL;
     END IF;
 
+    is_single_update := TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND row_count OPERATOR(pg_catalog.=) 1;
+    IF is_single_update THEN
+      -- The usual statement, without the plan that pairs old rows with new ones.
+      SELECT * INTO old_vm FROM old_vms LIMIT 1;
+      SELECT * INTO new_vm FROM new_vms LIMIT 1;
+      IF NOT pg_catalog.record_image_ne(old_vm, new_vm) THEN
+        RETURN NULL;
+      END IF;
+    END IF;
+
     -- Columns of these types (16 bool, 20 bigint, 21 smallint, 23 integer, 25 text, 114 json, 1043
     -- varchar, 1082 date, 1114 timestamp, 1700 numeric, 2950 uuid, 3802 jsonb) read the same in
     -- JSON whatever the settings of the session.
@@ -340,13 +351,7 @@ BEGIN
             ALL ('{16,20,21,23,25,114,1043,1082,1114,1700,2950,3802}'::pg_catalog.oid[]));
     END IF;
 
-    IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND row_count OPERATOR(pg_catalog.=) 1 THEN
-      -- The usual statement, without the plan that pairs old rows with new ones.
-      SELECT * INTO old_vm FROM old_vms LIMIT 1;
-      SELECT * INTO new_vm FROM new_vms LIMIT 1;
-      IF NOT pg_catalog.record_image_ne(old_vm, new_vm) THEN
-        RETURN NULL;
-      END IF;
+    IF is_single_update THEN
       INSERT INTO public.vm_events (op, hostname, old_hostname, assignment_id, old_status, new_status,
         old_email, new_email, crd_command_changed, version, actor, request_id)
       VALUES ('update', new_vm.hostname,
