@@ -39,6 +39,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'gateway/auth': ['protocol', 'config', 'processes'],
+  'gateway/revocations': [],
   'gateway/metrics': [],
   'gateway/database': ['postgres', 'time'],
   postgres: [],

@@ -9,17 +9,18 @@ interface Named {
   readonly command: Command;
 }
 
-/** Every subcommand that does something; `db` is replaced by its own subcommands. */
+/** Every subcommand that does something: a command with subcommands only if it has options. */
 async function loadCommands(): Promise<Named[]> {
   const loaded = await Promise.all(Object.values(SUBCOMMANDS).map((load) => load()));
-  return loaded.flatMap((command) =>
-    command.commands.length === 0
+  return loaded.flatMap((command) => [
+    ...(command.commands.length === 0 || command.options.length > 0
       ? [{ name: command.name(), command }]
-      : command.commands.map((inner) => ({
-          name: `${command.name()} ${inner.name()}`,
-          command: inner,
-        })),
-  );
+      : []),
+    ...command.commands.map((inner) => ({
+      name: `${command.name()} ${inner.name()}`,
+      command: inner,
+    })),
+  ]);
 }
 
 export async function commands(): Promise<string> {

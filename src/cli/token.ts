@@ -1,5 +1,5 @@
 // The subcommand `token`: signs a token with the configured or the kept secret, and prints only the
-// token.
+// token. Its own subcommands inspect and revoke tokens.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Value } from 'typebox/value';
@@ -9,11 +9,11 @@ import { loadConfig, type Config } from '../config/load.js';
 import { parseDurationMs, type DurationFormat } from '../time/duration.js';
 import { UsageError } from './exit.js';
 import { signLocally } from './sign-locally.js';
+import { createInspectCommand } from './token-inspect.js';
+import { createRevokeCommand, MAX_TTL_DAYS } from './token-revoke.js';
 
 const ROLES: readonly Role[] = ['agent', 'dashboard', 'admin', 'enrol'];
 
-/** A token cannot be revoked, so every token ends. */
-const MAX_TTL_DAYS = 3_650;
 const TTL: DurationFormat = {
   units: ['s', 'm', 'h', 'd'],
   minMs: 1_000,
@@ -28,7 +28,7 @@ const DEFAULT_TTL: Readonly<Record<Role, string>> = {
 };
 
 interface TokenOptions {
-  readonly role: Role;
+  readonly role?: Role;
   readonly hostname?: string;
   readonly sub?: string;
   readonly ttl?: number;
@@ -38,8 +38,9 @@ interface TokenOptions {
 export function createTokenCommand(load: () => Config = loadConfig): Command {
   return new Command('token')
     .description('print a token, signed with JWT_SECRET or the secret kept in DATA_DIR')
+    .enablePositionalOptions()
     .addOption(
-      new Option('--role <role>', 'what the bearer may do').choices(ROLES).makeOptionMandatory(),
+      new Option('--role <role>', 'what the bearer may do; required to sign').choices(ROLES),
     )
     .option('--hostname <hostname>', 'the VM of an agent')
     .option('--sub <name>', 'the name of any other bearer, for logs (default: the role)')
@@ -50,17 +51,26 @@ export function createTokenCommand(load: () => Config = loadConfig): Command {
     )
     .exitOverride()
     .action(async (options: TokenOptions, command: Command) => {
+      const role = requireRole(options);
       const content = {
-        role: options.role,
-        sub: resolveSubject(options),
-        ttlSeconds: options.ttl ?? parseTtlSeconds(DEFAULT_TTL[options.role]),
+        role,
+        sub: resolveSubject({ ...options, role }),
+        ttlSeconds: options.ttl ?? parseTtlSeconds(DEFAULT_TTL[role]),
       };
       command.configureOutput().writeOut?.(`${await signLocally(content, load())}\n`);
-    });
+    })
+    .addCommand(createInspectCommand(load))
+    .addCommand(createRevokeCommand(load));
+}
+
+/** Required to sign, and not by the subcommands. @throws UsageError */
+function requireRole({ role }: TokenOptions): Role {
+  if (role !== undefined) return role;
+  throw new UsageError(`What may the bearer do? Give --role ${ROLES.join(', ')}.`);
 }
 
 /** Resolves the token's subject: an agent's hostname, or a name. @throws UsageError */
-function resolveSubject({ role, hostname, sub }: TokenOptions): string {
+function resolveSubject({ role, hostname, sub }: TokenOptions & { readonly role: Role }): string {
   if (role === 'agent') {
     if (hostname !== undefined && sub === undefined) return validateSubject('--hostname', hostname);
     throw new UsageError('An agent is named by --hostname only.');

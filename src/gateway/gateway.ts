@@ -11,8 +11,10 @@ import type { PublicKey } from '../config/public-key.js';
 import { LOG_SERIALIZERS } from '../log.js';
 import { DASHBOARD_COLUMNS } from '../protocol/row.js';
 import { VERSION } from '../version.js';
+import { RevokedTokens, rejectRevoked } from './auth/revocations.js';
 import { createVerifier } from './auth/token.js';
 import { createPool } from './database/pool.js';
+import { readRevocations } from './database/revocations.js';
 import { checkServers, ServerCheck } from './database/server-identity.js';
 import { REQUEST_CONNECTIONS, SharedPool } from './database/shared-pool.js';
 import { Feed } from './feed/feed.js';
@@ -26,6 +28,7 @@ import { createColumnFilter, createRowProjector, type RowProjector } from './hub
 import { PushLatency } from './hub/push-latency.js';
 import { createMetrics } from './metrics/index.js';
 import { PresenceTracker } from './presence/presence.js';
+import { RevocationReader } from './revocations/reader.js';
 import { Sessions } from './session/sessions.js';
 import { TIMING, type Timing } from './timing.js';
 
@@ -85,6 +88,18 @@ export function createGateway(options: GatewayOptions) {
     connected: (hostname) => presence.agentConnected(hostname),
     disconnected: (hostname) => presence.agentDisconnected(hostname),
   });
+  const revoked = new RevokedTokens();
+  const closeRevoked = (): void => sessions.closeRevoked((identity) => revoked.isRevoked(identity));
+  const revocations = new RevocationReader(
+    {
+      read: async () => {
+        revoked.replace(await readRevocations(pools.presence.pool));
+        closeRevoked();
+      },
+      failed: (err) => log.warn({ err }, 'could not read the revoked tokens; trying again'),
+    },
+    timing,
+  );
   const feed: Feed = new Feed({
     gateway,
     fleet,
@@ -103,6 +118,7 @@ export function createGateway(options: GatewayOptions) {
         presence.applyRow(entry);
       },
       invalidatePresence: (hostnames) => presence.invalidate(hostnames),
+      invalidateRevocations: () => revocations.invalidate(),
       setLive: (live) => {
         hub.setLive(live);
         presence.setLive(live);
@@ -128,7 +144,10 @@ export function createGateway(options: GatewayOptions) {
     hub,
     sessions,
     signingSecret: options.jwtSecrets[0],
-    verify: createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
+    verify: rejectRevoked(
+      createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
+      revoked,
+    ),
     limits: options,
     metrics,
     tracker: {
@@ -141,23 +160,29 @@ export function createGateway(options: GatewayOptions) {
     closeHandshakeMs: timing.closeHandshakeMs,
     project: createColumnFilter(dashboardColumns),
     isLoaded: () => feed.loaded,
-    notReady: () => feed.problem,
+    notReady: () => feed.problem ?? revocations.problem,
     log,
   });
-  const sweep = (): void => sessions.sweep(performance.now(), Date.now());
-  return createLifecycle({ api, feed, presence, pools, sweep, timing });
+  const sweep = (): void => {
+    sessions.sweep(performance.now(), Date.now());
+    // A socket may have opened with a token that was verified before the list was read.
+    closeRevoked();
+  };
+  return createLifecycle({ api, feed, presence, revocations, pools, sweep, timing });
 }
 
 interface Parts {
   readonly api: ReturnType<typeof createHttpApi>;
   readonly feed: Feed;
   readonly presence: PresenceTracker;
+  readonly revocations: RevocationReader;
   readonly pools: ReturnType<typeof createPools>;
   readonly sweep: () => void;
   readonly timing: Timing;
 }
 
-function createLifecycle({ api, feed, presence, pools, sweep, timing }: Parts) {
+function createLifecycle(parts: Parts) {
+  const { api, feed, presence, revocations, pools, sweep, timing } = parts;
   let closed: Promise<void> | undefined;
   const isClosed = (): boolean => closed !== undefined;
   let sweeping: NodeJS.Timeout | undefined;
@@ -167,7 +192,7 @@ function createLifecycle({ api, feed, presence, pools, sweep, timing }: Parts) {
     clearInterval(sweeping);
     await feed.stop();
     await Promise.race([
-      presence.stop(),
+      Promise.all([presence.stop(), revocations.stop()]),
       sleep(timing.closeHandshakeMs, undefined, { ref: false }),
     ]);
     await pools.end();
@@ -186,7 +211,9 @@ function createLifecycle({ api, feed, presence, pools, sweep, timing }: Parts) {
 
     /** Begins to listen to the database; the schema must exist. */
     startFeed(): void {
-      if (!isClosed()) feed.start();
+      if (isClosed()) return;
+      revocations.start();
+      feed.start();
     },
 
     /** Sends the clients elsewhere and ends everything. May be called at any time, repeatedly. */

@@ -55,6 +55,12 @@ export const CLOSE = {
     return: 'new-token',
     meaning: 'The token is missing, expired or invalid.',
   },
+  tokenRevoked: {
+    code: 4401,
+    reason: 'token revoked',
+    return: 'new-token',
+    meaning: 'The token was revoked.',
+  },
   notAllowed: {
     code: 4403,
     reason: 'not allowed',

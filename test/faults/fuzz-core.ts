@@ -74,6 +74,7 @@ export class FuzzedCore {
     rejected: () => undefined,
     invalidated: () => undefined,
     presenceInvalidated: () => undefined,
+    revocationsInvalidated: () => undefined,
     heartbeat: () => undefined,
     failed: (error) => {
       throw error;

@@ -39,6 +39,12 @@ const ATTEMPTS: readonly [attempt: string, roles: readonly Role[]][] = [
   ],
   ['SELECT key FROM vm_keys', ['gateway', 'owner', 'superuser']],
   ['SELECT inner_pad FROM vm_keys', ['owner', 'superuser']],
+  ['SELECT * FROM vm_token_revocations', ['gateway', 'owner', 'superuser']],
+  [
+    `INSERT INTO vm_token_revocations (kind, value, expires_at) VALUES ('sub', 'a', now())`,
+    ['gateway', 'owner', 'superuser'],
+  ],
+  ['DELETE FROM vm_token_revocations', ['gateway', 'owner', 'superuser']],
   [`UPDATE vm_keys SET key = key`, ['owner', 'superuser']],
   [`SELECT make_vm_assignment_id('vm', 'a', 'b', 1)`, ['owner', 'superuser']],
   [`SELECT vm_stamp('UPDATE', NULL, NULL)`, ['owner', 'superuser']],

@@ -1,6 +1,7 @@
 // Signs and verifies JSON Web Tokens (RFC 7519). Verifying never throws. Each key verifies its own
 // algorithm only, so that no token can choose how it is verified (RFC 8725 §3.1).
 
+import { randomUUID } from 'node:crypto';
 import { createSigner, createVerifier as createJwtVerifier } from 'fast-jwt';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -14,13 +15,17 @@ export interface Identity {
   readonly role: Role;
   /** The end of the token: its `exp` plus the tolerance, in ms since 1970. */
   readonly expiresAtMs: number;
+  /** Names the token, for its revocation. Missing if its signer gave it no name. */
+  readonly jti?: string;
+  /** When the token was issued, in s since 1970. Missing if its signer did not say. */
+  readonly issuedAtS?: number;
 }
 
 /**
  * Why a token is rejected. A token with an invalid signature is always `invalid`, so that its times
- * are not revealed.
+ * are not revealed. `revocations_unread`: whether the token was revoked is not known yet.
  */
-export type TokenFault = 'expired' | 'not_yet_valid' | 'invalid';
+export type TokenFault = 'expired' | 'not_yet_valid' | 'invalid' | 'revoked' | 'revocations_unread';
 
 /** The result of verifying a token. */
 export type VerifyResult =
@@ -53,7 +58,7 @@ const MAX_TIME_S = 8.64e12 - CLOCK_TOLERANCE_S;
  */
 export const Subject = Type.String({ pattern: /^[^\0]{1,255}$/u });
 
-/** The required claims of a token. Other claims are ignored. */
+/** The required claims of a token. A valid `jti` and `iat` are used; others are ignored. */
 export const TokenClaims = Type.Object({
   sub: Subject,
   role: Role,
@@ -78,10 +83,10 @@ export interface TokenContent {
 /** The default lifetime of an agent's token: 30 days. */
 export const AGENT_TTL_SECONDS = 30 * 86_400;
 
-/** Signs a token with HS256. */
+/** Signs a token with HS256. Its `jti` is random. */
 export function signToken({ sub, role, ttlSeconds }: TokenContent, secret: string): string {
   const sign = createSigner({ key: secret, algorithm: HS256, expiresIn: ttlSeconds * 1000 });
-  return sign({ sub, role });
+  return sign({ sub, role, jti: randomUUID() });
 }
 
 /**
@@ -94,13 +99,40 @@ export function createVerifier(
 ): Verifier {
   const signatures = tokenKeys.map(createSignatureCheck);
   return (token) => {
-    if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) return INVALID;
-    for (const verifySignature of signatures) {
-      const signed = verifySignature(token);
-      if (claims.Check(signed)) return validateTimes(signed, clock());
-    }
-    return INVALID;
+    const signed = readSignedClaims(signatures, token);
+    return signed === undefined ? INVALID : validateTimes(signed, clock());
   };
+}
+
+/** What a token with a valid signature says, whether it has ended or not. */
+export interface SignedToken {
+  readonly identity: Identity;
+  /** Whether it is valid at this time, apart from revocations. */
+  readonly verified: VerifyResult;
+}
+
+/** Reads a token for a person to inspect; undefined without a valid signature. */
+export function inspectToken(
+  tokenKeys: readonly TokenKey[],
+  token: string,
+  nowMs: number,
+): SignedToken | undefined {
+  const signed = readSignedClaims(tokenKeys.map(createSignatureCheck), token);
+  return signed && { identity: createIdentity(signed), verified: validateTimes(signed, nowMs) };
+}
+
+type Claims = Type.Static<typeof TokenClaims>;
+
+function readSignedClaims(
+  signatures: readonly SignatureCheck[],
+  token: string,
+): Claims | undefined {
+  if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) return undefined;
+  for (const verifySignature of signatures) {
+    const signed = verifySignature(token);
+    if (claims.Check(signed)) return signed;
+  }
+  return undefined;
 }
 
 const INVALID: VerifyResult = { ok: false, reason: 'invalid' };
@@ -129,13 +161,21 @@ function createSignatureCheck(tokenKey: TokenKey): SignatureCheck {
   };
 }
 
-function validateTimes(
-  { sub, role, exp, nbf }: Type.Static<typeof TokenClaims>,
-  nowMs: number,
-): VerifyResult {
-  const expiresAtMs = (exp + CLOCK_TOLERANCE_S) * 1000;
-  if (nowMs >= expiresAtMs) return { ok: false, reason: 'expired' };
-  if (nbf !== undefined && nowMs < (nbf - CLOCK_TOLERANCE_S) * 1000)
+function validateTimes(signed: Claims, nowMs: number): VerifyResult {
+  const identity = createIdentity(signed);
+  if (nowMs >= identity.expiresAtMs) return { ok: false, reason: 'expired' };
+  if (signed.nbf !== undefined && nowMs < (signed.nbf - CLOCK_TOLERANCE_S) * 1000)
     return { ok: false, reason: 'not_yet_valid' };
-  return { ok: true, identity: { sub, role, expiresAtMs } };
+  return { ok: true, identity };
+}
+
+function createIdentity(signed: Claims & { jti?: unknown; iat?: unknown }): Identity {
+  const { sub, role, exp, jti, iat } = signed;
+  return {
+    sub,
+    role,
+    expiresAtMs: (exp + CLOCK_TOLERANCE_S) * 1000,
+    ...(typeof jti === 'string' && { jti }),
+    ...(typeof iat === 'number' && { issuedAtS: iat }),
+  };
 }

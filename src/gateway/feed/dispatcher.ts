@@ -7,6 +7,7 @@ import {
   parsePresence,
   parseRow,
   PRESENCE_CHANNEL,
+  REVOCATIONS_CHANNEL,
   ROWS_CHANNEL,
   type ParsedNotification,
   type RejectReason,
@@ -32,6 +33,8 @@ export interface DispatcherEvents {
   readonly invalidated: () => void;
   /** The presence of these hostnames must be read. */
   readonly presenceInvalidated: (hostnames: readonly string[]) => void;
+  /** The list of revoked tokens must be read. */
+  readonly revocationsInvalidated: () => void;
   readonly heartbeat: (payload: string) => void;
   /** A bug: the notification was not applied, or not completely. */
   readonly failed: (error: unknown) => void;
@@ -61,6 +64,9 @@ export class Dispatcher {
         return this.#apply(channel, payload, parseInvalidation(payload));
       case PRESENCE_CHANNEL:
         return this.#invalidatePresence(payload);
+      case REVOCATIONS_CHANNEL:
+        this.events.revocationsInvalidated();
+        return 'invalidation';
       default:
         this.events.heartbeat(payload);
         return 'heartbeat';

@@ -19,6 +19,7 @@ import { FeedHeartbeat, type MissReason } from './heartbeat.js';
 import {
   INVALIDATIONS_CHANNEL,
   PRESENCE_CHANNEL,
+  REVOCATIONS_CHANNEL,
   ROWS_CHANNEL,
   type RejectReason,
 } from './notification.js';
@@ -37,6 +38,8 @@ export interface FeedOutput {
   publish(entry: RowEntry): void;
   /** The presence of these hostnames must be read. */
   invalidatePresence(hostnames: readonly string[]): void;
+  /** The list of revoked tokens must be read: it changed, or a notification may be lost. */
+  invalidateRevocations(): void;
   setLive(live: boolean): void;
 }
 
@@ -134,7 +137,10 @@ export class Feed {
     const channel = `lablink_gateway_${options.gateway}`;
     this.#heartbeat = this.#createHeartbeat(channel);
     this.#dispatcher = this.#createDispatcher();
-    const channels = [ROWS_CHANNEL, INVALIDATIONS_CHANNEL, PRESENCE_CHANNEL, channel];
+    const channels = [
+      ...[ROWS_CHANNEL, INVALIDATIONS_CHANNEL, PRESENCE_CHANNEL, REVOCATIONS_CHANNEL],
+      channel,
+    ];
     this.#source = options.createSource(channels, {
       connected: () => this.#sourceConnected(),
       disconnected: (reason) => this.#sourceDisconnected(reason),
@@ -237,6 +243,7 @@ export class Feed {
       },
       invalidated: () => this.#resync.readSoon(),
       presenceInvalidated: (hostnames) => output.invalidatePresence(hostnames),
+      revocationsInvalidated: () => output.invalidateRevocations(),
       heartbeat: (payload) => this.#receiveHeartbeat(payload),
       failed: (err) => {
         log.error({ err }, 'a notification could not be handled');
@@ -293,6 +300,7 @@ export class Feed {
 
   #sourceConnected(): void {
     this.#problem.recordConnection();
+    this.options.output.invalidateRevocations();
     this.#resync.sourceConnected();
     this.#heartbeat.start();
   }

@@ -10,6 +10,8 @@ export const ROWS_CHANNEL = 'vm_updates';
 export const INVALIDATIONS_CHANNEL = 'vm_changes';
 /** The channel on which gateways name the agents that connected, left, or reported something. */
 export const PRESENCE_CHANNEL = 'vm_presence';
+/** The channel that says that the list of revoked tokens changed; its payload is ignored. */
+export const REVOCATIONS_CHANNEL = 'vm_revocations';
 
 /** Why a payload was rejected. A label of a metric, so the names stay. */
 export type RejectReason =

@@ -1,9 +1,11 @@
 // The periodic work that follows each renewal of the lease: VMs whose agents stay away are set
-// failed, and old rows of presence and deliveries are removed.
+// failed, and old rows of presence, deliveries and
+// revoked tokens are removed.
 
 import type pg from 'pg';
 import { failAbsent } from '../database/absence.js';
 import { prunePresence } from '../database/presence.js';
+import { pruneRevocations } from '../database/revocations.js';
 
 export interface HousekeepingOptions {
   /** Names the process. */
@@ -32,5 +34,6 @@ export class Housekeeping {
     if (performance.now() < this.#pruneAtMs) return;
     this.#pruneAtMs = performance.now() + PRUNE_INTERVAL_MS;
     await prunePresence(this.options.pool);
+    await pruneRevocations(this.options.pool);
   }
 }

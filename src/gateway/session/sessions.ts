@@ -1,6 +1,7 @@
 // All sessions of this gateway: the sweep over them, their common limit on unsent bytes, and the
 // rule that a hostname has one agent. A newer agent replaces the older one.
 
+import type { Identity } from '../auth/token.js';
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.js';
 import type { Session } from './session.js';
 import type { Stream } from './stream.js';
@@ -84,6 +85,13 @@ export class Sessions {
       if (left <= 0) return;
       left -= session.unsentBytes;
       session.reject('overloaded', CLOSE.overloaded);
+    }
+  }
+
+  /** Closes the sessions whose tokens have been revoked. */
+  closeRevoked(isRevoked: (identity: Identity) => boolean): void {
+    for (const session of this.#all) {
+      if (isRevoked(session.identity)) session.close(CLOSE.tokenRevoked);
     }
   }
 

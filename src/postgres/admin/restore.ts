@@ -47,7 +47,13 @@ export interface RestoreReport {
 }
 
 /** Tables whose rows are restored. */
-const USED_TABLES = ['vms', 'vm_events', 'vm_deliveries', 'vm_enrolments'] as const;
+const USED_TABLES = [
+  'vms',
+  'vm_events',
+  'vm_deliveries',
+  'vm_enrolments',
+  'vm_token_revocations',
+] as const;
 type UsedTable = (typeof USED_TABLES)[number];
 
 interface Backup {
@@ -99,6 +105,8 @@ async function restoreIn(session: pg.Client, options: RestoreOptions): Promise<R
     deliveries: await addMissingRows(session, 'vm_deliveries', backup.tables.get('vm_deliveries')),
     enrolments: await addMissingRows(session, 'vm_enrolments', backup.tables.get('vm_enrolments')),
   };
+  const revocations = backup.tables.get('vm_token_revocations');
+  await addMissingRows(session, 'vm_token_revocations', revocations);
   // No rollback takes a sequence back, so a dry run leaves the sequences as they are.
   if (!dryRun) await advanceSequences(session, vms, backup);
   await removeSurplusRows(session, vms);

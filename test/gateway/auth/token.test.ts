@@ -39,11 +39,13 @@ t.test('a signed token has the identity of its bearer until it expires', async (
   for (const role of ['agent', 'dashboard', 'admin'] as const) {
     const token = signToken({ sub: 'vm-é 1', role, ttlSeconds: 3600 }, SECRET);
     const after = Math.floor(Date.now() / 1000);
-    const { exp = 0, iat = 0 } = decodeJwt(token);
+    const { exp = 0, iat = 0, jti = '' } = decodeJwt(token);
     t.strictSame(decodeProtectedHeader(token), { alg: 'HS256', typ: 'JWT' });
     t.ok(iat >= before && iat <= after);
     t.equal(exp - iat, 3600);
-    const identity = { sub: 'vm-é 1', role, expiresAtMs: (exp + 5) * 1000 };
+    const expiresAtMs = (exp + 5) * 1000;
+    const identity = { sub: 'vm-é 1', role, expiresAtMs, jti, issuedAtS: iat };
+    t.match(jti, /^[\w-]{36}$/);
     t.strictSame(createVerifier([SECRET])(token), { ok: true, identity });
   }
 });

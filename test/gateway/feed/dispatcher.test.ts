@@ -20,6 +20,7 @@ function dispatching(publish: () => void = () => undefined, verified?: number) {
     heartbeats: [] as string[],
     bugs: [] as unknown[],
     invalidated: 0,
+    revocations: 0,
     presence: [] as (readonly string[])[],
   };
   const dispatcher = new Dispatcher(reconciler, () => verified, {
@@ -27,6 +28,7 @@ function dispatching(publish: () => void = () => undefined, verified?: number) {
     rejected: (channel, reason, length) => log.rejected.push([channel, reason, length]),
     invalidated: () => log.invalidated++,
     presenceInvalidated: (hostnames) => log.presence.push(hostnames),
+    revocationsInvalidated: () => log.revocations++,
     heartbeat: (payload) => log.heartbeats.push(payload),
     failed: (error) => log.bugs.push(error),
   });
@@ -36,6 +38,14 @@ function dispatching(publish: () => void = () => undefined, verified?: number) {
 
 const row = (version: number, hostname = 'vm-1'): string =>
   JSON.stringify({ hostname, version, status: 'available' });
+
+t.test('a change of the revoked tokens is passed on, whatever its payload', async (t) => {
+  const { handle, log } = dispatching();
+  for (const payload of ['', 'x', '{"op":"read"}']) handle('vm_revocations', payload);
+  t.equal(log.revocations, 3);
+  t.same(log.handled.at(-1), ['vm_revocations', 'invalidation']);
+  t.same([log.rejected, log.bugs, log.invalidated], [[], [], 0]);
+});
 
 t.test('a row is applied, a repeat, or stale', async (t) => {
   const { fleet, reconciler, handle, log } = dispatching();

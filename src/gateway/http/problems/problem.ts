@@ -43,6 +43,7 @@ export const PROBLEMS = {
   token_missing: { status: 401, when: 'The request has no bearer token.' },
   token_invalid: { status: 401, when: 'The gateway does not accept the token.' },
   token_expired: { status: 401, when: 'The token has expired.' },
+  token_revoked: { status: 401, when: 'The token was revoked before its end.' },
   token_not_yet_valid: { status: 401, when: 'The token is not valid yet.' },
   origin_not_allowed: {
     status: 403,
@@ -139,7 +140,11 @@ export const PROBLEMS = {
     when: 'The gateway has no capacity for another socket or waiting request.',
     retryAfter: 5,
   },
-  not_ready: { status: 503, when: 'The gateway has not read the table yet.', retryAfter: 1 },
+  not_ready: {
+    status: 503,
+    when: 'The gateway has not read the table, or the list of revoked tokens, yet.',
+    retryAfter: 1,
+  },
   draining: { status: 503, when: 'The gateway is stopping.', retryAfter: 1 },
   database_unavailable: { status: 503, when: 'The database does not answer.', retryAfter: 1 },
   database_read_only: {

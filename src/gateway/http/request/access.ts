@@ -74,8 +74,7 @@ export function createAuthorize(verify: Verifier, count: CountRequest): Authoriz
     }
     const verified = verify(token);
     if (!verified.ok) {
-      setChallenge(reply, 'invalid_token');
-      await sendProblem(reply, `token_${verified.reason}`, FAULTS[verified.reason]);
+      await rejectToken(reply, verified.reason);
       return;
     }
     request.identity = verified.identity;
@@ -87,11 +86,35 @@ export function createAuthorize(verify: Verifier, count: CountRequest): Authoriz
   };
 }
 
-const FAULTS: Readonly<Record<TokenFault, string>> = {
+/**
+ * Rejects a request that has waited, if its token has ended or was revoked meanwhile.
+ * @returns whether it was rejected
+ */
+export async function rejectEndedToken(
+  verify: Verifier,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<boolean> {
+  const verified = verify(readToken(request.headers) ?? '');
+  if (!verified.ok) await rejectToken(reply, verified.reason);
+  return !verified.ok;
+}
+
+const FAULTS: Readonly<Record<Exclude<TokenFault, 'revocations_unread'>, string>> = {
   expired: 'The token has expired.',
   not_yet_valid: 'The token is not valid yet.',
   invalid: 'The token is not valid.',
+  revoked: 'The token was revoked.',
 };
+
+async function rejectToken(reply: FastifyReply, fault: TokenFault): Promise<void> {
+  if (fault === 'revocations_unread') {
+    await sendProblem(reply, 'not_ready', 'The gateway has not read the revoked tokens yet.');
+    return;
+  }
+  setChallenge(reply, 'invalid_token');
+  await sendProblem(reply, `token_${fault}`, FAULTS[fault]);
+}
 
 /**
  * Sets the challenge for a bearer token (RFC 6750 §3). It has an error only if the request has a

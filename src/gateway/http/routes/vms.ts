@@ -13,7 +13,13 @@ import type { Socket } from '../../session/socket.js';
 import { VmStream } from '../../session/vm-stream.js';
 import { sendEventStream, type EventStreamDependencies } from '../event-stream/event-stream.js';
 import { wantsEventStream } from '../request/accept.js';
-import { checkHostname, readHostname, requireIdentity, type Authorize } from '../request/access.js';
+import {
+  checkHostname,
+  readHostname,
+  rejectEndedToken,
+  requireIdentity,
+  type Authorize,
+} from '../request/access.js';
 import type { Connect } from '../request/connect.js';
 import { checkCursor, readCursor } from '../request/cursor.js';
 import { createAdmit } from '../limits/admission.js';
@@ -167,6 +173,8 @@ async function respondWhenChanged(
     return sendProblem(reply, 'draining', 'The gateway is stopping; try again.');
   }
   if (waited.outcome === 'up') return reply.code(204).send(null);
+  const { requests } = routes.settings;
+  if (await rejectEndedToken((token) => requests.verify(token), request, reply)) return reply;
   const { entry } = waited;
   if (entry === undefined) return sendVmNotFound(reply);
   return sendVm(reply, { version: entry.version, row: projectRow(routes, request, entry.row) });
