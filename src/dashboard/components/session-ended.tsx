@@ -65,6 +65,9 @@ function explainClose({ code, reason }: Closed, claims: UserClaims | undefined):
       canRetry: true,
     };
   }
+  if (reason.includes('token revoked') || reason.includes('token_revoked')) {
+    return { title: 'Revoked', text: 'Your token was revoked.', command, canRetry: false };
+  }
   const expiresAtMs = claims?.expiresAtMs;
   const expired = reason.includes('token_expired') || (expiresAtMs ?? Infinity) <= Date.now();
   if (!expired) {

@@ -22,11 +22,12 @@ const DELIVERY = `
     'outcome', d.outcome, 'exit_code', d.exit_code, 'signal', d.signal)::text AS delivery`;
 
 /**
- * Matches the agent that has or had the assignment, also under its earlier hostname if the VM was
- * renamed.
+ * Matches the agent of the VM that has the assignment, under its present hostname: a rename ends the
+ * rights of the earlier hostname. An assignment that no VM has any longer belongs to the hostname
+ * that had it last.
  */
-const OF_AGENT = `d.assignment_id = $1 AND (d.hostname = $2 OR EXISTS (
-  SELECT FROM public.vms v WHERE v.assignment_id = d.assignment_id AND v.hostname = $2))`;
+const OF_AGENT = `d.assignment_id = $1 AND $2 = coalesce(
+  (SELECT v.hostname FROM public.vms v WHERE v.assignment_id = d.assignment_id LIMIT 1), d.hostname)`;
 
 /**
  * Records how the agent's command ended. Only the first report counts.
@@ -66,7 +67,8 @@ export async function listDeliveries(
   const rows = await runReadQuery<{ delivery: string }>(
     pool,
     `SELECT ${DELIVERY} FROM public.vm_deliveries d
-     WHERE d.hostname = $1
+     WHERE d.hostname = $1 AND NOT EXISTS (
+         SELECT FROM public.vms v WHERE v.assignment_id = d.assignment_id AND v.hostname <> $1)
        OR d.assignment_id = (SELECT v.assignment_id FROM public.vms v WHERE v.hostname = $1)
      ORDER BY d.made_at DESC NULLS LAST LIMIT $2`,
     [hostname, limit],

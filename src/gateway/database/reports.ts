@@ -71,7 +71,8 @@ export interface Acknowledgement {
 }
 
 /**
- * Records that the agent has received its assignment. Repeating it changes nothing.
+ * Records that the agent has received its assignment. Repeating it changes nothing, except that the
+ * delivery of a VM that was renamed then carries the VM's new hostname.
  * @returns undefined if the assignment is not the current one of the agent
  */
 export async function acknowledge(
@@ -88,10 +89,12 @@ export async function acknowledge(
        SELECT assignment_id, hostname, statement_timestamp(),
          statement_timestamp() - $3::float8 * interval '1 millisecond'
        FROM current
-       ON CONFLICT (assignment_id) DO UPDATE SET acknowledged_at = excluded.acknowledged_at,
+       ON CONFLICT (assignment_id) DO UPDATE SET hostname = excluded.hostname,
+         acknowledged_at = coalesce(d.acknowledged_at, excluded.acknowledged_at),
          pushed_at = coalesce(d.pushed_at, excluded.pushed_at)
-       WHERE d.acknowledged_at IS NULL
-       RETURNING extract(epoch FROM acknowledged_at - made_at)::float8 AS took
+       WHERE d.acknowledged_at IS NULL OR d.hostname <> excluded.hostname
+       RETURNING CASE acknowledged_at WHEN statement_timestamp()
+         THEN extract(epoch FROM acknowledged_at - made_at)::float8 END AS took
      )
      SELECT (SELECT took FROM recorded) AS took FROM current`,
       [hostname, assignmentId, pushedAgoMs],

@@ -7,6 +7,7 @@ import {
   listDeliveries,
   type EndReport,
 } from '../../../src/gateway/database/deliveries.js';
+import { acknowledge } from '../../../src/gateway/database/reports.js';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
 
 const { createDatabase } = await startServer(t);
@@ -74,6 +75,25 @@ t.test('only the agent that has or had the assignment can report about it', asyn
   await database.query(`UPDATE vms SET hostname = 'vm-9' WHERE hostname = 'vm-1'`);
   t.match(await list('vm-9'), [{ assignment_id: id, ended_at: null }], 'under its new name');
   t.type(await report(id, FAILED, 'vm-9'), 'string');
-  t.type(await report(id, STOPPED, 'vm-1'), 'string', 'and under the old one');
+  t.equal(await report(id, STOPPED, 'vm-1'), undefined, 'and not under the old one');
   t.match(await list('vm-9'), [{ outcome: 'failed' }]);
+});
+
+t.test('a rename ends the rights of the agent under the earlier hostname', async (t) => {
+  const { database, assign, report, list } = await setUp();
+  const id = await assign('ada@x.y');
+  await database.query(`UPDATE vms SET hostname = 'vm-9' WHERE hostname = 'vm-1'`);
+  t.equal(await report(id, STOPPED, 'vm-1'), undefined, 'it is the delivery of another VM');
+  t.same(await list('vm-1'), [], 'which the earlier hostname no longer sees');
+  t.match(await list('vm-9'), [{ assignment_id: id, ended_at: null }]);
+  const acknowledgement = { hostname: 'vm-9', assignmentId: id, pushedAgoMs: undefined };
+  t.ok(await acknowledge(database.pool, ACTOR, acknowledgement));
+  await database.query(
+    `UPDATE vms SET status = 'available', email = NULL, crd_command = NULL WHERE hostname = 'vm-9'`,
+  );
+  t.equal(await report(id, STOPPED, 'vm-1'), undefined, 'nor after it was released');
+  t.match(JSON.parse((await report(id, FAILED, 'vm-9')) ?? ''), {
+    hostname: 'vm-9',
+    outcome: 'failed',
+  });
 });

@@ -75,6 +75,7 @@ const WITH_A_TOKEN: readonly ProblemCode[] = [
   'token_invalid',
   'token_expired',
   'token_not_yet_valid',
+  'token_revoked',
   'not_allowed',
   'uri_too_long',
   'rate_limited',
