@@ -93,7 +93,8 @@ export function createGateway(options: GatewayOptions) {
   const revocations = new RevocationReader(
     {
       read: async () => {
-        revoked.replace(await readRevocations(pools.presence.pool));
+        // The other pools are discarded whenever LISTEN is lost.
+        revoked.replace(await readRevocations(pools.requests.pool));
         closeRevoked();
       },
       failed: (err) => log.warn({ err }, 'could not read the revoked tokens; trying again'),

@@ -53,13 +53,7 @@ export const CLOSE = {
     code: 4401,
     reason: 'token missing or expired',
     return: 'new-token',
-    meaning: 'The token is missing, expired or invalid.',
-  },
-  tokenRevoked: {
-    code: 4401,
-    reason: 'token revoked',
-    return: 'new-token',
-    meaning: 'The token was revoked.',
+    meaning: 'The token is missing, expired, revoked or invalid.',
   },
   notAllowed: {
     code: 4403,

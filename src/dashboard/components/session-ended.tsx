@@ -65,15 +65,12 @@ function explainClose({ code, reason }: Closed, claims: UserClaims | undefined):
       canRetry: true,
     };
   }
-  if (reason.includes('token revoked') || reason.includes('token_revoked')) {
-    return { title: 'Revoked', text: 'Your token was revoked.', command, canRetry: false };
-  }
   const expiresAtMs = claims?.expiresAtMs;
   const expired = reason.includes('token_expired') || (expiresAtMs ?? Infinity) <= Date.now();
   if (!expired) {
     return {
       title: 'Not accepted',
-      text: 'The gateway does not accept this token. It may have been signed with another secret.',
+      text: 'The gateway does not accept this token. It may have been revoked, or signed with another secret.',
       command,
       canRetry: true,
     };

@@ -22,9 +22,9 @@ const DELIVERY = `
     'outcome', d.outcome, 'exit_code', d.exit_code, 'signal', d.signal)::text AS delivery`;
 
 /**
- * Matches the agent of the VM that has the assignment, under its present hostname: a rename ends the
- * rights of the earlier hostname. An assignment that no VM has any longer belongs to the hostname
- * that had it last.
+ * Matches the agent of the VM that has the assignment, under its present hostname: a rename ends
+ * the rights of the earlier hostname. An assignment that no VM has any longer belongs to the
+ * hostname that had it last.
  */
 const OF_AGENT = `d.assignment_id = $1 AND $2 = coalesce(
   (SELECT v.hostname FROM public.vms v WHERE v.assignment_id = d.assignment_id LIMIT 1), d.hostname)`;

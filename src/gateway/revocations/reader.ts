@@ -20,6 +20,8 @@ export interface RevocationTiming {
  * Between two reads at least: any role that may connect to the database can send notifications.
  */
 const MIN_GAP_MS = 100;
+/** Between two reads that fail. */
+const RETRY_MS = 1_000;
 
 export class RevocationReader {
   readonly #stopped = new AbortController();
@@ -84,6 +86,8 @@ export class RevocationReader {
     this.#waiting = new AbortController();
     if (this.#isStale || this.#stopped.signal.aborted) return;
     const { signal } = this.#waiting;
-    await sleep(this.timing.checkIntervalMs, undefined, { signal }).catch(() => undefined);
+    const { checkIntervalMs } = this.timing;
+    const pauseMs = this.#state === 'read' ? checkIntervalMs : Math.min(checkIntervalMs, RETRY_MS);
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -91,7 +91,7 @@ export class Sessions {
   /** Closes the sessions whose tokens have been revoked. */
   closeRevoked(isRevoked: (identity: Identity) => boolean): void {
     for (const session of this.#all) {
-      if (isRevoked(session.identity)) session.close(CLOSE.tokenRevoked);
+      if (isRevoked(session.identity)) session.close(CLOSE.tokenExpired);
     }
   }
 

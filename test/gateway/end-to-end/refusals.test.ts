@@ -67,6 +67,8 @@ t.test('an upgrade before the fleet is loaded is rejected with Retry-After', asy
   });
   const url = waiting.url.replace('http', 'ws');
   const headers = bearer(await waiting.token('admin'));
+  const isRead = async () => (await waiting.fetch('/v1/vms', 'admin')).status === 200;
+  await until('the revoked tokens are read', isRead);
   for (const path of ['/v1/vms', '/v1/vms/vm-1', '/v1/vms?cursor=a.1']) {
     const ws = new WebSocket(url + path, { headers });
     const [, response] = (await once(ws, 'unexpected-response')) as [unknown, IncomingMessage];

@@ -54,7 +54,7 @@ t.test('a jti: on two gateways, open sockets and HTTP, by a notification alone',
   const others = await Promise.all(gateways.map(({ open }) => open('/v1/vms', other)));
   await revoke(database, { kind: 'jti', value: decodeJwt(token).jti ?? '' });
   for (const socket of sockets) {
-    t.match(await socket.closed, { code: 4401, reason: 'token revoked' });
+    t.match(await socket.closed, { code: 4401 });
   }
   for (const { ask } of gateways) {
     const { response, code } = await ask(token);
