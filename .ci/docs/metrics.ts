@@ -2,7 +2,11 @@
 
 import { Registry } from 'prom-client';
 import { createCounters, createHistograms } from '../../src/gateway/metrics/counters.js';
-import { createQueueGauge, registerGauges } from '../../src/gateway/metrics/gauges.js';
+import {
+  createAuditGauge,
+  createQueueGauge,
+  registerGauges,
+} from '../../src/gateway/metrics/gauges.js';
 import { code, table } from './table.js';
 
 /** The fields that prom-client keeps about a metric; its types lack the labels. */
@@ -18,6 +22,7 @@ export function metrics(): string {
   createCounters([registry]);
   createHistograms([registry]);
   createQueueGauge([registry]);
+  createAuditGauge([registry]);
   registerGauges(
     {
       sessions: Object.assign([], { conflated: { vm: 0, fleet: 0 } }),

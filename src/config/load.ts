@@ -58,6 +58,8 @@ export interface Config {
   readonly drainMs: number;
   /** How long the agent of a VM in use may be offline, in ms; undefined if there is no limit. */
   readonly offlineGraceMs: number | undefined;
+  /** How many days the events of the audit are kept; 0 for ever. */
+  readonly auditDays: number;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly migrate: Environment['MIGRATE'];
   /** Columns that dashboards see in addition to those of the protocol. */
@@ -101,6 +103,7 @@ export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
     },
     drainMs: environment.DRAIN_SECONDS * 1_000,
     offlineGraceMs: parseGrace(environment.OFFLINE_GRACE),
+    auditDays: environment.AUDIT_DAYS,
     logLevel: environment.LOG_LEVEL,
     migrate: environment.MIGRATE,
     dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],

@@ -206,6 +206,15 @@ export const Environment = Type.Object({
     }),
     (text) => text === '' || parseGrace(text) !== undefined,
   ),
+  AUDIT_DAYS: Type.Integer({
+    minimum: 0,
+    maximum: 36_500,
+    default: 90,
+    description:
+      'How many days the events of the audit are kept; 0 keeps them for ever. A gateway whose role may not remove ' +
+      'events leaves them to `db prune`.',
+    expected: 'an integer from 0 to 36500',
+  }),
   LOG_LEVEL: defineEnum(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     'info',

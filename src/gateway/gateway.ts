@@ -43,6 +43,8 @@ export interface GatewayOptions extends HttpLimits {
   readonly dashboardColumns: readonly string[];
   /** How long an agent may stay away before its VM in use is set failed; undefined for ever. */
   readonly offlineGraceMs?: number | undefined;
+  /** How many days events of the audit are kept; 0 for ever, 90 by default. */
+  readonly auditDays?: number;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
   /** How full the queue of notifications may be before the log warns, from 0 to 1; for tests. */
@@ -55,6 +57,8 @@ export interface GatewayOptions extends HttpLimits {
  */
 const FEED_CONNECTIONS = 2;
 const PRESENCE_CONNECTIONS = 2;
+
+const AUDIT_DAYS = 90;
 
 /** How many deletions a client may miss and still resume. */
 const MAX_DELETIONS = 10_000;
@@ -80,6 +84,7 @@ export function createGateway(options: GatewayOptions) {
     fleet,
     publish: (entry) => hub.publish(entry),
     offlineGraceMs: options.offlineGraceMs,
+    auditDays: options.auditDays ?? AUDIT_DAYS,
     timing,
     metrics,
     log,

@@ -26,6 +26,8 @@ export interface Timing {
    * to the same VM replaces them.
    */
   readonly pushWriteGapMs: number;
+  /** Between two removals of old rows. */
+  readonly pruneIntervalMs: number;
   /** Between two reads of presence. */
   readonly presenceReadGapMs: number;
   /** How long a closing gateway waits for the close handshakes of its sockets. */
@@ -43,6 +45,7 @@ export const TIMING: Timing = {
   leaseMs: 15_000,
   presenceWriteGapMs: 250,
   pushWriteGapMs: 5_000,
+  pruneIntervalMs: 300_000,
   presenceReadGapMs: 100,
   closeHandshakeMs: 1_000,
 };

@@ -16,6 +16,8 @@ interface Service {
   readonly networks?: readonly string[];
   readonly ports?: readonly string[];
   readonly stop_grace_period?: string;
+  readonly mem_limit?: string;
+  readonly logging?: { readonly options: Readonly<Record<string, string>> };
 }
 interface Compose {
   readonly services: Readonly<Record<string, Service>>;
@@ -84,6 +86,20 @@ t.test('no secret is in an environment, and each service has no more than it nee
     t.notMatch(JSON.stringify(environment), /:\/\/[^/@]*:[^/@]*@/, `${name}: no password in a URL`);
   }
   t.same(compose.services.gateway?.secrets, ['ca', 'gateway_password', 'jwt_secret']);
+});
+
+t.test('no service takes the memory or the disk of the others', async (t) => {
+  for (const [name, { mem_limit, logging }] of services) {
+    t.match(mem_limit, /^\d+[mg]$/, name);
+    t.match(logging?.options, { 'max-size': /^\d+m$/, 'max-file': /^\d$/ }, name);
+  }
+});
+
+t.test('PgBouncer tries a server again sooner than a gateway gives up', async (t) => {
+  const settings = await deployed('pgbouncer/pgbouncer.ini');
+  const read = (name: string): number =>
+    Number(new RegExp(`^${name} = (\\d+)$`, 'm').exec(settings)?.[1]);
+  t.ok(read('server_login_retry') * 5 < read('query_wait_timeout'));
 });
 
 t.test('only nginx is open to the world; the database is where pg_hba.conf says', async (t) => {

@@ -47,6 +47,23 @@ t.test('each alert speaks when it should, and is silent when it should', { skip 
   }
 });
 
+t.test('each alert has its section of the runbook, and each section its alert', async (t) => {
+  const { groups } = parse(await deployed('monitoring/alerts.yml')) as {
+    groups: { rules: { alert: string; annotations: { runbook_url: string } }[] }[];
+  };
+  const rules = groups.flatMap((group) => group.rules);
+  for (const { alert, annotations } of rules) {
+    t.match(annotations.runbook_url, new RegExp(`/deploy/runbook\\.md#${alert.toLowerCase()}$`));
+  }
+  const sections = [...(await deployed('runbook.md')).matchAll(/^## (\w+)$/gm)];
+  t.same(
+    sections.map(([, name]) => name),
+    rules.map(({ alert }) => alert),
+  );
+  for (const wanted of ['BackupOld', 'LeasesLost', 'MemoryHigh', 'Restarting', 'AuditLarge'])
+    t.ok(rules.some(({ alert }) => alert === wanted));
+});
+
 interface Selector {
   readonly metric: string;
   readonly labels: readonly string[];

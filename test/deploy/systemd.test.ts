@@ -53,3 +53,16 @@ t.test('the crontab runs what the timer does', async (t) => {
   t.ok(command);
   t.equal(withoutFolder(inCron), withoutFolder(command));
 });
+
+t.test('systemd starts a gateway again, however often it ends', async (t) => {
+  const unit = await deployed('systemd/lablink-gateway.service');
+  const [section = ''] = /^\[Unit\]$[^[]*/m.exec(unit) ?? [];
+  t.match(section, /^StartLimitIntervalSec=0$/m);
+  t.match(unit, /^Restart=always$/m);
+});
+
+t.test('the owner removes old events, which gateways may not', async (t) => {
+  const prune = 'node dist/main.js db prune --days 90';
+  for (const file of ['systemd/lablink-backup.service', 'systemd/crontab'])
+    t.match(await deployed(file), prune, file);
+});

@@ -20,6 +20,7 @@ interface BackupCommandOptions {
   readonly gzip?: boolean;
   readonly upload?: string;
   readonly verify?: boolean;
+  readonly metricsFile?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
@@ -39,18 +40,24 @@ export function createBackupCommand(): Command {
       'then run this command in /bin/sh; {} is the file, as in: aws s3 cp {} s3://lablink-backups/',
     )
     .option('--verify', 'restore it into a scratch database, and compare every row')
+    .option(
+      '--metrics-file <file>',
+      'after a success, write its time here for the textfile collector of node_exporter',
+    )
     .option(...DRY_RUN_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: BackupCommandOptions) => {
       // Ignoring the signal turns a file size limit (ulimit -f) into an error, like a full disk.
       process.on('SIGXFSZ', () => undefined);
-      const { dir, keepDays, gzip = false, verify = false, upload, dryRun, json } = options;
+      const { dir, keepDays, gzip = false, verify = false, upload } = options;
+      const { metricsFile, dryRun, json } = options;
       const wanted = {
         gzip,
         verify,
         keepDays,
         folder: resolve(dir),
         uploadCommand: upload,
+        metricsFile: metricsFile && resolve(metricsFile),
         connection: await resolveDatabase(),
         environment: createToolEnvironment(),
         now: new Date(),

@@ -12,6 +12,7 @@ import { createListenCommand } from './listen.js';
 import { createLogSlowCommand } from './log-slow.js';
 import { createMigrateCommand } from './migrate.js';
 import { createMoveCommand } from './move.js';
+import { createPruneCommand } from './prune.js';
 import { createReindexCommand } from './reindex.js';
 import { createRestoreCommand } from './restore.js';
 import { createSizeCommand } from './size.js';
@@ -31,6 +32,7 @@ const SUBCOMMANDS = [
   createBackupCommand,
   createRestoreCommand,
   createMoveCommand,
+  createPruneCommand,
   createVacuumCommand,
   createReindexCommand,
   createSizeCommand,

@@ -165,14 +165,3 @@ export async function readPresence(
   );
   return rows.map(({ hostname, online, entry }) => ({ hostname, online, presence: entry }));
 }
-
-/** How long rows are kept that are no longer current. */
-const KEPT = "'90 days'";
-
-/** Removes a small number of old rows of presence and deliveries. */
-export async function prunePresence(pool: pg.Pool): Promise<void> {
-  await runStatement(
-    pool,
-    `SELECT public.prune_vm_presence(${KEPT}), public.prune_vm_deliveries(${KEPT})`,
-  );
-}

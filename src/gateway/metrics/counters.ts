@@ -80,6 +80,12 @@ export function createCounters(registers: Registry[]) {
       'lablink_leases_lost_total',
       'Leases that ended because the database or the gateway stood still for too long.',
     ),
+    /** The tables are defined in database/retention.ts. */
+    prunedRows: counter(
+      'lablink_pruned_rows_total',
+      'Old rows that this gateway removed, by table.',
+      'table',
+    ),
     absences: counter(
       'lablink_vms_failed_absent_total',
       'VMs that this gateway set failed because their agents stayed away.',

@@ -44,6 +44,15 @@ export function createQueueGauge(registers: Registry[]): Gauge {
   });
 }
 
+/** Makes the gauge of the audit's size, which retention sets every few minutes. */
+export function createAuditGauge(registers: Registry[]): Gauge {
+  return new Gauge({
+    name: 'lablink_audit_bytes',
+    help: 'The size of the audit with its indexes, as retention last saw it; 0 before that.',
+    registers,
+  });
+}
+
 function registerFleetGauges(observed: Observed, registers: Registry[]): void {
   new Gauge({
     name: 'lablink_feed_live',

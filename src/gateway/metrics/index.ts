@@ -4,6 +4,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createCounters, createHistograms } from './counters.js';
 import {
+  createAuditGauge,
   createQueueGauge,
   registerGauges,
   type Observed,
@@ -27,6 +28,7 @@ export function createMetrics() {
   const registry = new Registry();
   const counters = createCounters([registry]);
   const histograms = createHistograms([registry]);
+  const audit = createAuditGauge([registry]);
   return {
     /** Registers the gauges, which read the states of these parts at every scrape. */
     observe(observed: Observed): void {
@@ -43,6 +45,9 @@ export function createMetrics() {
     ...countSessions(counters, histograms),
     presenceWritten: (agents: number) => counters.presenceWrites.inc(agents),
     leaseLost: () => counters.lostLeases.inc(),
+    rowsPruned: (table: string, rows: number) => counters.prunedRows.inc({ table }, rows),
+    /** The size is set by retention, so that no scrape waits for the database. */
+    auditMeasured: (bytes: number) => audit.set(bytes),
     failedAbsent: (vms: number) => counters.absences.inc(vms),
     refused: (reason: string) => counters.limitsExceeded.inc({ reason }),
     answered: ({ at, route, status, problem }: ObservedAnswer) => {

@@ -1,10 +1,9 @@
 // The periodic work that follows each renewal of the lease: VMs whose agents stay away are set
-// failed, and old rows of presence, deliveries and
-// revoked tokens are removed.
+// failed, and old rows of the audit, of presence, of deliveries and of revoked tokens are removed.
 
 import type pg from 'pg';
 import { failAbsent } from '../database/absence.js';
-import { prunePresence } from '../database/presence.js';
+import { pruneOldRows, STEP_ROWS, type RetentionStep } from '../database/retention.js';
 import { pruneRevocations } from '../database/revocations.js';
 
 export interface HousekeepingOptions {
@@ -13,15 +12,21 @@ export interface HousekeepingOptions {
   readonly pool: pg.Pool;
   /** How long the agent of a VM in use may stay away; undefined for ever. */
   readonly offlineGraceMs: number | undefined;
+  /** How many days events are kept; 0 for ever. */
+  readonly auditDays: number;
+  readonly timing: { readonly pruneIntervalMs: number };
 }
 
-/** How often each gateway removes a batch of old rows. */
-const PRUNE_INTERVAL_MS = 300_000;
+/** How many steps follow each other while there are more rows; then the lease comes first. */
+const MAX_STEPS = 10;
 
 export class Housekeeping {
-  #pruneAtMs = performance.now() + Math.random() * PRUNE_INTERVAL_MS;
+  #pruneAtMs: number;
 
-  constructor(private readonly options: HousekeepingOptions) {}
+  constructor(private readonly options: HousekeepingOptions) {
+    // Gateways that start at once do not prune at once.
+    this.#pruneAtMs = performance.now() + Math.random() * options.timing.pruneIntervalMs;
+  }
 
   /** Sets VMs failed whose agents stay away, and returns their hostnames. */
   async failAbsentVms(): Promise<readonly string[]> {
@@ -29,11 +34,22 @@ export class Housekeeping {
     return offlineGraceMs === undefined ? [] : failAbsent(pool, gateway, offlineGraceMs);
   }
 
-  /** Removes old rows, if the last removal is long enough ago. */
-  async pruneWhenDue(): Promise<void> {
+  /**
+   * Removes old rows, if the last removal is long enough ago. After ten full steps it goes on with
+   * the next renewal of the lease. Calls `onStep` after each step.
+   */
+  async pruneWhenDue(onStep: (step: RetentionStep) => void): Promise<void> {
     if (performance.now() < this.#pruneAtMs) return;
-    this.#pruneAtMs = performance.now() + PRUNE_INTERVAL_MS;
-    await prunePresence(this.options.pool);
-    await pruneRevocations(this.options.pool);
+    const { pool, auditDays, timing } = this.options;
+    this.#pruneAtMs = performance.now() + timing.pruneIntervalMs;
+    await pruneRevocations(pool);
+    for (let steps = 1; ; steps++) {
+      const step = await pruneOldRows(pool, auditDays);
+      onStep(step);
+      if (!Object.values(step.removed).some((rows) => rows >= STEP_ROWS)) return;
+      if (steps < MAX_STEPS) continue;
+      this.#pruneAtMs = performance.now();
+      return;
+    }
   }
 }

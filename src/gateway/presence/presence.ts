@@ -7,6 +7,7 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { readPresence } from '../database/presence.js';
+import type { RetentionStep } from '../database/retention.js';
 import type { PresenceEntry, RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { Housekeeping } from './housekeeping.js';
@@ -19,6 +20,8 @@ export interface PresenceMetrics {
   presenceWritten(agents: number): void;
   leaseLost(): void;
   failedAbsent(vms: number): void;
+  rowsPruned(table: string, rows: number): void;
+  auditMeasured(bytes: number): void;
 }
 
 export interface PresenceTiming {
@@ -27,6 +30,7 @@ export interface PresenceTiming {
   readonly pushWriteGapMs: number;
   readonly presenceReadGapMs: number;
   readonly fullReadIntervalMs: number;
+  readonly pruneIntervalMs: number;
 }
 
 export interface PresenceOptions {
@@ -38,6 +42,8 @@ export interface PresenceOptions {
   readonly publish: (entry: PresenceEntry) => void;
   /** How long the agent of a VM in use may stay away; undefined for ever. */
   readonly offlineGraceMs: number | undefined;
+  /** How many days events are kept; 0 for ever. */
+  readonly auditDays: number;
   readonly timing: PresenceTiming;
   readonly metrics: PresenceMetrics;
   readonly log: Logger;
@@ -48,6 +54,7 @@ export class PresenceTracker {
   readonly #housekeeping: Housekeeping;
   readonly #reader: PresenceReader;
   readonly #lease: Lease;
+  #isRetentionExplained = false;
 
   constructor(private readonly options: PresenceOptions) {
     const { gateway, pool, timing } = options;
@@ -153,10 +160,19 @@ export class PresenceTracker {
   async #keepHouse(): Promise<void> {
     try {
       if (!this.#lease.draining) this.#reportFailed(await this.#housekeeping.failAbsentVms());
-      await this.#housekeeping.pruneWhenDue();
+      await this.#housekeeping.pruneWhenDue((step) => this.#reportPruned(step));
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  #reportPruned({ removed, mayPruneEvents, auditBytes }: RetentionStep): void {
+    const { metrics, log, auditDays } = this.options;
+    for (const [table, rows] of Object.entries(removed)) metrics.rowsPruned(table, rows);
+    metrics.auditMeasured(auditBytes);
+    if (mayPruneEvents || auditDays === 0 || this.#isRetentionExplained) return;
+    this.#isRetentionExplained = true;
+    log.info('this role may not remove events of the audit; run "db prune" as the owner each day');
   }
 
   #reportFailed(hostnames: readonly string[]): void {

@@ -21,6 +21,7 @@ import {
   type DatabaseChecksum,
 } from './checksum.js';
 import { MaintenanceError } from './maintenance-error.js';
+import { writeBackupMetrics } from './backup-metrics.js';
 import { dropLeftScratchDatabases, withScratchDatabase } from './scratch-database.js';
 import { inTransaction, takeOnlyRow, withSession } from './session.js';
 import { findTools, listToolFolders, type Tools } from './tools.js';
@@ -37,6 +38,8 @@ export interface BackupOptions {
   readonly verify: boolean;
   /** A command of /bin/sh, see upload.ts. */
   readonly uploadCommand: string | undefined;
+  /** A file for Prometheus, which a success replaces; see backup-metrics.ts. */
+  readonly metricsFile?: string | undefined;
   readonly now: Date;
   readonly signal: AbortSignal;
 }
@@ -76,6 +79,9 @@ export async function backUp(options: BackupOptions): Promise<BackupReport> {
   );
   if (uploadCommand !== undefined) await upload(uploadCommand, made.file, environment, signal);
   const removed = await removeOldBackups(folder, made.database, keepDays, now, basename(made.file));
+  if (options.metricsFile !== undefined) {
+    await writeBackupMetrics(options.metricsFile, { ...made, at: now });
+  }
   return {
     file: made.file,
     bytes: made.bytes,

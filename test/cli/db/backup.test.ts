@@ -1,7 +1,7 @@
 // `db backup` and `db restore`: their output, and the files that they leave.
 
 import { existsSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { installedBinDirs, startServer } from '../../helpers/database.js';
@@ -55,6 +55,26 @@ t.test('backup and restore', { skip }, async (t) => {
     code: 2,
     stderr: /not empty/,
   });
+});
+
+t.test('a backup writes its time for Prometheus, after a success only', { skip }, async (t) => {
+  const database = await createDatabase();
+  const folder = await temporaryFolder(t);
+  const metrics = join(folder, 'lablink.prom');
+  const backup = ['backup', '--dir', folder, '--metrics-file', metrics];
+  t.match(await db(database, [...backup, '--upload', 'false {}']), { code: 1 });
+  t.notOk(existsSync(metrics));
+  t.match(await db(database, [...backup, '--keep-days', '0']), { code: 0 });
+  const text = await readFile(metrics, 'utf8');
+  const name = String(database.config.database);
+  const [, seconds] =
+    new RegExp(`^backup_last_success_timestamp_seconds\\{database="${name}"\\} (\\d+)$`, 'm').exec(
+      text,
+    ) ?? [];
+  t.ok(Math.abs(Number(seconds) - Date.now() / 1_000) < 3_600);
+  t.equal((await stat(metrics)).mode & 0o777, 0o644);
+  const nowhere = await db(database, ['backup', '--dir', folder, '--metrics-file', '/proc/x']);
+  t.match(nowhere, { code: 1, stderr: /The backup is complete, but \/proc\/x cannot be written/ });
 });
 
 t.test('a backup without disk space, or interrupted, leaves no file', { skip }, async (t) => {

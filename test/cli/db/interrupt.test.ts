@@ -119,7 +119,7 @@ t.test('interrupts', { skip }, async (t) => {
 
   t.test('a move that is killed leaves nothing there, or everything', async (t) => {
     const source = await filled();
-    // This is more than fits into a pipe, and every part of a text is a text. Its table comes first.
+    // This is more than fits into a pipe, and every part of a text is a text. Its table is first.
     await source.query(`CREATE TABLE aaa (a text);
       INSERT INTO aaa SELECT repeat(md5(n::text), 30000) FROM generate_series(1, 60) n`);
     const target = await createDatabase({ migrate: false });

@@ -4,12 +4,12 @@ import t from 'tap';
 import {
   acquireLease,
   releaseLease,
-  prunePresence,
   readPresence,
   renewLease,
   writePresence,
   type PresenceWrite,
 } from '../../../src/gateway/database/presence.js';
+import { pruneOldRows } from '../../../src/gateway/database/retention.js';
 import type { Presence } from '../../../src/protocol/presence.js';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
 
@@ -197,8 +197,8 @@ t.test('only rows that are old and not current are removed', async (t) => {
   for (const instance of ['dead-1', 'dead-2', 'empty-1'])
     await endLease(database, instance, '2 hours');
   const before = await known('a');
-  await prunePresence(pool);
-  await prunePresence(pool);
+  await pruneOldRows(pool, 90);
+  await pruneOldRows(pool, 90);
   t.same(
     await database.query('SELECT hostname, gateway FROM vm_presence ORDER BY hostname, gateway'),
     [
