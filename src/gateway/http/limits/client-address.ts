@@ -6,10 +6,12 @@ import { isLoopback } from '../../../config/address.js';
 /**
  * Derives the key under which the sockets of an address are counted. For IPv6 it is the first 64
  * bits, because a single machine has all addresses that share them (RFC 4291 §2.5.4).
+ * @param address undefined if the client left before its address was read
  * @returns undefined for loopback, which is the address of load tests, and of a proxy that
  * TRUST_PROXY does not name
  */
-export function deriveClientKey(address: string): string | undefined {
+export function deriveClientKey(address: string | undefined): string | undefined {
+  if (address === undefined) return undefined;
   const plain = removePort(address)
     .replace(/^::ffff:(?=\d+\.)/i, '')
     .replace(/%.*$/, '');

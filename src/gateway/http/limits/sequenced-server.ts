@@ -17,6 +17,8 @@ export const MAX_PIPELINED = 16;
 /** What a connection still has to do. */
 interface Turns {
   isBusy: boolean;
+  /** The request that arrived last; only its body can be incomplete. */
+  newest: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined;
   /** Starts the next request, upgrade or rejection; each only once the previous one is closed. */
   readonly waiting: (() => void)[];
   /** Nothing that arrives later is dispatched, because the connection is going to close. */
@@ -76,7 +78,7 @@ export class SequencedServer extends Server {
   #turnsOf(socket: Socket): Turns {
     const known = this.#turns.get(socket);
     if (known !== undefined) return known;
-    const turns: Turns = { isBusy: false, waiting: [], isEnding: false };
+    const turns: Turns = { isBusy: false, newest: undefined, waiting: [], isEnding: false };
     this.#turns.set(socket, turns);
     return turns;
   }
@@ -84,6 +86,7 @@ export class SequencedServer extends Server {
   #takeRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     const turns = this.#turnsOf(socket);
+    if (!turns.isEnding) turns.newest = { request, response };
     if (turns.isEnding) {
       socket.pause();
     } else if (!turns.isBusy) {
@@ -108,7 +111,9 @@ export class SequencedServer extends Server {
 
   #startNext(turns: Turns, socket: Socket): void {
     turns.isBusy = false;
-    if (socket.destroyed) turns.waiting.length = 0;
+    // A response that closes the connection is its last: Node gives later ones no socket, and they
+    // would never be closed.
+    if (!socket.writable) turns.waiting.length = 0;
     turns.waiting.shift()?.();
   }
 
@@ -151,16 +156,25 @@ export class SequencedServer extends Server {
     this.#parse.call(this, socket);
   }
 
-  /** A rejection of what cannot be parsed comes after the responses to what could be. */
+  /**
+   * A rejection of what cannot be parsed comes after the responses to what could be. A request
+   * whose body is cut has no other response: its handler would wait for the rest forever.
+   */
   #takeError(error: Error & { readonly code?: string }, socket: Socket): boolean {
     const turns = this.#turnsOf(socket);
-    if (!turns.isBusy || error.code === 'ECONNRESET')
+    const isCut = turns.newest !== undefined && waitsForBody(turns.newest);
+    if (!turns.isBusy || error.code === 'ECONNRESET' || (isCut && turns.waiting.length === 0))
       return super.emit('clientError', error, socket);
+    if (isCut && !turns.isEnding) turns.waiting.pop();
     socket.pause();
     if (!turns.isEnding) turns.waiting.push(() => super.emit('clientError', error, socket));
     turns.isEnding = true;
     return true;
   }
+}
+
+function waitsForBody({ request, response }: NonNullable<Turns['newest']>): boolean {
+  return !request.complete && !response.headersSent;
 }
 
 /** Sends `100 Continue` when the body is read, so that a rejected client does not send it. */

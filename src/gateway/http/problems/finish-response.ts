@@ -2,6 +2,7 @@
 // kept, and how long its client may take to read it.
 
 import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { UnreadResponses } from '../limits/unread-responses.js';
@@ -28,8 +29,26 @@ export function createFinishResponse() {
       const key = identity === null ? undefined : `${identity.role}:${identity.sub}`;
       reply.raw.once('prefinish', () => reply.raw.once('close', unread.add(socket, key)));
     }
-    done(null, payload);
+    done(
+      null,
+      payload instanceof Readable ? closeWithSocket(payload, request.raw.socket) : payload,
+    );
   };
+}
+
+/**
+ * Closes the file of a response with its connection. If the connection was lost before the response
+ * began, Fastify would leave the file open on Node 20.
+ */
+function closeWithSocket(file: Readable, socket: Socket): Readable | string {
+  if (socket.destroyed) {
+    file.destroy();
+    return '';
+  }
+  const close = (): void => void file.destroy();
+  socket.once('close', close);
+  file.once('close', () => socket.off('close', close));
+  return file;
 }
 
 /** Whether the request has a body that has not arrived completely. */

@@ -28,6 +28,19 @@ t.test('loopback has no key', async (t) => {
   }
 });
 
+t.test('a client that left before its address was read has no key', async (t) => {
+  t.equal(deriveClientKey(undefined), undefined);
+});
+
+t.test('the port and the brackets that a proxy adds are no part of the address', async (t) => {
+  for (const address of ['203.0.113.7:51001', '203.0.113.7:51002', '203.0.113.7'])
+    t.equal(deriveClientKey(address), '203.0.113.7', address);
+  for (const address of ['[2001:db8:0:7::1]:51001', '[2001:db8:0:7::1]', '2001:db8:0:7::1'])
+    t.equal(deriveClientKey(address), '2001:db8:0:7::/64', address);
+  t.equal(deriveClientKey('[::ffff:192.0.2.1]:443'), '192.0.2.1');
+  t.equal(deriveClientKey('[::1]:443'), undefined, 'loopback, as without brackets');
+});
+
 t.test('forwarded text that is not an address is its own key', async (t) => {
   t.equal(deriveClientKey('unknown'), 'unknown');
   t.equal(deriveClientKey(''), '');

@@ -80,6 +80,34 @@ t.test('requests that wait are dropped when their connection closes', async (t) 
   t.equal(dispatched.length, 1);
 });
 
+t.test('requests behind one that closes the connection are dropped', async (t) => {
+  const { url, dispatched } = await startServer(t, true);
+  const answer = await sendRaw(url, get('/1') + get('/2', CLOSE) + get('/3').repeat(10));
+  t.match(answer, /<\/1>[^]*<\/2>$/);
+  await new Promise(setImmediate);
+  t.equal(dispatched.length, 2);
+});
+
+t.test('a request whose body is cut is rejected when its client stops sending', async (t) => {
+  const { url, dispatched } = await startServer(t, false);
+  const cut = 'POST /cut HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nshort';
+  const alone = openRaw(url);
+  alone.socket.end(cut);
+  await once(alone.socket, 'end');
+  t.match(alone.received(), /^HTTP\/1\.1 400 /);
+
+  const behind = openRaw(url);
+  behind.socket.end(get('/1') + cut);
+  await until('the first is dispatched', () => dispatched.at(-1)?.request.url === '/1');
+  await until('the end has arrived', () => dispatched.at(-1)?.request.socket.isPaused() ?? false);
+  dispatched.at(-1)?.response.end('<1>');
+  await once(behind.socket, 'end');
+  t.match(behind.received(), /<1>HTTP\/1\.1 400 /);
+  t.equal(dispatched.length, 2, 'the cut request was dispatched only when it was the first');
+  alone.socket.destroy();
+  behind.socket.destroy();
+});
+
 t.test('too many pipelined requests are rejected after the responses before', async (t) => {
   const { url, dispatched } = await startServer(t, true);
   const answer = await sendRaw(url, get('/').repeat(2_000));
