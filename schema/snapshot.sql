@@ -37,7 +37,9 @@ WITH relations AS (
       'RETURNS', pg_get_function_result(p.oid), 'LANGUAGE', lanname,
       CASE provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
       'SECURITY', CASE WHEN prosecdef THEN 'DEFINER' ELSE 'INVOKER' END,
-      'SET ' || array_to_string(proconfig, '; '), 'BODY', md5(replace(prosrc, E'\r', '')),
+      'SET ' || array_to_string(proconfig, '; '), 'BODY', CASE current_setting('server_encoding')
+        WHEN 'SQL_ASCII' THEN md5(replace(prosrc, E'\r', ''))
+        ELSE md5(convert_to(replace(prosrc, E'\r', ''), 'UTF8')) END,
       (SELECT 'GRANT ' || string_agg(privilege_type, ', ') || ' TO PUBLIC'
        FROM pg_catalog.aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0))
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = prolang

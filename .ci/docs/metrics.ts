@@ -29,6 +29,7 @@ export function metrics(): string {
       vms: () => [],
       presence: () => [],
       staleRows: () => 0,
+      setAside: () => ({ row: 0, presence: 0 }),
       live: () => true,
     },
     [registry],

@@ -141,6 +141,7 @@ export function createGateway(options: GatewayOptions) {
     vms: () => fleet.vms(),
     presence: () => fleet.presence(),
     staleRows: () => feed.staleRows,
+    setAside: () => ({ row: feed.unreadableRows, presence: presence.setAsideCount }),
     live: () => feed.live,
   });
   const api = createHttpApi({

@@ -26,6 +26,8 @@ export interface TestDatabaseOptions {
   readonly migrate?: boolean;
   /** By default one that no other database of the server has; one of this name is replaced. */
   readonly name?: string;
+  /** The encoding of the database; by default UTF8. */
+  readonly encoding?: string;
 }
 
 export interface TestDatabase {
@@ -80,7 +82,16 @@ export async function startServer(t: Teardown, options?: TestServerOptions): Pro
   const createDatabase = async (wanted?: TestDatabaseOptions): Promise<TestDatabase> => {
     const name = wanted?.name ?? `test_${(count += 1)}`;
     const migrated = wanted?.migrate ?? true;
-    await create(server, name, migrated ? await (template ??= makeTemplate(server)) : 'template0');
+    const { encoding } = wanted ?? {};
+    const copied = migrated && encoding === undefined;
+    await create(
+      server,
+      name,
+      copied ? await (template ??= makeTemplate(server)) : 'template0',
+      encoding,
+    );
+    if (migrated && !copied)
+      await migrate({ ...server.connection, database: name }, { mode: 'apply' });
     const database = describe(server, name);
     pools.push(database.pool);
     return database;
@@ -107,13 +118,19 @@ async function makeTemplate(server: EmbeddedServer): Promise<string> {
 }
 
 /** Like the product's database: another role needs to be let in. */
-async function create(server: EmbeddedServer, name: string, template: string): Promise<void> {
+async function create(
+  server: EmbeddedServer,
+  name: string,
+  template: string,
+  encoding?: string,
+): Promise<void> {
   const { user } = server.connection;
   const client = new pg.Client({ ...server.connection, user: SUPERUSER, database: 'postgres' });
   await client.connect();
   try {
     await client.query(`DROP DATABASE IF EXISTS ${name}`);
-    await client.query(`CREATE DATABASE ${name} OWNER ${user} TEMPLATE ${template}`);
+    const locale = encoding === undefined ? '' : `ENCODING '${encoding}' LOCALE 'C'`;
+    await client.query(`CREATE DATABASE ${name} OWNER ${user} TEMPLATE ${template} ${locale}`);
     await client.query(`REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC`);
   } finally {
     await client.end();

@@ -3,9 +3,10 @@
 // are preferred.
 
 import type pg from 'pg';
+import { processInHalves } from '../../postgres/isolate.js';
 import type { ConnectionSource } from './connection-source.js';
 import { countByStatus, type StatusCounts } from './counts.js';
-import { runWriteTransaction, type Actor } from './transaction.js';
+import { runReadQuery, runWriteTransaction, type Actor } from './transaction.js';
 import { parseFoundVm, FOUND_VM_COLUMNS, type FoundRow, type FoundVm } from './vms.js';
 
 /** A request to assign a VM to a person. */
@@ -34,10 +35,46 @@ export type AssignResult =
  * assigned that has been available for longest; VMs with an online agent come first. The result is
  * correct because each statement of the transaction sees what was committed before it began.
  */
-export function assignVm(
+export async function assignVm(
   pool: ConnectionSource,
   actor: Actor,
   request: AssignRequest,
+): Promise<AssignResult> {
+  try {
+    return await assign(pool, actor, request, []);
+  } catch (error) {
+    if (!isEncodingError(error)) throw error;
+  }
+  return assign(pool, actor, request, await findUnreadableVms(pool));
+}
+
+/**
+ * character_not_in_repertoire and untranslatable_character: a row that has such a value would
+ * otherwise be chosen again and again.
+ */
+const isEncodingError = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /^(22021|22P05)$/.test(String(error.code));
+
+/** Returns the ids of the VMs whose rows no client can be sent. */
+async function findUnreadableVms(pool: ConnectionSource): Promise<number[]> {
+  const free = `SELECT id FROM public.vms WHERE status = 'available'`;
+  const rows = await runReadQuery<{ id: number }>(pool, free, []);
+  const unreadable: number[] = [];
+  await processInHalves(
+    rows.map(({ id }) => id),
+    (ids) =>
+      runReadQuery(pool, 'SELECT public.vm_text(vms) FROM public.vms WHERE id = ANY ($1)', [ids]),
+    (id) => unreadable.push(id),
+  );
+  return unreadable;
+}
+
+/** @param except the ids of VMs that are not assigned */
+function assign(
+  pool: ConnectionSource,
+  actor: Actor,
+  request: AssignRequest,
+  except: readonly number[],
 ): Promise<AssignResult> {
   return runWriteTransaction(pool, actor, async (client) => {
     // The lock has its own statement, because the statement that searches must begin after the lock
@@ -50,7 +87,7 @@ export function assignVm(
     const kept = await keepCurrent(client, request);
     if (kept !== undefined) return { outcome: 'kept', ...kept };
     for (const [agentFilter, lockWaitPolicy] of ATTEMPTS) {
-      const taken = await takeAvailable(client, request, agentFilter, lockWaitPolicy);
+      const taken = await takeAvailable(client, request, except, agentFilter, lockWaitPolicy);
       if (taken !== undefined) return { outcome: 'assigned', ...taken };
     }
     return { outcome: 'none-free', counts: await countByStatus(client) };
@@ -130,6 +167,7 @@ async function keepCurrent(
 async function takeAvailable(
   client: pg.ClientBase,
   { email, crdCommand }: AssignRequest,
+  except: readonly number[],
   agentFilter: AgentFilter,
   lockWaitPolicy: LockWaitPolicy,
 ): Promise<AssignedVm | undefined> {
@@ -138,10 +176,10 @@ async function takeAvailable(
       `UPDATE public.vms SET status = 'in-use', email = $1, crd_command = $2
        WHERE (id, tableoid) = (
          SELECT id, tableoid FROM public.vms
-         WHERE status = 'available' AND ${NOTIFIED} ${agentFilter}
+         WHERE status = 'available' AND id <> ALL ($3) AND ${NOTIFIED} ${agentFilter}
          ORDER BY updated_at NULLS FIRST, id LIMIT 1 FOR UPDATE ${lockWaitPolicy}
        ) RETURNING ${ASSIGNED_VM_COLUMNS}`,
-      [email, crdCommand],
+      [email, crdCommand, except],
     ),
   );
 }

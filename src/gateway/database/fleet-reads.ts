@@ -1,6 +1,7 @@
 // The queries of the feed: rows, the cheap check of the table, and the heartbeat's notification.
 
 import pg from 'pg';
+import { isElementError, processInHalves } from '../../postgres/isolate.js';
 import { queryWithIdleTimeout, type IdleTimeoutOptions } from './idle-timeout-query.js';
 import { SERVER_IDENTITY } from './server-identity.js';
 import { runReadQuery, runStatement } from './transaction.js';
@@ -16,10 +17,18 @@ interface ReadRow {
   row_text: string;
 }
 
+/** A row that cannot be read: a value is not a text in the client's encoding. */
+export interface UnreadableRow {
+  readonly id: string;
+  /** Undefined if the hostname is the value. */
+  readonly hostname: string | undefined;
+}
+
 /**
  * Reads rows and then the last value of the version sequence. No version that existed when the rows
  * were read is higher. Sequences are outside of transactions, so this order is essential
- * (PostgreSQL, "Sequence Manipulation Functions").
+ * (PostgreSQL, "Sequence Manipulation Functions"). A row that cannot be read does not hide the
+ * others.
  * @param adopted assignments that agents must not run; their rows are returned without the id, and
  *   no agent runs an assignment that has none.
  */
@@ -29,13 +38,8 @@ export async function readRows(
   options: IdleTimeoutOptions = {},
   adopted: ReadonlySet<string> = new Set(),
 ) {
-  const hostnames = request.kind === 'all' ? null : request.hostnames;
-  const read = await queryWithIdleTimeout<ReadRow>(
-    pool,
-    'SELECT * FROM public.read_vms($1)',
-    [hostnames],
-    options,
-  );
+  const unreadable: UnreadableRow[] = [];
+  const read = await readReadableRows(pool, request, options, unreadable);
   const [sequence] = await runStatement<{ last_value: string }>(
     pool,
     'SELECT last_value FROM public.vms_version_seq',
@@ -49,7 +53,73 @@ export async function readRows(
         : { ...row, assignmentId };
     }),
     sequence: Number(sequence?.last_value ?? 0),
+    unreadable,
   };
+}
+
+const readTogether = (pool: pg.Pool, hostnames: unknown, options: IdleTimeoutOptions) =>
+  queryWithIdleTimeout<ReadRow>(pool, 'SELECT * FROM public.read_vms($1)', [hostnames], options);
+
+async function readReadableRows(
+  pool: pg.Pool,
+  request: ReadRequest,
+  options: IdleTimeoutOptions,
+  unreadable: UnreadableRow[],
+): Promise<ReadRow[]> {
+  try {
+    return await readTogether(pool, request.kind === 'all' ? null : request.hostnames, options);
+  } catch (error) {
+    if (!isElementError(error)) throw error;
+  }
+  return request.kind === 'rows'
+    ? readHostnames(pool, request.hostnames, options, unreadable)
+    : readByIds(pool, options, unreadable);
+}
+
+async function readHostnames(
+  pool: pg.Pool,
+  hostnames: readonly string[],
+  options: IdleTimeoutOptions,
+  unreadable: UnreadableRow[],
+): Promise<ReadRow[]> {
+  const read = await processInHalves(
+    hostnames,
+    (some) => readTogether(pool, some, options),
+    (hostname) => unreadable.push({ id: '', hostname }),
+  );
+  return read.flat();
+}
+
+/** The same text of a row as `read_vms` returns. A new row of this id sends a notification. */
+const BY_IDS = `
+  SELECT hostname::text, coalesce(version, 0) AS version, status::text, public.vm_text(vms) AS row_text
+  FROM public.vms WHERE id = ANY ($1::int8[])`;
+
+async function readByIds(
+  pool: pg.Pool,
+  options: IdleTimeoutOptions,
+  unreadable: UnreadableRow[],
+): Promise<ReadRow[]> {
+  const rows = await runReadQuery<{ id: string }>(pool, 'SELECT id FROM public.vms', []);
+  const bad: string[] = [];
+  const read = await processInHalves(
+    rows.map(({ id }) => id),
+    (ids) => queryWithIdleTimeout<ReadRow>(pool, BY_IDS, [ids], options),
+    (id) => bad.push(id),
+  );
+  for (const id of bad) unreadable.push({ id, hostname: await readHostname(pool, id) });
+  return read.flat();
+}
+
+async function readHostname(pool: pg.Pool, id: string): Promise<string | undefined> {
+  const sql = 'SELECT hostname FROM public.vms WHERE id = $1';
+  try {
+    const [row] = await runReadQuery<{ hostname: string }>(pool, sql, [id]);
+    return row?.hostname;
+  } catch (error) {
+    if (isElementError(error)) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -3,7 +3,8 @@
 
 import type pg from 'pg';
 import type { ConnectionSource } from './connection-source.js';
-import { runStatement } from './transaction.js';
+import { isElementError, processInHalves } from '../../postgres/isolate.js';
+import { runReadQuery, runStatement } from './transaction.js';
 
 /**
  * All gateways with a valid lease. `nextExpiryMs` is the time until the first lease of another
@@ -158,10 +159,58 @@ export async function readPresence(
   pool: ConnectionSource,
   hostnames: readonly string[] | undefined,
 ): Promise<ReadPresence[]> {
-  const rows = await runStatement<{ hostname: string; online: boolean; entry: string }>(
-    pool,
-    'SELECT * FROM public.read_vm_presence($1)',
-    [hostnames],
-  );
+  try {
+    return await readWhere(pool, '$1', hostnames);
+  } catch (error) {
+    if (!isElementError(error)) throw error;
+    return readOneByOne(pool, hostnames);
+  }
+}
+
+interface PresenceRow {
+  readonly hostname: string;
+  readonly online: boolean;
+  readonly entry: string;
+}
+
+/** @param wanted an expression for the hostnames, with `value` as its parameter */
+async function readWhere(
+  pool: ConnectionSource,
+  wanted: string,
+  value: unknown,
+): Promise<ReadPresence[]> {
+  const sql = `SELECT * FROM public.read_vm_presence(${wanted})`;
+  const rows = await runStatement<PresenceRow>(pool, sql, [value]);
   return rows.map(({ hostname, online, entry }) => ({ hostname, online, presence: entry }));
+}
+
+/** The hostnames of rows, which may not be texts that a client can send back. */
+const OF_ROWS = 'ARRAY(SELECT hostname::text FROM public.vms WHERE id = ANY ($1::int8[]))';
+/** Agents that are online without a row; `$1` is a time that every lease is later than. */
+const WITHOUT_ROW = `ARRAY(SELECT hostname FROM public.vm_presence p WHERE online
+  AND since > $1::timestamptz AND NOT EXISTS (SELECT FROM public.vms v WHERE v.hostname = p.hostname))`;
+
+/**
+ * Reads all presence that can be read, and leaves out hostnames that cannot be converted to the
+ * client's encoding: the fleet has no such hostname.
+ */
+async function readOneByOne(
+  pool: ConnectionSource,
+  hostnames: readonly string[] | undefined,
+): Promise<ReadPresence[]> {
+  const leaveOut = (): void => undefined;
+  if (hostnames !== undefined) {
+    const readSome = (some: readonly string[]) => readWhere(pool, '$1', some);
+    return (await processInHalves(hostnames, readSome, leaveOut)).flat();
+  }
+  const ids = await runReadQuery<{ id: string }>(pool, 'SELECT id FROM public.vms', []);
+  const readRows = (some: readonly { id: string }[]) =>
+    readWhere(
+      pool,
+      OF_ROWS,
+      some.map(({ id }) => id),
+    );
+  const rows = (await processInHalves(ids, readRows, leaveOut)).flat();
+  const readOthers = () => readWhere(pool, WITHOUT_ROW, '-infinity');
+  return [...rows, ...(await processInHalves(['others'], readOthers, leaveOut)).flat()];
 }

@@ -1,6 +1,7 @@
 // Reads `vms` for the HTTP API. Rows are JSON texts written by PostgreSQL, the same as in
 // notifications.
 
+import { isElementError, processInHalves } from '../../postgres/isolate.js';
 import type { ConnectionSource } from './connection-source.js';
 import { runReadQuery } from './transaction.js';
 
@@ -81,30 +82,64 @@ export async function readVmPage(pool: ConnectionSource, query: VmPageQuery): Pr
   const { status, email, sort, limit, after } = query;
   const values = [status, email, limit + 1, after?.id];
   if (sort !== 'id') values.push(after?.time);
-  const rows = await runReadQuery<VmPageDatabaseRow>(pool, buildPageSql(sort), values);
-  const last = rows.length > limit ? rows[limit - 1] : undefined;
+  const { positions, rows } = await readPositionsAndRows(pool, sort, values);
+  const last = positions.length > limit ? positions[limit - 1] : undefined;
+  const isInPage = new Set(positions.slice(0, limit).map(({ id }) => id));
   return {
-    rows: rows.slice(0, limit),
+    rows: rows.filter(({ id }) => isInPage.has(id)),
     next: last && { id: last.id, time: last.time ?? undefined },
   };
 }
 
-interface VmPageDatabaseRow extends VmPageRow {
+/**
+ * Reads the rows together with their positions. A row with a value that is not a text in the
+ * client's encoding is left out, and has a position only.
+ */
+async function readPositionsAndRows(
+  pool: ConnectionSource,
+  sort: Sort,
+  values: readonly unknown[],
+): Promise<{ positions: readonly RowPosition[]; rows: readonly VmPageDatabaseRow[] }> {
+  try {
+    const rows = await runReadQuery<VmPageDatabaseRow & RowPosition>(
+      pool,
+      buildPageSql(sort, ROW),
+      values,
+    );
+    return { positions: rows, rows };
+  } catch (error) {
+    if (!isElementError(error)) throw error;
+  }
+  const positions = await runReadQuery<RowPosition>(pool, buildPageSql(sort, ''), values);
+  const readSome = (some: readonly RowPosition[]) =>
+    runReadQuery<VmPageDatabaseRow>(pool, BY_IDS, [some.map(({ id }) => id)]);
+  const found = (await processInHalves(positions, readSome, () => undefined)).flat();
+  const byId = new Map(found.map((row) => [row.id, row]));
+  const rows = positions.map(({ id }) => byId.get(id)).filter((row) => row !== undefined);
+  return { positions, rows };
+}
+
+interface RowPosition {
   readonly id: number;
   readonly time: string | null;
 }
 
+type VmPageDatabaseRow = VmPageRow & Pick<RowPosition, 'id'>;
+
+const ROW = ', hostname, public.vm_text(vms) AS row';
+const BY_IDS = `SELECT id${ROW} FROM public.vms WHERE id = ANY ($1::int8[])`;
+
 /**
- * Builds the query of a page. `to_json` writes times as ISO 8601, whatever the DateStyle of the
- * session.
+ * Builds the query of a page: the positions of its rows, and the columns of `row`. `to_json` writes
+ * times as ISO 8601, whatever the DateStyle of the session.
  */
-function buildPageSql(sort: Sort): string {
+function buildPageSql(sort: Sort, row: string): string {
   const [above, direction] = sort.startsWith('-') ? ['<', 'DESC'] : ['>', 'ASC'];
   const time = sort === 'id' ? undefined : `coalesce(${sort.replace('-', '')}, '-infinity')`;
   const beyond = time === undefined ? 'id > $4' : `(${time}, id) ${above} ($5::timestamp, $4::int)`;
   const order = time === undefined ? 'id' : `${time} ${direction}, id ${direction}`;
   return `
-    SELECT id, ${time === undefined ? 'NULL' : `to_json(${time}) #>> '{}'`} AS time, hostname, public.vm_text(vms) AS row
+    SELECT id, ${time === undefined ? 'NULL' : `to_json(${time}) #>> '{}'`} AS time${row}
     FROM public.vms
     WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR email = $2)
       AND ($4::int IS NULL OR ${beyond})

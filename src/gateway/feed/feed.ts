@@ -169,6 +169,11 @@ export class Feed {
     return this.#reconciler.staleRows;
   }
 
+  /** How many rows cannot be read. */
+  get unreadableRows(): number {
+    return this.#table.unreadableRows;
+  }
+
   /** Begins to listen; the schema must exist. */
   start(): void {
     this.#resync.start();

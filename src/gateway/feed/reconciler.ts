@@ -22,6 +22,8 @@ export interface ReadResult {
   readonly rows: readonly VmRow[];
   /** The last version that the database handed out. */
   readonly sequence: number;
+  /** Rows that cannot be read: the fleet keeps what it knows of them. */
+  readonly unreadable?: readonly { readonly hostname: string | undefined }[];
 }
 
 export class Reconciler {
@@ -124,17 +126,19 @@ export class Reconciler {
    * Rule 2: a read is right about every hostname that no notification touched since it was sent,
    * whatever the versions say; a row that is absent was deleted. Touched rows are read again.
    */
-  finishRead({ rows, sequence }: ReadResult): void {
+  finishRead({ rows, sequence, unreadable = [] }: ReadResult): void {
     const request = this.#reading;
     if (request === undefined) throw new Error('no read is under way');
     const byHostname = new Map(rows.map((row) => [row.hostname, row]));
+    const unknown = new Set(unreadable.map(({ hostname }) => hostname));
     const requested =
       request.kind === 'rows'
         ? request.hostnames
         : new Set([...this.fleet.hostnames(), ...byHostname.keys()]);
     for (const hostname of requested) {
       if (this.#allTouched || this.#touched.has(hostname)) this.#stale.add(hostname);
-      else this.#reconcile(hostname, byHostname.get(hostname), sequence);
+      else if (!unknown.has(hostname))
+        this.#reconcile(hostname, byHostname.get(hostname), sequence);
     }
     if (request.kind === 'all') this.#forgetUnproven();
     this.#sequence = sequence;

@@ -42,6 +42,8 @@ export interface ResyncSettings {
   readonly fullReadIntervalMs: number;
 }
 
+type Difference = Pick<Fingerprint, 'count' | 'sumOfVersions'>;
+
 /** A read's result, and the triggers as they were before a full read. */
 interface Read {
   readonly result: ReadResult;
@@ -66,6 +68,10 @@ export class Resync {
   #lastFullReadMs = 0;
   /** The triggers before the last full read, or at a later check. */
   #triggers: string | undefined;
+  /** How many rows the last full read could not read. */
+  #unreadable = 0;
+  /** How the table differs from the fleet because of them; undefined if it is not known yet. */
+  #knownDifference: Difference | undefined;
   #checkTimer: NodeJS.Timeout | undefined;
   #readTimer: NodeJS.Immediate | undefined;
 
@@ -180,6 +186,8 @@ export class Resync {
   #finishRead(request: ReadRequest, { result, triggers }: Read): void {
     this.reconciler.finishRead(result);
     if (request.kind === 'all') {
+      this.#unreadable = result.unreadable?.length ?? 0;
+      this.#knownDifference = undefined;
       this.#lastFullReadMs = performance.now();
       this.#triggers = triggers;
       // Until another reason is given: an invalidation may ask for a full read, too.
@@ -220,7 +228,18 @@ export class Resync {
     if (generation !== this.#generation) return;
     this.#compareTriggers(table);
     const isComparable = upToDate && this.reconciler.upToDate && fleet.head === head;
-    if (isComparable && !isEqual(table, fleet.computeFingerprint())) this.rereadAll('check');
+    if (isComparable && this.#differs(table, fleet.computeFingerprint())) this.rereadAll('check');
+  }
+
+  /** Rows that cannot be read make a difference that stays the same until one of them changes. */
+  #differs(table: Fingerprint, fleet: Fingerprint): boolean {
+    if (this.#unreadable === 0) return !isEqual(table, fleet);
+    const difference = {
+      count: table.count - fleet.count,
+      sumOfVersions: table.sumOfVersions - fleet.sumOfVersions,
+    };
+    const known = (this.#knownDifference ??= difference);
+    return known.count !== difference.count || known.sumOfVersions !== difference.sumOfVersions;
   }
 
   /** Triggers that changed may have missed a change, even if they are in force again. */

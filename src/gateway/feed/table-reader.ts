@@ -18,6 +18,7 @@ import type { VerifyClaim } from './dispatcher.js';
 import { ReadOnlyError } from './read-failure.js';
 import type { ReadResult } from './reconciler.js';
 import type { TableCheck } from './resync.js';
+import { UnreadableRows } from './unreadable-rows.js';
 
 const KEY_MISSING =
   'each assignment is read from the table before an agent is sent it, because this role may not ' +
@@ -39,7 +40,16 @@ export class TableReader {
   /** Assignments that agents must not run; only a first installation adds to them. */
   #adopted: ReadonlySet<string> = new Set();
 
-  constructor(private readonly options: TableReaderOptions) {}
+  readonly #unreadable: UnreadableRows;
+
+  constructor(private readonly options: TableReaderOptions) {
+    this.#unreadable = new UnreadableRows(options.log);
+  }
+
+  /** How many rows cannot be read. */
+  get unreadableRows(): number {
+    return this.#unreadable.size;
+  }
 
   /** Whether the claim was made by the table's trigger; undefined if the key is not known. */
   readonly verify: VerifyClaim = (claim) =>
@@ -52,7 +62,9 @@ export class TableReader {
       await this.#readKey();
       this.#adopted = await readAdoptedAssignments(pool);
     }
-    return readRows(pool, request, { signal }, this.#adopted);
+    const result = await readRows(pool, request, { signal }, this.#adopted);
+    this.#unreadable.record(request, result.unreadable);
+    return result;
   }
 
   /** Checks the table and its triggers on a new connection. Rejects if the database refuses. */

@@ -23,6 +23,8 @@ export interface Observed {
   /** The presence of all known agents. */
   readonly presence: () => Iterable<{ readonly online: boolean }>;
   readonly staleRows: () => number;
+  /** How many elements cannot be processed, by their kind. */
+  readonly setAside: () => Readonly<Record<'row' | 'presence', number>>;
   readonly live: () => boolean;
 }
 
@@ -68,6 +70,15 @@ function registerFleetGauges(observed: Observed, registers: Registry[]): void {
     registers,
     collect() {
       this.set(observed.staleRows());
+    },
+  });
+  new Gauge({
+    name: 'lablink_set_aside',
+    help: 'What cannot be read (row) or written (presence) because of its own values, and is tried again later.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      for (const [kind, count] of Object.entries(observed.setAside())) this.set({ kind }, count);
     },
   });
   new Gauge({

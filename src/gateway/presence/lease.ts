@@ -21,8 +21,17 @@ export interface LeaseDatabase {
     leaseMs: number,
     advanceWatermark: boolean,
   ) => Promise<GatewayLeases | undefined>;
-  /** @returns false if the lease is lost. */
-  readonly write: (instance: string, batch: WriteBatch, nowMs: number) => Promise<boolean>;
+  /**
+   * @param rejected called with each hostname that the database cannot store; the others are
+   *   written.
+   * @returns false if the lease is lost.
+   */
+  readonly write: (
+    instance: string,
+    batch: WriteBatch,
+    nowMs: number,
+    rejected: (hostname: string, error: unknown) => void,
+  ) => Promise<boolean>;
   readonly release: (instance: string) => Promise<void>;
 }
 
@@ -37,6 +46,8 @@ export interface LeaseEvents {
   readonly renewed: () => Promise<void>;
   /** A statement failed; it is tried again. */
   readonly failed: (error: unknown) => void;
+  /** The database cannot store this hostname; called once until it can. */
+  readonly setAside: (hostname: string, error: unknown) => void;
 }
 
 export interface LeaseSettings {
@@ -131,7 +142,13 @@ export class Lease {
     return this.#stopped;
   }
 
+  #reject(hostname: string, batch: WriteBatch, error: unknown): void {
+    const isNew = this.pending.reject(hostname, batch, performance.now());
+    if (isNew) this.events.setAside(hostname, error);
+  }
+
   async #turn(): Promise<void> {
+    this.pending.retryRejected();
     const instance = (this.#instance ??= await this.#acquire());
     const isHeld = await this.#writeAll(instance);
     if (isHeld && performance.now() >= this.#renewAtMs) await this.#renew(instance);
@@ -155,7 +172,10 @@ export class Lease {
       full = batch.full;
       let isHeld = false;
       try {
-        isHeld = await this.database.write(instance, batch, performance.now());
+        isHeld = await this.database.write(instance, batch, performance.now(), (hostname, error) =>
+          this.#reject(hostname, batch, error),
+        );
+        if (isHeld) this.pending.confirm(batch);
       } finally {
         if (!isHeld) this.pending.restore(batch);
       }

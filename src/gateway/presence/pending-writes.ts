@@ -1,6 +1,9 @@
 // Which agents are connected to this gateway, and which connections, pushes and reports are still
 // pending: not yet written to the database, or not yet notified to other gateways. Bounded by the
-// number of agents, because only the latest of each is kept. Pure: no I/O, no timers.
+// number of agents, because only the latest of each is kept. A hostname that the database cannot
+// store is set aside, and tried again later. Pure: no I/O, no timers.
+
+import { SetAside } from '../stale/set-aside.js';
 
 /** The contents of one write. Times are in ms of a monotonic clock. */
 export interface WriteBatch {
@@ -40,6 +43,18 @@ export class PendingWrites {
   readonly #dirty = new Map<string, number>();
   readonly #pushes = new Map<string, PendingPush>();
   readonly #reports = new Set<string>();
+  /** Hostnames that cannot be written, and when the agent last connected or left. */
+  readonly #setAside: SetAside<{ readonly hostname: string; readonly atMs: number }>;
+
+  /** @param clock a clock that never jumps, in ms. */
+  constructor(clock?: () => number) {
+    this.#setAside = new SetAside(clock);
+  }
+
+  /** How many hostnames cannot be written. */
+  get setAsideCount(): number {
+    return this.#setAside.size;
+  }
 
   /** How many agents are connected. */
   get size(): number {
@@ -64,12 +79,38 @@ export class PendingWrites {
 
   agentConnected(hostname: string, nowMs: number): void {
     this.#connected.set(hostname, nowMs);
-    this.#dirty.set(hostname, nowMs);
+    this.#markDirty(hostname, nowMs);
   }
 
   agentDisconnected(hostname: string, nowMs: number): void {
     this.#connected.delete(hostname);
-    this.#dirty.set(hostname, nowMs);
+    this.#markDirty(hostname, nowMs);
+  }
+
+  #markDirty(hostname: string, atMs: number): void {
+    if (this.#setAside.has(hostname)) this.#setAside.replace(hostname, { hostname, atMs });
+    else this.#dirty.set(hostname, atMs);
+  }
+
+  /**
+   * The database cannot store this hostname of the batch: it is set aside.
+   * @returns whether it is the first time, which is to be logged
+   */
+  reject(hostname: string, { agents }: WriteBatch, nowMs: number): boolean {
+    const known = agents.find((agent) => agent.hostname === hostname);
+    const atMs = this.#dirty.get(hostname) ?? known?.atMs ?? nowMs;
+    this.#dirty.delete(hostname);
+    return this.#setAside.add(hostname, { hostname, atMs });
+  }
+
+  /** Makes pending again what was set aside for long enough. */
+  retryRejected(): void {
+    for (const { hostname, atMs } of this.#setAside.takeDue()) this.#dirty.set(hostname, atMs);
+  }
+
+  /** The batch is written. */
+  confirm({ agents }: WriteBatch): void {
+    for (const { hostname } of agents) this.#setAside.succeed(hostname);
   }
 
   /** An assignment was written to the agent's socket; a repeated push keeps its first time. */
@@ -111,7 +152,7 @@ export class PendingWrites {
   /** Puts back a batch whose write failed, without what has been replaced since. */
   restore({ agents, pushes, reported }: WriteBatch): void {
     for (const { hostname, atMs } of agents) {
-      if (!this.#dirty.has(hostname)) this.#dirty.set(hostname, atMs);
+      if (!this.#dirty.has(hostname)) this.#markDirty(hostname, atMs);
     }
     for (const push of pushes) {
       if (!this.#pushes.has(push.hostname)) this.#pushes.set(push.hostname, push);
@@ -121,7 +162,7 @@ export class PendingWrites {
 
   /** The lease is new, so no agent is written under it: every connected agent is dirty. */
   markAllDirty(): void {
-    for (const [hostname, atMs] of this.#connected) this.#dirty.set(hostname, atMs);
+    for (const [hostname, atMs] of this.#connected) this.#markDirty(hostname, atMs);
   }
 }
 

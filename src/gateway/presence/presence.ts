@@ -49,6 +49,9 @@ export interface PresenceOptions {
   readonly log: Logger;
 }
 
+const UNSTORABLE =
+  'the database cannot store the presence of this hostname, which its encoding may lack; it is set aside, and tried again';
+
 export class PresenceTracker {
   readonly #pending = new PendingWrites();
   readonly #housekeeping: Housekeeping;
@@ -71,6 +74,7 @@ export class PresenceTracker {
         written: ({ agents }) => options.metrics.presenceWritten(agents.length),
         renewed: () => this.#keepHouse(),
         failed: (error) => this.#failed(error),
+        setAside: (hostname, err) => options.log.error({ hostname, err }, UNSTORABLE),
       },
       leaseSettings,
     );
@@ -109,6 +113,11 @@ export class PresenceTracker {
   addPush(hostname: string, assignmentId: string): void {
     this.#pending.addPush(hostname, assignmentId, performance.now());
     this.#lease.writeSoon();
+  }
+
+  /** How many hostnames the database cannot store. */
+  get setAsideCount(): number {
+    return this.#pending.setAsideCount;
   }
 
   /** Returns how long ago this assignment was pushed; undefined if that is not pending. */

@@ -2,6 +2,7 @@
 // the lease, and writes batches of pending changes. `Lease` decides when.
 
 import type pg from 'pg';
+import { processInHalves } from '../../postgres/isolate.js';
 import * as presence from '../database/presence.js';
 import type { LeaseDatabase } from './lease.js';
 import { formatPayloads } from './payloads.js';
@@ -22,8 +23,26 @@ export class PresenceWriter implements LeaseDatabase {
     return presence.renewLease(this.pool, instance, leaseMs, advanceWatermark);
   }
 
-  /** Writes the batch and notifies other gateways of it; times become ages before `nowMs`. */
-  write(
+  /**
+   * Writes the batch and notifies other gateways of it; times become ages before `nowMs`. If the
+   * database cannot store a hostname, the others are written in smaller batches.
+   */
+  async write(
+    instance: string,
+    batch: WriteBatch,
+    nowMs: number,
+    rejected: (hostname: string, error: unknown) => void,
+  ): Promise<boolean> {
+    if (isEmpty(batch)) return this.#write(instance, batch, nowMs);
+    const held = await processInHalves(
+      listHostnames(batch),
+      (hostnames) => this.#write(instance, selectHostnames(batch, new Set(hostnames)), nowMs),
+      rejected,
+    );
+    return held.every(Boolean);
+  }
+
+  #write(
     instance: string,
     { agents, pushes, reported }: WriteBatch,
     nowMs: number,
@@ -39,4 +58,23 @@ export class PresenceWriter implements LeaseDatabase {
   release(instance: string): Promise<void> {
     return presence.releaseLease(this.pool, instance);
   }
+}
+
+function listHostnames({ agents, pushes, reported }: WriteBatch): string[] {
+  const named = [...agents, ...pushes].map(({ hostname }) => hostname);
+  return [...new Set([...named, ...reported])];
+}
+
+const isEmpty = (batch: WriteBatch): boolean => listHostnames(batch).length === 0;
+
+function selectHostnames(
+  { agents, pushes, reported, full }: WriteBatch,
+  hostnames: ReadonlySet<string>,
+): WriteBatch {
+  return {
+    agents: agents.filter(({ hostname }) => hostnames.has(hostname)),
+    pushes: pushes.filter(({ hostname }) => hostnames.has(hostname)),
+    reported: reported.filter((hostname) => hostnames.has(hostname)),
+    full,
+  };
 }

@@ -277,3 +277,12 @@ t.test('a notification above the version that a read finds is a contradiction', 
   read(reconciler, { rows: [assigned('b', 4, 'x')], sequence: 4 });
   t.same(contradicted, ['a', 'b'], 'an unproven row that the table has is none');
 });
+
+t.test('a row that cannot be read keeps its last known state', async (t) => {
+  const { reconciler, fleet, published } = loaded(2, row('a', 1), row('b', 2));
+  reconciler.invalidateAll();
+  read(reconciler, { rows: [row('b', 3)], sequence: 3, unreadable: [{ hostname: 'a' }] });
+  t.match(published, [{ kind: 'vm', hostname: 'b', version: 3 }]);
+  t.match(fleet.get('a'), { kind: 'vm', version: 1 });
+  t.ok(reconciler.upToDate);
+});

@@ -23,6 +23,7 @@ function createReadableMetrics({ sessions = [SESSION], vms = [{ status: 'availab
     vms: () => vms,
     presence: () => [{ online: true }, { online: false }, { online: true }],
     staleRows: () => 4,
+    setAside: () => ({ row: 5, presence: 6 }),
     live: () => true,
   });
   const read = async () => parseMetrics((await metrics.read()).text);

@@ -61,7 +61,14 @@ class ScriptedDatabase implements LeaseDatabase {
 function setUp(t: Test, leaseMs = 150, pushWriteGapMs = 10) {
   const pending = new PendingWrites();
   const database = new ScriptedDatabase();
-  const log = { gatewaysChanged: 0, lost: 0, written: 0, renewed: 0, failed: 0 };
+  const log = {
+    gatewaysChanged: 0,
+    lost: 0,
+    written: 0,
+    renewed: 0,
+    failed: 0,
+    setAside: [] as string[],
+  };
   const lease = new Lease(
     'g',
     pending,
@@ -74,6 +81,7 @@ function setUp(t: Test, leaseMs = 150, pushWriteGapMs = 10) {
         log.renewed++;
       },
       failed: () => log.failed++,
+      setAside: (hostname) => log.setAside.push(hostname),
     },
     { leaseMs, writeGapMs: 5, pushWriteGapMs },
   );

@@ -120,3 +120,29 @@ t.test(
     t.ok(pending.empty);
   },
 );
+
+t.test('a hostname that cannot be stored is set aside, and tried again later', async (t) => {
+  const clock = { nowMs: 0 };
+  const pending = new PendingWrites(() => clock.nowMs);
+  pending.agentConnected('a', 1);
+  pending.agentConnected('b', 1);
+  const batch = pending.takeBatch();
+  t.ok(pending.reject('a', batch, 2), 'the first time');
+  pending.restore(batch);
+  t.match(pending.takeBatch(), { agents: [{ hostname: 'b' }] }, 'only the other is restored');
+  pending.agentDisconnected('a', 3);
+  pending.agentConnected('a', 4);
+  pending.markAllDirty();
+  t.match(pending.takeBatch(), { agents: [{ hostname: 'b' }] }, 'it stays aside');
+  t.ok(pending.isWrittenUntil(9), 'and holds up no watermark');
+  t.equal(pending.setAsideCount, 1);
+  clock.nowMs = 3_600_000;
+  pending.retryRejected();
+  const again = pending.takeBatch();
+  t.match(again, { agents: [{ hostname: 'a', online: true, atMs: 4 }] });
+  t.notOk(pending.reject('a', again, 5), 'not the first time');
+  clock.nowMs = 7_200_000;
+  pending.retryRejected();
+  pending.confirm(pending.takeBatch());
+  t.equal(pending.setAsideCount, 0);
+});

@@ -3,6 +3,7 @@
 import type pg from 'pg';
 import { checkAccess } from './access.js';
 import { checkClock } from './clock.js';
+import { checkEncoding } from './encoding.js';
 import type { Check, Finding, CheckContext } from './finding.js';
 import { checkNotifications } from './notifications.js';
 import { checkPasswords } from './passwords.js';
@@ -39,6 +40,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   rights: checkRights,
   hba: checkHba,
   passwords: checkPasswords,
+  encoding: checkEncoding,
   clock: checkClock,
 };
 

@@ -26,6 +26,8 @@ export type FindingId =
   | 'hba_md5'
   | 'hba_open'
   | 'weak_password'
+  | 'encoding'
+  | 'unreadable_rows'
   | 'clock_skew';
 
 export interface Finding {
