@@ -21,6 +21,8 @@ ALTER ROLE lablink_gateway SET log_parameter_max_length = 0;
 ALTER ROLE lablink_gateway SET log_parameter_max_length_on_error = 0;
 -- `db backup --verify` creates a scratch database.
 ALTER ROLE lablink CREATEDB;
+-- `db connections` and `db doctor` see the sessions of the gateways' role too.
+GRANT pg_read_all_stats TO lablink;
 
 SELECT 'CREATE DATABASE lablink_db'
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'lablink_db') \gexec

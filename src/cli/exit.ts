@@ -20,6 +20,8 @@ export const ExitCode = {
   unreachable: 3,
   /** This version cannot use the database's schema. */
   schema: 4,
+  /** `db doctor` found a problem of severity `error`. */
+  error: 5,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 

@@ -1,5 +1,5 @@
-// `db doctor`: checks the database for known problems, and says what to do. Exit code 1 if it finds
-// one.
+// `db doctor`: checks the database for known problems, and says what to do. The exit code is 1 for
+// warnings, and 5 for an error.
 
 import type { Command } from 'commander';
 import { isLoopback } from '../../config/address.js';
@@ -8,10 +8,13 @@ import { diagnose, type Diagnosis } from '../../postgres/admin/doctor/doctor.js'
 import { findDatabase } from '../find-database.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine } from './print.js';
-import { JSON_OPTION, createSubcommand } from './subcommand.js';
+import { JSON_OPTION, createSubcommand, listenForInterrupt } from './subcommand.js';
 
 export function createDoctorCommand(): Command {
-  return createSubcommand('doctor', 'check for known problems; exit code 1 if there is one')
+  return createSubcommand(
+    'doctor',
+    'check for known problems; exit code 1 for warnings, 5 for an error',
+  )
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
       const config = loadConfig();
@@ -21,20 +24,28 @@ export function createDoctorCommand(): Command {
         connection,
         queries: config.database ?? connection,
         isRemote: !host.startsWith('/') && !isLoopback(host),
+        auditDays: config.auditDays,
+        signal: listenForInterrupt(),
       });
       const isWell = diagnosis.findings.length === 0;
       if (json) printJson({ well: isWell, ...diagnosis });
       else print(diagnosis);
-      process.exitCode = isWell ? ExitCode.ok : ExitCode.finding;
+      process.exitCode = selectDoctorCode(diagnosis);
     });
 }
 
-function print({ findings, skipped }: Diagnosis): void {
+function selectDoctorCode({ findings }: Diagnosis): ExitCode {
+  if (findings.some(({ severity }) => severity === 'error')) return ExitCode.error;
+  return findings.length === 0 ? ExitCode.ok : ExitCode.finding;
+}
+
+function print({ findings, passed, skipped }: Diagnosis): void {
   for (const { id, severity, explanation, remedy } of findings) {
     printLine(`${severity}: ${id}`);
     printLine(`  ${explanation}`);
     printLine(`  Remedy: ${remedy}`);
   }
+  if (passed.length > 0) printLine(`passed: ${passed.join(', ')}`);
   for (const { check, why } of skipped) printLine(`skipped: ${check} (${why})`);
   printLine(findings.length === 0 ? 'No problem was found.' : `Problems: ${findings.length}.`);
 }

@@ -27,7 +27,8 @@ const CONNECTIONS = `
   SELECT pid, usename AS user, application_name AS application, host(client_addr) AS address, state,
     extract(epoch FROM clock_timestamp() - state_change)::float8 AS seconds, ${LISTENS} AS listens, query
   FROM pg_catalog.pg_stat_activity
-  WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+  WHERE datname = current_database() 
+    AND coalesce(backend_type, 'client backend') = 'client backend' AND pid <> pg_backend_pid()`;
 
 /** Lists the client sessions of this database, except this one. */
 export async function listConnections(session: pg.Client): Promise<DatabaseConnection[]> {

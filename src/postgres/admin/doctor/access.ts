@@ -3,36 +3,52 @@
 import { takeOnlyRow } from '../session.js';
 import type { Finding, CheckContext } from './finding.js';
 
+/** The rights of PUBLIC on the database, and whether it may create objects in the schema. */
 const ACCESS = `
   SELECT current_database() AS database,
-    EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
-      WHERE grantee = 0 AND privilege_type = 'CONNECT') AS public,
+    ARRAY(SELECT privilege_type::text FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
+      WHERE grantee = 0 ORDER BY 1) AS rights,
+    EXISTS (SELECT FROM pg_catalog.pg_namespace, aclexplode(nspacl)
+      WHERE nspname = 'public' AND grantee = 0 AND privilege_type = 'CREATE') AS creates,
     coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls
   FROM pg_catalog.pg_database WHERE datname = current_database()`;
 
-/** Checks CONNECT for PUBLIC, and TLS for a remote server. */
+interface AccessRow {
+  readonly database: string;
+  readonly rights: readonly string[];
+  readonly creates: boolean;
+  readonly tls: boolean;
+}
+
+/** Checks the rights of PUBLIC, and TLS for a remote server. */
 export async function checkAccess({
   session,
   connection,
   isRemote,
 }: CheckContext): Promise<Finding[]> {
-  const access = takeOnlyRow(
-    await session.query<{ database: string; public: boolean; tls: boolean }>(ACCESS),
-  );
+  const access = takeOnlyRow(await session.query<AccessRow>(ACCESS));
   const { ssl } = connection;
   const unchecked = typeof ssl === 'object' && ssl.rejectUnauthorized === false;
   return [
-    ...(access.public ? [createPublicFinding(access.database)] : []),
+    ...(access.rights.includes('CONNECT') ? [createPublicFinding(access)] : []),
+    ...(access.creates || access.rights.includes('CREATE') ? [createCreateFinding(access)] : []),
     ...(isRemote && !access.tls ? [noTls] : []),
     ...(isRemote && access.tls && unchecked ? [tlsUnchecked] : []),
   ];
 }
 
-const createPublicFinding = (database: string): Finding => ({
+const createPublicFinding = ({ database, rights }: AccessRow): Finding => ({
   id: 'connect_public',
   severity: 'error',
-  explanation: `Every role of the server may connect to ${database}. A role that may connect may LISTEN and NOTIFY: it can read every command, and forge rows.`,
-  remedy: `REVOKE CONNECT ON DATABASE "${database}" FROM PUBLIC, then GRANT CONNECT to the roles that need it.`,
+  explanation: `Every role of the server may connect to ${database}${rights.includes('TEMPORARY') ? ', and create temporary tables there' : ''}. A role that may connect may LISTEN and NOTIFY: it can read every command, and forge rows.`,
+  remedy: `REVOKE CONNECT, TEMPORARY ON DATABASE "${database}" FROM PUBLIC, then GRANT CONNECT to the roles that need it.`,
+});
+
+const createCreateFinding = ({ database, creates }: AccessRow): Finding => ({
+  id: 'create_public',
+  severity: 'warning',
+  explanation: `Every role that may connect may create ${creates ? 'objects in the schema public' : 'schemas'}: others may run its functions by mistake, and it can take the names of later migrations.`,
+  remedy: `REVOKE CREATE ON ${creates ? 'SCHEMA public' : `DATABASE "${database}"`} FROM PUBLIC.`,
 });
 
 const noTls: Finding = {

@@ -5,9 +5,12 @@ import type pg from 'pg';
 /** Stable ids for programs; never renamed. */
 export type FindingId =
   | 'server_too_old'
+  | 'server_end_of_life'
+  | 'server_outdated'
   | 'standby'
   | 'pending_restart'
   | 'connections_near_limit'
+  | 'connections_taken'
   | 'values_logged'
   | 'schema_not_current'
   | 'triggers_changed'
@@ -16,7 +19,14 @@ export type FindingId =
   | 'listen_deaf'
   | 'payload_size'
   | 'queue_filling'
+  | 'notify_lock_waits'
+  | 'transaction_open'
+  | 'slot_retains_wal'
+  | 'scratch_left'
+  | 'audit_unpruned'
+  | 'audit_large'
   | 'connect_public'
+  | 'create_public'
   | 'functions_public'
   | 'row_security'
   | 'no_tls'
@@ -48,6 +58,8 @@ export interface CheckContext {
   readonly connection: pg.ClientConfig;
   readonly queries: pg.ClientConfig;
   readonly isRemote: boolean;
+  /** How many days the audit is to be kept; 0 for ever. */
+  readonly auditDays: number;
   readonly nowMs: () => number;
 }
 

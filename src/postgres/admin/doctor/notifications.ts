@@ -68,7 +68,8 @@ const HOLDERS = `
   SELECT pid, application_name AS application, datname AS database,
     extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds
   FROM pg_catalog.pg_stat_activity
-  WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
+  WHERE pid <> pg_backend_pid() AND coalesce(backend_type, 'client backend') = 'client backend'
+    AND datid IS NOT NULL
     AND (xact_start IS NOT NULL OR wait_event = 'ClientWrite')
   ORDER BY xact_start NULLS LAST LIMIT 3`;
 

@@ -29,9 +29,19 @@ interface StoredPassword {
 
 /** Checks the configured password, and tries common ones on the stored hashes. */
 export async function checkPasswords({ session, connection }: CheckContext): Promise<Finding[]> {
-  const { user = '', password } = connection;
-  const configured = typeof password === 'string' && isWeak(password, user) ? [user] : [];
-  const weak = new Set([...configured, ...(await findWeakRoles(session))]);
+  return createFindings([...findWeakUser(connection), ...(await findWeakRoles(session))]);
+}
+
+/** Checks the configured password alone, without a connection. */
+export const checkConfiguredPassword = (connection: pg.ClientConfig): Finding[] =>
+  createFindings(findWeakUser(connection));
+
+function findWeakUser({ user = '', password }: pg.ClientConfig): string[] {
+  return typeof password === 'string' && isWeak(password, user) ? [user] : [];
+}
+
+function createFindings(names: readonly string[]): Finding[] {
+  const weak = new Set(names);
   if (weak.size === 0) return [];
   return [
     {

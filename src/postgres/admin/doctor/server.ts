@@ -4,21 +4,28 @@
 import { OLDEST_MAJOR_VERSION } from '../../embedded/binaries.js';
 import { takeOnlyRow } from '../session.js';
 import type { Finding, CheckContext } from './finding.js';
+import { checkRelease } from './releases.js';
 
 /** The share of used connections from which a rush of clients may find none. */
 const CONNECTIONS_SHARE = 0.8;
 
 interface ServerRow {
+  /** The major version. */
   readonly version: number;
+  /** `server_version_num`. */
+  readonly release: number;
   readonly standby: boolean;
   readonly connections: number;
   readonly max: number;
 }
 
+/** Without pg_read_all_stats the types of the sessions of other roles are NULL. */
 const SERVER = `
   SELECT current_setting('server_version_num')::int / 10000 AS version,
+    current_setting('server_version_num')::int AS release,
     pg_is_in_recovery() AS standby,
-    (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::float8 AS connections,
+    (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid IS NOT NULL
+      AND coalesce(backend_type, 'client backend') = 'client backend')::float8 AS connections,
     (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)::float8 AS max`;
 
 /** Settings from the server's command line count as pending too, but stay in force. */
@@ -38,8 +45,8 @@ const VALUES_LOGGED = `
       OR current_setting('log_statement') IN ('mod', 'all')) AS always,
     current_setting('log_parameter_max_length_on_error') <> '0' AS on_error`;
 
-/** Runs the five checks with three queries. */
-export async function checkServer({ session }: CheckContext): Promise<Finding[]> {
+/** Runs the six checks with three queries. */
+export async function checkServer({ session, nowMs }: CheckContext): Promise<Finding[]> {
   const server = takeOnlyRow(await session.query<ServerRow>(SERVER));
   const pending = await session.query<{ name: string; setting: string }>(PENDING);
   const logged = takeOnlyRow(
@@ -48,6 +55,7 @@ export async function checkServer({ session }: CheckContext): Promise<Finding[]>
   const settings = pending.rows.map(({ name, setting }) => `${name} (still ${setting})`);
   return [
     ...checkVersion(server),
+    ...checkRelease(server.release, nowMs()),
     ...checkStandby(server),
     ...checkPendingSettings(settings),
     ...checkConnections(server),

@@ -20,6 +20,9 @@ import { until } from '../../../helpers/until.js';
 const server = await startServer(t, { settings: { max_connections: '30' } });
 const { createDatabase } = server;
 
+/** These depend on the server that is installed here, and on the day. */
+const RELEASES: readonly FindingId[] = ['server_outdated', 'server_end_of_life'];
+
 /** Runs the checks as the superuser, who may see everything, unless `options` override that. */
 async function found(database: TestDatabase, options: Partial<DoctorOptions> = {}) {
   const connection = options.connection ?? database.adminConfig;
@@ -32,7 +35,7 @@ async function found(database: TestDatabase, options: Partial<DoctorOptions> = {
   for (const { explanation, remedy } of diagnosis.findings) {
     if (explanation === '' || remedy === '') throw new Error('a finding without words');
   }
-  return diagnosis.findings;
+  return diagnosis.findings.filter(({ id }) => !RELEASES.includes(id));
 }
 
 async function ids(database: TestDatabase, options?: Partial<DoctorOptions>): Promise<FindingId[]> {
