@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The agent of a VM in one file, for machines without Node.
+"""The agent of a VM for machines without Node, on top of lablink_client.py, which is beside it.
 
 It has the print and exec modes of `lablink-gateway agent`: it registers the VM, stays connected,
 and acts on each assignment once, even if it is killed at any moment. Both agents have the same
@@ -25,23 +25,15 @@ import socket
 import subprocess
 import sys
 import typing
-import urllib.error
-import urllib.parse
-import urllib.request
 
-import websockets
+import lablink_client as client
 
 MAX_ENTRIES = 1_000
 # Linux allows 131,072 bytes for an argument or a variable, with its name and the NUL
 # (MAX_ARG_STRLEN).
 MAX_STRING_BYTES = 128_000
 LAST_REPORTS_S = 5
-CONNECT_TIMEOUT_S = 15
 UNAVAILABLE_PAUSE_S = 2
-STABLE_S = 10
-# When to reconnect after each close code: src/protocol/README.md. Any other code means soon.
-STAY_AWAY = {1009, 4400, 4403, 4409}
-LATER = {1013, 4429}
 # Flags that create a file, and fail if the name is taken, by a link too.
 CREATE_ONLY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 # Variables that a program needs to find other programs, its user, its desktop, its language and the
@@ -59,21 +51,12 @@ class AgentFileError(Exception):
     """A file that the agent was given cannot be used: exit code 2."""
 
 
-class Rejected(Exception):
-    """The gateway rejects this agent for good."""
-
-
 def log(text):
     print(text, file=sys.stderr, flush=True)
 
 
 def now():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def vm_path(hostname):
-    escaped = "~" + hostname if re.fullmatch(r"~*\.\.?", hostname) else hostname
-    return "/v1/vms/" + urllib.parse.quote(escaped, safe="!'()*")
 
 
 # The journal: the content of the state file.
@@ -249,9 +232,9 @@ def apply_row(policy, state, message, frame):
         return state, effects if was_registered else [*effects, {"do": "register"}]
     vm = message["vm"]
     if message["type"] == "status":
-        return state.but(row=Row(vm["assignment_id"], None, None)), effects
+        return state.but(row=Row(vm.get("assignment_id"), None, None)), effects
     # Without an identity (the triggers are disabled) an assignment could be run twice.
-    if vm["assignment_id"] is None:
+    if vm.get("assignment_id") is None:
         return state, effects
     return state.but(row=Row(vm["assignment_id"], vm, frame)), effects
 
@@ -502,7 +485,8 @@ class Agent:
         self.events = collections.deque()
         self.wake = asyncio.Event()
         self.failure = None
-        self.socket = None
+        self.watch = None
+        self.last_frame = ""
         self.running = None  # The command that was launched last: "leader", "start", "exited".
         self.deadline = None
         self.tasks = set()
@@ -513,7 +497,14 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.dispatch, {"type": "stop"})
         self.state = create_initial_state(self.state_file.journal, await self.end_orphans())
-        connection = self.run_beside(self.stay_connected())
+        self.watch = client.Client(self.options.http, self.read_token).watch_vm(
+            self.options.hostname,
+            on_connection=self.follow_connection,
+            on_frame=self.keep_frame,
+            on_update=self.receive,
+            on_rejection=self.handle_rejection,
+        )
+        self.run_beside(self.watch.wait_closed())
         self.dispatch({"type": "start"})
         try:
             reason = None
@@ -522,9 +513,7 @@ class Agent:
         except Exception:
             await self.end_running()
             raise
-        connection.cancel()
-        if self.socket is not None:
-            await self.socket.close()
+        await self.watch.close()
         return 0 if reason == "stopped" else 2
 
     async def end_orphans(self):
@@ -573,15 +562,15 @@ class Agent:
         elif kind == "terminate":
             self.run_beside(self.terminate(assignment_id))
         elif kind == "acknowledge":
-            await self.send({"type": "ack", "assignment_id": assignment_id})
+            await self.watch.acknowledge(assignment_id)
         elif kind == "fail-vm":
-            await self.send({"type": "status", "status": "failed", "assignment_id": assignment_id})
+            await self.watch.report_status("failed", assignment_id)
         elif kind == "report":
             self.run_beside(self.report(effect["entry"]))
         elif kind == "print":
             print(effect["line"], flush=True)
         elif kind == "register":
-            path = vm_path(self.options.hostname)
+            path = client.vm_path(self.options.hostname)
             self.run_beside(self.send_until_answered("the registration", "PUT", path))
         elif kind == "set-deadline" and self.deadline is None:
             seconds = self.options.grace + LAST_REPORTS_S
@@ -697,132 +686,51 @@ class Agent:
         failures = 0
         while True:
             try:
-                status, answer = await asyncio.to_thread(self.send_request, method, path, body)
+                response = await asyncio.to_thread(self.send_request, method, path, body)
+                status, code, reason = response.status, response.problem.get("code"), response.reason
                 if status < 300:
                     return
-                reason = f"HTTP {status} {answer.get('code')}: {answer.get('detail')}"
-                is_from_gateway = "code" in answer and answer["code"] != "not_found"
+                is_from_gateway = code is not None and code != "not_found"
                 if is_from_gateway and status < 500 and status not in (401, 408, 429):
                     log(f"{what} was rejected: {reason}")
                     return
             except (OSError, ValueError, AgentFileError) as error:
                 reason = str(error)
-            pause = random.random() * min(30, 2 * 2**failures)
-            failures = min(failures + 1, 10)
+            pause = client.choose_pause_s("soon", failures, random.random())
+            failures += 1
             log(f"{what}: trying again in {pause:.0f} s: {reason}")
             await asyncio.sleep(pause)
 
     def send_request(self, method, path, body=None):
-        """The status, and the JSON object of an error response."""
-        request = urllib.request.Request(
-            self.options.http + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.read_token()}", "User-Agent": "lablink-agent.py"},
-        )
-        if body is not None:
-            request.add_header("Content-Type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=CONNECT_TIMEOUT_S) as response:
-                return response.status, {}
-        except urllib.error.HTTPError as error:
-            with contextlib.suppress(ValueError):
-                answer = json.loads(error.read())
-                if isinstance(answer, dict):
-                    return error.code, answer
-            return error.code, {}
+        return client.send_request(method, self.options.http + path, self.read_token(), body)
 
     def read_token(self):
         try:
-            with open(self.options.token_file, encoding="utf-8-sig") as file:
-                return file.read().strip()
+            return client.read_token_file(self.options.token_file)
         except OSError as error:
             raise AgentFileError(f"The token file {self.options.token_file} cannot be read.") from error
 
     # The gateway over its WebSocket
 
-    async def send(self, message):
-        if self.socket is not None:
-            with contextlib.suppress(websockets.ConnectionClosed):
-                await self.socket.send(json.dumps(message))
-
-    async def stay_connected(self):
-        """Connects and reconnects, until the gateway rejects this agent for good."""
-        failures = 0
-        loop = asyncio.get_running_loop()
-        while True:
-            connected_at = loop.time()
-            try:
-                later, reason = await self.connect_once()
-            except Rejected as error:
-                log(str(error))
-                self.socket = None
-                self.dispatch({"type": "rejected"})
-                return
-            self.socket = None
+    def follow_connection(self, state):
+        text = client.describe_state(state)
+        if text is not None:
+            log(text)
+        if state.phase == "reconnecting":
             self.dispatch({"type": "disconnected"})
-            if loop.time() - connected_at > STABLE_S:
-                failures = 0
-            base, cap = (15, 120) if later else (2, 30)
-            pause = random.random() * min(cap, base * 2**failures)
-            failures = min(failures + 1, 10)
-            log(f"reconnecting in {pause:.0f} s: {reason}")
-            await asyncio.sleep(pause)
+        elif state.phase == "closed" and state.rejected:
+            self.dispatch({"type": "rejected"})
 
-    async def connect_once(self):
-        """Opens a socket, and returns at its end whether to reconnect later than soon, and why."""
-        try:
-            return await self.run_session(await self.open_socket())
-        except (OSError, AgentFileError, asyncio.TimeoutError, websockets.WebSocketException) as error:
-            return await self.explain_rejection(error)
+    def keep_frame(self, frame):
+        self.last_frame = client.fold_lines(frame)
 
-    async def open_socket(self):
-        uri = self.options.http.replace("http", "ws", 1) + vm_path(self.options.hostname)
-        headers = {"Authorization": f"Bearer {self.read_token()}"}
-        # A row may exceed a megabyte, so the size of a message is not limited.
-        settings = {"subprotocols": ["lablink.v1"], "max_size": None, "open_timeout": CONNECT_TIMEOUT_S}
-        try:
-            return await websockets.connect(uri, additional_headers=headers, **settings)
-        except TypeError:  # before version 14
-            return await websockets.connect(uri, extra_headers=headers, **settings)
+    def receive(self, message):
+        self.dispatch({"type": "row", "message": message, "frame": self.last_frame})
 
-    async def run_session(self, socket):
-        self.socket = socket
-        try:
-            async for line in socket:
-                self.receive(json.loads(line), " ".join(line.splitlines()))
-        except websockets.ConnectionClosed:
-            pass
-        finally:
-            await socket.close()
-        code, reason = socket.close_code, socket.close_reason
-        if code in STAY_AWAY:
-            raise Rejected(f"rejected: {reason} ({code})")
-        return code in LATER, f"{reason or 'the connection was lost'} ({code})"
-
-    def receive(self, message, line):
-        if message["type"] == "welcome":
-            log("live" if message["live"] else "stale: the gateway has lost its database")
-        elif message["type"] in ("assignment", "status", "absent"):
-            self.dispatch({"type": "row", "message": message, "frame": line})
-        elif message["type"] == "error" and message["code"] == "unavailable":
+    def handle_rejection(self, message):
+        if message["code"] == "unavailable":
             loop = asyncio.get_running_loop()
             loop.call_later(UNAVAILABLE_PAUSE_S, self.dispatch, {"type": "unavailable"})
-
-    async def explain_rejection(self, error):
-        """Requests a rejected URL over HTTP. Only the gateway's own answer is final."""
-        try:
-            status, answer = await asyncio.to_thread(self.send_request, "GET", vm_path(self.options.hostname))
-        except (OSError, ValueError, AgentFileError) as failure:
-            return False, str(failure)
-        reason = f"HTTP {status} {answer.get('code', '')}: {answer.get('detail', '')}"
-        if status < 300 or answer.get("code") == "vm_not_found":
-            return False, str(error)
-        if status in (401, 408) or status >= 500:
-            return False, reason
-        if status == 429 or "code" not in answer:
-            return True, reason
-        raise Rejected(f"rejected: {reason}")
 
 
 def select_variables(more):
@@ -846,7 +754,7 @@ def parse_options(arguments):
     parser = argparse.ArgumentParser(description="Act on the assignments of this VM: print them, or run a program for each.")
     parser.add_argument("--url", required=True, help="the gateway's URL")
     parser.add_argument("--state-file", required=True, help="the file that records which assignments were run")
-    parser.add_argument("--token-file", required=True, help="the file with the agent's token; it is read again for each connection")
+    parser.add_argument("--token-file", required=True, help="the file with the agent's token; it is read again before the token expires, and when the gateway rejects it")
     parser.add_argument("--hostname", default=socket.gethostname(), help="the VM (default: the machine's name)")
     parser.add_argument("--grace", type=int, default=10, help="seconds between SIGTERM and SIGKILL")
     parser.add_argument("--env", action="append", default=[], help="a variable that the program inherits besides PATH, HOME and the like; repeatable")
@@ -856,9 +764,10 @@ def parse_options(arguments):
     options = parser.parse_args(arguments)
     if options.program == []:
         parser.error("--exec needs a program: it comes last, with its arguments")
-    if not re.match(r"(http|ws)s?://.", options.url):
-        parser.error(f"the URL of a gateway starts with http, https, ws or wss: {options.url}")
-    options.http = re.sub(r"^ws", "http", options.url.split("?")[0].split("#")[0].rstrip("/"))
+    try:
+        options.http = client.parse_address(options.url)
+    except ValueError as error:
+        parser.error(str(error))
     return options
 
 

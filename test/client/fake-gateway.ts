@@ -4,8 +4,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Test } from 'tap';
 import { WebSocketServer, type WebSocket } from 'ws';
+import type { Teardown } from '../helpers/database.js';
 import { Queue } from './queue.js';
 
 /** The answer to upgrades and HTTP requests while the gateway rejects them. */
@@ -32,6 +32,7 @@ export class Peer {
     readonly target: string,
     readonly offered: string | undefined,
     readonly userAgent: string | undefined,
+    readonly authorization?: string,
   ) {
     ws.on('message', (data: Buffer) => this.received.push(JSON.parse(data.toString())));
     this.closed = new Promise((resolve) => ws.on('close', resolve));
@@ -70,7 +71,7 @@ export class FakeGateway {
 
   readonly #connections = new Set<Duplex>();
 
-  static async start(t: Test, port = 0): Promise<FakeGateway> {
+  static async start(t: Teardown, port = 0): Promise<FakeGateway> {
     const gateway = new FakeGateway();
     gateway.#server.on('connection', (tcp) => gateway.#connections.add(tcp));
     gateway.#server.on('upgrade', (request, tcp: Duplex, head) =>
@@ -120,6 +121,7 @@ export class FakeGateway {
           request.url ?? '',
           request.headers['sec-websocket-protocol'],
           request.headers['user-agent'],
+          request.headers.authorization,
         ),
       ),
     );
