@@ -1,7 +1,8 @@
 // The banner that `serve` prints once it serves: URLs, how to reach the database, and a command
 // that shows a pushed change. A token is shown only on a terminal.
 
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
+import { DEFAULT_DATA_DIR } from '../config/variables.js';
 
 /** What the banner shows. */
 export interface Banner {
@@ -14,16 +15,23 @@ export interface Banner {
   readonly token: string | undefined;
   /** Whether tokens can be signed here; else they are only verified. */
   readonly signs: boolean;
-  /** Whether commands on this machine find the gateway and its database by its lock file. */
-  readonly local: boolean;
+  /**
+   * The folder in which commands on this machine find the gateway and its database; undefined for a
+   * configured database.
+   */
+  readonly dataDir: string | undefined;
   /** Whether only this machine can reach the gateway. */
   readonly loopback: boolean;
 }
 
-/** Formats the command that runs this program from the current folder. */
-function formatOwnCommand(): string {
+/** Formats the command that runs this program from the current folder, for this gateway. */
+function formatOwnCommand(dataDir: string): string {
   const script = process.argv[1] ?? '';
-  return script.endsWith('.js') ? `node ${relative(process.cwd(), script)}` : 'lablink-gateway';
+  const program = script.endsWith('.js')
+    ? `node ${relative(process.cwd(), script)}`
+    : 'lablink-gateway';
+  if (dataDir === resolve(DEFAULT_DATA_DIR)) return program;
+  return `DATA_DIR='${dataDir.replaceAll("'", "'\\''")}' ${program}`;
 }
 
 /**
@@ -42,19 +50,20 @@ const CHANGE =
 
 /** Formats the banner, with an empty line before and after. */
 export function formatBanner(banner: Banner): string {
-  const { url, database, psql, token, signs, local, loopback } = banner;
+  const { url, database, psql, token, signs, dataDir, loopback } = banner;
   const lines = [`  Gateway    ${url}`, `  Dashboard  ${url}/`, `  Database   ${database}`];
   if (psql !== undefined) lines.push(`             ${psql}`);
   if (!signs) {
     lines.push('', '  Tokens are signed elsewhere: JWT_PUBLIC_KEY only verifies them.');
   }
   // The command signs its own token.
-  if (local && signs) {
+  if (dataDir !== undefined && signs) {
+    const command = formatOwnCommand(dataDir);
     lines.push(
       '',
       '  See a change pushed (paste this into another terminal, in this folder):',
       '',
-      `  (sleep 2; ${formatOwnCommand()} db sql "${CHANGE}") & ${formatOwnCommand()} watch vm-1`,
+      `  (sleep 2; ${command} db sql "${CHANGE}") & ${command} watch vm-1`,
     );
   }
   if (token !== undefined) {

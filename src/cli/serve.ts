@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { resolveSecrets, type Secrets } from '../gateway/auth/secret.js';
 import { signToken } from '../gateway/auth/token.js';
 import { isLoopback } from '../config/address.js';
+import { ConfigError, quoteValue } from '../config/config-error.js';
 import { loadConfig, type Config } from '../config/load.js';
 import type { EmbeddedServer } from '../postgres/embedded/server.js';
 import { formatBanner } from './banner.js';
@@ -12,25 +13,66 @@ import { startLifecycle } from './lifecycle.js';
 import type { StartedDatabase } from './start-database.js';
 import { createLogger } from './logger.js';
 import { startGateway } from './start-gateway.js';
+import { formatAddress } from './wait-for-database.js';
 
 const ADMIN_TTL_SECONDS = 12 * 3_600;
 
 export function createServeCommand(): Command {
   return new Command('serve')
     .description('run the gateway; the environment configures it')
-    .action(async () => {
-      const config = loadConfig();
+    .option('--host <address>', 'the address to listen on (default: HOST, or 127.0.0.1)')
+    .option('--port <port>', 'the port to listen on (default: PORT, or 8080)')
+    .option('--database-url <url>', 'the database (default: DATABASE_URL, or an embedded one)')
+    .option('--data-dir <folder>', 'the embedded database (default: DATA_DIR, or .lablink)')
+    .action(async (options: ServeOptions) => {
+      const config = loadConfig(undefined, selectVariables(options));
+      requireDatabase(config);
       await serve(config, createLogger(config.logLevel));
     });
+}
+
+interface ServeOptions {
+  readonly host?: string;
+  readonly port?: string;
+  readonly databaseUrl?: string;
+  readonly dataDir?: string;
+}
+
+/** Returns the variables for which the options stand. */
+function selectVariables({ host, port, databaseUrl, dataDir }: ServeOptions): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries({ HOST: host, PORT: port, DATABASE_URL: databaseUrl, DATA_DIR: dataDir }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+}
+
+/**
+ * Requires that a gateway which others can reach is given its database.
+ *
+ * @throws ConfigError if it would start an embedded database that its operator did not ask for
+ */
+function requireDatabase({ host, database, dataDirGiven }: Config): void {
+  if (database !== undefined || dataDirGiven || isLoopback(host)) return;
+  throw new ConfigError([
+    `No variable names a database, and HOST ${quoteValue(host)} is not loopback; expected ` +
+      'DATABASE_URL, or DATA_DIR to use an embedded database in that folder',
+  ]);
 }
 
 /** Runs the gateway; a signal or a failure ends the process. */
 async function serve(config: Config, log: Logger): Promise<void> {
   const jwtSecrets = await resolveSecrets(config);
+  process.stdout.write(`Database: ${describeDatabase(config)}\n`);
   const lifecycle = startLifecycle(log, config.drainMs);
   const started = await startGateway(config, jwtSecrets, lifecycle, log).catch(lifecycle.fail);
   if (started === undefined) return;
   process.stdout.write(buildBanner(started.url, config, started.database, jwtSecrets));
+}
+
+/** Describes the database before anything connects to it. */
+function describeDatabase({ database, dataDir }: Config): string {
+  return database === undefined ? `embedded, in ${dataDir}` : formatAddress(database);
 }
 
 function buildBanner(
@@ -44,12 +86,12 @@ function buildBanner(
     url,
     database:
       embedded === undefined
-        ? 'as configured'
+        ? describeDatabase(config)
         : `PostgreSQL ${embedded.majorVersion}, embedded, in ${config.dataDir}`,
     psql: embedded && formatPsqlCommand(embedded),
     token: process.stdout.isTTY && secret ? signToken(admin, secret) : undefined,
     signs: secret !== undefined,
-    local: embedded !== undefined,
+    dataDir: embedded && config.dataDir,
     loopback: isLoopback(config.host),
   });
 }

@@ -10,6 +10,7 @@ import { resolveDatabases, DATABASE_VARIABLES } from './databases.js';
 import { isSet, readEnvironment, rejectUnknown } from './environment.js';
 import { readLablinkConfigFile } from './lablink-config-file.js';
 import { parseGrace } from './grace.js';
+import { rejectMisspelled } from './misspelled.js';
 import { parseOrigins } from './origins.js';
 import { parsePublicKey, type PublicKey } from './public-key.js';
 import { readSecretFiles } from './secret-files.js';
@@ -33,6 +34,8 @@ export interface Config {
   readonly port: number;
   /** An absolute path; the folder may not exist yet. */
   readonly dataDir: string;
+  /** Whether DATA_DIR was given, which asks for the embedded database. */
+  readonly dataDirGiven: boolean;
   /**
    * The first signs, and all verify. If there is neither a secret nor a public key, the secret in
    * `dataDir` is used, on loopback only.
@@ -69,15 +72,22 @@ export interface Config {
 /**
  * Reads and validates the environment and the files that it names. An empty variable counts as not
  * set.
+ * @param options variables that the command line sets, which replace those of the environment
  * @throws ConfigError with all problems; it never contains a secret
  */
-export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
+export function loadConfig(
+  environmentGiven: NodeJS.ProcessEnv = process.env,
+  options: NodeJS.ProcessEnv = {},
+): Config {
+  const given = { ...environmentGiven, ...options };
   const problems: string[] = [];
   const env = readSecretFiles(given, problems);
   const environment = readEnvironment(env, problems);
   const path = environment.LABLINK_CONFIG;
   const file = path === undefined ? undefined : readLablinkConfigFile(path, env, problems);
-  rejectUnknown(env, file?.references ?? new Set(), problems);
+  const referenced = file?.references ?? new Set();
+  rejectUnknown(env, referenced, problems);
+  rejectMisspelled(given, referenced, problems);
   const databases = resolveDatabases(environment, file?.connection, problems);
   rejectIncomplete(env, environment.HOST, problems);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -87,6 +97,7 @@ export function loadConfig(given: NodeJS.ProcessEnv = process.env): Config {
     host: environment.HOST,
     port: environment.PORT,
     dataDir: resolve(environment.DATA_DIR),
+    dataDirGiven: isSet(env, 'DATA_DIR'),
     jwtSecrets: [environment.JWT_SECRET, environment.JWT_SECRET_PREVIOUS].filter(
       (secret) => secret !== undefined,
     ),

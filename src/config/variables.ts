@@ -15,6 +15,9 @@ import {
   defineSecret,
 } from './variable-kinds.js';
 
+/** In the current folder. */
+export const DEFAULT_DATA_DIR = '.lablink';
+
 /** The parameters of a named database that no source sets. */
 export const DATABASE_DEFAULTS = {
   host: 'localhost',
@@ -116,7 +119,7 @@ export const Environment = Type.Object({
     Type.String({
       default: '127.0.0.1',
       description:
-        'The address to listen on. If it is not loopback, JWT_SECRET or JWT_PUBLIC_KEY is required.',
+        'The address to listen on. If it is not loopback, JWT_SECRET or JWT_PUBLIC_KEY is required, and a database or DATA_DIR.',
       expected: 'an IP address (without brackets) or a host name',
     }),
     isHost,
@@ -130,7 +133,7 @@ export const Environment = Type.Object({
   }),
   DATA_DIR: Type.String({
     minLength: 1,
-    default: '.lablink',
+    default: DEFAULT_DATA_DIR,
     description: 'The folder of the embedded database and of a generated secret.',
     expected: 'the path of a folder',
   }),

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import t from 'tap';
 import { formatBanner } from '../../src/cli/banner.js';
 
@@ -7,7 +8,7 @@ const banner = {
   psql: undefined,
   token: undefined,
   signs: true,
-  local: false,
+  dataDir: undefined,
   loopback: true,
 };
 
@@ -31,7 +32,12 @@ t.test('the link to the dashboard signs in only on loopback', async (t) => {
 
 t.test('the example command is shown only where it finds the database', async (t) => {
   t.notMatch(formatBanner(banner), 'watch vm-1');
-  t.match(formatBanner({ ...banner, local: true }), /db sql ".*" *\) & .* watch vm-1/);
+  t.match(
+    formatBanner({ ...banner, dataDir: resolve('.lablink') }),
+    /db sql ".*" *\) & .* watch vm-1/,
+  );
+  const elsewhere = formatBanner({ ...banner, dataDir: "/srv/a b's" });
+  t.match(elsewhere, `DATA_DIR='/srv/a b'\\''s' `, 'in a folder of its own');
 });
 
 t.test('the psql command for the embedded database is shown', async (t) => {
@@ -41,8 +47,8 @@ t.test('the psql command for the embedded database is shown', async (t) => {
 t.test(
   'where tokens are only verified it says so, and offers nothing that signs one',
   async (t) => {
-    t.notMatch(formatBanner({ ...banner, local: true }), 'JWT_PUBLIC_KEY');
-    const text = formatBanner({ ...banner, signs: false, local: true });
+    t.notMatch(formatBanner({ ...banner, dataDir: resolve('.lablink') }), 'JWT_PUBLIC_KEY');
+    const text = formatBanner({ ...banner, signs: false, dataDir: resolve('.lablink') });
     t.match(text, /signed elsewhere: JWT_PUBLIC_KEY/);
     t.notMatch(text, 'watch vm-1');
   },

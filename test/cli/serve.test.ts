@@ -33,8 +33,10 @@ t.test(
     const gateway = runCommand(t, ['serve'], env);
     await ready(await gateway.until(gatewayUrl));
 
+    t.match(gateway.stdout, `Database: embedded, in ${dataDir}\n`);
+
     const pasted = await gateway.until(({ stdout }) => /^ +(\(sleep .*)$/m.exec(stdout)?.[1]);
-    const shell = run(t, 'sh', ['-c', pasted.replace('watch', 'watch --json')], { env });
+    const shell = run(t, 'sh', ['-c', pasted.replace('watch', 'watch --json')]);
     await shell.until(({ stdout }) => stdout.includes('"type":"assignment"'));
 
     const { mode } = await stat(join(dataDir, 'jwt-secret'));
@@ -156,4 +158,30 @@ t.test('errors of the configuration are reported at once, with 2', async (t) => 
   const gateway = runCommand(t, ['serve'], { PORT: 'many', HOST: '0.0.0.0', LABLINK_WHAT: '1' });
   t.match(await gateway.exited, { code: 2 });
   for (const name of ['PORT', 'JWT_SECRET', 'LABLINK_WHAT']) t.match(gateway.stderr, name);
+});
+
+t.test(
+  'a gateway that others can reach does not start a database that was not asked for',
+  async (t) => {
+    const gateway = runCommand(t, ['serve'], { HOST: '0.0.0.0', JWT_SECRET: SECRET });
+    t.match(await gateway.exited, { code: 2 });
+    t.match(gateway.stderr, 'expected DATABASE_URL, or DATA_DIR');
+  },
+);
+
+t.test('an option of serve stands for its variable', async (t) => {
+  const given = ['serve', '--port', 'many', '--host', 'a b', '--database-url', 'x'];
+  const gateway = runCommand(t, given, { PORT: '0' });
+  t.match(await gateway.exited, { code: 2 });
+  for (const name of ['PORT is "many"', 'HOST is "a b"', 'DATABASE_URL'])
+    t.match(gateway.stderr, name);
+});
+
+t.test('an unknown option ends with 2, and the version is printed', async (t) => {
+  const unknown = runCommand(t, ['serve', '--bogus'], {});
+  t.match(await unknown.exited, { code: 2 });
+  t.equal(unknown.stderr, "error: unknown option '--bogus'\n");
+  const version = runCommand(t, ['--version'], {});
+  t.match(await version.exited, { code: 0 });
+  t.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
 });

@@ -18,6 +18,7 @@ t.test(
       host: '127.0.0.1',
       port: 8080,
       dataDir: resolve('.lablink'),
+      dataDirGiven: false,
       jwtSecrets: [],
       jwtPublicKeys: [],
       allowedOrigins: [],
@@ -75,6 +76,7 @@ t.test('every variable is read', async (t) => {
     host: '::',
     port: 0,
     dataDir: '/var/lib/lablink',
+    dataDirGiven: true,
     jwtSecrets: [SECRET, `older: ${SECRET}`],
     jwtPublicKeys: [
       { algorithm: 'EdDSA', pem: key.trim() },

@@ -1,0 +1,43 @@
+// Loads the subcommand that is called, runs it, and ends with the exit code of its failure.
+
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { selectExitCode, explainError } from './exit.js';
+import { SUBCOMMANDS } from './subcommands.js';
+
+/** Runs the command line of this process. Sets the exit code; never rejects. */
+export async function runCommandLine(): Promise<void> {
+  try {
+    const program = createProgram();
+    for (const load of selectLoaders(process.argv.slice(2))) {
+      const subcommand = await load();
+      throwInsteadOfExit(subcommand);
+      program.addCommand(subcommand);
+    }
+    await program.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) process.stderr.write(`${explainError(error)}\n`);
+    process.exitCode = selectExitCode(error);
+  }
+}
+
+function createProgram(): Command {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  return new Command('lablink-gateway')
+    .description('The realtime gateway between PostgreSQL and WebSockets.')
+    .version(version, '-V, --version', 'print the version')
+    .enablePositionalOptions()
+    .exitOverride();
+}
+
+/** Without a subcommand at the front, as for help, all. */
+function selectLoaders([name = '']: readonly string[]): (() => Promise<Command>)[] {
+  const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
+  return subcommand === undefined ? Object.values(SUBCOMMANDS) : [subcommand];
+}
+
+/** A wrong command line ends with our exit code, and not with that of commander. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const subcommand of command.commands) throwInsteadOfExit(subcommand);
+}
