@@ -7,7 +7,7 @@
 DO $$
 DECLARE
   tables CONSTANT text[] := '{gateways,lablink_migrations,vm_deliveries,vm_enrolments,vm_events,vm_keys,vm_presence,'
-    'vm_token_revocations}';
+    'vm_token_revocations,vm_sign_in_codes}';
   sequences CONSTANT text[] := '{vms_version_seq}';
   -- Not notify_vm_changes(), which others may well have made: the migrations replace all of it.
   functions CONSTANT text[] := '{stamp_vm,notify_vm_read,notify_vm_removed,record_vm_event,record_vm_truncation,'

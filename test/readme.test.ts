@@ -79,7 +79,7 @@ await makeStubs();
 
 t.test('the demo starts a workshop, and Ctrl-C ends it', async (t) => {
   const demo = paste(demoBlock.text, checkout, { PORT: '0', TMPDIR: workspace });
-  const [, url = ''] = await demo.until(({ stdout }) => /(http:\S+)\/#token=/.exec(stdout));
+  const [, url = ''] = await demo.until(({ stdout }) => /(http:\S+)\/#code=/.exec(stdout));
   t.equal((await fetch(`${url}/`)).status, 200);
   signal(demo, 'SIGINT');
   await demo.exited;

@@ -19,6 +19,7 @@ interface OpenApi {
 const ACTIONS: Readonly<Record<string, Permission | undefined>> = {
   live: undefined,
   ready: undefined,
+  signIn: undefined,
   metrics: 'read-metrics',
   listVms: 'watch-fleet',
   getVm: 'watch-vm',

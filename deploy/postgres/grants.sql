@@ -11,6 +11,7 @@ GRANT EXECUTE ON FUNCTION prune_vm_presence, prune_vm_deliveries TO lablink_gate
 GRANT SELECT, INSERT, UPDATE, DELETE ON vm_enrolments TO lablink_gateway;
 -- Without the list of revoked tokens a gateway accepts no token.
 GRANT SELECT, INSERT, UPDATE, DELETE ON vm_token_revocations TO lablink_gateway;
+GRANT SELECT, INSERT, DELETE ON vm_sign_in_codes TO lablink_gateway;
 -- The key that authenticates assignments: without it a gateway reads each row before it pushes a
 -- command.
 GRANT SELECT (key) ON vm_keys TO lablink_gateway;

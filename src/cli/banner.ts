@@ -13,6 +13,8 @@ export interface Banner {
   readonly psql: string | undefined;
   /** An admin's token; undefined without a terminal, or without a secret to sign with. */
   readonly token: string | undefined;
+  /** A link that signs in as an admin once; undefined if its code could not be stored. */
+  readonly link: string | undefined;
   /** Whether tokens can be signed here; else they are only verified. */
   readonly signs: boolean;
   /**
@@ -25,21 +27,13 @@ export interface Banner {
 }
 
 /** Formats the command that runs this program from the current folder, for this gateway. */
-function formatOwnCommand(dataDir: string): string {
+function formatOwnCommand(dataDir: string | undefined): string {
   const script = process.argv[1] ?? '';
   const program = script.endsWith('.js')
     ? `node ${relative(process.cwd(), script)}`
     : 'lablink-gateway';
-  if (dataDir === resolve(DEFAULT_DATA_DIR)) return program;
+  if (dataDir === undefined || dataDir === resolve(DEFAULT_DATA_DIR)) return program;
   return `DATA_DIR='${dataDir.replaceAll("'", "'\\''")}' ${program}`;
-}
-
-/**
- * Formats a link that signs in to the dashboard. Browsers do not send the fragment to a server, and
- * the page removes the token from the address at once.
- */
-export function formatDashboardLink(url: string, token: string): string {
-  return `${url}/#token=${token}`;
 }
 
 /** Registers a VM if necessary and assigns it again, so that every run shows a change. */
@@ -50,7 +44,7 @@ const CHANGE =
 
 /** Formats the banner, with an empty line before and after. */
 export function formatBanner(banner: Banner): string {
-  const { url, database, psql, token, signs, dataDir, loopback } = banner;
+  const { url, database, psql, token, link, signs, dataDir, loopback } = banner;
   const lines = [`  Gateway    ${url}`, `  Dashboard  ${url}/`, `  Database   ${database}`];
   if (psql !== undefined) lines.push(`             ${psql}`);
   if (!signs) {
@@ -71,7 +65,13 @@ export function formatBanner(banner: Banner): string {
       '',
       '  As an admin, for the next 12 hours:',
       '',
-      ...(loopback ? [`  ${formatDashboardLink(url, token)}`, ''] : []),
+      ...(loopback && link !== undefined
+        ? [
+            `  ${link}`,
+            `  (good once, for 5 minutes; another one: ${formatOwnCommand(dataDir)} token --role admin --link)`,
+            '',
+          ]
+        : []),
       `  curl -H 'Authorization: Bearer ${token}' ${url}/v1/vms`,
     );
   }

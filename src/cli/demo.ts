@@ -10,14 +10,16 @@ import type { Logger } from 'pino';
 import { signToken, type TokenContent } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
 import { AGENTS, runWorkshop, type WorkshopOptions } from '../demo/workshop.js';
-import { formatDashboardLink } from './banner.js';
 import { startLifecycle } from './lifecycle.js';
 import { createLogger } from './logger.js';
+import { createSignInLink } from './sign-in-link.js';
 import { startGateway } from './start-gateway.js';
 
 /** Longer than a demo lasts; agents' tokens are signed for each connection. */
 const ADMIN_TTL_SECONDS = 24 * 3_600;
 const AGENT_TTL_SECONDS = 3_600;
+/** Longer than a gateway's: no other command makes a link to the demo. */
+const LINK_TTL_SECONDS = 3_600;
 
 export function createDemoCommand(): Command {
   return new Command('demo')
@@ -40,11 +42,17 @@ async function runDemo(config: Config, log: Logger): Promise<void> {
     const started = await startGateway({ ...own, jwtPublicKeys: [] }, [secret], lifecycle, log);
     if (started === undefined) return;
     const { url } = started;
-    const admin = { role: 'admin', sub: 'demo', ttlSeconds: ADMIN_TTL_SECONDS } as const;
+    const link = await createSignInLink({
+      database: started.database.connections.listenDatabase,
+      url,
+      secret,
+      content: { role: 'admin', sub: 'demo', ttlSeconds: ADMIN_TTL_SECONDS },
+      codeTtlSeconds: LINK_TTL_SECONDS,
+    });
     const working = runWorkshop(createWorkshopOptions(url, sign), lifecycle.ending);
     lifecycle.onEnd(() => working);
     working.catch(lifecycle.fail);
-    process.stdout.write(formatDemo(formatDashboardLink(url, sign(admin))));
+    process.stdout.write(formatDemo(link));
   } catch (error) {
     lifecycle.fail(error);
   }
@@ -68,6 +76,7 @@ function formatDemo(link: string): string {
     '  A workshop begins. Watch it as an admin, who may also act:',
     '',
     `  ${link}`,
+    '  (good once, for an hour)',
     '',
     `  ${AGENTS} agents that run no commands. Ctrl-C ends the demo and removes everything.`,
     '',

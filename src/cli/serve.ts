@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { resolveSecrets, type Secrets } from '../gateway/auth/secret.js';
+import { resolveSecrets } from '../gateway/auth/secret.js';
 import { signToken } from '../gateway/auth/token.js';
 import { isLoopback } from '../config/address.js';
 import { ConfigError, quoteValue } from '../config/config-error.js';
@@ -10,12 +10,13 @@ import { loadConfig, type Config } from '../config/load.js';
 import type { EmbeddedServer } from '../postgres/embedded/server.js';
 import { formatBanner } from './banner.js';
 import { startLifecycle } from './lifecycle.js';
-import type { StartedDatabase } from './start-database.js';
 import { createLogger } from './logger.js';
-import { startGateway } from './start-gateway.js';
+import { createSignInLink } from './sign-in-link.js';
+import { startGateway, type StartedGateway } from './start-gateway.js';
 import { formatAddress } from './wait-for-database.js';
 
 const ADMIN_TTL_SECONDS = 12 * 3_600;
+const ADMIN = { role: 'admin', sub: 'admin', ttlSeconds: ADMIN_TTL_SECONDS } as const;
 
 export function createServeCommand(): Command {
   return new Command('serve')
@@ -67,7 +68,27 @@ async function serve(config: Config, log: Logger): Promise<void> {
   const lifecycle = startLifecycle(log, config.drainMs);
   const started = await startGateway(config, jwtSecrets, lifecycle, log).catch(lifecycle.fail);
   if (started === undefined) return;
-  process.stdout.write(buildBanner(started.url, config, started.database, jwtSecrets));
+  const [secret] = jwtSecrets;
+  const link =
+    process.stdout.isTTY && secret !== undefined
+      ? await createAdminLink(started, secret, log)
+      : undefined;
+  process.stdout.write(buildBanner(started, config, secret, link));
+}
+
+/** Returns undefined if the code cannot be stored: the gateway serves without a link, too. */
+async function createAdminLink(
+  { url, database }: StartedGateway,
+  secret: string,
+  log: Logger,
+): Promise<string | undefined> {
+  try {
+    const { listenDatabase } = database.connections;
+    return await createSignInLink({ database: listenDatabase, url, secret, content: ADMIN });
+  } catch (err) {
+    log.warn({ err }, 'no link to the dashboard can be made');
+    return undefined;
+  }
 }
 
 /** Describes the database before anything connects to it. */
@@ -76,12 +97,11 @@ function describeDatabase({ database, dataDir }: Config): string {
 }
 
 function buildBanner(
-  url: string,
+  { url, database: { embedded } }: StartedGateway,
   config: Config,
-  { embedded }: StartedDatabase,
-  [secret]: Secrets,
+  secret: string | undefined,
+  link: string | undefined,
 ): string {
-  const admin = { role: 'admin', sub: 'admin', ttlSeconds: ADMIN_TTL_SECONDS } as const;
   return formatBanner({
     url,
     database:
@@ -89,7 +109,8 @@ function buildBanner(
         ? describeDatabase(config)
         : `PostgreSQL ${embedded.majorVersion}, embedded, in ${config.dataDir}`,
     psql: embedded && formatPsqlCommand(embedded),
-    token: process.stdout.isTTY && secret ? signToken(admin, secret) : undefined,
+    token: process.stdout.isTTY && secret ? signToken(ADMIN, secret) : undefined,
+    link,
     signs: secret !== undefined,
     dataDir: embedded && config.dataDir,
     loopback: isLoopback(config.host),

@@ -8,8 +8,13 @@ import { UsageError } from './exit.js';
 
 /** Signs a token. @throws UsageError if only public keys are configured. */
 export async function signLocally(content: TokenContent, config: Config): Promise<string> {
+  return signToken(content, await requireSecret(config));
+}
+
+/** Returns the secret that signs tokens. @throws UsageError if only public keys are configured. */
+export async function requireSecret(config: Config): Promise<string> {
   const [secret] = await resolveSecrets(config);
-  if (secret !== undefined) return signToken(content, secret);
+  if (secret !== undefined) return secret;
   throw new UsageError(
     'No token can be signed here: JWT_PUBLIC_KEY only verifies tokens. ' +
       'Sign one with its private key, or set JWT_SECRET too.',

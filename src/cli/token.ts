@@ -4,11 +4,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import type { Role } from '../gateway/auth/roles.js';
-import { Subject } from '../gateway/auth/token.js';
+import { Subject, type TokenContent } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
 import { parseDurationMs, type DurationFormat } from '../time/duration.js';
 import { UsageError } from './exit.js';
-import { signLocally } from './sign-locally.js';
+import { findDatabase } from './find-database.js';
+import { findGateway } from './find-gateway.js';
+import { createSignInLink } from './sign-in-link.js';
+import { requireSecret, signLocally } from './sign-locally.js';
 import { createInspectCommand } from './token-inspect.js';
 import { createRevokeCommand, MAX_TTL_DAYS } from './token-revoke.js';
 
@@ -32,6 +35,8 @@ interface TokenOptions {
   readonly hostname?: string;
   readonly sub?: string;
   readonly ttl?: number;
+  readonly link?: true;
+  readonly url?: string;
 }
 
 /** @param load loads the configuration; called when the command runs. */
@@ -49,6 +54,11 @@ export function createTokenCommand(load: () => Config = loadConfig): Command {
       'how long the token is valid: 90s, 15m, 12h, 30d (default: 30d for agents, 12h for others)',
       parseTtlSeconds,
     )
+    .option(
+      '--link',
+      'print a link instead, which signs in to the dashboard once, within five minutes',
+    )
+    .option('--url <url>', 'the gateway of the link (default: the one that runs here)')
     .exitOverride()
     .action(async (options: TokenOptions, command: Command) => {
       const role = requireRole(options);
@@ -57,10 +67,31 @@ export function createTokenCommand(load: () => Config = loadConfig): Command {
         sub: resolveSubject({ ...options, role }),
         ttlSeconds: options.ttl ?? parseTtlSeconds(DEFAULT_TTL[role]),
       };
-      command.configureOutput().writeOut?.(`${await signLocally(content, load())}\n`);
+      const config = load();
+      const line = options.link
+        ? await createLink(content, options.url, config)
+        : await signLocally(content, config);
+      command.configureOutput().writeOut?.(`${line}\n`);
     })
     .addCommand(createInspectCommand(load))
     .addCommand(createRevokeCommand(load));
+}
+
+/** @throws UsageError if the role has no use for the dashboard, or there is no database */
+async function createLink(
+  content: TokenContent,
+  url: string | undefined,
+  config: Config,
+): Promise<string> {
+  if (content.role !== 'dashboard' && content.role !== 'admin')
+    throw new UsageError('A link signs in to the dashboard: give --role dashboard or admin.');
+  const secret = await requireSecret(config);
+  const database = await findDatabase(config).catch((error: unknown) => {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`A link needs the gateway's database. ${error.message}`);
+  });
+  const gateway = url ?? (await findGateway(config)).url;
+  return createSignInLink({ database, url: gateway, secret, content });
 }
 
 /** Required to sign, and not by the subcommands. @throws UsageError */

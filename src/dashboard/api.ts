@@ -105,6 +105,23 @@ export class Api {
   }
 }
 
+/** Exchanges the one-time code of a link for a token. */
+export async function exchangeCode(base: string, code: string): Promise<ApiResult<string>> {
+  try {
+    const response = await fetch(`${base}/v1/sign-ins`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      body: JSON.stringify({ code }),
+    });
+    const text = await response.text();
+    if (!response.ok) return { ok: false, problem: readProblem(response.status, text) };
+    return { ok: true, value: (JSON.parse(text) as { token: string }).token };
+  } catch {
+    return { ok: false, problem: { code: undefined, detail: '' } };
+  }
+}
+
 /** Reads the problem of a response. A proxy may result with a page that is no problem document. */
 function readProblem(status: number, text: string): Problem {
   const unknown = {

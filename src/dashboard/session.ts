@@ -1,20 +1,20 @@
 // The token of the user. It is kept for this tab only and is forgotten when the tab is closed. The
-// user pastes it, or it comes in the URL's fragment, which it is removed from first.
+// user pastes it, or a link's one-time code in the URL's fragment is exchanged for it.
 
-import { extractToken } from './model/url-state.js';
+import { extractLink, type SignInLink } from './model/sign-in-link.js';
 
 const KEY = 'lablink-token';
 
-/**
- * Reads the token of this tab; a token in the URL replaces a stored one. Undefined if there is
- * none.
- */
+/** Takes the sign-in out of the URL, so that no history keeps it; undefined if there is none. */
+export function takeLink(): SignInLink | undefined {
+  const found = extractLink(location.hash);
+  if (found === undefined) return undefined;
+  history.replaceState(null, '', location.pathname + location.search + found.rest);
+  return found.link;
+}
+
+/** Reads the token of this tab; undefined if there is none. */
 export function restoreToken(): string | undefined {
-  const fromUrl = extractToken(location.hash);
-  if (fromUrl !== undefined) {
-    history.replaceState(null, '', location.pathname + location.search + fromUrl.rest);
-    storeToken(fromUrl.token);
-  }
   const stored = sessionStorage.getItem(KEY);
   return stored === null || stored === '' ? undefined : stored;
 }

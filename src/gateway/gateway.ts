@@ -150,7 +150,7 @@ export function createGateway(options: GatewayOptions) {
     pool: new SharedPool(pools.requests.pool),
     hub,
     sessions,
-    signingSecret: options.jwtSecrets[0],
+    secrets: options.jwtSecrets,
     verify: rejectRevoked(
       createVerifier([...options.jwtSecrets, ...options.jwtPublicKeys]),
       revoked,

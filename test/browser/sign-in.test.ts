@@ -2,6 +2,7 @@
 // pages for tokens that are rejected.
 
 import t from 'tap';
+import { createSignInLink } from '../../src/cli/sign-in-link.js';
 import { signToken } from '../../src/gateway/auth/token.js';
 import { NO_BROWSER, startBrowser, untilLive, watchComplaints } from '../helpers/browser.js';
 import { startDatabase } from '../helpers/database.js';
@@ -44,19 +45,54 @@ t.test('the sign-in', { skip: NO_BROWSER }, async (t) => {
     t.same(complaints, []);
   });
 
-  await t.test('a token in the fragment signs in and is removed from the URL', async (t) => {
-    const page = await open(gateway.url, {
-      token: await gateway.token('admin', 'ada'),
-      state: 'status=failed&q=lab',
+  const createLink = (sub: string): Promise<string> =>
+    createSignInLink({
+      database: database.config,
+      url: gateway.url,
+      secret: SECRET,
+      content: { role: 'admin', sub, ttlSeconds: 3_600 },
     });
+
+  await t.test('a link signs in once, and its code is removed from the URL', async (t) => {
+    const link = await createLink('ada');
+    const page = await open(`${link}&status=failed&q=lab`);
     await untilLive(page);
     t.equal(page.url(), `${gateway.url}/#status=failed&q=lab`);
     t.equal(await page.locator('.identity-name').textContent(), 'ada');
-    // Another link in the same tab signs in another user.
-    const token = await gateway.token('dashboard', 'wall');
-    await page.evaluate(`location.assign('#token=${token}')`);
-    await page.locator('.identity-name').filter({ hasText: 'wall' }).waitFor();
-    t.notMatch(page.url(), 'token');
+    const other = await open(link);
+    await other.getByText('This link was used, or is too old').waitFor();
+    t.notMatch(other.url(), 'code');
+  });
+
+  await t.test('a link replaces a user only after a question', async (t) => {
+    const page = await open(await createLink('ada'));
+    const name = page.locator('.identity-name');
+    await name.filter({ hasText: 'ada' }).waitFor();
+    const links = [
+      (await createLink('eve')).split('#')[1],
+      `token=${await gateway.token('dashboard', 'eve')}`,
+    ];
+    for (const fragment of links) {
+      await page.evaluate(`location.assign('#${fragment}')`);
+      await page.getByText('You are signed in as ada (admin)').waitFor();
+      t.notMatch(page.url(), /code|token/);
+      await page.getByRole('button', { name: 'Stay signed in' }).click();
+      await name.filter({ hasText: 'ada' }).waitFor();
+    }
+    await page.evaluate(`location.assign('#${(await createLink('bob')).split('#')[1]}')`);
+    await page.getByRole('button', { name: 'Use the link', exact: true }).click();
+    await name.filter({ hasText: 'bob' }).waitFor();
+  });
+
+  await t.test('a token in an old link is asked about, and removed from the URL', async (t) => {
+    const page = await open(`${gateway.url}/#token=${await gateway.token('admin', 'eve')}&q=lab`);
+    await page.getByText('The link has a token of eve (admin)').waitFor();
+    t.equal(page.url(), `${gateway.url}/#q=lab`);
+    t.notOk(await page.evaluate('sessionStorage.getItem("lablink-token")'), 'nothing is stored');
+    await page.getByRole('button', { name: 'Do not use the link' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    const user = await open(gateway.url, { token: await gateway.token('admin', 'ada') });
+    await user.locator('.identity-name').filter({ hasText: 'ada' }).waitFor();
   });
 
   await t.test('an expired token is explained, and another one signs in', async (t) => {

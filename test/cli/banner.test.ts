@@ -7,6 +7,7 @@ const banner = {
   database: 'as configured',
   psql: undefined,
   token: undefined,
+  link: undefined,
   signs: true,
   dataDir: undefined,
   loopback: true,
@@ -25,9 +26,13 @@ t.test('a token is shown only if one is given', async (t) => {
 
 t.test('the link to the dashboard signs in only on loopback', async (t) => {
   t.match(formatBanner(banner), /Dashboard +http:\/\/127\.0\.0\.1:8080\/\n/);
-  const signedIn = { ...banner, token: 'a.b.c' };
-  t.match(formatBanner(signedIn), 'http://127.0.0.1:8080/#token=a.b.c');
-  t.notMatch(formatBanner({ ...signedIn, loopback: false }), '#token');
+  const link = 'http://127.0.0.1:8080/#code=x';
+  const signedIn = { ...banner, token: 'a.b.c', link };
+  t.match(formatBanner(signedIn), link);
+  t.match(formatBanner(signedIn), /good once.*token --role admin --link/);
+  t.notMatch(formatBanner({ ...signedIn, loopback: false }), '#code');
+  t.notMatch(formatBanner({ ...signedIn, link: undefined }), 'good once');
+  t.notMatch(formatBanner(signedIn), '#token', 'no link has a token');
 });
 
 t.test('the example command is shown only where it finds the database', async (t) => {

@@ -16,9 +16,15 @@ t.test('a workshop begins by itself, and Ctrl-C ends everything', async (t) => {
     DATABASE_URL: 'postgresql://nobody@127.0.0.1:9/nothing',
     DATA_DIR: folder,
   });
-  const [, url = '', token = ''] = await demo.until(({ stdout }) =>
-    /^ +(http:\S+)\/#token=(\S+)$/m.exec(stdout),
+  const [, url = '', code = ''] = await demo.until(({ stdout }) =>
+    /^ +(http:\S+)\/#code=(\S+)$/m.exec(stdout),
   );
+  const signedIn = await fetch(`${url}/v1/sign-ins`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ code }),
+  });
+  const { token } = (await signedIn.json()) as { token: string };
   const watch = createClient({ url, token }).watchFleet();
   const page = await fetch(`${url}/`);
   t.match(page.headers.get('content-type'), 'text/html');

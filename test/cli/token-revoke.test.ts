@@ -137,3 +137,18 @@ t.test('a command line that names nothing, or two things, is refused', async (t)
   }
   t.same(await listRevoked(), []);
 });
+
+t.test('a link has a code instead of a token, and needs a database', async (t) => {
+  const { env, database } = await setUp(t);
+  const link = ['--role', 'admin', '--sub', 'ada', '--ttl', '1h', '--link'];
+  const { code, stdout } = await run(env, ...link, '--url', 'https://lab.example/gateway/');
+  t.equal(code, 0);
+  t.match(stdout, /^https:\/\/lab\.example\/gateway\/#code=[\w-]{43}\n$/);
+  t.match(await database.query('SELECT role, sub, ttl_seconds FROM vm_sign_in_codes'), [
+    { role: 'admin', sub: 'ada', ttl_seconds: 3_600 },
+  ]);
+  t.match((await run({ ...env, PORT: '8123' }, ...link)).stdout, /^http:\/\/127\.0\.0\.1:8123\/#/);
+  const without = await run({ JWT_SECRET: SECRET, DATA_DIR: env.DATA_DIR }, ...link);
+  t.same(without, { code: 2, stdout: '' });
+  t.equal((await run(env, '--role', 'agent', '--hostname', 'vm-1', '--link')).code, 2);
+});

@@ -11,12 +11,9 @@ import {
 } from '../../src/dashboard/model/query.js';
 import { HISTORY_S, RateHistory } from '../../src/dashboard/model/rate-history.js';
 import { STATUS_GROUPS } from '../../src/dashboard/model/fleet-counters.js';
+import { extractLink, mustAsk } from '../../src/dashboard/model/sign-in-link.js';
 import { decodeClaims } from '../../src/dashboard/model/token.js';
-import {
-  formatUrlState,
-  parseUrlState,
-  extractToken,
-} from '../../src/dashboard/model/url-state.js';
+import { formatUrlState, parseUrlState } from '../../src/dashboard/model/url-state.js';
 import { signToken } from '../../src/gateway/auth/token.js';
 
 t.test('a fragment restores its state, and any text can be parsed', async (t) => {
@@ -43,10 +40,25 @@ t.test('a fragment restores its state, and any text can be parsed', async (t) =>
   });
 });
 
-t.test('a token is removed from the fragment, and the rest stays', async (t) => {
-  t.same(extractToken('#token=a.b.c&status=failed'), { token: 'a.b.c', rest: '#status=failed' });
-  t.same(extractToken('#token=%20a.b.c'), { token: 'a.b.c', rest: '' });
-  t.equal(extractToken('#status=failed'), undefined);
+t.test('a sign-in is removed from the fragment, and the rest stays', async (t) => {
+  const token = { kind: 'token', token: 'a.b.c' };
+  t.same(extractLink('#token=a.b.c&status=failed'), { link: token, rest: '#status=failed' });
+  t.same(extractLink('#token=%20a.b.c'), { link: token, rest: '' });
+  const code = { kind: 'code', code: 'x_y-z' };
+  t.same(extractLink('#status=failed&code=x_y-z'), { link: code, rest: '#status=failed' });
+  t.same(extractLink('#code=x_y-z&token=a.b.c'), { link: code, rest: '' });
+  t.equal(extractLink('#status=failed'), undefined);
+});
+
+t.test('a link is asked about if it has a token, or a user is signed in', async (t) => {
+  const [code, token] = [
+    { kind: 'code', code: 'x' },
+    { kind: 'token', token: 'a.b.c' },
+  ] as const;
+  t.equal(mustAsk(code, false), false);
+  for (const asked of [mustAsk(code, true), mustAsk(token, false), mustAsk(token, true)]) {
+    t.equal(asked, true);
+  }
 });
 
 t.test('filters and orders', async (t) => {

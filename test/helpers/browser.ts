@@ -24,7 +24,7 @@ const FLAGS = [
 const PATIENCE_MS = 60_000;
 
 export interface Visit extends BrowserContextOptions {
-  /** Goes into the URL's fragment. */
+  /** Goes into the URL's fragment, as in old links; the question about it is answered with yes. */
   readonly token?: string;
   /** More of the fragment, as `status=failed`. */
   readonly state?: string;
@@ -50,6 +50,7 @@ export async function startBrowser(
     const page = await context.newPage();
     const fragment = [token === undefined ? '' : `token=${token}`, state].filter(Boolean).join('&');
     await page.goto(fragment === '' ? url : `${url}/#${fragment}`);
+    if (token !== undefined) await page.getByRole('button', { name: 'Use the link', exact: true }).click();
     return page;
   };
 }

@@ -45,6 +45,8 @@ const ATTEMPTS: readonly [attempt: string, roles: readonly Role[]][] = [
     ['gateway', 'owner', 'superuser'],
   ],
   ['DELETE FROM vm_token_revocations', ['gateway', 'owner', 'superuser']],
+  ['SELECT * FROM vm_sign_in_codes', ['gateway', 'owner', 'superuser']],
+  ['DELETE FROM vm_sign_in_codes', ['gateway', 'owner', 'superuser']],
   [`UPDATE vm_keys SET key = key`, ['owner', 'superuser']],
   [`SELECT make_vm_assignment_id('vm', 'a', 'b', 1)`, ['owner', 'superuser']],
   [`SELECT vm_stamp('UPDATE', NULL, NULL)`, ['owner', 'superuser']],

@@ -8,7 +8,13 @@ import { decodeClaims } from '../model/token.js';
 import { Brand } from './brand.js';
 import { CopyableCommand } from './copyable-command.js';
 
-export function SignIn({ onToken }: { readonly onToken: (token: string) => void }): JSX.Element {
+interface Props {
+  /** Why a link could not be used. */
+  readonly fault: string | undefined;
+  readonly onToken: (token: string) => void;
+}
+
+export function SignIn({ fault, onToken }: Props): JSX.Element {
   const [text, setText] = useState('');
   const [rejected, setRejected] = useState(false);
   const token = text.trim();
@@ -22,6 +28,7 @@ export function SignIn({ onToken }: { readonly onToken: (token: string) => void 
       <form class="gate-card" onSubmit={submit}>
         <Brand />
         <h1>Sign in</h1>
+        {fault !== undefined && <p role="alert">{fault}</p>}
         <p>
           Paste a token with the role <b>dashboard</b> to watch, or <b>admin</b> to also make
           changes. It is kept for this tab only.
@@ -50,8 +57,8 @@ export function SignIn({ onToken }: { readonly onToken: (token: string) => void 
         <button class="button primary" type="submit" disabled={token === ''}>
           Sign in
         </button>
-        <p class="hint">No token yet? Run this where the gateway runs:</p>
-        <CopyableCommand text="lablink-gateway token --role dashboard" />
+        <p class="hint">No token yet? Run this where the gateway runs, for a link:</p>
+        <CopyableCommand text="lablink-gateway token --role dashboard --link" />
       </form>
     </main>
   );

@@ -1,5 +1,5 @@
 // The state of the view as a URL fragment: it survives a reload, can be sent to a colleague, and is
-// never sent to a server. The fragment may also carry a token.
+// never sent to a server.
 
 import { COLUMNS, DEFAULT_QUERY, type Query } from './query.js';
 import { STATUS_GROUPS } from './fleet-counters.js';
@@ -42,16 +42,4 @@ export function formatUrlState({ query, selected }: UrlState): string {
   if (selected !== undefined) parameters.set('vm', selected);
   const text = parameters.toString();
   return text === '' ? '' : `#${text}`;
-}
-
-/** Extracts the token from a fragment, and returns the rest; undefined if there is none. */
-export function extractToken(
-  fragment: string,
-): { readonly token: string; readonly rest: string } | undefined {
-  const parameters = new URLSearchParams(fragment.replace(/^#/, ''));
-  const token = parameters.get('token');
-  if (token === null) return undefined;
-  parameters.delete('token');
-  const rest = parameters.toString();
-  return { token: token.trim(), rest: rest === '' ? '' : `#${rest}` };
 }

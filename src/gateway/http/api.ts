@@ -26,6 +26,7 @@ import { registerEnrolments } from './routes/enrolments.js';
 import { registerEvents } from './routes/events.js';
 import { registerHealth } from './routes/health.js';
 import { registerMetrics } from './routes/metrics.js';
+import { registerSignIns } from './routes/sign-ins.js';
 import { registerVms, type VmRoutes } from './routes/vms.js';
 import { createServer, type HttpServer } from './server.js';
 import { createRequests } from './websocket/requests.js';
@@ -118,8 +119,8 @@ async function registerRoutes(
   dependencies: HttpApiDependencies,
   state: ServerState,
 ): Promise<() => object> {
-  const { verify, tracker, limits, metrics, log } = dependencies;
-  const connect = createConnect(dependencies.pool);
+  const { pool, secrets, verify, tracker, limits, metrics, log } = dependencies;
+  const connect = createConnect(pool);
   const authorize = createAuthorize(
     verify,
     await createRateLimit(routes, limits.requestsPerMinute),
@@ -133,7 +134,8 @@ async function registerRoutes(
   registerVms(routes, createVmRoutes(dependencies, authorize, state));
   registerChanges(routes, connect, authorize);
   registerAssignments(routes, connect, authorize);
-  registerEnrolments(routes, connect, authorize, dependencies.signingSecret);
+  registerEnrolments(routes, connect, authorize, secrets[0]);
+  registerSignIns(routes, pool.share({ identity: 'sign-ins', priority: 'change' }), secrets);
   registerDeliveries(routes, connect, authorize, tracker.reported);
   registerEvents(routes, connect, authorize);
   if (!(await registerDashboard(routes)))

@@ -62,8 +62,8 @@ export interface HttpApiDependencies {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly verify: Verifier;
-  /** Signs the tokens of agents that enrol; undefined if VMs cannot enrol. */
-  readonly signingSecret: string | undefined;
+  /** The first signs the tokens of agents that enrol and of sign-ins; none if others sign. */
+  readonly secrets: readonly string[];
   readonly limits: HttpLimits;
   readonly metrics: HttpMetrics;
   readonly tracker: DeliveryTracker;

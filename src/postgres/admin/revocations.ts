@@ -27,6 +27,9 @@ export async function revokeTokens(
          actor = excluded.actor, expires_at = greatest(known.expires_at, excluded.expires_at)`,
       [kind, value, expiresAt],
     );
+    // A link that was made before would give a new token.
+    if (kind === 'sub')
+      await session.query('DELETE FROM public.vm_sign_in_codes WHERE sub = $1', [value]);
     await session.query(`SELECT pg_notify('vm_revocations', '')`);
   });
 }

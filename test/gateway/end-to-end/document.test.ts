@@ -26,6 +26,7 @@ const ROUTES = [
   'POST /v1/assignments',
   'DELETE /v1/assignments/{assignment_id}',
   'POST /v1/enrolments',
+  'POST /v1/sign-ins',
   'DELETE /v1/enrolments/{hostname}',
   'GET /v1/events',
   'GET /v1/stats',
@@ -114,6 +115,7 @@ t.test('each operation says whether it needs a token', async (t) => {
       '/health/live': [],
       '/health/ready': [],
       '/metrics': [{ bearer: [] }, {}],
+      '/v1/sign-ins': [],
     };
     t.same(security, own[path], path);
   }

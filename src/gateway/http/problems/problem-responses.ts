@@ -14,6 +14,11 @@ export function describeTokenProblems(): Record<number, object> {
   return describeByStatus(WITH_A_TOKEN);
 }
 
+/** Describes the problems of a route with a body that needs no token, and `codes`. */
+export function describePublicProblems(...codes: ProblemCode[]): Record<number, object> {
+  return describeByStatus([...PUBLIC, ...codes]);
+}
+
 function describeByStatus(codes: readonly ProblemCode[]): Record<number, object> {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of codes) {
@@ -80,6 +85,18 @@ const WITH_A_TOKEN: readonly ProblemCode[] = [
   'uri_too_long',
   'rate_limited',
   'internal_error',
+];
+
+const PUBLIC: readonly ProblemCode[] = [
+  'invalid_request',
+  'uri_too_long',
+  'body_too_large',
+  'unsupported_media_type',
+  'internal_error',
+  'database_unavailable',
+  'database_read_only',
+  'database_busy',
+  'draining',
 ];
 
 const EVERYWHERE: readonly ProblemCode[] = [

@@ -45,6 +45,7 @@ export const PROBLEMS = {
   token_expired: { status: 401, when: 'The token has expired.' },
   token_revoked: { status: 401, when: 'The token was revoked before its end.' },
   token_not_yet_valid: { status: 401, when: 'The token is not valid yet.' },
+  code_invalid: { status: 403, when: 'The code of the link was used, or is too old.' },
   origin_not_allowed: {
     status: 403,
     when: 'The upgrade is from a page of an origin that is not allowed.',
