@@ -50,7 +50,8 @@ export async function startBrowser(
     const page = await context.newPage();
     const fragment = [token === undefined ? '' : `token=${token}`, state].filter(Boolean).join('&');
     await page.goto(fragment === '' ? url : `${url}/#${fragment}`);
-    if (token !== undefined) await page.getByRole('button', { name: 'Use the link', exact: true }).click();
+    if (token !== undefined)
+      await page.getByRole('button', { name: 'Use the link', exact: true }).click();
     return page;
   };
 }
