@@ -4,7 +4,7 @@ import { runStatement } from './transaction.js';
 import type { ConnectionSource } from './connection-source.js';
 
 /** What a code is exchanged for. */
-export interface SignIn {
+export interface TakenCode {
   readonly role: string;
   readonly sub: string;
   readonly ttlSeconds: number;
@@ -18,8 +18,8 @@ export interface SignIn {
 export async function takeSignInCode(
   connections: ConnectionSource,
   hash: Buffer,
-): Promise<SignIn | undefined> {
-  const rows = await runStatement<SignIn & { readonly valid: boolean }>(
+): Promise<TakenCode | undefined> {
+  const rows = await runStatement<TakenCode & { readonly valid: boolean }>(
     connections,
     `DELETE FROM public.vm_sign_in_codes WHERE code_sha256 = $1
      RETURNING role, sub, ttl_seconds AS "ttlSeconds", expires_at > now() AS valid`,
