@@ -566,6 +566,7 @@ class Watch(typing.Generic[Update]):
         self._welcomed_at: typing.Optional[float] = None
         self._feed_live = True
         self._current = False
+        self._closing = False
         self._task = asyncio.ensure_future(self._run())
         self._task.add_done_callback(self._finish)
 
@@ -604,9 +605,10 @@ class Watch(typing.Generic[Update]):
 
     async def close(self) -> None:
         """Closes the watch, with a close handshake. A closed watch stays closed."""
-        if not self._task.done():
+        self._closing = True
+        while not self._task.done():
             self._task.cancel()
-            await asyncio.wait({self._task})
+            await asyncio.wait({self._task}, timeout=2 * CLOSE_TIMEOUT_S)
 
     async def send(self, message: Json) -> bool:
         """Sends a message. Returns False if no socket is open; nothing is kept for later."""
@@ -710,6 +712,9 @@ class Watch(typing.Generic[Update]):
                 quiet = True
                 await self.send({"type": "ping"})
                 continue
+            # Before Python 3.12, `wait_for` drops a cancellation that comes together with a frame.
+            if self._closing:
+                raise asyncio.CancelledError
             quiet = False
             message = self._read_frame(frame)
             if message is None:

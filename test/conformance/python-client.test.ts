@@ -36,6 +36,40 @@ async def main():
 asyncio.run(main())
 `;
 
+/** Closes watches while messages arrive. */
+const CLOSE_MANY = `
+import asyncio, json, sys, websockets
+from lablink_client import Client
+WELCOME = {"type": "welcome", "protocol": "lablink.v1", "gateway": "g", "heartbeat_ms": 25000, "live": True}
+
+async def flood(socket, *_path):
+    await socket.send(json.dumps(WELCOME))
+    try:
+        while True:
+            await socket.send('{"type":"absent","hostname":"vm-1"}')
+            await asyncio.sleep(0.001)
+    except websockets.ConnectionClosed:
+        pass
+
+async def main():
+    async with websockets.serve(flood, "127.0.0.1", 0, subprotocols=["lablink.v1"]) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        client = Client(f"http://127.0.0.1:{port}", token="t")
+        async def watch_shortly(count):
+            async with client.watch_vm("vm-1") as watch:
+                async for _ in watch:
+                    count -= 1
+                    if count < 0:
+                        break
+            state = await watch.wait_closed()
+            assert state.phase == "closed" and not state.rejected
+
+        await asyncio.gather(*(watch_shortly(n % 10) for n in range(100)))
+    print("closed all", flush=True)
+
+asyncio.run(main())
+`;
+
 t.test('the client for Python', { skip }, async (t) => {
   const { createDatabase } = await startServer(t);
   const database = await createDatabase();
@@ -76,6 +110,12 @@ t.test('the client for Python', { skip }, async (t) => {
     t.match(await program.exited, { code: 0 });
     t.same(lastUpdate(program), [{ 'vm-1': 'in-use', last: 'available' }, ['last']]);
     t.match(program.stdout, 'closed False');
+  });
+
+  t.test('a watch closes while messages arrive', async (t) => {
+    const program = await start(t, CLOSE_MANY, 't');
+    t.match(await program.exited, { code: 0 }, program.stderr);
+    t.equal(program.stdout, 'closed all\n');
   });
 
   t.test('a rejection for good is raised', async (t) => {
