@@ -7,6 +7,7 @@ import { SUBCOMMANDS } from './subcommands.js';
 
 /** Runs the command line of this process. Sets the exit code; never rejects. */
 export async function runCommandLine(): Promise<void> {
+  ignoreClosedStdout();
   try {
     const program = createProgram();
     for (const load of selectLoaders(process.argv.slice(2))) {
@@ -19,6 +20,16 @@ export async function runCommandLine(): Promise<void> {
     if (!(error instanceof CommanderError)) process.stderr.write(`${explainError(error)}\n`);
     process.exitCode = selectExitCode(error);
   }
+}
+
+/**
+ * A reader that has seen enough closes its end, as `head` does. The command goes on without it.
+ * Some commands handle other errors themselves.
+ */
+function ignoreClosedStdout(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && process.stdout.listenerCount('error') === 1) throw error;
+  });
 }
 
 function createProgram(): Command {

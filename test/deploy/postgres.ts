@@ -73,7 +73,7 @@ export async function startPostgres(t: Teardown): Promise<PostgresServer> {
   await writeFile(join(folder, 'pg_hba.conf'), await substituted('postgres/pg_hba.conf', {}));
   await writeFile(join(folder, 'roles.sql'), await substituted('postgres/roles.sql', {}));
   const data = join(folder, 'data');
-  const initdb = [join(BIN, 'initdb'), '--no-sync', '-A', 'peer', '-D', data];
+  const initdb = [join(BIN, 'initdb'), '--no-sync', '-E', 'UTF8', '-A', 'peer', '-D', data];
   await exec('setpriv', [...AS_POSTGRES, ...initdb], { env: cleanEnvironment({}), cwd: '/' });
   const files = ['config_file=postgresql.conf', 'hba_file=pg_hba.conf'].flatMap((setting) => [
     '-c',

@@ -46,15 +46,7 @@ const SUBCOMMANDS = [
 ];
 
 export function createDbCommand(): Command {
-  const command = new Command('db')
-    .description('work with the database')
-    .exitOverride()
-    .hook('preAction', () => {
-      // A closed stdout must not interrupt the operation.
-      process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EPIPE') throw error;
-      });
-    });
+  const command = new Command('db').description('work with the database').exitOverride();
   for (const subcommand of SUBCOMMANDS) command.addCommand(subcommand());
   return command;
 }

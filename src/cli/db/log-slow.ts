@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { planSlowLog } from '../../postgres/admin/slow-queries.js';
+import { inTransaction } from '../../postgres/admin/session.js';
 import { printLine } from './print.js';
 import {
   DRY_RUN_OPTION,
@@ -29,8 +30,15 @@ export function createLogSlowCommand(): Command {
     .action(async ({ ms, off, dryRun }: LogSlowOptions) => {
       await runOnDatabase('log-slow', async (session) => {
         const { statement, before } = await planSlowLog(session, off ? undefined : ms);
-        if (!dryRun) await session.query(statement);
-        printLine(`${statement} (before: ${before}); for new sessions`);
+        // A dry run does the same, and rolls it back: the role may lack the right.
+        await inTransaction(
+          session,
+          'BEGIN',
+          () => session.query(statement),
+          dryRun ? 'ROLLBACK' : 'COMMIT',
+        );
+        const verb = dryRun ? 'Would run ' : '';
+        printLine(`${verb}${statement} (before: ${before}); for new sessions`);
       });
     });
 }

@@ -3,7 +3,7 @@
 
 import { createInterface } from 'node:readline';
 import pg from 'pg';
-import { withSession } from '../../postgres/admin/session.js';
+import { withPlainSession } from '../../postgres/admin/session.js';
 import { ExitCode } from '../exit.js';
 import { printLine, printTable, printInfo, type TableCell } from './print.js';
 
@@ -16,7 +16,7 @@ const MORE = 'lablink-> ';
 export async function runPrompt(connection: pg.ClientConfig): Promise<void> {
   // Values stay as PostgreSQL formats them.
   const asText = { types: { getTypeParser: () => (value: unknown) => value } };
-  await withSession({ ...connection, ...asText }, 'sql', async (session) => {
+  await withPlainSession({ ...connection, ...asText }, 'sql', async (session) => {
     const lines = createInterface({
       input: process.stdin,
       output: process.stdin.isTTY ? process.stdout : undefined,

@@ -11,7 +11,10 @@ export function createReindexCommand(): Command {
     .action(async ({ dryRun }: { readonly dryRun?: boolean }) => {
       await runOnDatabase('reindex', async (session) => {
         const statements = await buildReindexStatements(session);
-        if (!dryRun) await runStatements(session, statements, 'unlimited');
+        if (!dryRun) {
+          await runStatements(session, statements, 'unlimited', printLine);
+          return;
+        }
         for (const statement of statements) printLine(statement);
       });
     });

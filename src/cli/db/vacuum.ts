@@ -23,7 +23,10 @@ export function createVacuumCommand(): Command {
       await runOnDatabase('vacuum', async (session) => {
         const statements = await buildVacuumStatements(session, full);
         // While a plain VACUUM waits, other sessions pass; behind VACUUM FULL they queue.
-        if (!dryRun) await runStatements(session, statements, full ? 'short' : 'unlimited');
+        if (!dryRun) {
+          await runStatements(session, statements, full ? 'short' : 'unlimited', printLine);
+          return;
+        }
         for (const statement of statements) printLine(statement);
       });
     });

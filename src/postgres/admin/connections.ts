@@ -19,9 +19,10 @@ export interface DatabaseConnection {
 
 /**
  * The gateways' LISTEN sessions have a name with this end. PostgreSQL does not show which other
- * sessions listen, but the last statement of a session that only waits is the LISTEN itself.
+ * sessions listen. The last statement of a session that only waits contains the LISTEN, also behind
+ * others.
  */
-const LISTENS = `(application_name LIKE '% listen' OR query ~* '^\\s*LISTEN\\s')`;
+const LISTENS = `(application_name LIKE '% listen' OR query ~* '\\mLISTEN\\s')`;
 
 const CONNECTIONS = `
   SELECT pid, usename AS user, application_name AS application, host(client_addr) AS address, state,

@@ -3,7 +3,7 @@
 // survives.
 
 import type { Readable } from 'node:stream';
-import { DUMP_END } from './dump.js';
+import { DUMP_END, isBrokenGzip } from './dump.js';
 import { MaintenanceError } from './maintenance-error.js';
 
 /** A table of the dump; its rows follow in COPY's text format. */
@@ -115,7 +115,9 @@ class Lines {
   /** Returns the next line; undefined at the end. */
   async next(): Promise<string | undefined> {
     while (this.#next === this.#lines.length) {
-      const part = await this.#parts.next();
+      const part = await this.#parts.next().catch((error: unknown) => {
+        throw isBrokenGzip(error) ? createBadBackupError('gzip cannot read it to its end') : error;
+      });
       if (part.done === true) return this.#last();
       this.#split(part.value.toString('latin1'));
     }

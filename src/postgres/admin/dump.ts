@@ -114,6 +114,10 @@ export async function openDump(file: string, signal?: AbortSignal): Promise<Read
   return pipeThrough(stream, createGunzip());
 }
 
+/** zlib's codes for a file that ends early, and for bytes that gzip did not write. */
+export const isBrokenGzip = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /^Z_(BUF|DATA)_ERROR$/.test(String(error.code));
+
 /** Pipes the source through the transform; an error in either of them destroys both. */
 export function pipeThrough(source: Readable, transform: Transform): Readable {
   return pipeline(source, transform, () => undefined);

@@ -1,6 +1,6 @@
 // Maintenance of tables: VACUUM, REINDEX, and sizes.
 
-import type pg from 'pg';
+import pg from 'pg';
 import { MaintenanceError } from './maintenance-error.js';
 import { takeOnlyRow } from './session.js';
 
@@ -42,9 +42,28 @@ export async function buildVacuumStatements(session: pg.Client, full: boolean): 
   return (await listTables(session)).map((table) => `VACUUM (${options}) ${table}`);
 }
 
-/** Builds a REINDEX statement for each table; CONCURRENTLY blocks neither readers nor writers. */
+/**
+ * An interrupted REINDEX CONCURRENTLY leaves an invalid index beside the one that it rebuilt
+ * (PostgreSQL, "REINDEX"), which every change of the table still has to maintain.
+ */
+const LEFT_INDEXES = `
+  SELECT format('%I.%I', nspname, i.relname) AS name
+  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = indexrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace
+  WHERE nspname = 'public' AND NOT indisvalid AND i.relname ~ '_cc(new|old)[0-9]*$'
+    AND pg_has_role(i.relowner, 'USAGE')
+  ORDER BY 1`;
+
+/**
+ * Builds a REINDEX statement for each table; CONCURRENTLY blocks neither readers nor writers.
+ * Indexes that an interrupted run left are dropped first.
+ */
 export async function buildReindexStatements(session: pg.Client): Promise<string[]> {
-  return (await listTables(session)).map((table) => `REINDEX TABLE CONCURRENTLY ${table}`);
+  const { rows } = await session.query<{ name: string }>(LEFT_INDEXES);
+  return [
+    ...rows.map(({ name }) => `DROP INDEX CONCURRENTLY IF EXISTS ${name}`),
+    ...(await listTables(session)).map((table) => `REINDEX TABLE CONCURRENTLY ${table}`),
+  ];
 }
 
 async function listTables(session: pg.Client): Promise<string[]> {
@@ -55,18 +74,23 @@ async function listTables(session: pg.Client): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
+/** insufficient_privilege, and lock_not_available. */
+const SKIPPED = ['42501', '55P03'];
+
 /**
- * Runs each statement in a transaction of its own.
+ * Runs each statement in a transaction of its own, and calls `onDone` after each. A table of
+ * another owner, or one that stays locked, does not keep the others from their turn.
  *
  * @param lockWait `short` keeps the session's lock_timeout; `unlimited` is for statements that let
  * other sessions pass while they wait.
- * @throws MaintenanceError `rights` for a table of another owner: VACUUM itself only warns and
- * skips it.
+ * @throws MaintenanceError `rights` at the end, with the tables that were left out: VACUUM itself
+ * only warns and skips them.
  */
 export async function runStatements(
   session: pg.Client,
   statements: readonly string[],
   lockWait: 'short' | 'unlimited',
+  onDone: (statement: string) => void,
 ): Promise<void> {
   if (lockWait === 'unlimited') await session.query('SET lock_timeout TO 0');
   const skipped: string[] = [];
@@ -75,7 +99,15 @@ export async function runStatements(
   };
   session.on('notice', onNotice);
   try {
-    for (const statement of statements) await session.query(statement);
+    for (const statement of statements) {
+      const before = skipped.length;
+      await session.query(statement).catch((error: unknown) => {
+        if (!(error instanceof pg.DatabaseError) || !SKIPPED.includes(error.code ?? ''))
+          throw error;
+        skipped.push(`${statement}: ${error.message}`);
+      });
+      if (skipped.length === before) onDone(statement);
+    }
   } finally {
     session.off('notice', onNotice);
   }

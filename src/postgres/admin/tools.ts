@@ -201,12 +201,13 @@ function createToolError(name: string, messages: string): MaintenanceError {
 export async function attachTool(
   tools: Tools,
   name: ToolName,
+  args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
   const ignore = (): void => undefined;
   process.on('SIGINT', ignore);
   try {
-    const child = spawn(join(tools.folder, name), { env: environment, stdio: 'inherit' });
+    const child = spawn(join(tools.folder, name), args, { env: environment, stdio: 'inherit' });
     return await new Promise<number>((resolve, reject) => {
       child.once('close', (code) => resolve(code ?? 1));
       child.once('error', reject);
