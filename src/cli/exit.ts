@@ -46,8 +46,37 @@ export function selectExitCode(error: unknown): ExitCode {
 /** Formats an error: the message of an expected one, every detail of an unexpected one. */
 export function explainError(error: unknown): string {
   if (!(error instanceof Error) || findExpectedCode(error) === undefined) return inspect(error);
+  if ('syscall' in error && error.syscall === 'listen') return explainListenError(error);
+  if ('syscall' in error && error.syscall === 'connect') return explainConnectError(error);
   // Node's error has no message if a name has several addresses and all fail.
   return error.message === '' ? `Cannot connect (${readErrorCode(error)})` : error.message;
+}
+
+/** What Node adds to an error of the network. */
+interface NetworkError extends Error {
+  readonly code?: string;
+  readonly address?: string;
+  readonly port?: number;
+}
+
+function explainListenError({ code, address = '', port = 0, message }: NetworkError): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `Port ${port} of ${address} is taken: choose another with --port or PORT.`;
+    case 'EACCES':
+      return `This user may not listen on port ${port}: choose one above 1023 with --port or PORT.`;
+    case 'EADDRNOTAVAIL':
+      return `This machine has no address ${address}: choose another with --host or HOST.`;
+    default:
+      return message;
+  }
+}
+
+function explainConnectError({ code = '', address = '', port }: NetworkError): string {
+  const place = port === undefined ? address : `${address}:${port}`;
+  return code === 'ECONNREFUSED' || code === 'ENOENT'
+    ? `${place} cannot be reached: no process listens there (${code}).`
+    : `${place} cannot be reached (${code}).`;
 }
 
 function findExpectedCode(error: unknown): ExitCode | undefined {

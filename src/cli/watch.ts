@@ -22,6 +22,9 @@ export interface DefaultGateway {
   token(): Promise<string>;
 }
 
+/** The HTTP status for a token that is not valid (RFC 9110 §15.5.2). */
+const UNAUTHORIZED = 401;
+
 /** @param first whether this is the state at the start of the watch. */
 type Show = (change: WatchedChange, first: boolean) => void;
 
@@ -55,10 +58,18 @@ export function createWatchCommand(findGateway: () => Promise<DefaultGateway>): 
       const watch =
         hostname === undefined ? watchFleet(client, show) : watchVm(client, hostname, show);
       if (options.json === true) watch.on('frame', (text) => output.line(foldLines(text)));
-      watch.on('connection', printConnection);
+      watch.on('connection', (state) => {
+        // A program waits for a renewed token; a person must sign another.
+        const isRefused = state.phase === 'reconnecting' && state.code === UNAUTHORIZED;
+        if (isRefused) {
+          process.exitCode = ExitCode.finding;
+          end.abort();
+        }
+        printConnection(state, isRefused);
+      });
       const { rejected } = await watch.closed;
       output.check();
-      process.exitCode = rejected ? ExitCode.finding : ExitCode.ok;
+      if (rejected) process.exitCode = ExitCode.finding;
     });
 }
 
@@ -116,8 +127,11 @@ function watchVm(client: Client, hostname: string, show: Show): VmWatch {
   return watch;
 }
 
-function printConnection(state: ConnectionState): void {
-  const text = formatConnectionState(state);
+function printConnection(state: ConnectionState, isRefused: boolean): void {
+  const text =
+    isRefused && state.phase === 'reconnecting'
+      ? `refused: ${state.reason}`
+      : formatConnectionState(state);
   if (text !== undefined) process.stderr.write(`${text}\n`);
 }
 

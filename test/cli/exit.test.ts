@@ -114,7 +114,20 @@ t.test('a port that is taken ends with 2', async (t) => {
   const second = createServer();
   const failed = once(second, 'error');
   second.listen(first.address());
-  t.equal(selectExitCode((await failed)[0]), 2);
+  const error: unknown = (await failed)[0];
+  t.equal(selectExitCode(error), 2);
+  t.match(explainError(error), /^Port \d+ of \S+ is taken: choose another with --port/);
+});
+
+t.test('an address that cannot be reached is named', async (t) => {
+  const port = await freePort();
+  const client = new pg.Client({ host: '127.0.0.1', port, user: 'u', database: 'd' });
+  const error: unknown = await client.connect().catch((reason: unknown) => reason);
+  const place = `127.0.0.1:${port}`;
+  t.equal(
+    explainError(error),
+    `${place} cannot be reached: no process listens there (ECONNREFUSED).`,
+  );
 });
 
 t.test('an unexpected error ends with 1, and is printed in full', async (t) => {

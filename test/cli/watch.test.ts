@@ -139,6 +139,14 @@ t.test('a final rejection is explained, and ends with 1', async (t) => {
   t.equal(program.stdout, '');
 });
 
+t.test('a token that is not valid ends with 1, and is not tried again', async (t) => {
+  const gateway = await FakeGateway.start(t);
+  gateway.refusal = problem(401, 'token_invalid');
+  const program = watch(t, ['vm-1'], { GATEWAY: gateway.url, TOKEN: 't' });
+  t.same(await program.exited, ended(1));
+  t.equal(program.stderr, 'refused: HTTP 401 token_invalid: because token_invalid\n');
+});
+
 t.test('a closed stdout ends watch without an error', async (t) => {
   const gateway = await FakeGateway.start(t);
   const program = watch(t, ['--json'], { GATEWAY: gateway.url, TOKEN: 't' });
