@@ -30,6 +30,7 @@ export function metrics(): string {
       presence: () => [],
       staleRows: () => 0,
       setAside: () => ({ row: 0, presence: 0 }),
+      droppedLogLines: () => 0,
       live: () => true,
     },
     [registry],

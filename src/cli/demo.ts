@@ -6,12 +6,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { Logger } from 'pino';
 import { signToken, type TokenContent } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
 import { AGENTS, runWorkshop, type WorkshopOptions } from '../demo/workshop.js';
 import { startLifecycle } from './lifecycle.js';
-import { createLogger } from './logger.js';
+import { createLog, type ProcessLog } from './logger.js';
 import { createSignInLink } from './sign-in-link.js';
 import { startGateway } from './start-gateway.js';
 
@@ -26,12 +25,12 @@ export function createDemoCommand(): Command {
     .description(`a gateway with ${AGENTS} simulated agents and a workshop of people, to look at`)
     .action(async () => {
       const config = loadConfig();
-      await runDemo(config, createLogger(config.logLevel));
+      await runDemo(config, createLog(config.logLevel));
     });
 }
 
 /** Uses neither the database nor the secret that the environment configures. */
-async function runDemo(config: Config, log: Logger): Promise<void> {
+async function runDemo(config: Config, log: ProcessLog): Promise<void> {
   const lifecycle = startLifecycle(log, config.drainMs);
   const secret = randomBytes(48).toString('base64url');
   const sign = (content: TokenContent): string => signToken(content, secret);

@@ -2,8 +2,8 @@
 // reverse order, within a limit; a second signal ends the process at once.
 
 import closeWithGrace from 'close-with-grace';
-import type { Logger } from 'pino';
 import { ExitCode, selectExitCode, explainError } from './exit.js';
+import type { ProcessLog } from './logger.js';
 
 /** How long the shutdown may take after the drain; then the process ends with exit code 1. */
 const END_TIMEOUT_MS = 5_000;
@@ -19,7 +19,7 @@ export interface Lifecycle {
 }
 
 /** Handles signals from now on. @param drainMs how long sessions may take to drain. */
-export function startLifecycle(log: Logger, drainMs: number): Lifecycle {
+export function startLifecycle({ log, print }: ProcessLog, drainMs: number): Lifecycle {
   const controller = new AbortController();
   const stops: (() => Promise<void>)[] = [];
   let failure: unknown;
@@ -28,7 +28,7 @@ export function startLifecycle(log: Logger, drainMs: number): Lifecycle {
     async ({ err, signal }) => {
       if (err !== undefined) log.fatal({ err }, 'the gateway failed');
       else if (failure === undefined) log.info({ signal }, 'stopping');
-      else process.stderr.write(`${explainError(failure)}\n`);
+      else print(`${explainError(failure)}\n`);
       controller.abort();
       // A failed step must not skip the next ones, such as stopping the database.
       for (const stop of stops.reverse())

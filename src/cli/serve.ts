@@ -10,7 +10,7 @@ import { loadConfig, type Config } from '../config/load.js';
 import type { EmbeddedServer } from '../postgres/embedded/server.js';
 import { formatBanner } from './banner.js';
 import { startLifecycle } from './lifecycle.js';
-import { createLogger } from './logger.js';
+import { createLog, type ProcessLog } from './logger.js';
 import { createSignInLink } from './sign-in-link.js';
 import { startGateway, type StartedGateway } from './start-gateway.js';
 import { formatAddress } from './wait-for-database.js';
@@ -28,7 +28,7 @@ export function createServeCommand(): Command {
     .action(async (options: ServeOptions) => {
       const config = loadConfig(undefined, selectVariables(options));
       requireDatabase(config);
-      await serve(config, createLogger(config.logLevel));
+      await serve(config, createLog(config.logLevel));
     });
 }
 
@@ -62,7 +62,9 @@ function requireDatabase({ host, database, dataDirGiven }: Config): void {
 }
 
 /** Runs the gateway; a signal or a failure ends the process. */
-async function serve(config: Config, log: Logger): Promise<void> {
+async function serve(config: Config, log: ProcessLog): Promise<void> {
+  // A banner that cannot be written, as on a full disk, does not end the gateway.
+  process.stdout.on('error', () => undefined);
   const jwtSecrets = await resolveSecrets(config);
   process.stdout.write(`Database: ${describeDatabase(config)}\n`);
   const lifecycle = startLifecycle(log, config.drainMs);
@@ -71,7 +73,7 @@ async function serve(config: Config, log: Logger): Promise<void> {
   const [secret] = jwtSecrets;
   const link =
     process.stdout.isTTY && secret !== undefined
-      ? await createAdminLink(started, secret, log)
+      ? await createAdminLink(started, secret, log.log)
       : undefined;
   process.stdout.write(buildBanner(started, config, secret, link));
 }

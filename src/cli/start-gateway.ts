@@ -9,6 +9,7 @@ import type { Config } from '../config/load.js';
 import { withClient } from '../postgres/client.js';
 import { migrate } from '../postgres/migrations/migrate.js';
 import type { Lifecycle } from './lifecycle.js';
+import type { ProcessLog } from './logger.js';
 import { startDatabase, type StartedDatabase } from './start-database.js';
 import { waitForDatabase } from './wait-for-database.js';
 
@@ -28,12 +29,18 @@ export async function startGateway(
   config: Config,
   jwtSecrets: Secrets,
   lifecycle: Lifecycle,
-  log: Logger,
+  { log, countDropped }: ProcessLog,
 ): Promise<StartedGateway | undefined> {
   const database = await startDatabase(config);
   lifecycle.onEnd(database.stop);
   database.lost.then(lifecycle.fail, lifecycle.fail);
-  const gateway = createGateway({ ...config, ...database.connections, jwtSecrets, log });
+  const gateway = createGateway({
+    ...config,
+    ...database.connections,
+    jwtSecrets,
+    log,
+    countDroppedLogLines: countDropped,
+  });
   lifecycle.onEnd(gateway.close);
   const url = await gateway.listen(config.host, config.port);
   await database.announce(url);

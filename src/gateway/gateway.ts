@@ -46,6 +46,8 @@ export interface GatewayOptions extends HttpLimits {
   /** How many days events of the audit are kept; 0 for ever, 90 by default. */
   readonly auditDays?: number;
   readonly log: Logger;
+  /** How many lines of the log could not be written; by default none. */
+  readonly countDroppedLogLines?: () => number;
   readonly timing?: Partial<Timing>;
   /** How full the queue of notifications may be before the log warns, from 0 to 1; for tests. */
   readonly queueWarningRatio?: number;
@@ -142,6 +144,7 @@ export function createGateway(options: GatewayOptions) {
     presence: () => fleet.presence(),
     staleRows: () => feed.staleRows,
     setAside: () => ({ row: feed.unreadableRows, presence: presence.setAsideCount }),
+    droppedLogLines: options.countDroppedLogLines ?? (() => 0),
     live: () => feed.live,
   });
   const api = createHttpApi({

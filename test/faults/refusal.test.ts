@@ -70,6 +70,10 @@ t.test('a read-only database answers writes as such, and reads as before', async
   t.teardown(() => superuser.end());
   await superuser.query('ALTER ROLE lablink SET default_transaction_read_only = on');
   t.match(await gateway.notReady(), 'read-only');
+  // Sessions that were opened before keep the former setting.
+  await superuser.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lablink'`,
+  );
   for (const [method, path, body] of [
     ['PUT', '/v1/vms/vm-2'],
     ['PATCH', '/v1/vms/vm-1', { status: 'failed' }],
@@ -77,7 +81,6 @@ t.test('a read-only database answers writes as such, and reads as before', async
     ['DELETE', '/v1/vms?confirm=1'],
     ['POST', '/v1/assignments', { email: 'ada@x.y' }],
   ] as const) {
-    // Connections that were opened before keep the former setting until they are replaced.
     await until(`${method} ${path} is refused`, async () => {
       const { status, json } = await api(method, path, body);
       return status === 503 && (json as { code?: string }).code === 'database_read_only';

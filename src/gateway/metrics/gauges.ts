@@ -25,6 +25,8 @@ export interface Observed {
   readonly staleRows: () => number;
   /** How many elements cannot be processed, by their kind. */
   readonly setAside: () => Readonly<Record<'row' | 'presence', number>>;
+  /** How many lines of the log stderr did not take. */
+  readonly droppedLogLines: () => number;
   readonly live: () => boolean;
 }
 
@@ -35,6 +37,19 @@ const STATUSES: readonly string[] = ['available', 'in-use', 'failed'];
 export function registerGauges(observed: Observed, registers: Registry[]): void {
   registerFleetGauges(observed, registers);
   registerSessionGauges(observed.sessions, registers);
+  registerLogCounter(observed, registers);
+}
+
+function registerLogCounter({ droppedLogLines }: Observed, registers: Registry[]): void {
+  new Counter({
+    name: 'lablink_log_lines_dropped_total',
+    help: 'Lines of the log that were dropped, because stderr did not take them.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(droppedLogLines());
+    },
+  });
 }
 
 /** Makes the gauge of the queue of notifications, which the feed sets when it checks the table. */

@@ -24,6 +24,7 @@ function createReadableMetrics({ sessions = [SESSION], vms = [{ status: 'availab
     presence: () => [{ online: true }, { online: false }, { online: true }],
     staleRows: () => 4,
     setAside: () => ({ row: 5, presence: 6 }),
+    droppedLogLines: () => 7,
     live: () => true,
   });
   const read = async () => parseMetrics((await metrics.read()).text);
