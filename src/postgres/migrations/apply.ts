@@ -7,7 +7,7 @@ import type pg from 'pg';
 import { toSchemaError, isLockConflict, createLockedError } from './failure.js';
 import type { GuardedMigrations, Migration } from './migration-files.js';
 import { selectPending } from './pending.js';
-import { createRecord, readRecord, recordMigration } from './record.js';
+import { createRecord, readBearing, readRecord, recordBearing, recordMigration } from './record.js';
 import { SchemaError } from './schema-error.js';
 
 /** How long migrations wait for locks. */
@@ -76,7 +76,7 @@ async function applyFirst(
 ): Promise<string[]> {
   await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
   const record = await readRecord(client);
-  const pending = selectPending(migrations, record);
+  const pending = selectPending(migrations, record, await readBearing(client));
   if (pending instanceof SchemaError) throw pending;
   if (pending.length === 0) return [];
   if (guard !== undefined) await run(client, guard);
@@ -86,6 +86,7 @@ async function applyFirst(
   for (const migration of next) {
     await run(client, migration);
     await recordMigration(client, migration);
+    await recordBearing(client, migration);
   }
   return next.map(({ name }) => name);
 }

@@ -8,7 +8,8 @@ import { applyNext, type LockWaitPolicy } from './apply.js';
 import { toSchemaError } from './failure.js';
 import { readGuardedMigrations, readMigrations } from './migration-files.js';
 import { selectPending, type AppliedMigration } from './pending.js';
-import { readRecord } from './record.js';
+import { readBearing, readRecord } from './record.js';
+import { readReleaseNumber, rejectOldServer } from './server-version.js';
 import { SchemaError } from './schema-error.js';
 
 export { SchemaError, type SchemaErrorCode } from './schema-error.js';
@@ -61,7 +62,12 @@ export async function migrate(
   return withMigrationClient(
     connection,
     async (client) => {
-      const pending = selectPending(migrations, await readRecord(client));
+      rejectOldServer(await readReleaseNumber(client));
+      const pending = selectPending(
+        migrations,
+        await readRecord(client),
+        await readBearing(client),
+      );
       if (pending instanceof SchemaError) throw pending;
       const applied: string[] = [];
       if (pending.length > 0) {
@@ -87,8 +93,11 @@ export async function readSchemaStatus(
   folder?: string,
 ): Promise<SchemaStatus> {
   const migrations = await readMigrations(folder);
-  const applied = await withMigrationClient(connection, readRecord);
-  const pending = selectPending(migrations, applied);
+  const { applied, bearing } = await withMigrationClient(connection, async (client) => ({
+    applied: await readRecord(client),
+    bearing: await readBearing(client),
+  }));
+  const pending = selectPending(migrations, applied, bearing);
   return pending instanceof SchemaError
     ? { applied, pending: [], problem: pending }
     : { applied, pending: pending.map(({ name }) => name), problem: undefined };

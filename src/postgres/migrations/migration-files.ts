@@ -13,6 +13,11 @@ export interface Migration {
   /** SHA-256 of the text, in hexadecimal. */
   readonly checksum: string;
   readonly sql: string;
+  /**
+   * The number of the oldest migration whose program still works after this one; undefined if none
+   * does. The file says it in a line: `-- bears: 000014`.
+   */
+  readonly bears: number | undefined;
 }
 
 /** Migrations, and the script that runs before any of them is applied. */
@@ -26,6 +31,7 @@ export interface GuardedMigrations {
 
 // The relative path is the same from src/postgres/migrations and from dist/postgres/migrations.
 const SCHEMA_FOLDER = fileURLToPath(new URL('../../../schema/', import.meta.url));
+const BEARS = /^-- bears: (\d{6})$/m;
 const FILE_NAME = /^(\d{6})_[a-z0-9_]+\.sql$/;
 
 /**
@@ -70,5 +76,12 @@ const createMissingError = (path: string, number: number) =>
 /** Line endings become LF first, because a checkout may convert them. */
 function parseMigration(number: number, name: string, text: string): Migration {
   const sql = text.replaceAll('\r\n', '\n');
-  return { number, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+  const [, bears] = BEARS.exec(sql) ?? [];
+  return {
+    number,
+    name,
+    sql,
+    bears: bears === undefined ? undefined : Number(bears),
+    checksum: createHash('sha256').update(sql).digest('hex'),
+  };
 }

@@ -14,15 +14,19 @@ export interface AppliedMigration {
 /**
  * Selects the migrations that the database lacks, in order.
  *
+ * @param bearing the oldest migration whose program works with the database; undefined if a program
+ * must know all of them.
  * @returns a SchemaError if the schema cannot be used: the record is newer than this version,
  * differs from it, or has a gap.
  */
 export function selectPending(
   migrations: readonly Migration[],
   applied: readonly AppliedMigration[],
+  bearing?: number,
 ): Migration[] | SchemaError {
   for (const [index, record] of applied.entries()) {
     const migration = migrations[record.number - 1];
+    if (migration === undefined && bearing !== undefined && bearing <= migrations.length) break;
     if (migration === undefined) return createNewerError(record);
     if (record.number !== index + 1) return createGapError(index + 1, record);
     if (migration.checksum !== record.checksum) return createEditedError(migration, record);

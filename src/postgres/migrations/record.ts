@@ -79,3 +79,34 @@ export async function recordMigration(client: pg.Client, migration: Migration): 
     [migration.number, migration.name, migration.checksum],
   );
 }
+
+/** The comment on the record, if the schema works with programs that lack its last migrations. */
+const BEARING = /^A program that knows migration (\d+) works with this schema\.$/;
+
+/**
+ * Reads the number of the oldest migration whose program works with this schema; undefined if a
+ * program must know them all.
+ */
+export async function readBearing(client: pg.Client): Promise<number | undefined> {
+  const { rows } = await client.query<{ comment: string | null }>(
+    `SELECT obj_description(to_regclass('public.lablink_migrations'), 'pg_class') AS comment`,
+  );
+  const [, number] = BEARING.exec(rows[0]?.comment ?? '') ?? [];
+  return number === undefined ? undefined : Number(number);
+}
+
+/**
+ * Writes what the migration bears, after its record. A migration that says nothing needs a program
+ * that knows it. One that extends the schema alone bears what the schema before it bore.
+ */
+export async function recordBearing(client: pg.Client, migration: Migration): Promise<void> {
+  const before = await readBearing(client);
+  const { bears, number } = migration;
+  if (bears === undefined && before === undefined) return;
+  const oldest = bears === undefined ? undefined : Math.max(bears, before ?? number - 1);
+  const comment =
+    oldest === undefined
+      ? 'NULL'
+      : `'A program that knows migration ${oldest} works with this schema.'`;
+  await client.query(`COMMENT ON TABLE public.lablink_migrations IS ${comment}`);
+}
