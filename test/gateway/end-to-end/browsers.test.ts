@@ -92,7 +92,7 @@ t.test('a page of a listed site may preflight, and reads answers and problems', 
   t.match(Object.fromEntries(allowed.headers), {
     'access-control-allow-origin': LISTED,
     'access-control-allow-methods': 'GET, PUT, PATCH, POST, DELETE',
-    'access-control-allow-headers': 'Authorization, Content-Type, If-Match',
+    'access-control-allow-headers': 'Authorization, Content-Type, If-Match, If-None-Match',
     vary: 'Origin',
   });
   t.equal(allowed.headers.get('access-control-allow-credentials'), null);

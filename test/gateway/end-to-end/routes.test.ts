@@ -330,3 +330,34 @@ t.test('hostnames of every kind work in a path', async (t) => {
     t.match((await api('GET', `/v1/vms/${segment}/events`)).json, { events: [{ hostname }] });
   }
 });
+
+t.test(
+  'a version that the client has is not sent again, and a malformed tag is refused',
+  async (t) => {
+    const { api } = await start(t);
+    const etag = (await api('PUT', '/v1/vms/tagged')).headers.get('etag') ?? '';
+    for (const tag of [etag, `W/${etag}`, `"0", ${etag}`, '*']) {
+      const answer = await api('GET', '/v1/vms/tagged', undefined, { 'if-none-match': tag });
+      t.match(
+        { ...answer, tag: answer.headers.get('etag') },
+        { status: 304, text: '', tag: etag },
+        tag,
+      );
+    }
+    const other = await api('GET', '/v1/vms/tagged', undefined, { 'if-none-match': '"0"' });
+    t.equal(other.status, 200);
+    const change = { status: 'failed' };
+    for (const [tag, status] of [
+      [etag.replaceAll('"', ''), 400],
+      [`W/${etag}`, 412],
+      [etag.replace(/"$/, '-gzip"'), 412],
+      [etag, 200],
+    ] as const)
+      t.equal(
+        (await api('PATCH', '/v1/vms/tagged', change, { 'if-match': tag })).status,
+        status,
+        tag,
+      );
+    t.equal((await api('DELETE', '/v1/vms/tagged', undefined, { 'if-match': '17' })).status, 400);
+  },
+);

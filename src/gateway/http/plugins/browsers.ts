@@ -50,7 +50,7 @@ export function registerBrowserHeaders(
   server.register(cors, {
     origin: [...allowedOrigins],
     methods: ['GET', 'PUT', 'PATCH', 'POST', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'If-Match', 'Last-Event-ID'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'If-Match', 'If-None-Match', 'Last-Event-ID'],
     exposedHeaders: ['Agent-Online', 'ETag', 'Link', 'Retry-After', 'WWW-Authenticate'],
     maxAge: PREFLIGHT_MAX_AGE_S,
     // The strict response to an OPTIONS that is not a preflight is plain text instead of a problem.

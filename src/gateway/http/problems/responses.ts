@@ -3,6 +3,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FoundVm } from '../../database/vms.js';
+import { formatTag, isNotModified } from '../request/precondition.js';
 
 /**
  * Sends JSON.
@@ -14,7 +15,17 @@ export function sendJson(reply: FastifyReply, text: string): FastifyReply {
 
 /** Sends a row, with its version as a strong ETag for `If-Match` (RFC 9110 §8.8.3). */
 export function sendVm(reply: FastifyReply, { version, row }: FoundVm): FastifyReply {
-  return sendJson(reply.header('ETag', `"${version}"`), row);
+  return sendJson(reply.header('ETag', formatTag(version)), row);
+}
+
+/** Sends a row as `sendVm` does; 304 without a body if the client has this version. */
+export function sendVmIfModified(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  vm: FoundVm,
+): FastifyReply {
+  if (!isNotModified(request.headers, vm.version)) return sendVm(reply, vm);
+  return reply.code(304).header('ETag', formatTag(vm.version)).send();
 }
 
 /**

@@ -1,14 +1,59 @@
-// Parses `If-Match`: a change is made only if the row has the version that the client has seen (RFC
-// 9110 §13.1.1).
+// Compares the versions of rows with the entity tags that a client sends. `If-Match` makes a change
+// only if the row has the version that the client has seen, and `If-None-Match` saves the body of a
+// version that the client has (RFC 9110 §13.1).
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Precondition } from '../../database/changes.js';
 
+const ENTITY_TAG = /^(W\/)?("[\x21\x23-\x7e\x80-\xff]*")$/;
+
+interface EntityTag {
+  readonly isWeak: boolean;
+  /** With its quotes. */
+  readonly tag: string;
+}
+
 /**
- * Parses the header. Without it, every version matches. A tag that is not a version never matches.
+ * Parses `If-Match`, whose comparison is the strong one: a weak tag matches no version. Without the
+ * header, every version matches.
+ * @returns undefined if the header is not `*` or a list of entity tags
  */
-export function parsePrecondition({ 'if-match': header }: IncomingHttpHeaders): Precondition {
+export function parsePrecondition({
+  'if-match': header,
+}: IncomingHttpHeaders): Precondition | undefined {
   if (header === undefined || header.trim() === '*') return () => true;
-  const tags = header.split(',').map((tag) => tag.trim());
-  return (version) => tags.includes(`"${version}"`);
+  const tags = parseEntityTags(header);
+  return (
+    tags && ((version) => tags.some(({ isWeak, tag }) => !isWeak && tag === formatTag(version)))
+  );
+}
+
+/**
+ * Whether `If-None-Match` names this version, by the weak comparison. A header that is no list of
+ * tags is ignored, because the client then only gets the row again.
+ */
+export function isNotModified(
+  { 'if-none-match': header }: IncomingHttpHeaders,
+  version: number,
+): boolean {
+  if (header === undefined) return false;
+  if (header.trim() === '*') return true;
+  return parseEntityTags(header)?.some(({ tag }) => tag === formatTag(version)) ?? false;
+}
+
+/** Formats the strong entity tag of a version. */
+export const formatTag = (version: number): string => `"${version}"`;
+
+function parseEntityTags(header: string): readonly EntityTag[] | undefined {
+  const members = header
+    .split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/)
+    .map((member) => member.trim())
+    .filter((member) => member !== '');
+  const tags: EntityTag[] = [];
+  for (const member of members) {
+    const [, weak, tag] = ENTITY_TAG.exec(member) ?? [];
+    if (tag === undefined) return undefined;
+    tags.push({ isWeak: weak !== undefined, tag });
+  }
+  return tags.length === 0 ? undefined : tags;
 }

@@ -65,6 +65,8 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const { status, email, crd_command: crdCommand, reassign = false } = request.body;
+      const precondition = parsePrecondition(request.headers);
+      if (precondition === undefined) return sendInvalidPrecondition(reply);
       if (status !== undefined && !isStatus(status)) {
         const detail = `The status must be one of ${SETTABLE_STATUSES.join(', ')}.`;
         return sendProblem(reply, 'unknown_status', detail, { allowed: SETTABLE_STATUSES });
@@ -74,7 +76,7 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
         readActor(request),
         readHostname(request),
         { status, email, crdCommand, reassign },
-        parsePrecondition(request.headers),
+        precondition,
       );
       switch (changed.outcome) {
         case 'changed':
@@ -110,6 +112,7 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
     preHandler: checkHostname,
     handler: async (request, reply) => {
       const precondition = parsePrecondition(request.headers);
+      if (precondition === undefined) return sendInvalidPrecondition(reply);
       const outcome = await deleteVm(
         connect(request, 'change'),
         readActor(request),
@@ -174,6 +177,11 @@ async function checkNoBody({ body }: FastifyRequest, reply: FastifyReply): Promi
     'invalid_request',
     'Registering a VM accepts no body; use PATCH to change it.',
   );
+}
+
+function sendInvalidPrecondition(reply: FastifyReply): FastifyReply {
+  const detail = 'If-Match must be * or a list of quoted entity tags, such as "17".';
+  return sendProblem(reply, 'invalid_request', detail);
 }
 
 function sendVersionMismatch(reply: FastifyReply, version: number): FastifyReply {

@@ -23,7 +23,7 @@ import {
 import type { Connect } from '../request/connect.js';
 import { checkCursor, readCursor } from '../request/cursor.js';
 import { createAdmit } from '../limits/admission.js';
-import { sendPage, sendVm } from '../problems/responses.js';
+import { sendPage, sendVm, sendVmIfModified } from '../problems/responses.js';
 import { formatPosition, parsePosition } from '../request/position.js';
 import { describeProblems, UPGRADE_PROBLEMS } from '../problems/problem-responses.js';
 import { sendNotReady, sendVmNotFound, sendProblem } from '../problems/problem.js';
@@ -31,6 +31,7 @@ import { HostnameParams, PAGE_LIMIT } from '../schemas/shared.js';
 import {
   describeOrStream,
   GetVmQuery,
+  IfNoneMatch,
   LastEventId,
   ListVmsQuery,
   VmPageResponse,
@@ -128,9 +129,11 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       tags: ['vms'],
       params: HostnameParams,
       querystring: GetVmQuery,
+      headers: IfNoneMatch,
       response: {
         200: describeOrStream(VmResponse),
         204: Type.Null({ description: 'The VM has not changed within `wait`.' }),
+        304: Type.Null({ description: 'The VM has the version of `If-None-Match`.' }),
         ...describeProblems('invalid_hostname', 'vm_not_found', ...UPGRADE_PROBLEMS),
       },
     },
@@ -147,7 +150,10 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       if (wait !== undefined) return respondWhenChanged(routes, request, reply, { wait, version });
       const found = await findVm(connect(request, 'read'), readHostname(request));
       if (found === undefined) return sendVmNotFound(reply);
-      return sendVm(reply, { ...found, row: projectRow(routes, request, found.row) });
+      return sendVmIfModified(request, reply, {
+        ...found,
+        row: projectRow(routes, request, found.row),
+      });
     },
     wsHandler: (ws, request) => openWebSocket(routes, ws, request, watch(request)),
   });

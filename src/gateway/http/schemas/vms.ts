@@ -88,6 +88,15 @@ export const IfMatch = Type.Object({
   ),
 });
 
+export const IfNoneMatch = Type.Object({
+  'if-none-match': Type.Optional(
+    Type.String({
+      description: 'The `ETag` that the client has: the answer is 304 if the row still has it.',
+      examples: ['"17"'],
+    }),
+  ),
+});
+
 export const ClearQuery = Type.Object(
   {
     confirm: Type.Integer({
