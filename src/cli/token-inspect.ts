@@ -3,7 +3,7 @@
 
 import { Command } from 'commander';
 import type { Config } from '../config/load.js';
-import type { SignedToken } from '../gateway/auth/token.js';
+import type { EnrolmentLimits, SignedToken } from '../gateway/auth/token.js';
 import { withSession } from '../postgres/admin/session.js';
 import { isTokenRevoked } from '../postgres/admin/revocations.js';
 import { escapeControls } from './escape-controls.js';
@@ -60,10 +60,15 @@ function describe(signed: SignedToken | undefined, revoked: Revoked | undefined)
     `revoked  ${revoked ?? 'no'}`,
     `role     ${identity.role}`,
     `${isAgent ? 'hostname' : 'sub     '} ${identity.sub}`,
+    ...(identity.enrolment === undefined ? [] : [`enrols   ${describeLimits(identity.enrolment)}`]),
     `issued   ${formatTime(identity.issuedAtS)}`,
     `expires  ${new Date(identity.expiresAtMs).toISOString()}`,
     `jti      ${identity.jti ?? 'none: it can be revoked by its sub only'}`,
   ];
+}
+
+function describeLimits({ max, pattern }: EnrolmentLimits): string {
+  return `${max ?? 'any number of'} VMs${pattern === undefined ? '' : ` named ${pattern}`}`;
 }
 
 function formatTime(seconds: number | undefined): string {

@@ -4,7 +4,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import type { Role } from '../gateway/auth/roles.js';
-import { Subject, type TokenContent } from '../gateway/auth/token.js';
+import { isClearHostname, UNCLEAR_HOSTNAME } from '../gateway/database/new-hostname.js';
+import { Subject, type EnrolmentLimits, type TokenContent } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
 import { parseDurationMs, type DurationFormat } from '../time/duration.js';
 import { UsageError } from './exit.js';
@@ -35,6 +36,8 @@ interface TokenOptions {
   readonly hostname?: string;
   readonly sub?: string;
   readonly ttl?: number;
+  readonly max?: number;
+  readonly pattern?: string;
   readonly link?: true;
   readonly url?: string;
 }
@@ -55,6 +58,12 @@ export function createTokenCommand(load: () => Config = loadConfig): Command {
       parseTtlSeconds,
     )
     .option(
+      '--max <count>',
+      'how many VMs may enrol with an enrol token (default: any number)',
+      parseMax,
+    )
+    .option('--pattern <pattern>', 'the hostnames that may enrol; * stands for any characters')
+    .option(
       '--link',
       'print a link instead, which signs in to the dashboard once, within five minutes',
     )
@@ -66,6 +75,7 @@ export function createTokenCommand(load: () => Config = loadConfig): Command {
         role,
         sub: resolveSubject({ ...options, role }),
         ttlSeconds: options.ttl ?? parseTtlSeconds(DEFAULT_TTL[role]),
+        enrolment: resolveLimits(options),
       };
       const config = load();
       const line = options.link
@@ -100,14 +110,34 @@ function requireRole({ role }: TokenOptions): Role {
   throw new UsageError(`What may the bearer do? Give --role ${ROLES.join(', ')}.`);
 }
 
+/** Resolves the limits of an enrolment token. @throws UsageError */
+function resolveLimits({ role, max, pattern }: TokenOptions): EnrolmentLimits {
+  if (role !== 'enrol' && (max !== undefined || pattern !== undefined))
+    throw new UsageError('--max and --pattern limit a token of the role enrol only.');
+  if (pattern === '' || (pattern?.length ?? 0) > 255)
+    throw new UsageError('--pattern must have 1 to 255 characters.');
+  return { ...(max !== undefined && { max }), ...(pattern !== undefined && { pattern }) };
+}
+
+/** @throws InvalidArgumentError */
+function parseMax(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a number from 1 to 999999.');
+}
+
 /** Resolves the token's subject: an agent's hostname, or a name. @throws UsageError */
 function resolveSubject({ role, hostname, sub }: TokenOptions & { readonly role: Role }): string {
   if (role === 'agent') {
-    if (hostname !== undefined && sub === undefined) return validateSubject('--hostname', hostname);
+    if (hostname !== undefined && sub === undefined) return validateHostname(hostname);
     throw new UsageError('An agent is named by --hostname only.');
   }
   if (hostname === undefined) return validateSubject('--sub', sub ?? role);
   throw new UsageError('Only an agent has a --hostname; every other role is named by --sub.');
+}
+
+function validateHostname(hostname: string): string {
+  if (isClearHostname(hostname)) return validateSubject('--hostname', hostname);
+  throw new UsageError(UNCLEAR_HOSTNAME);
 }
 
 function validateSubject(option: string, subject: string): string {

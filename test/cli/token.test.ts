@@ -63,6 +63,14 @@ t.test('each role has a default subject and lifetime', async (t) => {
   }
 });
 
+t.test('an enrolment token carries its limits', async (t) => {
+  const claims = decodeJwt((await run('--role enrol --max 20 --pattern lab-*')).stdout);
+  t.match(claims, { role: 'enrol', enrol_max: 20, enrol_pattern: 'lab-*' });
+  const { stdout } = await run('--role enrol');
+  t.match(createVerifier([SECRET])(stdout.trim()), { ok: true, identity: { role: 'enrol' } });
+  t.notOk('enrol_max' in decodeJwt(stdout));
+});
+
 t.test('the first of two secrets signs', async (t) => {
   const env = { JWT_SECRET: SECRET, JWT_SECRET_PREVIOUS: `older: ${SECRET}` };
   const { stdout } = await run('--role admin', env);
@@ -103,6 +111,12 @@ t.test(
       '--role admin --hostname vm-1',
       '--role admin --sub=',
       '--role admin extra',
+      '--role admin --max 5',
+      '--role enrol --max 0',
+      '--role enrol --max x',
+      '--role enrol --pattern=',
+      '--role agent --hostname vm\u200B-1',
+      '--role agent --hostname vm-1\u202E',
       '--role admin --forever',
       ...[
         '',

@@ -19,6 +19,16 @@ export interface Identity {
   readonly jti?: string;
   /** When the token was issued, in s since 1970. Missing if its signer did not say. */
   readonly issuedAtS?: number;
+  /** What an enrolment token is limited to. */
+  readonly enrolment?: EnrolmentLimits;
+}
+
+/** The limits of an enrolment token; each may be missing. */
+export interface EnrolmentLimits {
+  /** How many VMs may enrol with the token. */
+  readonly max?: number;
+  /** The hostnames that may enrol, with `*` for any characters. */
+  readonly pattern?: string;
 }
 
 /**
@@ -63,6 +73,9 @@ export const TokenClaims = Type.Object({
   sub: Subject,
   role: Role,
   exp: Type.Number({ maximum: MAX_TIME_S, description: 'Seconds since 1970 (RFC 7519 §4.1.4).' }),
+  // A limit that cannot be understood makes the token invalid, instead of being ignored.
+  enrol_max: Type.Optional(Type.Integer({ minimum: 1 })),
+  enrol_pattern: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   nbf: Type.Optional(Type.Number({ description: 'Seconds since 1970 (RFC 7519 §4.1.5).' })),
 });
 const claims = Compile(TokenClaims);
@@ -78,15 +91,23 @@ export interface TokenContent {
   readonly role: Role;
   /** The lifetime from now, in whole seconds. */
   readonly ttlSeconds: number;
+  readonly enrolment?: EnrolmentLimits;
 }
 
 /** The default lifetime of an agent's token: 30 days. */
 export const AGENT_TTL_SECONDS = 30 * 86_400;
 
 /** Signs a token with HS256. Its `jti` is random. */
-export function signToken({ sub, role, ttlSeconds }: TokenContent, secret: string): string {
+export function signToken(content: TokenContent, secret: string): string {
+  const { sub, role, ttlSeconds, enrolment: { max, pattern } = {} } = content;
   const sign = createSigner({ key: secret, algorithm: HS256, expiresIn: ttlSeconds * 1000 });
-  return sign({ sub, role, jti: randomUUID() });
+  return sign({
+    sub,
+    role,
+    jti: randomUUID(),
+    ...(max !== undefined && { enrol_max: max }),
+    ...(pattern !== undefined && { enrol_pattern: pattern }),
+  });
 }
 
 /**
@@ -170,12 +191,15 @@ function validateTimes(signed: Claims, nowMs: number): VerifyResult {
 }
 
 function createIdentity(signed: Claims & { jti?: unknown; iat?: unknown }): Identity {
-  const { sub, role, exp, jti, iat } = signed;
+  const { sub, role, exp, jti, iat, enrol_max: max, enrol_pattern: pattern } = signed;
+  const isLimited = max !== undefined || pattern !== undefined;
+  const limits = { ...(max !== undefined && { max }), ...(pattern !== undefined && { pattern }) };
   return {
     sub,
     role,
     expiresAtMs: (exp + CLOCK_TOLERANCE_S) * 1000,
     ...(typeof jti === 'string' && { jti }),
     ...(typeof iat === 'number' && { issuedAtS: iat }),
+    ...(isLimited && { enrolment: limits }),
   };
 }

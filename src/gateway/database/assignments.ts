@@ -110,6 +110,13 @@ const ONLINE = `EXISTS (
   SELECT FROM public.vm_presence p JOIN public.gateways g ON g.instance = p.gateway
   WHERE p.hostname = vms.hostname AND p.online AND g.lease_until > statement_timestamp())`;
 
+/**
+ * Whether a VM that enrolled has shown itself: its agent has been online. A holder of an enrolment
+ * token could otherwise invent VMs that people are given.
+ */
+const SEEN = `NOT EXISTS (
+  SELECT FROM public.vm_enrolments e WHERE e.hostname = vms.hostname AND e.online_at IS NULL)`;
+
 const ASSIGNED_VM_COLUMNS = `${FOUND_VM_COLUMNS}, ${ONLINE} AS online`;
 
 /**
@@ -176,7 +183,7 @@ async function takeAvailable(
       `UPDATE public.vms SET status = 'in-use', email = $1, crd_command = $2
        WHERE (id, tableoid) = (
          SELECT id, tableoid FROM public.vms
-         WHERE status = 'available' AND id <> ALL ($3) AND ${NOTIFIED} ${agentFilter}
+         WHERE status = 'available' AND id <> ALL ($3) AND ${NOTIFIED} AND ${SEEN} ${agentFilter}
          ORDER BY updated_at NULLS FIRST, id LIMIT 1 FOR UPDATE ${lockWaitPolicy}
        ) RETURNING ${ASSIGNED_VM_COLUMNS}`,
       [email, crdCommand, except],

@@ -9,6 +9,7 @@ import {
   type VmValues,
   type RejectedChange,
 } from './decide-change.js';
+import { checkNewHostname } from './new-hostname.js';
 import { AlteredWriteError } from './rule-violation.js';
 import { runWriteTransaction as inTransaction, type Actor } from './transaction.js';
 import { parseFoundVm, FOUND_VM_COLUMNS, type FoundRow, type FoundVm } from './vms.js';
@@ -101,6 +102,7 @@ const MAX_LOOKS = 50;
 
 /**
  * Registers a VM like `registerVm`, in a transaction of the caller.
+ * @throws HostnameRejection if a new VM may not have the hostname
  * @throws AlteredWriteError if the database stores another hostname, or does not store the row
  */
 export async function registerHostname(
@@ -112,6 +114,7 @@ export async function registerHostname(
   for (let look = 1; look <= MAX_LOOKS; look++) {
     const locked = await lockRow(client, hostname);
     if (locked !== undefined) return { isNew: false, vm: parseFoundVm(locked) };
+    await checkNewHostname(client, hostname);
     const { rows } = await client.query<FoundRow & { hostname: string }>(insert, [hostname]);
     const [row] = rows;
     if (row?.hostname === hostname) return { isNew: true, vm: parseFoundVm(row) };

@@ -11,28 +11,40 @@ import { runWriteTransaction, type Actor } from './transaction.js';
  *
  * - `already-enrolled`: the hostname has enrolled with another nonce or without one.
  * - `agent-online`: an agent of this hostname is online, and has its token from elsewhere.
+ * - `limit-reached`: the enrolment token has enrolled as many VMs as it may.
  */
-export type EnrolResult = 'enrolled' | 'already-enrolled' | 'agent-online';
+export type EnrolResult = 'enrolled' | 'already-enrolled' | 'agent-online' | 'limit-reached';
+
+/** A VM that asks to enrol, and the token that it asks with. */
+export interface EnrolRequest {
+  readonly hostname: string;
+  readonly nonce: string | undefined;
+  /** Names the token. */
+  readonly tokenId: string;
+  /** How many VMs may enrol with the token; undefined without a limit. */
+  readonly max: number | undefined;
+}
 
 /**
  * Enrols the hostname, and registers its VM. The same nonce enrols again, for a client that lost
  * the first response.
+ * @throws HostnameRejection if a new VM may not have the hostname
  */
 export function enrol(
   pool: ConnectionSource,
   actor: Actor,
-  hostname: string,
-  nonce: string | undefined,
+  { hostname, nonce, tokenId, max }: EnrolRequest,
 ): Promise<EnrolResult> {
   const hash = nonce === undefined ? null : createHash('sha256').update(nonce).digest();
   return runWriteTransaction(pool, actor, async (client) => {
     const known = await compareNonce(client, hostname, hash);
     if (known !== undefined) return known ? 'enrolled' : 'already-enrolled';
     if (await isAgentOnline(client, hostname)) return 'agent-online';
+    if (max !== undefined && !(await hasRoom(client, tokenId, max))) return 'limit-reached';
     const { rowCount } = await client.query(
-      `INSERT INTO public.vm_enrolments (hostname, nonce_sha256, actor) VALUES ($1, $2, $3)
-       ON CONFLICT (hostname) DO NOTHING`,
-      [hostname, hash, actor.name],
+      `INSERT INTO public.vm_enrolments (hostname, nonce_sha256, actor, token_id)
+       VALUES ($1, $2, $3, $4) ON CONFLICT (hostname) DO NOTHING`,
+      [hostname, hash, actor.name, tokenId],
     );
     // Another transaction has enrolled the hostname, and this one has waited for it.
     if (rowCount === 0) {
@@ -45,14 +57,39 @@ export function enrol(
   });
 }
 
-/** Whether the hostname has enrolled with this nonce; undefined if it has not enrolled. */
+/** The seed of the hash, so that these locks differ from the advisory locks of other programs. */
+const LOCK_SEED = 0x65_6e_72_6c;
+
+/**
+ * Whether another VM may enrol with the token. The lock has its own statement, so that the count
+ * sees what the other transactions of the token have committed, on every gateway.
+ */
+async function hasRoom(client: pg.ClientBase, tokenId: string, max: number): Promise<boolean> {
+  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, $2))', [
+    tokenId,
+    LOCK_SEED,
+  ]);
+  const { rows } = await client.query<{ count: string }>(
+    'SELECT count(*) FROM public.vm_enrolments WHERE token_id = $1',
+    [tokenId],
+  );
+  return Number(rows[0]?.count) < max;
+}
+
+/**
+ * Whether the hostname has enrolled with this nonce; undefined if it has not enrolled. An enrolment
+ * ends with the revocation of the hostname's tokens.
+ */
 async function compareNonce(
   client: pg.ClientBase,
   hostname: string,
   hash: Buffer | null,
 ): Promise<boolean | undefined> {
   const { rows } = await client.query<{ same: boolean }>(
-    `SELECT coalesce(nonce_sha256 = $2::bytea, false) AS same
+    `SELECT coalesce(nonce_sha256 = $2::bytea, false) AND NOT EXISTS (
+         SELECT FROM public.vm_token_revocations
+         WHERE kind = 'sub' AND value = $1 AND issued_until >= enrolled_at AND expires_at > now()
+       ) AS same
      FROM public.vm_enrolments WHERE hostname = $1 FOR UPDATE`,
     [hostname, hash],
   );

@@ -102,7 +102,7 @@ export interface PresenceWrite {
 /**
  * A single statement for thousands of agents. It writes nothing if the lease has ended, because
  * other gateways already count these agents as offline. An assignment keeps the time of its first
- * push.
+ * push. A VM that enrolled may be handed out from now on.
  */
 const WRITE = `
   WITH live AS (
@@ -112,6 +112,10 @@ const WRITE = `
     SELECT hostname, instance, online, statement_timestamp() - ago * interval '1 millisecond'
     FROM live, unnest($2::text[], $3::boolean[], $4::float8[]) AS agent (hostname, online, ago)
     ON CONFLICT (hostname, gateway) DO UPDATE SET online = excluded.online, since = excluded.since
+  ), seen AS (
+    UPDATE public.vm_enrolments e SET online_at = statement_timestamp()
+    FROM live, unnest($2::text[], $3::boolean[]) AS agent (hostname, online)
+    WHERE e.hostname = agent.hostname AND agent.online AND e.online_at IS NULL
   ), pushes AS (
     UPDATE public.vm_deliveries d SET pushed_at = statement_timestamp() - ago * interval '1 millisecond'
     FROM live, unnest($5::uuid[], $6::float8[]) AS push (assignment_id, ago)

@@ -97,6 +97,8 @@ t.test('each claim is required and validated', async (t) => {
       '__proto__',
       'constructor',
     ],
+    enrol_max: [0, -1, 1.5, '5', null, {}],
+    enrol_pattern: ['', 5, null, 'x'.repeat(256)],
     exp: [undefined, null, '', String(NOW_S + 60), true, [NOW_S + 60], {}, 1e300, 8.64e12],
   };
   for (const [claim, values] of Object.entries(bad)) {

@@ -1,7 +1,11 @@
 // Enrolment: one token for many VMs, an agent's own for each, once.
 
 import t, { type Test } from 'tap';
-import { createVerifier, signToken } from '../../../src/gateway/auth/token.js';
+import {
+  createVerifier,
+  signToken,
+  type EnrolmentLimits,
+} from '../../../src/gateway/auth/token.js';
 import { createApi } from '../../helpers/api.js';
 import { startServer } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
@@ -112,4 +116,112 @@ t.test('where tokens are signed elsewhere nobody can enrol', async (t) => {
   const api = await createApi({ url: gateway.url, token: async () => token });
   const answer = await api('POST', '/v1/enrolments', { hostname: 'vm-1' });
   t.match(answer, { status: 501, json: { code: 'cannot_sign' } });
+});
+
+async function setUpLimited(t: Test, limits: EnrolmentLimits) {
+  const database = await createDatabase();
+  const gateways = await Promise.all(
+    [1, 2].map(() => startGateway(t, database, { jwtSecrets: [SECRET] })),
+  );
+  const content = { role: 'enrol', sub: 'image', ttlSeconds: 600, enrolment: limits } as const;
+  const token = signToken(content, SECRET);
+  const apis = await Promise.all(
+    gateways.map(({ url }) => createApi({ url, token: async () => token })),
+  );
+  const [first, second] = apis;
+  if (first === undefined || second === undefined) throw new Error('two gateways');
+  const ask = (hostname: string, api = first, nonce?: string) =>
+    api('POST', '/v1/enrolments', nonce === undefined ? { hostname } : { hostname, nonce });
+  return { database, ask, first, second };
+}
+
+t.test('a token enrols as many VMs as it says, on two gateways at once', async (t) => {
+  const { ask, first, second, database } = await setUpLimited(t, { max: 5 });
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, n) => ask(`vm-${n}`, n % 2 === 0 ? first : second, NONCE)),
+  );
+  const enrolled = answers.flatMap(({ status }, n) => (status === 201 ? [n] : []));
+  t.equal(enrolled.length, 5);
+  for (const { status, json } of answers) {
+    if (status !== 201) t.match(json, { code: 'enrolment_not_allowed' });
+  }
+  t.equal((await database.query('SELECT FROM vms')).length, 5);
+  const again = await ask(`vm-${enrolled[0]}`, second, NONCE);
+  t.equal(again.status, 201, 'a VM that enrolled may repeat its request');
+});
+
+t.test('a token enrols only hostnames that match its pattern', async (t) => {
+  const { ask, database } = await setUpLimited(t, { pattern: 'lab-*' });
+  for (const hostname of ['vm-1', 'Lab-1', 'my-lab-1']) {
+    const answer = await ask(hostname);
+    t.match(answer, { status: 403, json: { code: 'enrolment_not_allowed' } }, hostname);
+  }
+  t.equal((await ask('lab-1')).status, 201);
+  t.equal((await database.query('SELECT FROM vms')).length, 1);
+});
+
+t.test('a VM that enrolled is handed out only after its agent was online', async (t) => {
+  const { gateway, ask, admin } = await setUp(t);
+  t.equal((await ask('vm-1', NONCE)).status, 201);
+  const assign = () => admin('POST', '/v1/assignments', { email: 'ada@x.y' });
+  t.match(await assign(), { status: 409, json: { code: 'no_vm_available' } });
+  const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
+  const assigned = await until('it is handed out', async () => {
+    const answer = await assign();
+    return answer.status === 201 && answer;
+  });
+  t.match(assigned.text, '"vm-1"');
+  await agent.close();
+});
+
+t.test('a hostname that looks like another one is not made', async (t) => {
+  const { ask, admin, database } = await setUp(t);
+  const register = (hostname: string) => admin('PUT', `/v1/vms/${encodeURIComponent(hostname)}`);
+  t.equal((await register('vm-1')).status, 201);
+  const unclear = [
+    ...['vm\u200B-1', '\u202Evm-1', 'vm-1\u2066', ' vm-1', 'vm-1 ', 'vm-1\u00A0', 'vm\u00AD-1'],
+    ...['vm-1\n', 'vm\u2028-1', 'vm-\u3164', 'vm-\uFE0F1', 'cafe\u0301', 'vm\uFEFF-1', '\u0007'],
+  ];
+  for (const hostname of unclear) {
+    for (const answer of [await register(hostname), await ask(hostname, NONCE)]) {
+      const name = encodeURIComponent(hostname);
+      t.match(answer, { status: 400, json: { code: 'invalid_hostname' } }, name);
+    }
+  }
+  for (const hostname of ['VM-1', 'Vm-1']) {
+    for (const answer of [await register(hostname), await ask(hostname, NONCE)]) {
+      t.match(answer, { status: 409, json: { code: 'similar_hostname' } }, hostname);
+    }
+  }
+  t.same(await database.query('SELECT hostname FROM vms'), [{ hostname: 'vm-1' }]);
+  t.same(await database.query('SELECT FROM vm_enrolments'), []);
+  const both = await Promise.all(['LAB-1', 'lab-1', 'Lab-1'].map(register));
+  t.same(both.map(({ status }) => status).sort(), [201, 409, 409]);
+});
+
+t.test('a row that has an odd hostname is used as before', async (t) => {
+  const { admin, ask, database } = await setUp(t);
+  const odd = 'vm\u200B-1';
+  await database.query(
+    `INSERT INTO vms (hostname, status) VALUES ('vm-2', 'available'), ('VM-2', 'available'), ($1, 'available')`,
+    [odd],
+  );
+  for (const hostname of [odd, 'VM-2', 'vm-2']) {
+    const path = `/v1/vms/${encodeURIComponent(hostname)}`;
+    t.equal((await admin('PUT', path)).status, 200);
+    t.equal((await ask(hostname, NONCE)).status, 201);
+    t.equal((await admin('PATCH', path, { status: 'failed' })).status, 200);
+  }
+});
+
+t.test('a revocation ends the enrolment of the hostname too', async (t) => {
+  const { ask, admin, database } = await setUp(t);
+  t.equal((await ask('vm-1', NONCE)).status, 201);
+  await database.query(
+    `INSERT INTO vm_token_revocations (kind, value, expires_at)
+     VALUES ('sub', 'vm-1', now() + interval '1 day')`,
+  );
+  t.match(await ask('vm-1', NONCE), { status: 409, json: { code: 'already_enrolled' } });
+  t.equal((await admin('DELETE', '/v1/enrolments/vm-1')).status, 204);
+  t.equal((await ask('vm-1', NONCE)).status, 201);
 });

@@ -3,6 +3,7 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isConnectionError, isReadOnlyError } from '../../../postgres/errors.js';
+import { HostnameRejection } from '../../database/new-hostname.js';
 import { isQueueFull } from '../../database/notification-queue.js';
 import { OverloadError } from '../../database/shared-pool.js';
 import { findRuleViolation, type RuleViolation } from '../../database/rule-violation.js';
@@ -49,6 +50,9 @@ function handleError(
   const violation = findRuleViolation(error);
   if (error.statusCode !== undefined && error.statusCode < 500) {
     sendProblem(reply, CODE_BY_STATUS[error.statusCode] ?? 'invalid_request', error.message);
+  } else if (error instanceof HostnameRejection) {
+    const isSimilar = error.reason === 'similar';
+    sendProblem(reply, isSimilar ? 'similar_hostname' : 'invalid_hostname', error.message);
   } else if (violation !== undefined) {
     request.log.info(
       { err: error, ...violation.names },

@@ -27,7 +27,7 @@ export const PROBLEMS = {
   invalid_request: { status: 400, when: 'A parameter or the body is not as documented.' },
   invalid_hostname: {
     status: 400,
-    when: 'The hostname must have 1 to 255 characters without NUL.',
+    when: 'The hostname must have 1 to 255 characters without NUL; a new one, none that is invisible.',
   },
   invalid_cursor: { status: 400, when: '`cursor` or `after` is not from this gateway.' },
   unknown_status: {
@@ -51,6 +51,10 @@ export const PROBLEMS = {
     when: 'The upgrade is from a page of an origin that is not allowed.',
   },
   not_allowed: { status: 403, when: 'The role of the token does not permit this request.' },
+  enrolment_not_allowed: {
+    status: 403,
+    when: 'The enrolment token does not permit this hostname, or has enrolled its number of VMs.',
+  },
   not_found: { status: 404, when: 'The URL does not exist.' },
   vm_not_found: { status: 404, when: 'There is no VM of this hostname.' },
   assignment_not_found: {
@@ -75,6 +79,10 @@ export const PROBLEMS = {
   vm_not_in_use: {
     status: 409,
     when: 'The VM is not in use, so it has no person or command to change.',
+  },
+  similar_hostname: {
+    status: 409,
+    when: 'Another VM has the new hostname in other upper and lower case.',
   },
   already_enrolled: {
     status: 409,

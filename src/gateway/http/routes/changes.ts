@@ -36,7 +36,7 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
       response: {
         200: VmResponse,
         201: VmResponse,
-        ...describeProblems('invalid_hostname', ...WRITE_PROBLEMS),
+        ...describeProblems('invalid_hostname', 'similar_hostname', ...WRITE_PROBLEMS),
       },
     },
     onRequest: authorize('register-vm'),

@@ -2,9 +2,16 @@
 // exchanges it once for the token of its agent.
 
 import { Type } from 'typebox';
+import { matchesPattern } from '../../auth/hostname-pattern.js';
 import { AGENT_TTL_SECONDS, signToken } from '../../auth/token.js';
 import { allowEnrolment, enrol } from '../../database/enrolments.js';
-import { readActor, checkHostname, readHostname, type Authorize } from '../request/access.js';
+import {
+  readActor,
+  checkHostname,
+  readHostname,
+  requireIdentity,
+  type Authorize,
+} from '../request/access.js';
 import type { Connect } from '../request/connect.js';
 import { sendJson } from '../problems/responses.js';
 import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
@@ -35,7 +42,15 @@ export function registerEnrolments(
       body: EnrolmentBody,
       response: {
         201: EnrolmentResponse,
-        ...describeProblems('already_enrolled', 'agent_online', 'cannot_sign', ...WRITE_PROBLEMS),
+        ...describeProblems(
+          'invalid_hostname',
+          'similar_hostname',
+          'enrolment_not_allowed',
+          'already_enrolled',
+          'agent_online',
+          'cannot_sign',
+          ...WRITE_PROBLEMS,
+        ),
       },
     },
     onRequest: authorize('enrol-vm'),
@@ -48,7 +63,18 @@ export function registerEnrolments(
         );
       }
       const { hostname, nonce } = request.body;
-      const outcome = await enrol(connect(request, 'change'), readActor(request), hostname, nonce);
+      const { sub, jti, enrolment: { max, pattern } = {} } = requireIdentity(request);
+      if (pattern !== undefined && !matchesPattern(pattern, hostname)) {
+        const detail = 'The enrolment token does not permit this hostname.';
+        return sendProblem(reply, 'enrolment_not_allowed', detail);
+      }
+      const tokenId = jti ?? `sub:${sub}`;
+      const ask = { hostname, nonce, tokenId, max };
+      const outcome = await enrol(connect(request, 'change'), readActor(request), ask);
+      if (outcome === 'limit-reached') {
+        const detail = `The enrolment token has enrolled ${max} VMs, as many as it may.`;
+        return sendProblem(reply, 'enrolment_not_allowed', detail);
+      }
       if (outcome === 'already-enrolled') {
         const detail = 'This hostname has enrolled; an admin may allow it again.';
         return sendProblem(reply, 'already_enrolled', detail);
