@@ -1,5 +1,5 @@
 // The rights of each role to read, write, forge, execute and attach: after a fresh installation,
-// after an upgrade, and in a copy that was restored. No role gets the rights of the owner of vms by
+// after an upgrade, and in a copy that was restored or moved. No role gets the rights of the owner of vms by
 // a function of ours.
 
 import { execFile } from 'node:child_process';
@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { moveDatabase } from '../../src/postgres/admin/move.js';
 import { migrate } from '../../src/postgres/migrations/migrate.js';
 import type { TestDatabase } from '../helpers/database.js';
 import { onEveryServer } from './servers.js';
@@ -154,6 +155,17 @@ onEveryServer(async (t, { createDatabase, majorVersion, binDir }) => {
     const restoring = run(psql, [...at(target), '-X', '-q', '-v', 'ON_ERROR_STOP=1']);
     restoring.child.stdin?.end(stdout);
     await restoring;
+    t.same(await matrix(target), expected);
+  });
+
+  t.test('after a move', { skip }, async (t) => {
+    const [source, target] = [await createDatabase(), await createDatabase({ migrate: false })];
+    await createRoles(source, await openSession(t, source.adminConfig));
+    await moveDatabase({
+      ...{ connection: source.config, target: target.config, dryRun: false },
+      environment: { PATH: binDir },
+      signal: new AbortController().signal,
+    });
     t.same(await matrix(target), expected);
   });
 
