@@ -19,6 +19,7 @@ import { createSizeCommand } from './size.js';
 import { createSlowQueriesCommand } from './slow-queries.js';
 import { createSqlCommand } from './sql.js';
 import { createStatusCommand } from './status.js';
+import { createUninstallCommand } from './uninstall.js';
 import { createVacuumCommand } from './vacuum.js';
 import { createVmsCommand } from './vms.js';
 
@@ -43,6 +44,7 @@ const SUBCOMMANDS = [
   createListenCommand,
   createSqlCommand,
   createDoctorCommand,
+  createUninstallCommand,
 ];
 
 export function createDbCommand(): Command {

@@ -7,7 +7,7 @@ import { MaintenanceError } from './maintenance-error.js';
 import { takeOnlyRow } from './session.js';
 
 /** The tables that the migrations create. */
-const OUR_TABLES = [
+export const OUR_TABLES: readonly string[] = [
   ...['vms', 'vm_events', 'vm_deliveries', 'vm_enrolments', 'vm_keys', 'vm_token_revocations'],
   ...['vm_sign_in_codes'],
   ...['vm_presence', 'gateways', 'lablink_migrations'],

@@ -97,7 +97,7 @@ export async function readBearing(client: pg.Client): Promise<number | undefined
 
 /**
  * Writes what the migration bears, after its record. A migration that says nothing needs a program
- * that knows it. One that extends the schema alone bears what the schema before it bore.
+ * that knows it. A migration that only adds bears what the schema before it bore.
  */
 export async function recordBearing(client: pg.Client, migration: Migration): Promise<void> {
   const before = await readBearing(client);
