@@ -87,6 +87,59 @@ function typeErrors(manifests: readonly Manifest[]): string[] {
     .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
 }
 
+/** The manifests as they stand, for machines without kubectl. */
+async function readManifests(...names: string[]): Promise<Manifest[]> {
+  const texts = await Promise.all(names.map((name) => deployed(`kubernetes/${name}.yaml`)));
+  return texts.map((text) => parse(text) as Manifest);
+}
+
+t.test('the files have the types of the API, and select the pods of the gateway', async (t) => {
+  const names = ['base/account', 'base/deployment', 'base/disruption', 'production/network'];
+  const manifests = await readManifests(...names);
+  const [, deployment, disruption, network] = manifests;
+  // kustomize adds the selector and the labels of the deployment.
+  t.same(typeErrors(manifests.filter((manifest) => manifest !== deployment)), []);
+  const selector = { matchLabels: { 'app.kubernetes.io/name': 'lablink-gateway' } };
+  t.match(disruption, { spec: { selector } });
+  t.match(network, { spec: { podSelector: selector, policyTypes: ['Ingress', 'Egress'] } });
+  t.match(deployment, {
+    spec: {
+      template: {
+        spec: { serviceAccountName: 'lablink-gateway', automountServiceAccountToken: false },
+      },
+    },
+  });
+  const { resources } = parse(await deployed('kubernetes/production/kustomization.yaml')) as {
+    resources: string[];
+  };
+  t.ok(resources.includes('network.yaml'));
+});
+
+t.test('a policy lets in the ingress and Prometheus alone, and names every port', async (t) => {
+  const [network] = await readManifests('production/network');
+  const { ingress, egress } = network?.spec as unknown as {
+    ingress: {
+      from: { namespaceSelector: { matchLabels: Record<string, string> } }[];
+      ports: object[];
+    }[];
+    egress: { ports: { port: number }[] }[];
+  };
+  t.same(
+    ingress.flatMap(({ from }) =>
+      from.map((peer) => Object.values(peer.namespaceSelector.matchLabels)),
+    ),
+    [['ingress-nginx'], ['monitoring']],
+  );
+  t.same(
+    ingress.map(({ ports }) => ports),
+    [[{ port: 'http', protocol: 'TCP' }]],
+  );
+  t.same(
+    egress.map(({ ports }) => ports.map(({ port }) => port)),
+    [[53, 53], [5432]],
+  );
+});
+
 t.test('the overlay', { skip: lacking('kubectl', 'version', '--client') }, async (t) => {
   const manifests = kustomize('deploy/kubernetes/production');
   const migrate = parse(await deployed('kubernetes/migrate.yaml')) as Manifest;
