@@ -32,6 +32,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'gateway/session',
     'gateway/hub',
     'gateway/fleet',
+    'gateway/stale',
     'gateway/auth',
     'gateway/database',
     'config',

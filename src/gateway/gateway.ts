@@ -30,6 +30,7 @@ import { createMetrics } from './metrics/index.js';
 import { PresenceTracker } from './presence/presence.js';
 import { RevocationReader } from './revocations/reader.js';
 import { Sessions } from './session/sessions.js';
+import { RepeatedWarnings } from './stale/repeated-warnings.js';
 import { TIMING, type Timing } from './timing.js';
 
 export interface GatewayOptions extends HttpLimits {
@@ -71,6 +72,7 @@ export type GatewayServer = ReturnType<typeof createGateway>;
 export function createGateway(options: GatewayOptions) {
   const log = options.log.child({}, { serializers: LOG_SERIALIZERS });
   const timing = { ...TIMING, ...options.timing };
+  const warnings = new RepeatedWarnings(log);
   const gateway = randomBytes(8).toString('hex');
   const servers = new ServerCheck(() => feed.reconnectAfterSplit());
   const pools = createPools(options.database, servers, log);
@@ -104,7 +106,8 @@ export function createGateway(options: GatewayOptions) {
         revoked.replace(await readRevocations(pools.requests.pool));
         closeRevoked();
       },
-      failed: (err) => log.warn({ err }, 'could not read the revoked tokens; trying again'),
+      failed: (err) =>
+        warnings.warn(log, { err }, 'could not read the revoked tokens; trying again'),
     },
     timing,
   );
@@ -249,7 +252,8 @@ function createHub(
 
 /** The pools go to one address, so they are discarded and ended together. */
 function createPools(config: pg.ClientConfig, servers: ServerCheck, log: Logger) {
-  const onIdleError = (err: Error): void => log.warn({ err }, 'lost an idle connection');
+  const warnings = new RepeatedWarnings(log);
+  const onIdleError = (err: Error): void => warnings.warn(log, { err }, 'lost an idle connection');
   const feed = createPool(config, FEED_CONNECTIONS, onIdleError);
   const presence = createPool(config, PRESENCE_CONNECTIONS, onIdleError);
   const requests = createPool(config, REQUEST_CONNECTIONS, onIdleError);

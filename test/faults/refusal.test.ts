@@ -2,7 +2,9 @@
 // is not live, /health/ready says why, and clients keep what they had until it is mended.
 
 import pg from 'pg';
+import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import { migrate } from '../../src/postgres/migrations/migrate.js';
 import { createApi } from '../helpers/api.js';
 import { startDatabase } from '../helpers/database.js';
 import { startGateway } from '../helpers/gateway.js';
@@ -92,6 +94,29 @@ t.test('a read-only database answers writes as such, and reads as before', async
   await until('writes are taken again', async () => {
     return (await api('PUT', '/v1/vms/vm-2')).status < 300;
   });
+});
+
+t.test('the schema disappears, and comes back', async (t) => {
+  const database = await startDatabase(t);
+  await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);
+  const lines: { msg: string; err?: unknown; repeated?: number }[] = [];
+  const write = (line: string): void => void lines.push(JSON.parse(line) as (typeof lines)[number]);
+  const gateway = await startGateway(t, database, { log: pino({ level: 'warn' }, { write }) });
+  const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
+  await agent.nextMessage('status');
+  await database.query('DROP SCHEMA public CASCADE');
+  t.match(await gateway.notReady(), /missing|could not be read|cannot be read/);
+  await until('what fails again is counted', () => lines.some(({ repeated = 0 }) => repeated > 1));
+  const messages = new Set(lines.map(({ msg }) => msg));
+  for (const message of messages) {
+    const withError = lines.filter(({ msg, err }) => msg === message && err !== undefined);
+    t.ok(withError.length <= 2, `${message}: ${withError.length} lines with their error`);
+  }
+  await database.query('CREATE SCHEMA public');
+  await migrate(database.config, { mode: 'apply' });
+  await gateway.ready();
+  await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'in-use')`);
+  await agent.nextMessage('assignment');
 });
 
 async function start(t: Test) {

@@ -29,6 +29,7 @@ import type { QueueWatch } from './queue-watch.js';
 import { describeReadFailure } from './read-failure.js';
 import { Reconciler } from './reconciler.js';
 import { Resync, type ResyncReason, type ResyncSettings } from './resync.js';
+import { RepeatedWarnings } from '../stale/repeated-warnings.js';
 import type { CreateSource, NotificationSource } from './source.js';
 import { TableReader } from './table-reader.js';
 
@@ -95,6 +96,7 @@ const SERVERS_SPLIT = new Error('a query reached another server');
 
 export class Feed {
   readonly #problem = new FeedProblem();
+  readonly #warnings: RepeatedWarnings;
   readonly #queue: QueueWatch<Suspect>;
   readonly #table: TableReader;
   readonly #reconciler: Reconciler;
@@ -112,6 +114,7 @@ export class Feed {
   constructor(private readonly options: FeedOptions) {
     const { fleet, output, metrics, log } = options;
     const { pool } = options.connections;
+    this.#warnings = new RepeatedWarnings(log);
     this.#queue = createQueueAlarm({
       pool,
       warningRatio: options.queueWarningRatio,
@@ -243,7 +246,7 @@ export class Feed {
     return new Dispatcher(this.#reconciler, this.#table.verify, {
       handled: (channel, outcome) => metrics.notificationHandled(channel, outcome),
       rejected: (channel, reason, length) => {
-        log.warn({ channel, reason, length }, 'rejected a payload');
+        this.#warnings.warn(log, { channel, reason, length }, 'rejected a payload');
         metrics.notificationRejected(reason);
       },
       invalidated: () => this.#resync.readSoon(),
@@ -262,7 +265,7 @@ export class Feed {
     const refusal = describeReadFailure(err);
     if (refusal !== undefined || !this.live) this.#problem.recordFailedRead(refusal);
     if (refusal === undefined) {
-      this.options.log.warn({ err }, 'could not read the table; trying again');
+      this.#warnings.warn(this.options.log, { err }, 'could not read the table; trying again');
       return;
     }
     if (refusal !== this.#loggedRefusal)
@@ -295,7 +298,7 @@ export class Feed {
     this.#problem.recordMissedHeartbeat(queueFull ? 'queue-full' : reason);
     metrics.heartbeatMissed(reason);
     if (queueFull) this.#queue.check();
-    log.warn({ err }, this.#problem.reason);
+    this.#warnings.warn(log, { err }, this.#problem.reason);
     this.#resync.heartbeatMissed();
     connections.discardIdle();
     // A server that answers with an error is there; any other failure may be of the network, which
@@ -313,7 +316,7 @@ export class Feed {
   #sourceDisconnected(reason: Error): void {
     if (reason !== HEARTBEAT_MISSED && reason !== SERVERS_SPLIT)
       this.#problem.recordDisconnection();
-    this.options.log.warn({ err: reason }, 'not listening');
+    this.#warnings.warn(this.options.log, { err: reason }, 'not listening');
     this.#heartbeat.stop();
     this.options.connections.servers.setListening(undefined);
     this.#resync.sourceDisconnected();

@@ -15,7 +15,7 @@ import { describeResponse, type OnResponse } from './problems/response-log.js';
 import { sendClientError } from './problems/client-error.js';
 import { createErrorHandler, handleErrorBeforeRouting } from './problems/error-handler.js';
 import { PROBLEMS, sendProblem, writeProblem } from './problems/problem.js';
-import { RepeatedWarnings } from './problems/repeated-warnings.js';
+import { RepeatedWarnings } from '../stale/repeated-warnings.js';
 import { SequencedServer, type RejectPipelined } from './limits/sequenced-server.js';
 import { createFinishResponse } from './problems/finish-response.js';
 import { hasValidHost } from './request/host.js';

@@ -6,6 +6,7 @@
 // back: the gateway acquires another one, under another name, and writes all its agents again. So a
 // late write under the old name has no effect.
 
+import { chooseBackoffMs, type Backoff } from '../../time/backoff.js';
 import type { GatewayLeases } from '../database/presence.js';
 import type { PendingWrites, WriteBatch } from './pending-writes.js';
 
@@ -59,8 +60,9 @@ export interface LeaseSettings {
   readonly pushWriteGapMs: number;
 }
 
-/** Pause between a failure and the next try. */
-const RETRY_MS = 1_000;
+/** The shortest pause between a failure and the next try; with jitter it grows to 5 s. */
+const RETRY_MS = 500;
+const RETRY: Backoff = { baseMs: 1_000, capMs: 4_500 };
 /** A lease ends by the database's clock, and the answer took some time. */
 const EXPIRY_SLACK_MS = 20;
 
@@ -81,6 +83,8 @@ export class Lease {
   #wakeAtMs = 0;
   /** The last turn failed: the pause after it is not cut short. */
   #failed = false;
+  /** How many turns failed in a row. */
+  #failures = 0;
 
   /** @param gateway names the process; each lease appends a number. */
   constructor(
@@ -130,6 +134,7 @@ export class Lease {
       this.#failed = false;
       try {
         await this.#turn();
+        this.#failures = 0;
       } catch (error) {
         this.#failed = true;
         this.events.failed(error);
@@ -231,10 +236,14 @@ export class Lease {
         resolve();
       };
       this.#wakeAtMs = Infinity;
-      if (this.#failed) this.#wakeBy(performance.now() + RETRY_MS);
+      if (this.#failed) this.#wakeBy(performance.now() + this.#chooseRetryMs());
       else if (this.#instance === undefined) this.#wakeBy(performance.now());
       else this.#wakeBy(Math.min(this.#renewAtMs, this.#nextWriteMs()));
     });
+  }
+
+  #chooseRetryMs(): number {
+    return RETRY_MS + chooseBackoffMs(RETRY, this.#failures++, Math.random());
   }
 
   /** Computes when a write that becomes pending now is due; Infinity if nothing is pending. */

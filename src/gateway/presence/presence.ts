@@ -10,6 +10,7 @@ import { readPresence } from '../database/presence.js';
 import type { RetentionStep } from '../database/retention.js';
 import type { PresenceEntry, RowEntry } from '../fleet/entry.js';
 import type { Fleet } from '../fleet/fleet.js';
+import { RepeatedWarnings } from '../stale/repeated-warnings.js';
 import { Housekeeping } from './housekeeping.js';
 import { Lease, type LeaseSettings } from './lease.js';
 import { PendingWrites } from './pending-writes.js';
@@ -53,6 +54,7 @@ const UNSTORABLE =
   'the database cannot store the presence of this hostname, which its encoding may lack; it is set aside, and tried again';
 
 export class PresenceTracker {
+  readonly #warnings: RepeatedWarnings;
   readonly #pending = new PendingWrites();
   readonly #housekeeping: Housekeeping;
   readonly #reader: PresenceReader;
@@ -61,6 +63,7 @@ export class PresenceTracker {
 
   constructor(private readonly options: PresenceOptions) {
     const { gateway, pool, timing } = options;
+    this.#warnings = new RepeatedWarnings(options.log);
     this.#housekeeping = new Housekeeping(options);
     this.#reader = this.#createReader();
     const leaseSettings: LeaseSettings = { ...timing, writeGapMs: timing.presenceWriteGapMs };
@@ -154,7 +157,7 @@ export class PresenceTracker {
       {
         read: (hostnames) => readPresence(pool, hostnames),
         publish,
-        failed: (err) => log.warn({ err }, 'could not read presence; trying again'),
+        failed: (err) => this.#warnings.warn(log, { err }, 'could not read presence; trying again'),
       },
       { ...timing, readGapMs: timing.presenceReadGapMs },
     );
@@ -162,7 +165,7 @@ export class PresenceTracker {
 
   #leaseLost(): void {
     const { metrics, log } = this.options;
-    log.warn('the lease was lost; acquiring another');
+    this.#warnings.warn(log, {}, 'the lease was lost; acquiring another');
     metrics.leaseLost();
   }
 
@@ -191,6 +194,7 @@ export class PresenceTracker {
   }
 
   #failed(err: unknown): void {
-    this.options.log.warn({ err }, 'presence could not be written; trying again');
+    const message = 'presence could not be written; trying again';
+    this.#warnings.warn(this.options.log, { err }, message);
   }
 }

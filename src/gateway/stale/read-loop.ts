@@ -2,6 +2,7 @@
 // repeated after a pause, and never ends the loop.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { chooseBackoffMs } from '../../time/backoff.js';
 import type { ReadRequest } from './stale-hostnames.js';
 
 export interface ReadLoopSteps<Result> {
@@ -20,13 +21,17 @@ export interface ReadLoopSteps<Result> {
 export interface ReadLoopSettings {
   /** Pause after a read, so that what becomes stale meanwhile is read together. */
   readonly gapMs: number;
-  /** Pause after a read that failed. */
+  /** The shortest pause after a read that failed; it grows with jitter, up to 5 s. */
   readonly retryMs: number;
 }
+
+const MAX_RETRY_MS = 5_000;
 
 export class ReadLoop<Result> {
   /** The run under way; an aborted run is no longer it. */
   #run: AbortController | undefined;
+  /** How many reads failed in a row. */
+  #failures = 0;
 
   constructor(
     private readonly steps: ReadLoopSteps<Result>,
@@ -68,13 +73,20 @@ export class ReadLoop<Result> {
     try {
       const result = await this.steps.read(request, signal);
       if (!signal.aborted) this.steps.finish(request, result);
+      this.#failures = 0;
       return this.settings.gapMs;
     } catch (error) {
       if (signal.aborted) return 0;
       this.steps.abandon(request);
       this.steps.failed(error);
-      return this.settings.retryMs;
+      return this.#chooseRetryMs();
     }
+  }
+
+  #chooseRetryMs(): number {
+    const { retryMs } = this.settings;
+    const backoff = { baseMs: retryMs, capMs: MAX_RETRY_MS };
+    return retryMs + chooseBackoffMs(backoff, this.#failures++, Math.random());
   }
 
   #end(run: AbortController): void {

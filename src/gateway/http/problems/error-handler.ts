@@ -8,7 +8,7 @@ import { isQueueFull } from '../../database/notification-queue.js';
 import { OverloadError } from '../../database/shared-pool.js';
 import { findRuleViolation, type RuleViolation } from '../../database/rule-violation.js';
 import { sendProblem, type ProblemCode } from './problem.js';
-import type { RepeatedWarnings } from './repeated-warnings.js';
+import type { RepeatedWarnings } from '../../stale/repeated-warnings.js';
 
 /** The problem codes of errors from Fastify and its plugins, by status. */
 const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {

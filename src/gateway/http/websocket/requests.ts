@@ -8,7 +8,7 @@ import type { ConnectionSource } from '../../database/connection-source.js';
 import { findRuleViolation } from '../../database/rule-violation.js';
 import type { Actor } from '../../database/transaction.js';
 import type { RequestRejection, RequestHandlers } from '../../session/requests.js';
-import { RepeatedWarnings } from '../problems/repeated-warnings.js';
+import { RepeatedWarnings } from '../../stale/repeated-warnings.js';
 
 const STALE: RequestRejection = {
   code: 'stale_assignment',

@@ -1,13 +1,13 @@
 // Logs a warning that repeats once, and then how often it was repeated: a client that causes
-// failures must not fill the log.
-
-import type { FastifyBaseLogger } from 'fastify';
+// failures, or a retry that goes on failing, must not fill the log.
 
 /** How long repetitions are counted before their number is logged, in ms. */
 export const COUNT_FOR_MS = 10_000;
 
 /** A logger of one request or session. */
-type WarningLog = Pick<FastifyBaseLogger, 'warn'>;
+interface WarningLog {
+  warn(context: object, message: string): void;
+}
 
 /** Warnings with the same message are the same. */
 export class RepeatedWarnings {

@@ -2,10 +2,7 @@
 
 import { mock } from 'node:test';
 import t from 'tap';
-import {
-  COUNT_FOR_MS,
-  RepeatedWarnings,
-} from '../../../../src/gateway/http/problems/repeated-warnings.js';
+import { COUNT_FOR_MS, RepeatedWarnings } from '../../../src/gateway/stale/repeated-warnings.js';
 
 t.before(() => mock.timers.enable({ apis: ['setTimeout'] }));
 t.teardown(() => mock.timers.reset());
