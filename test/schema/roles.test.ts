@@ -1,6 +1,6 @@
 // The rights of each role to read, write, forge, execute and attach: after a fresh installation,
-// after an upgrade, and in a copy that was restored or moved. No role gets the rights of the owner of vms by
-// a function of ours.
+// after an upgrade, and in a copy that was restored or moved. No role gets the rights of the owner
+// of vms by a function of ours.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
