@@ -7,6 +7,7 @@ import { signToken } from '../../../src/gateway/auth/token.js';
 import { pruneRevocations } from '../../../src/gateway/database/revocations.js';
 import { revokeTokens, type TokenSelector } from '../../../src/postgres/admin/revocations.js';
 import { startServer, type TestDatabase } from '../../helpers/database.js';
+import { openEventStream } from '../../helpers/event-stream.js';
 import { startGateway, type TestGatewayOptions } from '../../helpers/gateway.js';
 import { connect } from '../../helpers/raw-client.js';
 import { until } from '../../helpers/until.js';
@@ -168,4 +169,22 @@ t.test('a revocation is pruned when its tokens have ended', async (t) => {
   await pruneRevocations(pool);
   const rows = await database.query('SELECT value FROM vm_token_revocations');
   t.same(rows, [{ value: 'new' }]);
+});
+
+t.test('an event stream of a revoked token ends, and another stays', async (t) => {
+  const database = await createDatabase();
+  const { gateway } = await start(t, database);
+  const [token, other] = [sign('ada'), sign('ada')];
+  const url = `${gateway.url}/v1/vms`;
+  const stream = await openEventStream(url, { authorization: `Bearer ${token}` });
+  const kept = await openEventStream(url, { authorization: `Bearer ${other}` });
+  await revoke(database, { kind: 'jti', value: decodeJwt(token).jti ?? '' });
+  await stream.ended;
+  t.same(stream.close, { code: 4401, reason: 'token missing or expired' });
+  await t.rejects(
+    openEventStream(url, { authorization: `Bearer ${token}` }),
+    /401 .*token_revoked/,
+  );
+  t.equal(kept.close, undefined);
+  await kept.leave();
 });
