@@ -3,7 +3,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Config } from '../config/load.js';
+import { createToolEnvironment, type Config } from '../config/load.js';
 import { parseDurationMs } from '../time/duration.js';
 import { LOAD_DURATION, LOCAL_TARGET_FAULTS, parseFaults } from '../loadtest/faults.js';
 import { UnsuitableTargetError, runLoadTest } from '../loadtest/load-test.js';
@@ -143,13 +143,23 @@ async function runOnTarget(target: Target, plan: Plan): Promise<LoadTestResult> 
   try {
     const onSample = progress.show.bind(progress);
     return await withClient(target.database, (client) =>
-      runLoadTest({ plan, target, client, signal: early.signal, onSample }),
+      runLoadTest({
+        ...{ plan, target, client, onSample },
+        signal: early.signal,
+        clientEnvironment: readTrust(),
+      }),
     );
   } finally {
     progress.end();
     await target.stop();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
+}
+
+/** The authorities that this process trusts besides Node's: a file that Node reads at its start. */
+function readTrust(): Readonly<Record<string, string>> {
+  const { NODE_EXTRA_CA_CERTS: file } = createToolEnvironment();
+  return file === undefined ? {} : { NODE_EXTRA_CA_CERTS: file };
 }
 
 function rethrowAsUsage(error: unknown): never {

@@ -26,6 +26,8 @@ export interface LoadTestOptions {
   /** Ends the test early when it is aborted. */
   readonly signal: AbortSignal;
   readonly onSample: (sample: Sample) => void;
+  /** The environment of the clients' processes; empty by default. */
+  readonly clientEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** The load test cannot run on this target. The message says why, and what to do. */
@@ -44,7 +46,7 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadTestRes
   const { client, plan, target } = options;
   await assertNoRows(client);
   const { agents, dashboards, vms: rows } = plan;
-  const virtualUsers = new VirtualUsers({ agents, dashboards, rows });
+  const virtualUsers = new VirtualUsers({ agents, dashboards, rows }, options.clientEnvironment);
   const writer = Remote.start<WriterHandlers>(new URL('./writer-process.js', import.meta.url));
   try {
     await insertRows(client, rows);

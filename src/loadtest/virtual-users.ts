@@ -22,11 +22,17 @@ const POLL_MS = 10;
 export class VirtualUsers {
   readonly #processes: Remote<ClientHandlers>[];
 
-  constructor(private readonly counts: VirtualUserCounts) {
+  /** @param environment of the processes, such as the authorities that they trust */
+  constructor(
+    private readonly counts: VirtualUserCounts,
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     const sockets = counts.agents + counts.dashboards;
     const count = Math.max(1, Math.ceil(sockets / SOCKETS_PER_PROCESS));
     const module = new URL('./client-process.js', import.meta.url);
-    this.#processes = Array.from({ length: count }, () => Remote.start<ClientHandlers>(module));
+    this.#processes = Array.from({ length: count }, () =>
+      Remote.start<ClientHandlers>(module, { env: environment }),
+    );
   }
 
   /** Creates the clients, without sockets. */

@@ -1,8 +1,12 @@
 // `loadtest` as a process, on a temporary gateway and on remote ones: its results, its refusals,
 // and that it leaves nothing behind. No time is a condition, only loss, duplicates and order.
 
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createServer } from 'node:tls';
+import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { signToken } from '../../src/gateway/auth/token.js';
 import { ExitCode } from '../../src/cli/exit.js';
@@ -125,6 +129,31 @@ t.test('a remote gateway and its database stay as they were', async (t) => {
       t.match(program.stderr, message);
     }
   });
+});
+
+t.test('a gateway behind TLS, with an authority of its own', async (t) => {
+  const database = await createDatabase();
+  const { url } = await startGatewayProcess(t, database, { env: { JWT_SECRET: SECRET } });
+  const folder = await temporaryFolder(t);
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  await promisify(execFile)('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+    ...['-keyout', key, '-out', cert, '-days', '2', ...subject],
+  ]);
+  const pem = { key: await readFile(key), cert: await readFile(cert) };
+  const server = createServer(pem, (client) => {
+    const gateway = connect(Number(new URL(url).port), '127.0.0.1');
+    for (const socket of [client, gateway]) socket.on('error', () => undefined);
+    client.pipe(gateway).pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const args = `--url https://localhost:${port} --database-url ${urlOf(database)} --agents 5 --dashboards 1 --rate 20 --duration 1s --json`;
+  const env = { JWT_SECRET: SECRET, NODE_EXTRA_CA_CERTS: cert };
+  const result = await resultOf(t, loadtest(t, args, env), ExitCode.ok);
+  t.match(result, { failures: [], agents: SOUND, dashboards: SOUND });
 });
 
 t.test('loss, repetition and reordering by a server are found', async (t) => {

@@ -157,7 +157,7 @@ t.test('a closed stdout does not interrupt an operation', async (t) => {
 
 t.test('each subcommand has help, and reports an unreachable or refusing database', async (t) => {
   const names =
-    'migrate status vms count find clear backup restore move vacuum reindex size connections kill-idle slow-queries log-slow listen sql doctor';
+    'migrate status vms count find clear backup restore move prune vacuum reindex size connections kill-idle slow-queries log-slow listen sql doctor';
   const database = await createDatabase();
   const away = { DATABASE_URL: 'postgresql://lablink@127.0.0.1:1/lablink_db' };
   const needed: Readonly<Record<string, readonly string[]>> = {
