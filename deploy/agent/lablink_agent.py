@@ -704,6 +704,12 @@ class Agent:
     def send_request(self, method, path, body=None):
         return client.send_request(method, self.options.http + path, self.read_token(), body)
 
+    def warn_if_exposed(self):
+        """Container platforms mount secrets that every user can read, so the file is used."""
+        path = self.options.token_file
+        if os.stat(path).st_mode & 0o044:
+            log(f"Other users may read the token file {path}; run: chmod 600 {path}")
+
     def read_token(self):
         try:
             return client.read_token_file(self.options.token_file)
@@ -780,6 +786,7 @@ def main():
             agent = Agent(options, state_file)
             # A missing token file is a mistake now; later the agent waits for it.
             agent.read_token()
+            agent.warn_if_exposed()
             return await agent.run()
 
         return asyncio.run(run())

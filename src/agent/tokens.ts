@@ -1,7 +1,7 @@
 // The agent's token. It comes from a file that an administrator or another program writes, or from
 // the gateway by enrolment. A token from the gateway is kept in the same file, with mode 0600.
 
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { readExpiryMs } from '../client/token.js';
 import { replaceFile } from '../processes/replace-file.js';
 import { readSystemCode } from '../processes/system-code.js';
@@ -73,6 +73,16 @@ async function enrol(options: EnrolmentOptions): Promise<string> {
 function isUsable(token: string): boolean {
   const expiresAtMs = readExpiryMs(token);
   return expiresAtMs === undefined || expiresAtMs - Date.now() > NEARLY_EXPIRED_MS;
+}
+
+/**
+ * Warns if other users can read the token file. It is used nevertheless: container platforms mount
+ * secrets as files that every user of the container can read.
+ */
+export async function warnIfExposed(file: string, log: (text: string) => void): Promise<void> {
+  const { mode } = await stat(file).catch(() => ({ mode: 0 }));
+  if ((mode & 0o044) !== 0)
+    log(`Other users may read the token file ${file}; run: chmod 600 ${file}`);
 }
 
 /** Returns undefined if there is no such file, or it is empty. */

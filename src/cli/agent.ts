@@ -14,7 +14,12 @@ import { createSendRequest, createGatewayApi, type SendRequest } from '../agent/
 import { CLOUDS, readInstanceId, type Cloud } from '../agent/instance-id.js';
 import type { Journal } from '../agent/journal.js';
 import { openStateFile, type StateFile } from '../agent/state-file.js';
-import { createEnrolledTokens, createFileTokens, type AgentTokens } from '../agent/tokens.js';
+import {
+  createEnrolledTokens,
+  createFileTokens,
+  warnIfExposed,
+  type AgentTokens,
+} from '../agent/tokens.js';
 import { createClient, type Client, type VmWatch } from '../client/index.js';
 import { createCommandEnvironment } from '../config/load.js';
 import { formatConnectionState } from './connection-state.js';
@@ -180,8 +185,10 @@ async function connectAgent(
       const tokens = createFileTokens(tokenFile);
       // A bad token file now is a usage error; later the agent waits until it is readable.
       await tokens.current();
+      await warnIfExposed(tokenFile, log);
       return { ask, client: createClient({ url, token: tokens.fresh }), tokens, journal };
     }
+    for (const path of [enrolTokenFile, tokenFile]) await warnIfExposed(path, log);
     const enrolled = ensureNonce(journal, hostname);
     // The nonce is saved before its use, so that a lost response can be requested again.
     await file.save(enrolled);

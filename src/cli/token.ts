@@ -1,12 +1,15 @@
 // The subcommand `token`: signs a token with the configured or the kept secret, and prints only the
 // token. Its own subcommands inspect and revoke tokens.
 
+import { open } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Value } from 'typebox/value';
 import type { Role } from '../gateway/auth/roles.js';
 import { isClearHostname, UNCLEAR_HOSTNAME } from '../gateway/database/new-hostname.js';
 import { Subject, type EnrolmentLimits, type TokenContent } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
+import { CREATE_ONLY } from '../processes/replace-file.js';
+import { readSystemCode } from '../processes/system-code.js';
 import { parseDurationMs, type DurationFormat } from '../time/duration.js';
 import { UsageError } from './exit.js';
 import { findDatabase } from './find-database.js';
@@ -38,6 +41,7 @@ interface TokenOptions {
   readonly ttl?: number;
   readonly max?: number;
   readonly pattern?: string;
+  readonly out?: string;
   readonly link?: true;
   readonly url?: string;
 }
@@ -63,6 +67,7 @@ export function createTokenCommand(load: () => Config = loadConfig): Command {
       parseMax,
     )
     .option('--pattern <pattern>', 'the hostnames that may enrol; * stands for any characters')
+    .option('--out <file>', 'write the token to a new file that only its owner can read')
     .option(
       '--link',
       'print a link instead, which signs in to the dashboard once, within five minutes',
@@ -81,7 +86,8 @@ export function createTokenCommand(load: () => Config = loadConfig): Command {
       const line = options.link
         ? await createLink(content, options.url, config)
         : await signLocally(content, config);
-      command.configureOutput().writeOut?.(`${line}\n`);
+      if (options.out === undefined) command.configureOutput().writeOut?.(`${line}\n`);
+      else await writeNewFile(options.out, `${line}\n`);
     })
     .addCommand(createInspectCommand(load))
     .addCommand(createRevokeCommand(load));
@@ -108,6 +114,23 @@ async function createLink(
 function requireRole({ role }: TokenOptions): Role {
   if (role !== undefined) return role;
   throw new UsageError(`What may the bearer do? Give --role ${ROLES.join(', ')}.`);
+}
+
+/** Never writes through a link or into a file that exists. @throws UsageError */
+async function writeNewFile(path: string, text: string): Promise<void> {
+  try {
+    const file = await open(path, CREATE_ONLY, 0o600);
+    try {
+      await file.writeFile(text);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    const code = readSystemCode(cause);
+    if (code === undefined) throw cause;
+    const fault = code === 'EEXIST' || code === 'ELOOP' ? 'exists' : `cannot be made (${code})`;
+    throw new UsageError(`The file ${path} ${fault}: --out writes a new file.`, { cause });
+  }
 }
 
 /** Resolves the limits of an enrolment token. @throws UsageError */

@@ -2,7 +2,7 @@
 // file.
 
 import { once } from 'node:events';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { startServer } from '../helpers/database.js';
@@ -133,8 +133,11 @@ t.test('the agent in Python', { skip }, async (t) => {
     t.same(types(agent).filter((type) => type === 'assignment').length, 1);
     agent.child.kill('SIGTERM');
     t.match(await agent.exited, { code: 0 });
+    t.notMatch(agent.stderr, 'Other users may read');
+    await chmod(join(folder, 'vm-print.token'), 0o644);
     agent = startAgent(t, files);
     await agent.until(({ stderr }) => stderr.includes('live'));
+    t.match(agent.stderr, 'Other users may read the token file');
     await database.query(`UPDATE vms SET status = 'failed' WHERE hostname = 'vm-print'`);
     await agent.until((program) => types(program).includes('status'));
     t.same(types(agent), ['status']);

@@ -1,10 +1,10 @@
 // The agent's token: read from its file each time, or issued by enrolment and kept.
 
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { SendRequest } from '../../src/agent/gateway-api.js';
-import { createEnrolledTokens, createFileTokens } from '../../src/agent/tokens.js';
+import { createEnrolledTokens, createFileTokens, warnIfExposed } from '../../src/agent/tokens.js';
 import { signToken } from '../../src/gateway/auth/token.js';
 import { temporaryFolder } from '../helpers/process.js';
 
@@ -20,6 +20,22 @@ t.test('the file is read again each time', async (t) => {
   t.equal(await tokens.current(), 'one');
   await writeFile(file, 'two');
   t.equal(await tokens.fresh(), 'two');
+});
+
+t.test('a token file that other users can read is warned about, and used', async (t) => {
+  const file = join(await temporaryFolder(t), 'token');
+  const warnings: string[] = [];
+  const warn = () => warnIfExposed(file, (text) => warnings.push(text));
+  await warn();
+  await writeFile(file, 'one', { mode: 0o600 });
+  await warn();
+  t.same(warnings, [], 'not without a file, nor for its owner alone');
+  for (const mode of [0o644, 0o640, 0o604]) {
+    await chmod(file, mode);
+    await warn();
+    t.match(warnings.pop(), `chmod 600 ${file}`, mode.toString(8));
+  }
+  t.equal(await createFileTokens(file).current(), 'one');
 });
 
 t.test('an agent that enrols', async (t) => {

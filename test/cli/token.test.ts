@@ -1,6 +1,6 @@
 // The subcommand `token`: its output, and its refusals.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { decodeJwt } from 'jose';
@@ -69,6 +69,24 @@ t.test('an enrolment token carries its limits', async (t) => {
   const { stdout } = await run('--role enrol');
   t.match(createVerifier([SECRET])(stdout.trim()), { ok: true, identity: { role: 'enrol' } });
   t.notOk('enrol_max' in decodeJwt(stdout));
+});
+
+t.test('--out writes a new file for its owner alone, and never through a link', async (t) => {
+  const folder = t.testdir({ taken: 'kept', target: t.fixture('symlink', 'nowhere') });
+  const before = process.umask(0);
+  const { stdout, error } = await run(`--role admin --out ${folder}/token`);
+  process.umask(before);
+  t.equal(error, undefined);
+  t.equal(stdout, '');
+  const file = join(folder, 'token');
+  t.equal((await stat(file)).mode & 0o777, 0o600);
+  t.match(createVerifier([SECRET])((await readFile(file, 'utf8')).trim()), { ok: true });
+  for (const name of ['taken', 'target', 'token', 'no/folder']) {
+    const { error } = await run(`--role admin --out ${folder}/${name}`);
+    t.type(error, UsageError, name);
+  }
+  t.equal(await readFile(join(folder, 'taken'), 'utf8'), 'kept');
+  t.same((await readdir(folder)).sort(), ['taken', 'target', 'token']);
 });
 
 t.test('the first of two secrets signs', async (t) => {
