@@ -21,6 +21,11 @@ export interface DatabaseUrl extends ConnectionParameters {
   readonly ssl?: ClientConfig['ssl'];
   /** Settings of the session, as `-c name=value` (libpq's `options`). */
   readonly options?: string | undefined;
+  /**
+   * libpq's `connect_timeout`, in ms; absent unless the URL has it. It holds for commands. A gateway
+   * gives up a connection after five seconds in any case.
+   */
+  readonly connectionTimeoutMillis?: number;
 }
 
 /**
@@ -32,6 +37,7 @@ const QUERY_PARAMETERS = new Map<string, readonly string[] | undefined>([
   ['user', undefined],
   ['password', undefined],
   ['options', undefined],
+  ['connect_timeout', undefined],
   ['sslmode', SSL_MODES],
   ['sslrootcert', undefined],
   ['sslcert', undefined],
@@ -61,7 +67,10 @@ export function readDatabaseUrl(url: string): DatabaseUrl | string {
   if (port !== undefined && !(port >= 1 && port <= 65_535))
     return 'its port must be from 1 to 65535';
   if (host?.includes(',')) return 'it must name one host only';
+  const timeout = readConnectTimeout(url);
+  if (typeof timeout === 'string') return timeout;
   return {
+    ...timeout,
     host: emptyToUndefined(host),
     port,
     user: emptyToUndefined(user),
@@ -70,6 +79,19 @@ export function readDatabaseUrl(url: string): DatabaseUrl | string {
     ssl,
     options,
   };
+}
+
+const MAX_CONNECT_TIMEOUT_SECONDS = 600;
+
+/** Reads the parameter, whose unit is the second. Without a limit a command could wait for ever. */
+function readConnectTimeout(url: string): Pick<DatabaseUrl, 'connectionTimeoutMillis'> | string {
+  const text = new URLSearchParams(url.split('?')[1] ?? '').get('connect_timeout');
+  if (text === null) return {};
+  const seconds = Number(text);
+  if (!/^\d{1,3}$/.test(text) || seconds < 1 || seconds > MAX_CONNECT_TIMEOUT_SECONDS) {
+    return `its connect_timeout must be from 1 to ${MAX_CONNECT_TIMEOUT_SECONDS} seconds`;
+  }
+  return { connectionTimeoutMillis: seconds * 1_000 };
 }
 
 /** pg-connection-string returns '' for a missing part. */

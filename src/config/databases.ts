@@ -91,7 +91,15 @@ function resolveDatabase(
     database: resolveParameter('database', sources, problems) ?? DATABASE_DEFAULTS.database,
     ssl: url?.ssl ?? readSslMode(environment.PGSSLMODE),
     options: url?.options,
+    ...selectTimeout(url),
   };
+}
+
+function selectTimeout(
+  url: Pick<ClientConfig, 'connectionTimeoutMillis'> | undefined,
+): Pick<DatabaseUrl, 'connectionTimeoutMillis'> {
+  const { connectionTimeoutMillis } = url ?? {};
+  return connectionTimeoutMillis === undefined ? {} : { connectionTimeoutMillis };
 }
 
 function readPgVariables(environment: Environment): ConnectionParameters {
@@ -142,6 +150,8 @@ function readSslMode(mode: Environment['PGSSLMODE']): NonNullable<ClientConfig['
  */
 function resolveListenDatabase(database: ClientConfig, url: DatabaseUrl): ClientConfig {
   return {
+    ...selectTimeout(database),
+    ...selectTimeout(url),
     host: url.host ?? database.host,
     port: url.port ?? DATABASE_DEFAULTS.port,
     user: url.user ?? database.user,

@@ -121,6 +121,18 @@ t.test('the file is a source like the others', async (t) => {
   t.notMatch(both.join(), /from-file|other@/);
 });
 
+t.test('connect_timeout is in seconds, and holds for both connections', async (t) => {
+  const { database, listenDatabase } = loadConfig({
+    DATABASE_URL: 'postgres://h/d?connect_timeout=3',
+    LISTEN_DATABASE_URL: 'postgres://other/d',
+  });
+  t.match(
+    [database, listenDatabase],
+    [{ connectionTimeoutMillis: 3_000 }, { connectionTimeoutMillis: 3_000 }],
+  );
+  t.notOk('connectionTimeoutMillis' in (loadConfig({ PGHOST: 'h' }).database ?? {}));
+});
+
 t.test('a URL that pg would misread is rejected, and not shown', async (t) => {
   const bad: [string, RegExp][] = [
     ['hunter2', /^DATABASE_URL is set \(7 bytes, not shown\); expected a URL/],
@@ -139,6 +151,8 @@ t.test('a URL that pg would misread is rejected, and not shown', async (t) => {
       'postgres://u:hunter2@h/d?uselibpqcompat=true&sslmode=verify-ca',
       /its sslmode needs sslrootcert/,
     ],
+    ['postgres://u:hunter2@h/d?connect_timeout=0', /connect_timeout must be from 1 to 600/],
+    ['postgres://u:hunter2@h/d?connect_timeout=soon', /connect_timeout must be from 1 to 600/],
     ['postgres://u:hunter2@h/d?ssl=false', /parameter "ssl" is not one of host, /],
     ['postgres://u:hunter2@h/d?max=50', /parameter "max" is not one of/],
     [

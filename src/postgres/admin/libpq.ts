@@ -8,7 +8,7 @@ import { rootCertificates } from 'node:tls';
 import type pg from 'pg';
 import { isRunning } from '../../processes/process-table.js';
 
-const CONNECT_TIMEOUT_SECONDS = '10';
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** The folder's name goes on with the pid of the process that uses it. */
 const FOLDER_PREFIX = 'lablink-libpq-';
@@ -38,7 +38,9 @@ export async function withLibpqEnvironment<T>(
       PGDATABASE: database,
       PGPASSWORD: typeof password === 'string' ? password : undefined,
       PGOPTIONS: options,
-      PGCONNECT_TIMEOUT: CONNECT_TIMEOUT_SECONDS,
+      PGCONNECT_TIMEOUT: String(
+        Math.ceil((connection.connectionTimeoutMillis ?? CONNECT_TIMEOUT_MS) / 1_000),
+      ),
       PGAPPNAME: 'lablink-gateway db',
       PGCLIENTENCODING: 'UTF8',
       ...(await writeTlsVariables(connection.ssl, folder)),
