@@ -22,8 +22,8 @@ export interface DatabaseUrl extends ConnectionParameters {
   /** Settings of the session, as `-c name=value` (libpq's `options`). */
   readonly options?: string | undefined;
   /**
-   * libpq's `connect_timeout`, in ms; absent unless the URL has it. It holds for commands. A gateway
-   * gives up a connection after five seconds in any case.
+   * libpq's `connect_timeout`, in ms; absent unless the URL has it. It holds for commands. A
+   * gateway gives up a connection after five seconds in any case.
    */
   readonly connectionTimeoutMillis?: number;
 }
