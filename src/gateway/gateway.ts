@@ -118,6 +118,7 @@ export function createGateway(options: GatewayOptions) {
       pool: pools.feed.pool,
       servers,
       discardFeedIdle: () => pools.feed.discardIdle(),
+      probeOthers: () => pools.probeOthers(),
       discardIdle: () => pools.discardIdle(),
       discardOutstanding: () => pools.discardOutstanding(),
     },
@@ -264,6 +265,10 @@ function createPools(config: pg.ClientConfig, servers: ServerCheck, log: Logger)
     presence,
     requests,
     discardIdle: (): void => pools.forEach(({ discardIdle }) => discardIdle()),
+    probeOthers: async (): Promise<void> => {
+      for (const { pool } of [presence, requests])
+        if (pool.totalCount === 0) (await pool.connect()).release();
+    },
     discardOutstanding: (): void => {
       feed.discardAll();
       presence.discardAll();

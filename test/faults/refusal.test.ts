@@ -96,6 +96,22 @@ t.test('a read-only database answers writes as such, and reads as before', async
   });
 });
 
+t.test('the role may have fewer connections than the gateway needs', async (t) => {
+  const { database, gateway } = await start(t);
+  const superuser = new pg.Client(database.adminConfig);
+  await superuser.connect();
+  t.teardown(() => superuser.end());
+  await superuser.query('ALTER ROLE lablink CONNECTION LIMIT 3');
+  await superuser.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lablink'`,
+  );
+  await until('it is not ready for this reason', async () =>
+    (await gateway.notReady()).includes('no room for this role'),
+  );
+  await superuser.query('ALTER ROLE lablink CONNECTION LIMIT -1');
+  await gateway.ready();
+});
+
 t.test('the schema disappears, and comes back', async (t) => {
   const database = await startDatabase(t);
   await database.query(`INSERT INTO vms (hostname, status) VALUES ('vm-1', 'available')`);

@@ -19,7 +19,7 @@ const END_TIMEOUT_MS = 1_000;
  * applies.
  */
 const SESSION_SETTINGS = `
-  SET TimeZone TO 'UTC';
+  SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO, YMD';
   SET log_parameter_max_length_on_error TO 0;
   DO $$ BEGIN
     SET log_parameter_max_length TO 0;

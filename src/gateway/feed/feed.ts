@@ -53,6 +53,8 @@ export interface FeedConnections {
   discardIdle(): void;
   /** Closes the idle connections of the feed only. */
   discardFeedIdle(): void;
+  /** Rejects if presence or requests have no connection, and the server refuses them one. */
+  probeOthers(): Promise<void>;
   /** Closes all connections for feed and presence, so that their queries fail at once. */
   discardOutstanding(): void;
 }
@@ -124,6 +126,7 @@ export class Feed {
     this.#table = new TableReader({
       pool,
       discardIdle: () => options.connections.discardFeedIdle(),
+      probeOthers: () => options.connections.probeOthers(),
       queueUsageObserved: (usage) => this.#queue.observe(usage),
       log,
     });

@@ -28,6 +28,8 @@ export interface TableReaderOptions {
   readonly pool: pg.Pool;
   /** Closes the idle connections of the pool. */
   readonly discardIdle: () => void;
+  /** Rejects if the other pools have no connection, and the server refuses them one. */
+  readonly probeOthers: () => Promise<void>;
   /** @param usage of the server's queue of notifications, from 0 to 1. */
   readonly queueUsageObserved: (usage: number) => void;
   readonly log: Logger;
@@ -69,10 +71,11 @@ export class TableReader {
 
   /** Checks the table and its triggers on a new connection. Rejects if the database refuses. */
   async check(): Promise<TableCheck> {
-    const { pool, discardIdle, queueUsageObserved } = this.options;
+    const { pool, discardIdle, probeOthers, queueUsageObserved } = this.options;
     // The address may have moved while the connections to its former server stayed up.
     discardIdle();
     await probeServer(pool);
+    await probeOthers();
     const table = await checkTable(pool);
     if (table.readOnly) throw new ReadOnlyError();
     queueUsageObserved(table.queueUsage);

@@ -65,12 +65,19 @@ export async function readRecord(client: pg.Client): Promise<AppliedMigration[]>
       `public.lablink_migrations belongs to ${record.owner}, which does not own vms, or is not a table; drop it, then migrate again`,
     );
   }
-  const applied = await client.query<AppliedMigration>(
-    `SELECT number, name, checksum, applied_at AS "appliedAt"
+  // As a number, because a time's text depends on the DateStyle of the role or the database.
+  const applied = await client.query<AppliedRow>(
+    `SELECT number, name, checksum,
+       (extract(epoch FROM applied_at) * 1000)::float8 AS "appliedAtMs"
      FROM public.lablink_migrations ORDER BY number`,
   );
-  return applied.rows;
+  return applied.rows.map(({ appliedAtMs, ...row }) => ({
+    ...row,
+    appliedAt: new Date(appliedAtMs),
+  }));
 }
+
+type AppliedRow = Omit<AppliedMigration, 'appliedAt'> & { readonly appliedAtMs: number };
 
 /** Records a migration, in the transaction that applied it. */
 export async function recordMigration(client: pg.Client, migration: Migration): Promise<void> {

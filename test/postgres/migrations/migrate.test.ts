@@ -137,3 +137,13 @@ t.test(
     t.match(wrong, { pending: [], problem: { code: 'schema_edited' }, applied: { length: 2 } });
   },
 );
+
+t.test('the times of the record do not depend on the DateStyle of the database', async (t) => {
+  const database = await server.createDatabase();
+  const { config } = database;
+  await database.query(`ALTER DATABASE ${config.database} SET DateStyle = 'German'`);
+  const { applied } = await readSchemaStatus(config);
+  t.ok(applied.length > 0);
+  for (const { appliedAt } of applied)
+    t.ok(Math.abs(Date.now() - appliedAt.getTime()) < 86_400_000);
+});
