@@ -69,12 +69,17 @@ async function readReadableRows(
   try {
     return await readTogether(pool, request.kind === 'all' ? null : request.hostnames, options);
   } catch (error) {
-    if (!isElementError(error)) throw error;
+    // A function that raises fails for every row: the table cannot be read.
+    if (!isElementError(error) || isRaised(error)) throw error;
   }
   return request.kind === 'rows'
     ? readHostnames(pool, request.hostnames, options, unreadable)
     : readByIds(pool, options, unreadable);
 }
+
+/** PL/pgSQL's own class, of RAISE and ASSERT (PostgreSQL, "PostgreSQL Error Codes"). */
+const isRaised = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError && /^P0/.test(error.code ?? '');
 
 async function readHostnames(
   pool: pg.Pool,

@@ -106,6 +106,11 @@ async function sendBadFrames(gateway: TestGateway): Promise<void> {
   await client.close();
 }
 
+const READ_FAILED = 'could not read the table; trying again';
+const ROW_UNREADABLE =
+  'a row cannot be read: a value is not valid text in its encoding. Its VM keeps the last known ' +
+  'state; `lablink-gateway db doctor` names the row';
+
 t.test('no secret, no token and no piece of a row is logged in any case', async (t) => {
   const { database, gateway, logged, lines, text } = await startLogging(t);
   await database.query(
@@ -144,14 +149,14 @@ t.test('no secret, no token and no piece of a row is logged in any case', async 
       headers: { ...bearer(admin), 'Content-Type': 'application/json' },
       body: JSON.stringify({ status: 'failed' }),
     });
-    t.equal(answer.status, 500, code);
+    t.equal(answer.status, 422, code);
     t.ok(lines().some(({ err }) => err?.code === code));
   }
   await database.query('DROP TRIGGER refuse ON vms');
-  for (const [failing, status] of [
-    [`RAISE EXCEPTION 'no %', (SELECT crd_command FROM vms LIMIT 1)`, 500],
-    [`PERFORM crd_command::int FROM vms`, 400],
-    [`PERFORM crd_command::json FROM vms`, 400],
+  for (const [failing, status, level, text] of [
+    [`RAISE EXCEPTION 'no %', (SELECT crd_command FROM vms LIMIT 1)`, 500, 40, READ_FAILED],
+    [`PERFORM crd_command::int FROM vms`, 400, 50, ROW_UNREADABLE],
+    [`PERFORM crd_command::json FROM vms`, 400, 50, ROW_UNREADABLE],
   ] as const) {
     await database.query(`CREATE OR REPLACE FUNCTION read_vms(hostnames text[])
       RETURNS TABLE (hostname text, version bigint, status text, row_text text)
@@ -159,10 +164,11 @@ t.test('no secret, no token and no piece of a row is logged in any case', async 
       CREATE OR REPLACE FUNCTION vm_text(vm vms) RETURNS text
       LANGUAGE plpgsql AS $$ BEGIN ${failing}; END $$`);
     t.equal((await gateway.fetch('/v1/vms/vm-1', 'admin')).status, status);
+    await database.query(`SELECT pg_notify('vm_changes', '{"op":"read"}')`);
+    t.match(await logged(text), { level });
   }
-  await database.query(`SELECT pg_notify('vm_changes', '{"op":"read"}')`);
-  t.match(await logged('could not read the table; trying again'), { level: 40 });
-  t.match(await logged('a request failed'), { level: 50, err: { code: '45000' } });
+  t.match(await logged('a rule of the database rejected a change'), { err: { code: '45000' } });
+  t.match(await logged('a request failed'), { level: 50, err: { code: 'P0001' } });
   t.ok(lines().some(({ err }) => err?.code === 'P0001'));
   await database.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,

@@ -47,7 +47,9 @@ function handleError(
   reply: FastifyReply,
 ): void {
   const warn = (message: string): void => warnings.warn(request.log, { err: error }, message);
-  const violation = findRuleViolation(error);
+  // The rules of others are about changes; a function that fails a read is a defect.
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  const violation = isRead ? undefined : findRuleViolation(error);
   if (error.statusCode !== undefined && error.statusCode < 500) {
     sendProblem(reply, CODE_BY_STATUS[error.statusCode] ?? 'invalid_request', error.message);
   } else if (error instanceof HostnameRejection) {
