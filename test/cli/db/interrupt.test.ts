@@ -25,6 +25,7 @@ t.test('interrupts', { skip }, async (t) => {
   const start = (database: TestDatabase, args: readonly string[]): Program =>
     runCommand(t, ['db', ...args], { DATABASE_URL: formatUrl(database) });
   const admin = new pg.Pool({ ...(await createDatabase()).adminConfig, max: 1 });
+  admin.on('error', () => undefined); // The server may end first.
   t.teardown(() => admin.end());
   const count = async (condition: string, database: unknown): Promise<number> => {
     const { rowCount } = await admin.query(
