@@ -267,7 +267,7 @@ function createPools(config: pg.ClientConfig, servers: ServerCheck, log: Logger)
     discardIdle: (): void => pools.forEach(({ discardIdle }) => discardIdle()),
     probeOthers: async (): Promise<void> => {
       for (const { pool } of [presence, requests])
-        if (pool.totalCount === 0) (await pool.connect()).release();
+        if (pool.totalCount === 0) (await pool.connect()).release(true);
     },
     discardOutstanding: (): void => {
       feed.discardAll();
