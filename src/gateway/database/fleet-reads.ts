@@ -79,7 +79,7 @@ async function readReadableRows(
 
 /** PL/pgSQL's own class, of RAISE and ASSERT (PostgreSQL, "PostgreSQL Error Codes"). */
 const isRaised = (error: unknown): boolean =>
-  error instanceof pg.DatabaseError && /^P0/.test(error.code ?? '');
+  error instanceof pg.DatabaseError && error.code?.startsWith('P0') === true;
 
 async function readHostnames(
   pool: pg.Pool,
