@@ -388,7 +388,7 @@ BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
       -- Old and new rows stand in the same order, so their numbers pair them: there may be no key,
       -- or it may change. A FULL JOIN, because it can only hash or merge: a plan made for two rows
-      -- would otherwise loop over 10,000 × 10,000.
+      -- would otherwise loop over 10,000 times 10,000.
       WITH changed AS MATERIALIZED (
         SELECT n.place, n.hostname, o.hostname AS old_hostname, n.version,
           CASE WHEN o.hostname::pg_catalog.text COLLATE pg_catalog."C"

@@ -21,8 +21,8 @@ export function metrics(): string {
   const registry = new Registry();
   createCounters([registry]);
   createHistograms([registry]);
-  createQueueGauge([registry]);
   createAuditGauge([registry]);
+  createQueueGauge([registry]);
   registerGauges(
     {
       sessions: Object.assign([], { conflated: { vm: 0, fleet: 0 } }),

@@ -45,6 +45,7 @@ function countAll(metrics: ReturnType<typeof createReadableMetrics>): void {
   metrics.presenceWritten(3);
   metrics.leaseLost();
   metrics.failedAbsent(1);
+  metrics.rowsPruned('vm_events', 1);
   metrics.opened(SESSION);
   metrics.closed(SESSION, 1000);
   metrics.answered({ at: 'http', route: 'none', status: 404, problem: 'not_found' });
