@@ -59,8 +59,11 @@ export function createWatchCommand(findGateway: () => Promise<DefaultGateway>): 
         hostname === undefined ? watchFleet(client, show) : watchVm(client, hostname, show);
       if (options.json === true) watch.on('frame', (text) => output.line(foldLines(text)));
       watch.on('connection', (state) => {
-        // A program waits for a renewed token; a person must sign another.
-        const isRefused = state.phase === 'reconnecting' && state.code === UNAUTHORIZED;
+        // A program, which reads JSON, waits for a renewed token; a person must sign another.
+        const isRefused =
+          options.json === undefined &&
+          state.phase === 'reconnecting' &&
+          state.code === UNAUTHORIZED;
         if (isRefused) {
           process.exitCode = ExitCode.finding;
           end.abort();
