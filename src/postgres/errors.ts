@@ -1,6 +1,8 @@
 // Recognizes errors of a database that cannot be reached, or does not serve now: a later try may
 // succeed.
 
+import pg from 'pg';
+
 /** Node's codes for a host that cannot be reached. */
 const NETWORK =
   /^(ECONN(REFUSED|RESET|ABORTED)|E(TIMEDOUT|PIPE)|E(HOST|NET)UNREACH|ENOTFOUND|EAI_)/;
@@ -25,4 +27,16 @@ export function isConnectionError(error: unknown): boolean {
   if (NETWORK.test(code) || SERVER.test(code) || CODELESS.test(error.message)) return true;
   // ENOENT of connect: the server is down, and its Unix socket is missing.
   return code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect';
+}
+
+/** Node's codes for packets that are lost, and the messages of pg's own deadlines. */
+const SILENT_CODE = /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
+const SILENT_MESSAGE = /time-?out/;
+
+/** Whether a deadline passed without any answer, so that the network may be lost. */
+export function isSilence(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof pg.DatabaseError) return false;
+  return (
+    ('code' in error && SILENT_CODE.test(String(error.code))) || SILENT_MESSAGE.test(error.message)
+  );
 }

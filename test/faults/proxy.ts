@@ -140,6 +140,8 @@ class Link {
 
   hang(): void {
     this.#hung = true;
+    // Its client has left, and does not wait for the server's end of the connection.
+    if (this.client.readableEnded) this.cut();
   }
 
   cut(): void {

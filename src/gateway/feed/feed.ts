@@ -6,9 +6,10 @@
 //   resync reads what is stale ─▶ reconciler
 
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Logger } from 'pino';
 import { sendHeartbeat } from '../database/fleet-reads.js';
+import { isSilence } from '../../postgres/errors.js';
 import { isQueueFull, type Suspect } from '../database/notification-queue.js';
 import type { ServerCheck } from '../database/server-identity.js';
 import type { RowEntry } from '../fleet/entry.js';
@@ -304,9 +305,9 @@ export class Feed {
     this.#warnings.warn(log, { err }, this.#problem.reason);
     this.#resync.heartbeatMissed();
     connections.discardIdle();
-    // A server that answers with an error is there; any other failure may be of the network, which
-    // does not report that the LISTEN connection leads nowhere.
-    if (!(err instanceof pg.DatabaseError)) this.#source.reconnect(HEARTBEAT_MISSED);
+    // The network does not report that the LISTEN connection leads nowhere. Where the way of the
+    // queries answers with an error, LISTEN would report its own loss.
+    if (reason !== 'failed' || isSilence(err)) this.#source.reconnect(HEARTBEAT_MISSED);
   }
 
   #sourceConnected(): void {
