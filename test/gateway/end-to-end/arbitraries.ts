@@ -91,6 +91,12 @@ function validText({ pattern, maxLength = 255, description }: Schema): fc.Arbitr
     written,
     fc.uuid(),
     fc.nat().map(String),
+    // As long as the one-time code of a link.
+    fc.string({
+      unit: fc.constantFrom('a', 'Z', '0', '9', '_', '-'),
+      minLength: 43,
+      maxLength: 43,
+    }),
   );
   return likely.filter((text) => fits.test(text));
 }

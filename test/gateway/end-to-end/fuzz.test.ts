@@ -266,10 +266,9 @@ t.test(
     const statuses = (name: string): string[] =>
       [...seen.keys()].filter((key) => key.startsWith(`${name} `)).map((key) => key.slice(-3));
     for (const { operationId, security, parameters, requestBody } of operations) {
-      t.ok(
-        statuses(operationId).some((status) => status < '300' || status === '409'),
-        operationId,
-      );
+      // No generated text is a code that the gateway made.
+      const succeeded = statuses(operationId).some((status) => status < '300' || status === '409');
+      t.equal(succeeded, operationId !== 'signIn', operationId);
       // All requests here come from the same machine, which reads the metrics without a token.
       t.equal(statuses(operationId).includes('401'), security === undefined, operationId);
       if (parameters ?? requestBody) t.ok(statuses(operationId).includes('400'), operationId);

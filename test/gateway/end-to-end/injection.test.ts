@@ -45,7 +45,15 @@ t.afterEach(async () => t.same(await witness(), before, 'nobody else is touched'
 for (const attempt of ATTEMPTS) {
   t.test(JSON.stringify(attempt), async (t) => {
     const segment = encodeURIComponent(attempt);
-    t.match(await api('PUT', `/v1/vms/${segment}`), { status: 201, json: { hostname: attempt } });
+    const registered = await api('PUT', `/v1/vms/${segment}`);
+    if (/[\r\n]/.test(attempt)) {
+      t.match(registered, { status: 400, json: { code: 'invalid_hostname' } });
+      await database.query(`INSERT INTO vms (hostname, status) VALUES ($1, 'available')`, [
+        attempt,
+      ]);
+    } else {
+      t.match(registered, { status: 201, json: { hostname: attempt } });
+    }
     const given = await api('POST', '/v1/assignments', { email: attempt, crd_command: attempt });
     t.match(given, { status: 201, json: { email: attempt, crd_command: attempt } });
     t.same(given.headers.get('x-injected'), null);

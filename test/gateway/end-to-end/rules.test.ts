@@ -157,12 +157,14 @@ t.test('a trigger that changes the hostname is answered, each time and at once',
   );
   for (let attempt = 0; attempt < 2; attempt++)
     t.match(await api('PUT', '/v1/vms/VM-9'), rejected({ detail: /another hostname/ }));
-  t.equal((await api('PUT', '/v1/vms/vm-9')).status, 201);
-  t.match(await api('PUT', '/v1/vms/VM-9'), rejected({ detail: /another hostname/ }));
-  const hostnames = await database.query('SELECT hostname FROM vms ORDER BY hostname');
-  t.same(hostnames, [{ hostname: 'vm-1' }, { hostname: 'vm-9' }]);
   const enrol = await api('POST', '/v1/enrolments', { hostname: 'VM-9' });
   t.match(enrol, rejected({ detail: /another hostname/ }));
+  t.equal((await api('PUT', '/v1/vms/vm-9')).status, 201);
+  const similar = { status: 409, json: { code: 'similar_hostname' } };
+  t.match(await api('PUT', '/v1/vms/VM-9'), similar);
+  const hostnames = await database.query('SELECT hostname FROM vms ORDER BY hostname');
+  t.same(hostnames, [{ hostname: 'vm-1' }, { hostname: 'vm-9' }]);
+  t.match(await api('POST', '/v1/enrolments', { hostname: 'VM-9' }), similar);
 });
 
 t.test('a report of an agent that a rule rejects is answered, and not repeated', async (t) => {
