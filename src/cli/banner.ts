@@ -4,7 +4,7 @@
 import { relative, resolve } from 'node:path';
 import { DEFAULT_DATA_DIR } from '../config/variables.js';
 
-/** What the banner shows. */
+/** The content of the banner. */
 export interface Banner {
   readonly url: string;
   /** The database, in words. */

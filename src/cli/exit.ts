@@ -52,7 +52,7 @@ export function explainError(error: unknown): string {
   return error.message === '' ? `Cannot connect (${readErrorCode(error)})` : error.message;
 }
 
-/** What Node adds to an error of the network. */
+/** The fields that Node adds to an error of the network. */
 interface NetworkError extends Error {
   readonly code?: string;
   readonly address?: string;

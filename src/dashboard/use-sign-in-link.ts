@@ -14,7 +14,7 @@ export interface PendingLink {
 }
 
 export interface SignInByLink {
-  /** What to ask before the link is followed; undefined if there is nothing to ask. */
+  /** The question before the link is followed; undefined if there is none. */
   readonly question: PendingLink | undefined;
   /** Why the last link could not be used, for people. */
   readonly fault: string | undefined;

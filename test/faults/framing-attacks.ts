@@ -9,11 +9,11 @@ export interface AttackTokens {
   readonly dashboard: string;
 }
 
-/** What the attacker does after its last byte. */
+/** The attacker's act after its last byte. */
 const ENDINGS = ['read', 'half-close', 'reset', 'hold'] as const;
 export type Ending = (typeof ENDINGS)[number];
 
-/** What one connection sends, part by part. */
+/** The parts that one connection sends. */
 export interface Attack {
   readonly kind: string;
   readonly parts: readonly Buffer[];

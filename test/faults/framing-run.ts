@@ -31,7 +31,7 @@ const MAX_UNREAD = Math.min(
   MAX_UNREAD_BYTES + VMS * COMMAND_BYTES,
   2 * (MAX_UNREAD_BYTES_OF_IDENTITY + VMS * COMMAND_BYTES) + 2 ** 24,
 );
-/** What code that was compiled meanwhile may add. */
+/** The growth that code compiled meanwhile may cause. */
 const SPARE_BYTES = 8 * 2 ** 20;
 
 export interface FramingResult {
@@ -40,7 +40,7 @@ export interface FramingResult {
   readonly after: Holdings;
   /** The most bytes that were unread at the same time. */
   readonly unreadBytes: number;
-  /** What was wrong; empty if nothing was. */
+  /** The faults; empty if there were none. */
   readonly faults: readonly string[];
 }
 

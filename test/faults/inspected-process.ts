@@ -9,7 +9,7 @@ import type { GatewayProcess } from '../helpers/gateway-process.js';
 /** Makes Node listen for a debugger on a free port of loopback, and write the URL. */
 export const INSPECTED = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
-/** What a process holds. */
+/** The resources that a process holds. */
 export interface Holdings {
   /** JavaScript's objects, right after a collection. */
   readonly heapBytes: number;

@@ -17,7 +17,7 @@ export class EventStreamClient {
   readonly messages: Message[] = [];
   close: StreamClose | undefined;
   comments = 0;
-  /** What the client would send as `Last-Event-ID`. */
+  /** The client's next `Last-Event-ID`. */
   lastEventId = '';
   /** The pause before a reconnect, in ms. */
   retryMs: number | undefined;

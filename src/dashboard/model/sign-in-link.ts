@@ -1,6 +1,6 @@
 // The sign-in that a link's fragment carries: a one-time code or, in old links, a token. Pure.
 
-/** What a link signs in with. */
+/** The content of a link that signs in. */
 export type SignInLink =
   | { readonly kind: 'code'; readonly code: string }
   | { readonly kind: 'token'; readonly token: string };

@@ -19,7 +19,7 @@ export interface Identity {
   readonly jti?: string;
   /** When the token was issued, in s since 1970. Missing if its signer did not say. */
   readonly issuedAtS?: number;
-  /** What an enrolment token is limited to. */
+  /** The limits of an enrolment token. */
   readonly enrolment?: EnrolmentLimits;
 }
 
@@ -125,7 +125,7 @@ export function createVerifier(
   };
 }
 
-/** What a token with a valid signature says, whether it has ended or not. */
+/** The claims of a token with a valid signature, whether it has ended or not. */
 export interface SignedToken {
   readonly identity: Identity;
   /** Whether it is valid at this time, apart from revocations. */

@@ -8,7 +8,7 @@ import { runWriteTransaction } from './transaction.js';
 /** The tables whose rows are removed. */
 export type PrunedTable = 'vm_events' | 'vm_deliveries' | 'vm_presence';
 
-/** What one step did. */
+/** The result of one step. */
 export interface RetentionStep {
   /** The number of removed rows by table; empty if another gateway is at work. */
   readonly removed: Readonly<Partial<Record<PrunedTable, number>>>;

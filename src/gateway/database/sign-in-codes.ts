@@ -3,7 +3,7 @@
 import { runStatement } from './transaction.js';
 import type { ConnectionSource } from './connection-source.js';
 
-/** What a code is exchanged for. */
+/** The token for which a code is exchanged. */
 export interface TakenCode {
   readonly role: string;
   readonly sub: string;

@@ -12,7 +12,7 @@ interface Attempt {
 
 export class SetAside<Element> {
   readonly #elements = new Map<string, Attempt & { readonly element: Element }>();
-  /** What is tried again now, and how often it failed before. */
+  /** The elements that are tried again now, and how often each failed before. */
   readonly #retried = new Map<string, number>();
 
   /** @param clock a clock that never jumps, in ms. */

@@ -34,7 +34,7 @@ export async function revokeTokens(
   });
 }
 
-/** What identifies a token, as `Identity` has it. */
+/** The parts of `Identity` that identify a token. */
 export interface IssuedToken {
   readonly sub: string;
   readonly jti?: string;

@@ -1,4 +1,4 @@
-// What is set aside is tried again with pauses that double, and its first failure is reported.
+// Elements set aside are tried again with pauses that double; the first failure is reported.
 
 import t from 'tap';
 import { SetAside } from '../../../src/gateway/stale/set-aside.js';

@@ -30,7 +30,7 @@ const TRIGGER_FUNCTION = (body: string): string =>
   `${LOG} CREATE FUNCTION others() RETURNS trigger LANGUAGE plpgsql AS
      $$ BEGIN ${body}; RETURN NULL; END $$;`;
 
-/** What hangs on vms, and whether a restore that deletes a VM is refused. */
+/** The objects that hang on vms, and whether a restore that deletes a VM is refused. */
 const WORLDS: Record<string, { sql: string; restore: RegExp | undefined; clear: RegExp }> = {
   'ON DELETE CASCADE': {
     sql: bookings('ON DELETE CASCADE'),

@@ -14,7 +14,7 @@ import { formatWithoutUpgrade, isWebSocketUpgrade } from '../request/upgrade.js'
 /** How many requests of a connection may wait behind the one that is being answered. */
 export const MAX_PIPELINED = 16;
 
-/** What a connection still has to do. */
+/** The work that a connection still has. */
 interface Turns {
   isBusy: boolean;
   /** The request that arrived last; only its body can be incomplete. */

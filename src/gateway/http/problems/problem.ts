@@ -27,7 +27,7 @@ export const PROBLEMS = {
   invalid_request: { status: 400, when: 'A parameter or the body is not as documented.' },
   invalid_hostname: {
     status: 400,
-    when: 'The hostname must have 1 to 255 characters without NUL; a new one, none that is invisible.',
+    when: 'The hostname must have 1 to 255 characters without NUL; a new one must have no invisible character.',
   },
   invalid_cursor: { status: 400, when: '`cursor` or `after` is not from this gateway.' },
   unknown_status: {

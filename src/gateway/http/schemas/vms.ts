@@ -148,7 +148,7 @@ export function describeOrStream(response: Described) {
   };
 }
 
-/** What a schema of a response may have beside its own members, for the document. */
+/** The additions to a response's schema beside its own members, for the document. */
 type Described = TSchema & { readonly description?: string; readonly headers?: object };
 
 const EventStream = Type.String({

@@ -1,4 +1,4 @@
-// What clients leave unread is bounded: the largest responses go first, and a single one stays.
+// Unread responses are bounded: the largest go first, and a single one stays.
 
 import t from 'tap';
 import {
