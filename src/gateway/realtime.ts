@@ -1,5 +1,5 @@
-// The path of a change, from the database to the sessions, without HTTP: makes its parts and connects
-// them in the order of the data. Nothing is opened before the feed starts.
+// The path of a change from the database to the sessions, without HTTP: makes its parts and
+// connects them in the order of the data. Nothing is opened before the feed starts.
 //
 // vms row ─trigger─▶ NOTIFY ─▶ feed ─▶ fleet ─▶ hub ─▶ session ─▶ socket
 // agents connect ─▶ sessions ─▶ presence ─▶ database ─NOTIFY─▶ feed ─▶ presence ─▶ fleet
@@ -12,7 +12,7 @@ import { createPool } from './database/pool.js';
 import { readRevocations } from './database/revocations.js';
 import { checkServers, ServerCheck } from './database/server-identity.js';
 import { REQUEST_CONNECTIONS } from './database/shared-pool.js';
-import { Feed, type FeedMetrics } from './feed/feed.js';
+import { Feed, type FeedMetrics, type FeedOutput } from './feed/feed.js';
 import { Listener } from './feed/listener.js';
 import { Fleet } from './fleet/fleet.js';
 import { throttleFlushes } from './hub/flush-throttle.js';
@@ -64,7 +64,6 @@ export type Realtime = ReturnType<typeof createRealtime>;
 /** Makes the parts. `feed.start` and `revocations.start` begin their work. */
 export function createRealtime(options: RealtimeOptions) {
   const { gateway, timing, metrics, log } = options;
-  const warnings = new RepeatedWarnings(log);
   const servers = new ServerCheck(() => feed.reconnectAfterSplit());
   const pools = createPools(options.database, servers, log);
   const dashboardColumns = [...new Set([...DASHBOARD_COLUMNS, ...options.dashboardColumns])];
@@ -89,32 +88,11 @@ export function createRealtime(options: RealtimeOptions) {
   });
   const revoked = new RevokedTokens();
   const closeRevoked = (): void => sessions.closeRevoked((identity) => revoked.isRevoked(identity));
-  const revocations = new RevocationReader(
+  const revocations = createRevocationReader(pools.requests.pool, revoked, closeRevoked, options);
+  const feed: Feed = createFeed(
+    options,
+    { fleet, pools, servers, latency },
     {
-      read: async () => {
-        // The other pools are discarded whenever LISTEN is lost.
-        revoked.replace(await readRevocations(pools.requests.pool));
-        closeRevoked();
-      },
-      failed: (err) =>
-        warnings.warn(log, { err }, 'could not read the revoked tokens; trying again'),
-    },
-    timing,
-  );
-  const feed: Feed = new Feed({
-    gateway,
-    fleet,
-    connections: {
-      pool: pools.feed.pool,
-      servers,
-      discardFeedIdle: () => pools.feed.discardIdle(),
-      probeOthers: () => pools.probeOthers(),
-      discardIdle: () => pools.discardIdle(),
-      discardOutstanding: () => pools.discardOutstanding(),
-    },
-    createSource: (channels, events) =>
-      new Listener(nameListenSession(options.listenDatabase), channels, events),
-    output: {
       publish: (entry) => {
         latency.recordVmPush(hub.publish(entry));
         presence.applyRow(entry);
@@ -126,12 +104,7 @@ export function createRealtime(options: RealtimeOptions) {
         presence.setLive(live);
       },
     },
-    measure: (handle) => latency.handleArrival(handle),
-    timing,
-    queueWarningRatio: options.queueWarningRatio,
-    metrics,
-    log,
-  });
+  );
   /** Called about once a second: the deadlines and limits of sessions. */
   const sweep = (): void => {
     sessions.sweep(performance.now(), Date.now());
@@ -142,6 +115,61 @@ export function createRealtime(options: RealtimeOptions) {
     ...{ feed, fleet, hub, sessions, presence, revoked, revocations, pools },
     ...{ dashboardColumns, sweep },
   };
+}
+
+function createRevocationReader(
+  pool: pg.Pool,
+  revoked: RevokedTokens,
+  closeRevoked: () => void,
+  { timing, log }: RealtimeOptions,
+): RevocationReader {
+  const warnings = new RepeatedWarnings(log);
+  return new RevocationReader(
+    {
+      read: async () => {
+        // The other pools are discarded whenever LISTEN is lost.
+        revoked.replace(await readRevocations(pool));
+        closeRevoked();
+      },
+      failed: (err) =>
+        warnings.warn(log, { err }, 'could not read the revoked tokens; trying again'),
+    },
+    timing,
+  );
+}
+
+interface FeedParts {
+  readonly fleet: Fleet;
+  readonly pools: ReturnType<typeof createPools>;
+  readonly servers: ServerCheck;
+  readonly latency: PushLatency;
+}
+
+function createFeed(
+  { gateway, listenDatabase, timing, queueWarningRatio, metrics, log }: RealtimeOptions,
+  { fleet, pools, servers, latency }: FeedParts,
+  output: FeedOutput,
+): Feed {
+  return new Feed({
+    gateway,
+    fleet,
+    connections: {
+      pool: pools.feed.pool,
+      servers,
+      discardFeedIdle: () => pools.feed.discardIdle(),
+      probeOthers: () => pools.probeOthers(),
+      discardIdle: () => pools.discardIdle(),
+      discardOutstanding: () => pools.discardOutstanding(),
+    },
+    createSource: (channels, events) =>
+      new Listener(nameListenSession(listenDatabase), channels, events),
+    output,
+    measure: (handle) => latency.handleArrival(handle),
+    timing,
+    queueWarningRatio,
+    metrics,
+    log,
+  });
 }
 
 /** Makes the hub and the throttle that flushes it: each calls the other. */
