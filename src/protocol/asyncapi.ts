@@ -21,8 +21,8 @@ import {
   Welcome,
 } from './messages.js';
 import { FLEET_PATH } from './paths.js';
-import { Presence } from './presence.js';
-import { DashboardVm, Vm } from './row.js';
+import { LICENSE_URL, REPOSITORY_URL } from './repository.js';
+import { nameSchemas, type NamedSchemas } from './name-schemas.js';
 
 interface Message {
   readonly schema: TSchema;
@@ -67,9 +67,6 @@ const MESSAGES = {
   ping: { schema: Ping, summary: 'Asks for a `pong`.' },
 } as const satisfies Record<string, Message>;
 type MessageName = keyof typeof MESSAGES;
-
-/** Schemas that several messages contain; the document refers to them instead of repeating them. */
-const SHARED = { row: Vm, dashboardRow: DashboardVm, presence: Presence } as const;
 
 /** A WebSocket's URL, and the messages that the gateway sends and receives on it. */
 interface Subscription {
@@ -123,11 +120,16 @@ const SECURITY = {
 
 /** Builds the AsyncAPI document of protocol v1, as an object to be written as JSON. */
 export function createAsyncApiDocument() {
+  const schemas: NamedSchemas = {};
+  const payloads = mapValues(MESSAGES, ({ schema }) => nameSchemas(schema, schemas));
   return {
     asyncapi: '3.0.0',
     info: {
       title: 'lablink-gateway',
       version: SUBPROTOCOL,
+      contact: { name: 'lablink-gateway', url: REPOSITORY_URL },
+      license: { name: 'MIT', url: LICENSE_URL },
+      tags: [{ name: 'vms', description: 'The VMs of the fleet.' }],
       description:
         'JSON text frames over WebSocket; the URL is the subscription. With `Accept: text/event-stream` a GET of the same URL ' +
         'gives the sent messages as Server-Sent Events, with the cursor as the id of an event.',
@@ -142,7 +144,7 @@ export function createAsyncApiDocument() {
       ]),
     ),
     components: {
-      schemas: { ...SHARED, ...mapValues(MESSAGES, ({ schema }) => replaceShared(schema)) },
+      schemas: { ...schemas, ...payloads },
       messages: mapValues(MESSAGES, ({ summary }, name) => ({
         name,
         summary,
@@ -176,6 +178,11 @@ function describeChannel({ sent, received, query, ...described }: Subscription) 
   };
 }
 
+const OPERATIONS = {
+  send: 'The messages that the gateway sends, and its clients receive.',
+  receive: 'The messages that clients send, and the gateway receives.',
+} as const;
+
 /** `send` and `receive` are from the gateway's side (AsyncAPI 3.0, "Operation Object"). */
 function describeOperation(
   action: 'send' | 'receive',
@@ -184,6 +191,7 @@ function describeOperation(
 ) {
   return {
     action,
+    description: OPERATIONS[action],
     channel: createReference('channels', name),
     messages: messages.map((message) => createReference('channels', name, 'messages', message)),
   };
@@ -191,17 +199,6 @@ function describeOperation(
 
 function createReference(...path: string[]) {
   return { $ref: `#/${path.join('/')}` };
-}
-
-/** Replaces each shared schema inside `schema` by a reference to it. */
-function replaceShared(schema: TSchema): unknown {
-  const shared = new Map<unknown, unknown>(
-    Object.entries(SHARED).map(([name, row]) => [
-      row,
-      createReference('components', 'schemas', name),
-    ]),
-  );
-  return JSON.parse(JSON.stringify(schema, (_key, value: unknown) => shared.get(value) ?? value));
 }
 
 function mapValues<K extends string, V, W>(

@@ -24,7 +24,7 @@ export const Vm = Type.Object(
       'Identifies the assignment; null while the VM is available.',
     ),
   },
-  { additionalProperties: true },
+  { title: 'Vm', additionalProperties: true },
 );
 export type Vm = Static<typeof Vm>;
 
@@ -41,7 +41,10 @@ export const DASHBOARD_COLUMNS: readonly string[] = [
 ];
 
 /** A row as a dashboard sees it: the columns above, and those that configuration adds. */
-export const DashboardVm = Type.Omit(Vm, ['crd_command'], { additionalProperties: true });
+export const DashboardVm = Type.Omit(Vm, ['crd_command'], {
+  title: 'DashboardVm',
+  additionalProperties: true,
+});
 export type DashboardVm = Static<typeof DashboardVm>;
 
 /** The status of a VM that is assigned to a person. */

@@ -7,7 +7,7 @@ import t from 'tap';
 import { PROBLEMS } from '../../../src/gateway/http/problems/problem.js';
 import { startDatabase } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
-import { listOperations, type Media, type OpenApi } from './operations.js';
+import { listOperations, resolveSchemas, type Media, type OpenApi } from './operations.js';
 
 const gateway = await startGateway(t, await startDatabase(t));
 const document = (await gateway.app.describe()) as OpenApi;
@@ -51,6 +51,23 @@ t.test('every route is in it, with a unique name and a description of every answ
   }
 });
 
+t.test('what clients exchange has a name', async (t) => {
+  t.same(Object.keys(document.components.schemas).sort(), [
+    ...['Assignment', 'AssignmentDelivery', 'DashboardVm', 'DeletedVms', 'Deliveries', 'Delivery'],
+    ...['EndReport', 'Enrolment', 'EnrolmentRequest', 'Event', 'EventPage', 'Health', 'Presence'],
+    ...['Problem', 'SignIn', 'SignInRequest', 'Stats', 'Vm', 'VmChange', 'VmPage'],
+  ]);
+  for (const { operationId, requestBody, responses } of Object.values(document.paths).flatMap(
+    (methods) => Object.values(methods),
+  )) {
+    const media = [requestBody, ...Object.values(responses)].flatMap(
+      (described) => described?.content?.['application/json'] ?? [],
+    );
+    for (const { schema } of media)
+      t.match(JSON.stringify(schema), '"$ref":"#/components/schemas/', operationId);
+  }
+});
+
 t.test('every problem is in it, under its status', async (t) => {
   t.same(document.components.schemas.Problem?.properties?.code?.enum, Object.keys(PROBLEMS));
   const named = new Set<string>();
@@ -91,7 +108,7 @@ t.test('examples fit their own schemas', async (t) => {
     if ('example' in node && 'schema' in node) check(node.schema as object, node.example, where);
     for (const [name, child] of Object.entries(node)) walk(child, `${where}/${name}`);
   };
-  walk(document.paths, '');
+  walk(resolveSchemas(document).paths, '');
   t.ok(count > 20, `${count} examples`);
 });
 

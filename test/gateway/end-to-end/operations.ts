@@ -57,7 +57,9 @@ export interface RoutedOperation extends Operation {
   readonly path: string;
 }
 
-export function listOperations({ paths }: OpenApi): RoutedOperation[] {
+/** Lists the operations, with each schema in place of its references. */
+export function listOperations(document: OpenApi): RoutedOperation[] {
+  const { paths } = resolveSchemas(document);
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       ...operation,
@@ -66,3 +68,33 @@ export function listOperations({ paths }: OpenApi): RoutedOperation[] {
     })),
   );
 }
+
+/**
+ * Replaces each reference of the paths by its schema, and an intersection by one schema of all
+ * members; the last schema that has a member describes it.
+ */
+export function resolveSchemas(document: OpenApi): OpenApi {
+  const { schemas } = document.components;
+  const resolve = (node: unknown): unknown => {
+    if (Array.isArray(node)) return node.map(resolve);
+    if (typeof node !== 'object' || node === null) return node;
+    if ('$ref' in node) {
+      const name = String(node.$ref).replace('#/components/schemas/', '');
+      if (schemas[name] === undefined) throw new Error(`no schema ${name}`);
+      return resolve(schemas[name]);
+    }
+    const { allOf, ...rest } = Object.fromEntries(
+      Object.entries(node).map(([key, value]) => [key, resolve(value)]),
+    ) as Schema & { readonly allOf?: readonly Schema[] };
+    return allOf === undefined ? rest : intersect([...allOf, rest]);
+  };
+  return { ...document, paths: resolve(document.paths) as OpenApi['paths'] };
+}
+
+const intersect = (parts: readonly Schema[]): Schema =>
+  parts.reduce((all, part) => ({
+    ...all,
+    ...part,
+    required: [...new Set([...(all.required ?? []), ...(part.required ?? [])])],
+    properties: { ...all.properties, ...part.properties },
+  }));

@@ -2,7 +2,7 @@
 // the end.
 
 import { once } from 'node:events';
-import { request, type IncomingMessage } from 'node:http';
+import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import t from 'tap';
 import { SORTS } from '../../../src/gateway/database/vms.js';
 import { createApi, type Api } from '../../helpers/api.js';
@@ -56,10 +56,11 @@ async function follow<T>(
     const link = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1];
     if ((link === undefined) !== (page.next === null)) throw new Error('Link and next differ');
     if (link === undefined) return { all, pages };
-    if (new URL(link, gateway.url).searchParams.get('after') !== page.next) {
+    if (!link.startsWith(`${gateway.url}/v1/`)) throw new Error(`${link} is of another origin`);
+    if (new URL(link).searchParams.get('after') !== page.next) {
       throw new Error('Link names another page than next');
     }
-    url = link;
+    url = link.slice(gateway.url.length);
   }
 }
 
@@ -143,12 +144,38 @@ t.test('a link is complete for any characters in the URL, encoded or not', async
   t.same(hostnames(events), Array(4).fill(hostname));
   // fetch would encode these characters itself.
   const path = `${encoded.replace('%3E', '>').replace('%3C', '<').replace('%22', '"')}/events?limit=1`;
-  const asking = request(gateway.url + '/x', {
-    path,
-    headers: bearer(await gateway.token('admin')),
-  });
+  t.match(await readLink(gateway, path), `<${gateway.url}${encoded}/events?limit=1&after=`);
+});
+
+t.test('a link has the origin that the client requested', async (t) => {
+  const path = '/v1/vms?limit=1';
+  const host = 'lab.example.org';
+  const forwarded = { 'x-forwarded-proto': 'https', 'x-forwarded-host': host };
+  const direct = `<${gateway.url}/v1/vms?limit=1&after=`;
+  t.match(await readLink(gateway, path, forwarded), direct, 'the headers of any client');
+  t.match(await readLink(gateway, path, { host }), `<http://${host}/v1/vms?limit=1&after=`);
+
+  const behindProxy = await startGateway(t, database, { trustProxy: ['127.0.0.1/32'] });
+  const link = await readLink(behindProxy, path, forwarded);
+  t.match(link, `<https://${host}/v1/vms?limit=1&after=`, 'the headers of a trusted proxy');
+  for (const odd of ['a b', 'x>; rel="x', 'x/y', 'user@x', 'x:y', '']) {
+    const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': odd };
+    t.match(await readLink(behindProxy, path, headers), /^<(https:\/\/127[^>]*)?\/v1\/vms\?/, odd);
+  }
+  const scheme = { 'x-forwarded-proto': 'javascript' };
+  t.match(await readLink(behindProxy, path, scheme), '</v1/vms?limit=1&after=');
+});
+
+/** Reads the `Link` of a path that is sent as it is; `fetch` would encode it. */
+async function readLink(
+  { url, token }: Pick<typeof gateway, 'url' | 'token'>,
+  path: string,
+  headers: OutgoingHttpHeaders = {},
+): Promise<string> {
+  const sent = { ...bearer(await token('admin')), ...headers };
+  const asking = request(`${url}/x`, { path, headers: sent });
   asking.end();
   const [response] = (await once(asking, 'response')) as [IncomingMessage];
   response.resume();
-  t.match(response.headers.link, `<${encoded}/events?limit=1&after=`);
-});
+  return String(response.headers.link);
+}

@@ -2,7 +2,8 @@
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { createProblemSchema, PROBLEM_CODES } from '../problems/problem.js';
+import { nameSchemas, type NamedSchemas } from '../../../protocol/name-schemas.js';
+import { LICENSE_URL, REPOSITORY_URL } from '../../../protocol/repository.js';
 import type { HttpServer } from '../server.js';
 
 const INFO = {
@@ -11,12 +12,19 @@ const INFO = {
     'VMs, their assignments and their history. Every change is written to the database, and reaches WebSockets through ' +
     'the feed. `/v1/vms` and `/v1/vms/{hostname}` also accept a WebSocket, which sends the state and its changes, or send ' +
     'the same as Server-Sent Events.',
-  license: { name: 'MIT', identifier: 'MIT' },
+  contact: { name: 'lablink-gateway', url: REPOSITORY_URL },
+  license: { name: 'MIT', url: LICENSE_URL },
 };
 
-const PROBLEM =
-  'RFC 9457. In addition to the listed problems, every URL may answer 404 `not_found`, 405 `method_not_allowed`, 408 ' +
-  '`request_timeout`, 429 `too_many_requests` and 431 `headers_too_large`.';
+/** The first one is where the document itself was fetched from. */
+const SERVERS = [
+  { url: '/', description: 'The gateway that serves this document.' },
+  {
+    url: '{origin}',
+    description: 'Any gateway.',
+    variables: { origin: { default: 'http://127.0.0.1:8080', description: 'Scheme and host.' } },
+  },
+];
 
 /**
  * The page may load its own files only. The plugin's default policy has
@@ -40,6 +48,7 @@ export async function describeRoutes(server: HttpServer, version: string): Promi
     openapi: {
       openapi: '3.1.0',
       info: { ...INFO, version },
+      servers: SERVERS,
       tags: [
         { name: 'vms', description: 'The VMs of the fleet.' },
         { name: 'assignments', description: 'The assignment of VMs to people.' },
@@ -47,12 +56,22 @@ export async function describeRoutes(server: HttpServer, version: string): Promi
         { name: 'operation', description: 'Health and metrics.' },
       ],
       components: {
-        schemas: { Problem: { ...createProblemSchema(PROBLEM_CODES), description: PROBLEM } },
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
       },
       security: [{ bearer: [] }],
     },
+    transformObject: (made) =>
+      'openapiObject' in made ? nameSchemasOfRoutes(made.openapiObject) : made.swaggerObject,
   });
   await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY });
   return () => server.swagger();
+}
+
+/** Moves the named schemas of the routes into the components. */
+function nameSchemasOfRoutes<T extends { paths?: unknown; components?: object | undefined }>(
+  document: T,
+) {
+  const schemas: NamedSchemas = {};
+  const paths = nameSchemas(document.paths, schemas);
+  return Object.assign({}, document, { paths, components: { ...document.components, schemas } });
 }

@@ -170,21 +170,28 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 export const PROBLEM_CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
-/**
- * Creates the schema of a problem's body with one of these codes. Some codes have additional
- * members.
- */
+/** The schema of every problem's body. Some codes have additional members. */
+const Problem = Type.Object(
+  {
+    type: Type.Literal('about:blank'),
+    title: Type.String({ description: 'The name of the status.' }),
+    status: Type.Integer(),
+    code: Type.Enum(PROBLEM_CODES, { description: 'A stable code for programs.' }),
+    detail: Type.String({ description: 'An explanation for people.' }),
+  },
+  {
+    title: 'Problem',
+    additionalProperties: true,
+    description:
+      'RFC 9457. In addition to the listed problems, every URL may answer 404 `not_found`, 405 `method_not_allowed`, 408 ' +
+      '`request_timeout`, 429 `too_many_requests` and 431 `headers_too_large`.',
+  },
+);
+
+/** Creates the schema of a problem's body with one of these codes. */
 export function createProblemSchema(codes: readonly ProblemCode[]) {
-  return Type.Object(
-    {
-      type: Type.Literal('about:blank'),
-      title: Type.String({ description: 'The name of the status.' }),
-      status: Type.Integer(),
-      code: Type.Enum([...codes], { description: 'A stable code for programs.' }),
-      detail: Type.String({ description: 'An explanation for people.' }),
-    },
-    { additionalProperties: true, examples: codes.map(createExample) },
-  );
+  const one = Type.Object({ code: Type.Enum([...codes]) });
+  return Type.Intersect([Problem, one], { examples: codes.map(createExample) });
 }
 
 const createExample = (code: ProblemCode): unknown => {

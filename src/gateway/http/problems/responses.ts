@@ -41,7 +41,7 @@ export function sendPage(
   next: string | undefined,
   beside = '',
 ): FastifyReply {
-  if (next !== undefined) reply.header('Link', `<${withAfter(request.url, next)}>; rel="next"`);
+  if (next !== undefined) reply.header('Link', `<${formatNextUrl(request, next)}>; rel="next"`);
   return sendJson(
     reply,
     `{"${name}":[${items.join(',')}],${beside}"next":${JSON.stringify(next ?? null)}}`,
@@ -49,12 +49,23 @@ export function sendPage(
 }
 
 /**
- * Replaces `after` in a URL. The path is unchanged, except for characters that would end the link's
- * `<…>`.
+ * Formats the URL of the request with another `after`. The path is unchanged, except for characters
+ * that would end the link's `<…>`.
  */
-function withAfter(url: string, after: string): string {
+function formatNextUrl(request: FastifyRequest, after: string): string {
+  const { url } = request;
   const [path = ''] = url.split('?', 1);
   const parameters = new URLSearchParams(url.slice(path.length));
   parameters.set('after', after);
-  return `${path.replace(/[<>"]/g, encodeURIComponent)}?${parameters.toString()}`;
+  return `${findOrigin(request)}${path.replace(/[<>"]/g, encodeURIComponent)}?${parameters.toString()}`;
+}
+
+/**
+ * Finds the origin that the client requested, which may come from the headers of a trusted proxy;
+ * empty if the request names none, because a relative URL is always right.
+ */
+function findOrigin({ protocol, host }: FastifyRequest): string {
+  const origin = `${protocol}://${host}`;
+  if (!/^https?:\/\/[^/?#@]+$/.test(origin) || !URL.canParse(origin)) return '';
+  return new URL(origin).origin;
 }

@@ -6,9 +6,9 @@ import type { Connect } from '../request/connect.js';
 import { sendVm } from '../problems/responses.js';
 import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendProblem } from '../problems/problem.js';
-import { AssignResponse, AssignmentBody } from '../schemas/assignments.js';
+import { AssignmentBody, describeAssigned } from '../schemas/assignments.js';
 import { AssignmentParams } from '../schemas/shared.js';
-import { VmResponse } from '../schemas/vms.js';
+import { describeVm } from '../schemas/vms.js';
 import type { HttpServer } from '../server.js';
 
 const PATH = '/v1/assignments';
@@ -28,8 +28,8 @@ export function registerAssignments(
       tags: ['assignments'],
       body: AssignmentBody,
       response: {
-        200: { ...AssignResponse, description: 'The VM that the person already has.' },
-        201: { ...AssignResponse, description: 'The VM that is now assigned.' },
+        200: describeAssigned('The VM that the person already has.'),
+        201: describeAssigned('The VM that is now assigned.'),
         ...describeProblems('no_vm_available', ...WRITE_PROBLEMS),
       },
     },
@@ -53,9 +53,13 @@ export function registerAssignments(
     schema: {
       operationId: 'release',
       summary: 'End exactly this assignment; repeating it never ends a later one',
+      description: 'Removes the person and the command from the VM, which becomes `available`.',
       tags: ['assignments'],
       params: AssignmentParams,
-      response: { 200: VmResponse, ...describeProblems('assignment_not_found', ...WRITE_PROBLEMS) },
+      response: {
+        200: describeVm('The VM, which is available now.'),
+        ...describeProblems('assignment_not_found', ...WRITE_PROBLEMS),
+      },
     },
     onRequest: authorize('change-vms'),
     handler: async (request, reply) => {

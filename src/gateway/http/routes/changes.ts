@@ -18,7 +18,7 @@ import { parsePrecondition } from '../request/precondition.js';
 import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendVmNotFound, sendProblem } from '../problems/problem.js';
 import { HostnameParams } from '../schemas/shared.js';
-import { ChangeBody, ClearVmsResponse, ClearQuery, IfMatch, VmResponse } from '../schemas/vms.js';
+import { ChangeBody, ClearVmsResponse, ClearQuery, describeVm, IfMatch } from '../schemas/vms.js';
 import type { HttpServer } from '../server.js';
 
 const VM_PATH = `${FLEET_PATH}/:hostname`;
@@ -34,8 +34,8 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
       tags: ['vms'],
       params: HostnameParams,
       response: {
-        200: VmResponse,
-        201: VmResponse,
+        200: describeVm('The VM, which was registered before.'),
+        201: describeVm('The VM, which is new.'),
         ...describeProblems('invalid_hostname', 'similar_hostname', ...WRITE_PROBLEMS),
       },
     },
@@ -55,11 +55,15 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
     schema: {
       operationId: 'changeVm',
       summary: 'Change the status, person or command of a VM',
+      description: 'Columns that the body does not name follow from the status; see `VmChange`.',
       tags: ['vms'],
       params: HostnameParams,
       headers: IfMatch,
       body: ChangeBody,
-      response: { 200: VmResponse, ...describeProblems(...CHANGE_PROBLEMS) },
+      response: {
+        200: describeVm('The VM after the change.'),
+        ...describeProblems(...CHANGE_PROBLEMS),
+      },
     },
     onRequest: authorize('change-vms'),
     preHandler: checkHostname,
@@ -95,6 +99,7 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
     schema: {
       operationId: 'deleteVm',
       summary: 'Delete a VM',
+      description: 'Its agent stays connected, and receives `absent`.',
       tags: ['vms'],
       params: HostnameParams,
       headers: IfMatch,
@@ -129,6 +134,7 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
     schema: {
       operationId: 'clearVms',
       summary: 'Delete all VMs, if `confirm` is their number',
+      description: 'Deletes all or none, in one transaction.',
       tags: ['vms'],
       querystring: ClearQuery,
       response: { 200: ClearVmsResponse, ...describeProblems('wrong_count', ...WRITE_PROBLEMS) },

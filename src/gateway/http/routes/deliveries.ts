@@ -73,6 +73,8 @@ export function registerDeliveries(
     schema: {
       operationId: 'listDeliveries',
       summary: 'List the deliveries of one VM, the latest first',
+      description:
+        'When each assignment was made, sent and acknowledged, and how its command ended.',
       tags: ['assignments'],
       params: HostnameParams,
       querystring: DeliveriesQuery,

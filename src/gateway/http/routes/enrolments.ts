@@ -95,6 +95,7 @@ export function registerEnrolments(
     schema: {
       operationId: 'allowEnrolment',
       summary: 'Allow a hostname to enrol again; its current token stays valid until it expires',
+      description: 'For a VM that was created again and has lost its token and its `nonce`.',
       tags: ['vms'],
       params: HostnameParams,
       response: {

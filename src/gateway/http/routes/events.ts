@@ -28,6 +28,7 @@ export function registerEvents(server: HttpServer, connect: Connect, authorize: 
     schema: {
       operationId: 'listEvents',
       summary: 'List the changes of all VMs, the latest first',
+      description: 'From the audit, which triggers write; changes made with `psql` are in it too.',
       tags: ['audit'],
       querystring: AllEventsQuery,
       response: { 200: EventPageResponse, ...describeProblems() },
@@ -43,6 +44,7 @@ export function registerEvents(server: HttpServer, connect: Connect, authorize: 
     schema: {
       operationId: 'listVmEvents',
       summary: 'List the changes of one VM, the latest first; also of a deleted VM',
+      description: 'From the audit, which triggers write; changes made with `psql` are in it too.',
       tags: ['audit'],
       params: HostnameParams,
       querystring: EventsQuery,
@@ -61,6 +63,7 @@ export function registerEvents(server: HttpServer, connect: Connect, authorize: 
     schema: {
       operationId: 'stats',
       summary: 'Count the VMs by status',
+      description: 'Counted in the database when the request is answered.',
       tags: ['vms'],
       response: { 200: StatsResponse, ...describeProblems() },
     },

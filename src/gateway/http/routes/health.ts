@@ -12,8 +12,10 @@ export type NotReady = () => string | undefined;
 const createHealthSchema = (status: string) =>
   Type.Object(
     { status: Type.String() },
-    { description: 'The check succeeds.', examples: [{ status }] },
+    { title: 'Health', description: 'The check succeeds.', examples: [{ status }] },
   );
+
+const BAD_REQUEST = { 400: describeProblem(400, ['invalid_request']) };
 
 /** Registers the health routes. */
 export function registerHealth(server: HttpServer, notReady: NotReady): void {
@@ -21,9 +23,10 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
     schema: {
       operationId: 'live',
       summary: 'Check that the process runs',
+      description: 'For a supervisor that restarts the process. It uses no database.',
       tags: ['operation'],
       security: [],
-      response: { 200: createHealthSchema('live') },
+      response: { 200: createHealthSchema('live'), ...BAD_REQUEST },
     },
     handler: () => ({ status: 'live' }),
   });
@@ -32,10 +35,12 @@ export function registerHealth(server: HttpServer, notReady: NotReady): void {
     schema: {
       operationId: 'ready',
       summary: 'Check that the gateway serves the current state of the table',
+      description: 'For a load balancer. The `detail` of the problem names what is missing.',
       tags: ['operation'],
       security: [],
       response: {
         200: createHealthSchema('ready'),
+        ...BAD_REQUEST,
         503: describeProblem(503, ['not_ready', 'draining']),
       },
     },

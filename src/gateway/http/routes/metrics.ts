@@ -21,6 +21,7 @@ export function registerMetrics(server: HttpServer, authorize: Authorize, read: 
     schema: {
       operationId: 'metrics',
       summary: 'Read the metrics for Prometheus; without a token from the same machine',
+      description: 'The metrics of this gateway process. A request through a proxy needs a token.',
       tags: ['operation'],
       security: [{ bearer: [] }, {}],
       response: {

@@ -29,7 +29,6 @@ import { describeProblems, UPGRADE_PROBLEMS } from '../problems/problem-response
 import { sendNotReady, sendVmNotFound, sendProblem } from '../problems/problem.js';
 import { HostnameParams, PAGE_LIMIT } from '../schemas/shared.js';
 import {
-  describeOrStream,
   GetVmQuery,
   IfNoneMatch,
   LastEventId,
@@ -71,11 +70,12 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
     schema: {
       operationId: 'listVms',
       summary: 'List VMs in pages; an upgrade or event stream sends all VMs and their changes',
+      description: 'The pages come from the database, the messages from the memory of the gateway.',
       tags: ['vms'],
       querystring: ListVmsQuery,
       headers: LastEventId,
       response: {
-        200: describeOrStream(VmPageResponse),
+        200: VmPageResponse,
         ...describeProblems('invalid_cursor', ...UPGRADE_PROBLEMS),
       },
     },
@@ -126,12 +126,14 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
       operationId: 'getVm',
       summary:
         'Read one VM, immediately or when it changes; an upgrade or event stream sends the VM and its changes',
+      description:
+        'With `wait` the request is answered once the version of the row is not `version`.',
       tags: ['vms'],
       params: HostnameParams,
       querystring: GetVmQuery,
       headers: IfNoneMatch,
       response: {
-        200: describeOrStream(VmResponse),
+        200: VmResponse,
         204: Type.Null({ description: 'The VM has not changed within `wait`.' }),
         304: Type.Null({ description: 'The VM has the version of `If-None-Match`.' }),
         ...describeProblems('invalid_hostname', 'vm_not_found', ...UPGRADE_PROBLEMS),

@@ -22,28 +22,36 @@ export const EndBody = Type.Object(
       ]),
     ),
   },
-  { additionalProperties: false, examples: [{ outcome: 'succeeded', exit_code: 0 }] },
+  {
+    title: 'EndReport',
+    additionalProperties: false,
+    examples: [{ outcome: 'succeeded', exit_code: 0 }],
+  },
 );
 
 /** A row of `vm_deliveries`. */
-const AnyDelivery = Type.Object({
-  ...Delivery.properties,
-  hostname: Type.String({ description: 'The hostname when the VM was assigned.' }),
-  signal: nullable(Type.String()),
-});
+const AnyDelivery = Type.Object(
+  {
+    ...Delivery.properties,
+    hostname: Type.String({ description: 'The hostname when the VM was assigned.' }),
+    signal: nullable(Type.String()),
+  },
+  { title: 'AssignmentDelivery', description: 'A delivery, and its end as first reported.' },
+);
 
 const exampleAnyDelivery = { ...exampleDelivery, hostname: exampleVm.hostname, signal: null };
 
-export const DeliveryResponse = Type.Object(AnyDelivery.properties, {
+export const DeliveryResponse = {
   description: 'The delivery of the assignment, with its end as first reported.',
-  examples: [exampleAnyDelivery],
-});
+  content: { 'application/json': { schema: AnyDelivery, example: exampleAnyDelivery } },
+};
 
 export const DeliveriesQuery = Type.Object({ limit: Limit }, { additionalProperties: false });
 
 export const DeliveriesResponse = Type.Object(
   { deliveries: Type.Array(AnyDelivery) },
   {
+    title: 'Deliveries',
     description: 'The latest deliveries of this VM, the newest first.',
     examples: [{ deliveries: [exampleAnyDelivery] }],
   },

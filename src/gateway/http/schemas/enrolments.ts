@@ -19,6 +19,7 @@ export const EnrolmentBody = Type.Object(
     ),
   },
   {
+    title: 'EnrolmentRequest',
     additionalProperties: false,
     examples: [{ hostname: 'vm-1', nonce: 'pSx7Vd1tTj2nCz8dQ0uY5w' }],
   },
@@ -31,6 +32,7 @@ export const EnrolmentResponse = Type.Object(
     expires_at: Type.String({ description: 'When the token expires, in UTC.' }),
   },
   {
+    title: 'Enrolment',
     description: "The VM is registered; the response has its agent's token.",
     examples: [{ hostname: 'vm-1', token: 'eyJhbGciOi…', expires_at: '2026-04-01T09:30:00.000Z' }],
   },

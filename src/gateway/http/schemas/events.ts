@@ -39,7 +39,10 @@ export const VmEvent = Type.Object(
     ),
     request_id: nullable(Type.String()),
   },
-  { description: 'One change of one VM. The command itself is not recorded.' },
+  {
+    title: 'Event',
+    description: 'One change of one VM. The command itself is not recorded.',
+  },
 );
 
 const exampleEvent = {
@@ -60,11 +63,16 @@ const exampleEvent = {
   request_id: '7d1c0b9a4e5f4c6d',
 };
 
-export const EventPageResponse = Type.Object(
+const EventPage = Type.Object(
   { events: Type.Array(VmEvent), next: Next },
   {
-    description: 'A page of events.',
+    title: 'EventPage',
     examples: [{ events: [exampleEvent], next: null }],
-    headers: { Link: LinkHeader },
   },
 );
+
+export const EventPageResponse = {
+  description: 'A page of events.',
+  headers: { Link: LinkHeader },
+  content: { 'application/json': { schema: EventPage } },
+};

@@ -56,7 +56,7 @@ export const EtagHeader = describeHeader('The version of the row, for `If-Match`
 
 export const LinkHeader = describeHeader(
   'The URL of the next page with `rel="next"`; missing on the last page.',
-  '</v1/vms?limit=1&after=1>; rel="next"',
+  '<http://127.0.0.1:8080/v1/vms?limit=1&after=1>; rel="next"',
 );
 
 export const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);

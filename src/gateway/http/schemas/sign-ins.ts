@@ -13,7 +13,7 @@ export const SignInBody = Type.Object(
       examples: [EXAMPLE],
     }),
   },
-  { additionalProperties: false, examples: [{ code: EXAMPLE }] },
+  { title: 'SignInRequest', additionalProperties: false, examples: [{ code: EXAMPLE }] },
 );
 
 export const SignInResponse = Type.Object(
@@ -22,6 +22,7 @@ export const SignInResponse = Type.Object(
     expires_at: Type.String({ description: 'When the token expires, in UTC.' }),
   },
   {
+    title: 'SignIn',
     description: 'The code was good, and is used up.',
     examples: [{ token: 'eyJhbGciOi…', expires_at: '2026-04-01T09:30:00.000Z' }],
   },

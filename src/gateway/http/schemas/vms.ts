@@ -9,6 +9,12 @@ import { EVENT_STREAM } from '../request/accept.js';
 import { examplePresence, exampleVm } from './examples.js';
 import { CrdCommand, Email, Limit, LinkHeader, Next, EtagHeader } from './shared.js';
 
+const EventStream = Type.String({
+  description:
+    'Server-Sent Events. The data of an event is a message of protocol v1; its id is the cursor, if the message has any. The last event has the type `close`.',
+  examples: ['data: {"type":"welcome","protocol":"lablink.v1",…}\n\n'],
+});
+
 export const ListVmsQuery = Type.Object(
   {
     status: Type.Optional(Type.String({ maxLength: 50, examples: ['available'] })),
@@ -70,6 +76,7 @@ export const ChangeBody = Type.Object(
     ),
   },
   {
+    title: 'VmChange',
     additionalProperties: false,
     minProperties: 1,
     examples: [
@@ -108,20 +115,38 @@ export const ClearQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export const VmResponse = Type.Union([Vm, DashboardVm], {
-  description: 'The row. Dashboards never see `crd_command`.',
-  examples: [exampleVm],
-  headers: { ETag: EtagHeader },
-});
+/**
+ * Describes a response that is a row.
+ * @param schema `Vm` if only roles that see all columns have the route
+ */
+export function describeVm(description: string, schema: TSchema = Vm, headers: object = {}) {
+  return {
+    description,
+    headers: { ETag: EtagHeader, ...headers },
+    content: { 'application/json': { schema, example: exampleVm } },
+  };
+}
 
-export const VmPageResponse = Type.Object(
-  { vms: Type.Array(VmResponse), presence: Type.Array(Presence), next: Next },
+/** The row as the role of the client sees it. */
+const AnyVm = Type.Union([Vm, DashboardVm]);
+
+export const VmResponse = describeOrStream(
+  describeVm('The row. Dashboards never see `crd_command`.', AnyVm),
+);
+
+const VmPage = Type.Object(
+  { vms: Type.Array(AnyVm), presence: Type.Array(Presence), next: Next },
   {
-    description: 'A page of rows, and the presence of their agents.',
+    title: 'VmPage',
     examples: [{ vms: [exampleVm], presence: [examplePresence], next: '1' }],
-    headers: { Link: LinkHeader },
   },
 );
+
+export const VmPageResponse = describeOrStream({
+  description: 'A page of rows, and the presence of their agents.',
+  headers: { Link: LinkHeader },
+  content: { 'application/json': { schema: VmPage } },
+});
 
 /** The header with which a client of an event stream resumes by itself. */
 export const LastEventId = Type.Object({
@@ -132,34 +157,18 @@ export const LastEventId = Type.Object({
   ),
 });
 
-/**
- * Describes a response that is JSON, or an event stream for a client that accepts that.
- * @param response the schema of the JSON, with its description and headers
- */
-export function describeOrStream(response: Described) {
-  const { description = '', headers, ...schema } = response;
+/** Adds to a response the event stream for a client that accepts it. */
+function describeOrStream<T extends { description: string; content: object }>(response: T) {
   return {
-    description: `${description} Or, with \`Accept: text/event-stream\`, the messages of a WebSocket at this URL, each as an event.`,
-    headers,
-    content: {
-      'application/json': { schema },
-      [EVENT_STREAM]: { schema: EventStream },
-    },
+    ...response,
+    description: `${response.description} Or, with \`Accept: text/event-stream\`, the messages of a WebSocket at this URL, each as an event.`,
+    content: { ...response.content, [EVENT_STREAM]: { schema: EventStream } },
   };
 }
 
-/** The additions to a response's schema beside its own members, for the document. */
-type Described = TSchema & { readonly description?: string; readonly headers?: object };
-
-const EventStream = Type.String({
-  description:
-    'Server-Sent Events. The data of an event is a message of protocol v1; its id is the cursor, if the message has any. The last event has the type `close`.',
-  examples: ['data: {"type":"welcome","protocol":"lablink.v1",…}\n\n'],
-});
-
 export const ClearVmsResponse = Type.Object(
   { deleted: Type.Integer() },
-  { description: 'All VMs are deleted.', examples: [{ deleted: 12 }] },
+  { title: 'DeletedVms', description: 'All VMs are deleted.', examples: [{ deleted: 12 }] },
 );
 
 export const StatsResponse = Type.Object(
@@ -169,6 +178,7 @@ export const StatsResponse = Type.Object(
     by_status: Type.Record(Type.String(), Type.Integer()),
   },
   {
+    title: 'Stats',
     description: 'The numbers, all of the same moment.',
     examples: [{ total: 3, assigned: 1, by_status: { available: 2, 'in-use': 1 } }],
   },
