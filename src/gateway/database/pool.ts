@@ -14,6 +14,9 @@ const MAX_LIFETIME_SECONDS = 600;
 const END_TIMEOUT_MS = 1_000;
 
 /**
+ * The server probes a session that is idle for 30 s, and ends it 30 s later if nothing answers.
+ * Without this, each partition of the network would leave its sessions in the server for two hours.
+ *
  * Sent in a single round trip. Only a superuser, or a role to which the setting is granted, may
  * change log_parameter_max_length; for any other role the setting of the server or of the role
  * applies.
@@ -21,6 +24,7 @@ const END_TIMEOUT_MS = 1_000;
 const SESSION_SETTINGS = `
   SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO, YMD';
   SET log_parameter_max_length_on_error TO 0;
+  SET tcp_keepalives_idle TO 30; SET tcp_keepalives_interval TO 10; SET tcp_keepalives_count TO 3;
   DO $$ BEGIN
     SET log_parameter_max_length TO 0;
   EXCEPTION WHEN insufficient_privilege THEN NULL;

@@ -59,6 +59,16 @@ t.test('connections keep values out of the log as far as their role may', async 
   t.same(await read(database.config), { value: '99B', on_error: '0' });
 });
 
+t.test('the server notices a lost network, whatever its own settings', async (t) => {
+  await database.query(`ALTER DATABASE test_1 SET tcp_keepalives_idle = 7200`);
+  const { pool, end } = createPool(database.config, 1, ignore);
+  const { rows } = await pool.query(
+    `SELECT source FROM pg_settings WHERE name LIKE 'tcp_keepalives%'`,
+  );
+  t.same(rows, Array(3).fill({ source: 'session' }));
+  await end();
+});
+
 t.test('a configured application name is kept', async (t) => {
   const { pool, end } = createPool({ ...database.config, application_name: 'mine' }, 10, ignore);
   await pool.query('SELECT 1');
