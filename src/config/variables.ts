@@ -119,7 +119,7 @@ export const Environment = Type.Object({
     Type.String({
       default: '127.0.0.1',
       description:
-        'The address to listen on. If it is not loopback, JWT_SECRET or JWT_PUBLIC_KEY is required, and a database or DATA_DIR.',
+        'The address to listen on; a name stands for all its addresses. If it is not loopback, JWT_SECRET or JWT_PUBLIC_KEY is required, and a database or DATA_DIR.',
       expected: 'an IP address (without brackets) or a host name',
     }),
     isHost,

@@ -75,6 +75,10 @@ t.test('a reference to a missing variable is reported with its name', async (t) 
   }
 });
 
+t.test('a byte-order mark is no part of the file', async (t) => {
+  t.match(load(t, '\uFEFFdb: {host: h, user: u}').database, { host: 'h', user: 'u' });
+});
+
 t.test('all problems are reported together', async (t) => {
   const yaml =
     'db: {user: "${NOBODY}", port: 0, host: "a,b", table_name: vms, password: 0123, dbname: }';

@@ -45,6 +45,8 @@ export interface TestGateway {
 
 export interface TestGatewayOptions extends Partial<Omit<GatewayOptions, 'timing'>> {
   readonly timing?: Partial<Timing>;
+  /** Where it listens; 127.0.0.1 by default. */
+  readonly host?: string;
 }
 
 /**
@@ -72,7 +74,7 @@ export async function startGateway(
     timing: { ...TIMING, ...options.timing },
   });
   t.teardown(() => app.close());
-  const url = await app.listen('127.0.0.1', 0);
+  const url = await app.listen(options.host ?? '127.0.0.1', 0);
   app.startFeed();
   const gateway = testGateway(app, url, database);
   if (options.waitReady !== false) await gateway.ready();

@@ -1,10 +1,12 @@
 // Assembles the HTTP API: the checks before all routes, the routes, and how serving ends.
 
 import { setMaxListeners } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import websocket from '@fastify/websocket';
 import { ConnectionSlots } from '../session/connection-slots.js';
 import { findRejectionReason, type OnRejection } from '../session/limits.js';
 import type { HttpApiDependencies } from './dependencies.js';
+import { FurtherListeners, resolveAddresses } from './addresses.js';
 import { Draining } from './drain.js';
 import { createAcquireSlot } from './limits/admission.js';
 import { computeCapacity, readOpenFilesLimit } from './limits/capacity.js';
@@ -66,6 +68,7 @@ export function createHttpApi(dependencies: HttpApiDependencies) {
   const slots = new ConnectionSlots({ ...limits.socketLimits, total: capacity.sockets });
   const server = createServer(log, limits.trustProxy, onResponse);
   const connections = new Connections(server.server, capacity.connections, onRejection);
+  const further = new FurtherListeners(server.server);
   const draining = new Draining(sessions, connections);
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // Each waiting request adds one.
@@ -80,8 +83,15 @@ export function createHttpApi(dependencies: HttpApiDependencies) {
   });
 
   return {
-    listen: (host: string, port: number): Promise<string> =>
-      server.listen({ host, port, backlog: BACKLOG }),
+    /** Listens on every address of the host, and returns the URL of the first. */
+    async listen(host: string, port: number): Promise<string> {
+      const [first = host, ...others] = await resolveAddresses(host);
+      const url = await server.listen({ host: first, port, backlog: BACKLOG });
+      const { port: bound } = server.server.address() as AddressInfo;
+      const also = await further.listen(others, bound, BACKLOG);
+      if (also.length > 0) log.info({ also }, 'listening on further addresses of the host');
+      return url;
+    },
 
     /** Returns the OpenAPI document. */
     async describe(): Promise<object> {
@@ -93,6 +103,7 @@ export function createHttpApi(dependencies: HttpApiDependencies) {
     async end(): Promise<void> {
       stopping.abort();
       await draining.run(limits.drainMs, dependencies.closeHandshakeMs);
+      further.close();
       await server.close();
     },
   };
