@@ -31,6 +31,11 @@ const REASONS: Readonly<Record<Use, readonly (readonly [packages: string, reason
     ['pino, pino-pretty', 'logs: JSON for machines, lines for people'],
     ['fast-jwt', 'tokens, verified synchronously and not in another thread'],
     ['commander', 'the command line'],
+    [
+      'csv-parse, csv-stringify',
+      'CSV with errors that name the line, and cells that no spreadsheet takes for a formula',
+    ],
+    ['string-width', 'aligned tables on a terminal, where a Chinese character fills two columns'],
     ['hdr-histogram-js', 'the latencies of load tests: any number of changes in bounded memory'],
     [
       'light-my-request',

@@ -8,6 +8,7 @@ import { EmbeddedError } from '../postgres/embedded/errors.js';
 import { isConnectionError } from '../postgres/errors.js';
 import { MaintenanceError } from '../postgres/admin/maintenance-error.js';
 import { SchemaError } from '../postgres/migrations/migrate.js';
+import { RefusedError, UnreachableGatewayError } from './vms/errors.js';
 import { DatabaseWaitError } from './wait-for-database.js';
 
 export const ExitCode = {
@@ -16,7 +17,7 @@ export const ExitCode = {
   finding: 1,
   /** The command line or the configuration is wrong. */
   usage: 2,
-  /** The database cannot be reached. */
+  /** The database or the gateway cannot be reached. */
   unreachable: 3,
   /** This version cannot use the database's schema. */
   schema: 4,
@@ -84,6 +85,8 @@ function findExpectedCode(error: unknown): ExitCode | undefined {
   if (error instanceof ConfigError || error instanceof UsageError) return ExitCode.usage;
   if (error instanceof AgentFileError) return ExitCode.usage;
   if (error instanceof AgentError) return ExitCode.finding;
+  if (error instanceof RefusedError) return ExitCode.finding;
+  if (error instanceof UnreachableGatewayError) return ExitCode.unreachable;
   if (error instanceof SchemaError) return ExitCode.schema;
   if (error instanceof DatabaseWaitError) return ExitCode.unreachable;
   if (error instanceof EmbeddedError) return ExitCode.unreachable;

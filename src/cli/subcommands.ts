@@ -14,6 +14,13 @@ export const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   token: async () => (await import('./token.js')).createTokenCommand(),
   openapi: async () => (await import('./openapi.js')).createOpenApiCommand(),
   watch: async () => (await import('./watch.js')).createWatchCommand(findThisGateway),
+  vms: async () => (await import('./vms/list.js')).createListCommand(),
+  assign: async () => (await import('./vms/assign.js')).createAssignCommand(),
+  release: async () => (await import('./vms/release.js')).createReleaseCommand(),
+  fail: async () => (await import('./vms/release.js')).createFailCommand(),
+  events: async () => (await import('./vms/events.js')).createEventsCommand(),
+  import: async () => (await import('./vms/import.js')).createImportCommand(),
+  export: async () => (await import('./vms/export.js')).createExportCommand(),
   db: async () => (await import('./db/db.js')).createDbCommand(),
   healthcheck: async () =>
     (await import('./healthcheck.js')).createHealthcheckCommand(findThisGateway),

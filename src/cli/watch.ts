@@ -1,7 +1,6 @@
 // The subcommand `watch`: prints the messages of a socket until a signal or a rejection. Changes go
 // to stdout, the state of the connection to stderr.
 
-import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import {
   createClient,
@@ -14,13 +13,13 @@ import {
 import { formatChangeLine, type WatchedChange } from './change-line.js';
 import { formatConnectionState } from './connection-state.js';
 import { ExitCode, UsageError } from './exit.js';
+import {
+  addGatewayOptions,
+  resolveGateway,
+  type FoundGateway,
+  type GatewaySelection,
+} from './find-gateway.js';
 import { foldLines } from './fold-lines.js';
-
-export interface DefaultGateway {
-  readonly url: string;
-  /** Returns a fresh token. */
-  token(): Promise<string>;
-}
 
 /** The HTTP status for a token that is not valid (RFC 9110 §15.5.2). */
 const UNAUTHORIZED = 401;
@@ -28,22 +27,19 @@ const UNAUTHORIZED = 401;
 /** @param first whether this is the state at the start of the watch. */
 type Show = (change: WatchedChange, first: boolean) => void;
 
-interface WatchOptions {
+interface WatchOptions extends GatewaySelection {
   readonly json?: true;
-  readonly url?: string;
-  readonly tokenFile?: string;
 }
 
 /** @param findGateway finds the gateway if options are missing; called only when needed. */
-export function createWatchCommand(findGateway: () => Promise<DefaultGateway>): Command {
-  return new Command('watch')
+export function createWatchCommand(findGateway: () => Promise<FoundGateway>): Command {
+  const command = new Command('watch')
     .description('print the changes of one VM, or of all VMs, as they happen')
     .argument('[hostname]', 'the VM to watch (default: all)')
     .option('--json', 'print the messages of the gateway, one per line')
-    .option('--url <url>', 'the gateway (default: the one that runs here)')
-    .option('--token-file <file>', 'a file with a token (default: one is signed here)')
-    .exitOverride()
-    .action(async (hostname: string | undefined, options: WatchOptions) => {
+    .exitOverride();
+  return addGatewayOptions(command).action(
+    async (hostname: string | undefined, options: WatchOptions) => {
       if (hostname === '') throw new UsageError('A hostname has at least one character.');
       const gateway = await resolveGateway(options, findGateway);
       // A bad token file now is a usage error; later the watch waits until it is readable.
@@ -73,31 +69,12 @@ export function createWatchCommand(findGateway: () => Promise<DefaultGateway>): 
       const { rejected } = await watch.closed;
       output.check();
       if (rejected) process.exitCode = ExitCode.finding;
-    });
-}
-
-async function resolveGateway(
-  { url, tokenFile }: WatchOptions,
-  findGateway: () => Promise<DefaultGateway>,
-): Promise<DefaultGateway> {
-  // The file is read for each connection, because it may hold a renewed token.
-  const token = tokenFile === undefined ? undefined : () => readToken(tokenFile);
-  if (url !== undefined && token !== undefined) return { url, token };
-  const found = await findGateway();
-  return { url: url ?? found.url, token: token ?? (() => found.token()) };
-}
-
-/** @throws UsageError if the file cannot be read. */
-async function readToken(file: string): Promise<string> {
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch (cause) {
-    throw new UsageError(`The token file ${file} cannot be read.`, { cause });
-  }
+    },
+  );
 }
 
 /** @throws UsageError if the URL is invalid. */
-function openClient(gateway: DefaultGateway, signal: AbortSignal): Client {
+function openClient(gateway: FoundGateway, signal: AbortSignal): Client {
   try {
     return createClient({ url: gateway.url, token: () => gateway.token(), signal });
   } catch (cause) {

@@ -29,6 +29,10 @@ export interface Config {
   readonly listenDatabase: ClientConfig | undefined;
   /** How long the start waits for a database that cannot be used, in ms. */
   readonly databaseWaitMs: number;
+  /** The gateway that commands use; undefined for the one that runs here. */
+  readonly gatewayUrl: string | undefined;
+  /** A file with the token that commands use; undefined if they sign one. */
+  readonly tokenFile: string | undefined;
   readonly host: string;
   /** 0 to 65535; with 0 the system chooses the port. */
   readonly port: number;
@@ -94,6 +98,8 @@ export function loadConfig(
   return {
     ...databases,
     databaseWaitMs: environment.DATABASE_WAIT_SECONDS * 1_000,
+    gatewayUrl: environment.LABLINK_URL,
+    tokenFile: environment.LABLINK_TOKEN_FILE,
     host: environment.HOST,
     port: environment.PORT,
     dataDir: resolve(environment.DATA_DIR),

@@ -115,6 +115,21 @@ export const Environment = Type.Object({
       'Then the process ends with exit code 3.',
     expected: 'an integer from 0 to 86400',
   }),
+  LABLINK_URL: Type.Optional(
+    Type.String({
+      pattern: '^(https?|wss?)://',
+      description:
+        'The gateway that commands such as `vms` and `watch` use, instead of the one that runs here.',
+      expected: 'a URL like https://gateway.example.org',
+    }),
+  ),
+  LABLINK_TOKEN_FILE: Type.Optional(
+    Type.String({
+      description:
+        'A file with the token that these commands use, instead of one that is signed here.',
+      expected: 'the path of a file',
+    }),
+  ),
   HOST: Type.Refine(
     Type.String({
       default: '127.0.0.1',

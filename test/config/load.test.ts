@@ -15,6 +15,8 @@ t.test(
       database: undefined,
       listenDatabase: undefined,
       databaseWaitMs: 60_000,
+      gatewayUrl: undefined,
+      tokenFile: undefined,
       host: '127.0.0.1',
       port: 8080,
       dataDir: resolve('.lablink'),
@@ -49,6 +51,8 @@ t.test('every variable is read', async (t) => {
   const [key, older] = [keyPair('EdDSA').pem, keyPair('RS256').pem];
   const config = loadConfig({
     DATABASE_WAIT_SECONDS: '7',
+    LABLINK_URL: 'https://gateway.example.org',
+    LABLINK_TOKEN_FILE: '/run/token',
     HOST: '::',
     PORT: '0',
     DATA_DIR: '/var/lib/lablink',
@@ -73,6 +77,8 @@ t.test('every variable is read', async (t) => {
     database: undefined,
     listenDatabase: undefined,
     databaseWaitMs: 7_000,
+    gatewayUrl: 'https://gateway.example.org',
+    tokenFile: '/run/token',
     host: '::',
     port: 0,
     dataDir: '/var/lib/lablink',

@@ -1,6 +1,6 @@
-// The subcommands of `db`, run in this process: what they print, and how they would end it.
+// Subcommands, run in this process: what they print, and how they would end it.
 
-import { CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import { createDbCommand } from '../../src/cli/db/db.js';
 import { selectExitCode, explainError } from '../../src/cli/exit.js';
 import type { TestDatabase } from './database.js';
@@ -24,11 +24,18 @@ export const runDbOn = (
   user?: string,
 ): Promise<Ended> => runDb(args, { DATABASE_URL: formatUrl(database, user) });
 
+/** Runs `db` with these arguments in an environment with these variables. */
+export const runDb = (
+  args: readonly string[],
+  variables: Readonly<Record<string, string>>,
+): Promise<Ended> => runInProcess(createDbCommand(), args, variables);
+
 /**
- * Runs `db` with these arguments in an environment with these variables. Runs follow each other,
- * because they share stdout.
+ * Runs the command with these arguments in an environment with these variables. Runs follow each
+ * other, because they share stdout.
  */
-export async function runDb(
+export async function runInProcess(
+  command: Command,
   args: readonly string[],
   variables: Readonly<Record<string, string>>,
 ): Promise<Ended> {
@@ -46,7 +53,7 @@ export async function runDb(
   Object.assign(process.env, variables);
   let code = 0;
   try {
-    await createDbCommand().parseAsync(args, { from: 'user' });
+    await command.parseAsync(args, { from: 'user' });
     code = Number(process.exitCode ?? 0);
   } catch (error) {
     if (!(error instanceof CommanderError)) printed.stderr += `${explainError(error)}\n`;

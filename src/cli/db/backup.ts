@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { createToolEnvironment } from '../../config/load.js';
 import { backUp, planBackup, type BackupReport } from '../../postgres/admin/backup.js';
-import { formatBytes, formatCount, printJson, printLine } from './print.js';
+import { formatBytes, formatCount, printJson, printLine } from '../print.js';
 import {
   DRY_RUN_OPTION,
   createIntegerParser,

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { removeAllVms } from '../../postgres/admin/clear.js';
 import { UsageError } from '../exit.js';
-import { formatCount, printLine } from './print.js';
+import { formatCount, printLine } from '../print.js';
 import {
   DRY_RUN_OPTION,
   createIntegerParser,

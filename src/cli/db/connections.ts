@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { listConnections, type DatabaseConnection } from '../../postgres/admin/connections.js';
-import { printJson, printTable, formatSeconds } from './print.js';
+import { printJson, printTable, formatSeconds } from '../print.js';
 import { JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 const QUERY_CHARACTERS = 60;

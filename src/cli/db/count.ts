@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { countVms } from '../../postgres/admin/vm-lists.js';
-import { printJson, printTable } from './print.js';
+import { printJson, printTable } from '../print.js';
 import { JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 export function createCountCommand(): Command {

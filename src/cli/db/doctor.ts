@@ -7,7 +7,7 @@ import { loadConfig } from '../../config/load.js';
 import { diagnose, type Diagnosis } from '../../postgres/admin/doctor/doctor.js';
 import { findDatabase } from '../find-database.js';
 import { ExitCode } from '../exit.js';
-import { printJson, printLine } from './print.js';
+import { printJson, printLine } from '../print.js';
 import { JSON_OPTION, createSubcommand, listenForInterrupt } from './subcommand.js';
 
 export function createDoctorCommand(): Command {

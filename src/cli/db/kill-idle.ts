@@ -8,7 +8,7 @@ import {
   type EndResult,
 } from '../../postgres/admin/connections.js';
 import { ExitCode } from '../exit.js';
-import { printJson, printTable, formatSeconds } from './print.js';
+import { printJson, printTable, formatSeconds } from '../print.js';
 import {
   DRY_RUN_OPTION,
   createIntegerParser,

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../../config/load.js';
 import { followUpdates, type Update } from '../../postgres/admin/updates.js';
 import { findDatabase } from '../find-database.js';
-import { printJson, printLine, printInfo } from './print.js';
+import { printJson, printLine, printInfo } from '../print.js';
 import { JSON_OPTION, createSubcommand } from './subcommand.js';
 import { COMMANDS_OPTION } from './vm-table.js';
 

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { planSlowLog } from '../../postgres/admin/slow-queries.js';
 import { inTransaction } from '../../postgres/admin/session.js';
-import { printLine } from './print.js';
+import { printLine } from '../print.js';
 import {
   DRY_RUN_OPTION,
   createIntegerParser,

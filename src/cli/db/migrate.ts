@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { migrateInterruptibly } from '../../postgres/admin/migrate-interruptibly.js';
 import { readSchemaStatus } from '../../postgres/migrations/migrate.js';
-import { printJson } from './print.js';
+import { printJson } from '../print.js';
 import {
   DRY_RUN_OPTION,
   listenForInterrupt,

@@ -6,7 +6,7 @@ import { DATABASE_DEFAULTS } from '../../config/variables.js';
 import { createToolEnvironment } from '../../config/load.js';
 import { moveDatabase, type MoveReport } from '../../postgres/admin/move.js';
 import { ExitCode, UsageError } from '../exit.js';
-import { printJson, printLine, printTable } from './print.js';
+import { printJson, printLine, printTable } from '../print.js';
 import {
   DRY_RUN_OPTION,
   listenForInterrupt,

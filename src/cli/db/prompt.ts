@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { withPlainSession } from '../../postgres/admin/session.js';
 import { ExitCode } from '../exit.js';
-import { printLine, printTable, printInfo, type TableCell } from './print.js';
+import { printLine, printTable, printInfo, type TableCell } from '../print.js';
 
 const READY = 'lablink=> ';
 const MORE = 'lablink-> ';

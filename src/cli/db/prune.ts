@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { countOldEvents, pruneAll } from '../../postgres/admin/prune.js';
-import { formatCount, printJson, printLine } from './print.js';
+import { formatCount, printJson, printLine } from '../print.js';
 import {
   DRY_RUN_OPTION,
   createIntegerParser,

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { buildReindexStatements, runStatements } from '../../postgres/admin/tables.js';
-import { printLine } from './print.js';
+import { printLine } from '../print.js';
 import { DRY_RUN_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 export function createReindexCommand(): Command {

@@ -4,7 +4,7 @@ import { access } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { restore, type RestoreReport } from '../../postgres/admin/restore.js';
 import { UsageError } from '../exit.js';
-import { formatCount, printJson, printLine } from './print.js';
+import { formatCount, printJson, printLine } from '../print.js';
 import {
   DRY_RUN_OPTION,
   JSON_OPTION,

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { readSizes } from '../../postgres/admin/tables.js';
-import { formatBytes, printJson, printTable } from './print.js';
+import { formatBytes, printJson, printTable } from '../print.js';
 import { JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 export function createSizeCommand(): Command {

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { listSlowQueries } from '../../postgres/admin/slow-queries.js';
-import { printJson, printTable, formatSeconds } from './print.js';
+import { printJson, printTable, formatSeconds } from '../print.js';
 import { createIntegerParser, JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 interface SlowQueriesOptions {

@@ -6,7 +6,7 @@ import { createToolEnvironment } from '../../config/load.js';
 import { openPsql } from '../../postgres/admin/psql.js';
 import { withPlainSession } from '../../postgres/admin/session.js';
 import { ExitCode } from '../exit.js';
-import { printJson, printLine } from './print.js';
+import { printJson, printLine } from '../print.js';
 import { runPrompt } from './prompt.js';
 import { listenForInterrupt, resolveDatabase, createSubcommand } from './subcommand.js';
 

@@ -5,7 +5,7 @@ import { readSchemaStatus, type SchemaStatus } from '../../postgres/migrations/m
 import { withSession } from '../../postgres/admin/session.js';
 import { findSchemaDrift, type SchemaDrift } from '../../postgres/admin/schema-drift.js';
 import { ExitCode } from '../exit.js';
-import { printJson, printLine, printTable } from './print.js';
+import { printJson, printLine, printTable } from '../print.js';
 import { JSON_OPTION, resolveDatabase, createSubcommand } from './subcommand.js';
 
 export function createStatusCommand(): Command {

@@ -7,7 +7,7 @@ import { backUp } from '../../postgres/admin/backup.js';
 import { withSession } from '../../postgres/admin/session.js';
 import { uninstall } from '../../postgres/admin/uninstall.js';
 import { UsageError } from '../exit.js';
-import { formatCount, printLine } from './print.js';
+import { formatCount, printLine } from '../print.js';
 import {
   DRY_RUN_OPTION,
   createSubcommand,

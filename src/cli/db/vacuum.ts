@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { runStatements, buildVacuumStatements } from '../../postgres/admin/tables.js';
-import { printLine, printInfo } from './print.js';
+import { printLine, printInfo } from '../print.js';
 import { DRY_RUN_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 interface VacuumOptions {

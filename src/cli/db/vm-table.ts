@@ -1,7 +1,7 @@
 // Prints a list of VMs, for `vms` and `find`.
 
 import { listVms, type ListedVm, type VmFilter } from '../../postgres/admin/vm-lists.js';
-import { printJson, printTable } from './print.js';
+import { printJson, printTable } from '../print.js';
 import { runOnDatabase } from './subcommand.js';
 
 export const COMMANDS_OPTION = [

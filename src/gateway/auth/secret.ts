@@ -38,6 +38,21 @@ export async function resolveSecrets(
 }
 
 /**
+ * Returns the secrets that `resolveSecrets` would return, without generating one.
+ * @returns no secret if there is none yet, or only public keys are configured
+ */
+export async function readSecrets(
+  config: Pick<Config, 'jwtSecrets' | 'jwtPublicKeys' | 'dataDir'>,
+): Promise<Secrets> {
+  if (config.jwtSecrets.length > 0 || config.jwtPublicKeys.length > 0) return config.jwtSecrets;
+  const kept = await readSecret(join(config.dataDir, FILE_NAME)).catch((error: unknown) => {
+    if (error instanceof ConfigError) throw error;
+    return undefined;
+  });
+  return kept === undefined ? [] : [kept];
+}
+
+/**
  * Reads the secret from its file.
  * @returns undefined if there is no file
  */

@@ -1,8 +1,9 @@
-// The output of the subcommands of `db`: aligned tables for people, JSON for programs. Control
-// characters are always escaped.
+// The output of commands: aligned tables for people, JSON for programs. Control characters are
+// always escaped. Only a terminal gets colours, and lines cut to its width.
 
-import { alignCells } from '../../table.js';
-import { escapeControls } from '../escape-controls.js';
+import { styleText } from 'node:util';
+import { alignCells, fitCells } from '../table.js';
+import { escapeControls } from './escape-controls.js';
 
 export type TableCell = string | number | null | undefined;
 
@@ -21,18 +22,31 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${escapeControls(JSON.stringify(value))}\n`);
 }
 
-/** Prints a table with aligned columns; numbers are aligned to the right. */
+const GAP = '  ';
+
+/**
+ * Prints a table with aligned columns; numbers are aligned to the right. On a terminal its lines
+ * are cut to the width, and the heading is bold, unless NO_COLOR is set.
+ */
 export function printTable(
   headers: readonly string[],
   rows: readonly (readonly TableCell[])[],
 ): void {
   const texts = [headers, ...rows.map((row) => row.map(formatCell))];
+  const { isTTY, columns } = process.stdout;
+  const fitted = isTTY ? fitCells(texts, columns, GAP.length) : texts;
   const isNumber = headers.map((_header, column) =>
     rows.every((row) => typeof row[column] === 'number'),
   );
-  for (const cells of alignCells(texts, isNumber)) {
-    process.stdout.write(`${cells.join('  ').trimEnd()}\n`);
-  }
+  const [heading = [], ...lines] = alignCells(fitted, isNumber);
+  const format = (cells: readonly string[]): string => cells.join(GAP).trimEnd();
+  printStyled(format(heading));
+  for (const cells of lines) process.stdout.write(`${format(cells)}\n`);
+}
+
+/** Node decides by the stream, NO_COLOR and FORCE_COLOR whether the text becomes bold. */
+function printStyled(heading: string): void {
+  process.stdout.write(`${styleText('bold', heading, { stream: process.stdout })}\n`);
 }
 
 function formatCell(cell: TableCell): string {
