@@ -80,6 +80,8 @@ const STABLE_MS = 10_000;
 export class ReconnectingConnection {
   #state: ConnectionState = { phase: 'connecting' };
   readonly #stop = new AbortController();
+  /** Ends the pause before the next attempt; undefined before the first pause. */
+  #pause: AbortController | undefined;
   #session: SocketSession | undefined;
   #feedLive = true;
   #current = false;
@@ -110,9 +112,15 @@ export class ReconnectingConnection {
     return this.#session?.send(message) ?? false;
   }
 
+  /** Ends the pause before the next attempt to connect; has no effect outside of a pause. */
+  reconnectNow(): void {
+    this.#pause?.abort();
+  }
+
   close(rejected = false, reason = 'closed by the program', code?: number): void {
     if (this.#isStopped()) return;
     this.#stop.abort();
+    this.#pause?.abort();
     this.#session?.close();
     this.#setState({ phase: 'closed', rejected, reason, code });
   }
@@ -198,8 +206,11 @@ export class ReconnectingConnection {
     if (lastedMs >= STABLE_MS) this.#failures = 0;
     const delayMs = reconnectDelayMs(policy, this.#failures++, runtime.random(), notBeforeMs);
     const nextTryMs = runtime.now() + delayMs;
+    // Created before the listeners run, because a listener may close the connection or end the pause.
+    const pause = new AbortController();
+    this.#pause = pause;
     this.#setState({ phase: 'reconnecting', nextTryMs, reason, code, cause });
-    await sleep(runtime, delayMs, this.#stop.signal);
+    await sleep(runtime, delayMs, pause.signal);
   }
 
   #isStopped(): boolean {

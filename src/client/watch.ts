@@ -122,6 +122,14 @@ export class Watch<State, Update> implements AsyncIterable<Update> {
     return this.#emitter.on(name, listener);
   }
 
+  /**
+   * Connects at once if the watch waits to reconnect, for a person who asks for it. Repeated calls
+   * do not shorten the pause after the next failure.
+   */
+  reconnectNow(): void {
+    this.#connection.reconnectNow();
+  }
+
   /** Closes the watch, with a close handshake. A closed watch stays closed. */
   close(): void {
     this.#connection.close();

@@ -74,6 +74,23 @@ t.test('an unknown code, or none, means soon', async (t) => {
   });
 });
 
+t.test('reconnectNow ends the pause, once, and shortens no later one', async (t) => {
+  const { gateway, clock, watch, peer } = await live(t);
+  watch.reconnectNow();
+  t.equal(watch.connection.phase, 'live', 'no effect on an open connection');
+  gateway.refusal = { status: 500 };
+  peer.ws.terminate();
+  await phase(watch, 'reconnecting');
+  watch.reconnectNow();
+  await phase(watch, 'connecting');
+  await phase(watch, 'reconnecting');
+  t.same(clock.delaysMs, [2 * SOON_MS], 'the backoff goes on');
+  gateway.refusal = undefined;
+  watch.reconnectNow();
+  await tell(gateway);
+  await phase(watch, 'live');
+});
+
 t.test('each failure doubles the longest pause, up to a limit', async (t) => {
   const { clock, watch, gateway, peer } = await live(t);
   gateway.refusal = { status: 500 };
