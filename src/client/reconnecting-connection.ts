@@ -206,7 +206,7 @@ export class ReconnectingConnection {
     if (lastedMs >= STABLE_MS) this.#failures = 0;
     const delayMs = reconnectDelayMs(policy, this.#failures++, runtime.random(), notBeforeMs);
     const nextTryMs = runtime.now() + delayMs;
-    // Created before the listeners run, because a listener may close the connection or end the pause.
+    // Created before the listeners run: a listener may close the connection or end the pause.
     const pause = new AbortController();
     this.#pause = pause;
     this.#setState({ phase: 'reconnecting', nextTryMs, reason, code, cause });

@@ -31,7 +31,7 @@ export class Api {
     private readonly token: string,
   ) {}
 
-  /** Reads the time of the gateway's clock as an HTTP date; null if the gateway does not result. */
+  /** Reads the time of the gateway's clock as an HTTP date; null if the gateway does not answer. */
   async readGatewayDate(): Promise<string | null> {
     const response = await fetch(`${this.base}/health/live`).catch(() => undefined);
     return response?.headers.get('date') ?? null;
@@ -122,11 +122,11 @@ export async function exchangeCode(base: string, code: string): Promise<ApiResul
   }
 }
 
-/** Reads the problem of a response. A proxy may result with a page that is no problem document. */
+/** Reads the problem of a response. A proxy may answer with a page that is no problem document. */
 function readProblem(status: number, text: string): Problem {
   const unknown = {
     code: undefined,
-    detail: `The gateway answered with HTTP ${status} and gave no reason.`,
+    detail: `A server between this page and the gateway answered with an error (${status}), so the request may or may not have been carried out.`,
   };
   try {
     const body: unknown = JSON.parse(text);

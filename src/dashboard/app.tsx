@@ -1,5 +1,5 @@
 // Chooses the page: the sign-in without a token, the console with one, or the reason why the
-// gateway closed the session.
+// gateway refused the session. A session that ends later keeps the console, with what it showed.
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
@@ -14,9 +14,11 @@ import { useSignInLink } from './use-sign-in-link.js';
 export function Dashboard(): JSX.Element {
   const [token, setToken] = useState(restoreToken);
   const [ended, setEnded] = useState<Closed | undefined>(undefined);
+  const [attempt, setAttempt] = useState(1);
   const startSession = (fresh: string | undefined): void => {
     setEnded(undefined);
     setToken(fresh);
+    setAttempt((count) => count + 1);
   };
   const signOut = (): void => {
     forgetToken();
@@ -49,5 +51,13 @@ export function Dashboard(): JSX.Element {
       />
     );
   }
-  return <Console key={token} token={token} onEnded={setEnded} onSignOut={signOut} />;
+  return (
+    <Console
+      key={attempt}
+      token={token}
+      onRefused={setEnded}
+      onRetry={() => startSession(token)}
+      onSignOut={signOut}
+    />
+  );
 }

@@ -10,19 +10,23 @@ import type { Query } from './model/query.js';
 import type { UrlState } from './model/url-state.js';
 import { computeClockSkewMs } from './model/time.js';
 import { decodeClaims } from './model/token.js';
-import { ActivityFeed } from './components/activity-feed.js';
+import { ActivityFeed, type HistoryState } from './components/activity-feed.js';
 import { Drawer } from './components/drawer.js';
 import { EmptyFleet } from './components/empty.js';
 import { FleetTable } from './components/fleet-table.js';
 import { Glance } from './components/glance.js';
 import { Header } from './components/header.js';
+import { LoadingFleet } from './components/loading.js';
+import { StaleBar } from './components/stale-bar.js';
 import { Toolbar } from './components/toolbar.js';
 import { readGatewayUrl } from './session.js';
 import { useUrlState } from './use-url-state.js';
 
 interface Props {
   readonly token: string;
-  readonly onEnded: (ended: Closed) => void;
+  /** The gateway refused the session before it sent the fleet. */
+  readonly onRefused: (ended: Closed) => void;
+  readonly onRetry: () => void;
   readonly onSignOut: () => void;
 }
 
@@ -31,18 +35,16 @@ const WIDE = '(min-width: 72rem)';
 /** Screens on which the drawer covers everything. */
 const NARROW = '(max-width: 45rem)';
 
-export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
+export function Console({ token, onRefused, onRetry, onSignOut }: Props): JSX.Element {
   const { url, setQuery, select } = useUrlState();
-  const api = useMemo(() => new Api(readGatewayUrl(), token), [token]);
-  const claims = useMemo(() => decodeClaims(token), [token]);
-  const fleet = useLiveFleet(token, url.query, onEnded);
+  const { api, claims, isAdmin } = useIdentity(token);
+  const fleet = useLiveFleet(token, url.query, onRefused);
   const [showsActivity, setShowsActivity] = useState(false);
   const isWide = useMedia(WIDE);
   const isNarrow = useMedia(NARROW);
-  const isAdmin = claims?.role === 'admin';
-
   useEffect(() => fleet.setQuery(url.query), [fleet, url.query]);
-  useGatewayReads(api, fleet, isAdmin);
+  const history = useGatewayReads(api, fleet, isAdmin);
+  const isStale = useFleet(fleet, ({ isOutdated }) => isOutdated);
   const close = useCallback(() => select(undefined), [select]);
 
   const drawer = url.selected !== undefined && (
@@ -57,12 +59,13 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
   );
 
   return (
-    <div class="console">
+    <div class={`console ${isStale ? 'stale' : ''}`}>
       <a class="skip" href="#fleet" onClick={skipToFleet}>
         Skip to the VMs
       </a>
       <div class="console-page" inert={isNarrow && url.selected !== undefined}>
         <Header fleet={fleet} claims={claims} onSignOut={onSignOut} />
+        <StaleBar fleet={fleet} claims={claims} onRetry={onRetry} onSignOut={onSignOut} />
         <main class="stage">
           <Glance fleet={fleet} query={url.query} onQuery={setQuery} />
           <div class="panes">
@@ -77,6 +80,7 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
             {/* On wide screens the drawer replaces the activity and covers nothing. */}
             <ActivityFeed
               fleet={fleet}
+              history={history}
               onSelect={select}
               hidden={isWide ? url.selected !== undefined : !showsActivity}
             />
@@ -90,8 +94,21 @@ export function Console({ token, onEnded, onSignOut }: Props): JSX.Element {
   );
 }
 
-/** Reads the gateway's clock once, and for admins the events from before the page was opened. */
-function useGatewayReads(api: Api, fleet: LiveFleet, isAdmin: boolean): void {
+/** What follows from the token: its claims, and the requests in its name. */
+function useIdentity(token: string) {
+  return useMemo(() => {
+    const claims = decodeClaims(token);
+    const api = new Api(readGatewayUrl(), token);
+    return { api, claims, isAdmin: claims?.role === 'admin' };
+  }, [token]);
+}
+
+/**
+ * Reads the gateway's clock once, and for admins the events from before the page was opened.
+ * @returns how the reading of the events went; `none` for others.
+ */
+function useGatewayReads(api: Api, fleet: LiveFleet, isAdmin: boolean): HistoryState {
+  const [history, setHistory] = useState<HistoryState>(isAdmin ? 'loading' : 'none');
   useEffect(() => {
     void api.readGatewayDate().then((date) => setClockSkew(computeClockSkewMs(date, Date.now())));
   }, [api]);
@@ -99,8 +116,10 @@ function useGatewayReads(api: Api, fleet: LiveFleet, isAdmin: boolean): void {
     if (!isAdmin) return;
     void api.readLatestEvents().then((result) => {
       if (result.ok) fleet.addHistory(result.value.items);
+      setHistory(result.ok ? 'loaded' : 'failed');
     });
   }, [api, fleet, isAdmin]);
+  return history;
 }
 
 interface FleetPaneProps {
@@ -112,10 +131,18 @@ interface FleetPaneProps {
   readonly onSelect: (hostname: string | undefined) => void;
 }
 
-/** The table with its toolbar, or a hint while the fleet has no VM. */
+/** The table with its toolbar, or what stands in its place without VMs. */
 function FleetPane(props: FleetPaneProps): JSX.Element {
   const { fleet, url, isAdmin, isHidden, onQuery, onSelect } = props;
-  const hasVms = useFleet(fleet, ({ loaded, store }) => !loaded || store.counters.total > 0);
+  const loaded = useFleet(fleet, ({ loaded: received }) => received);
+  const hasVms = useFleet(fleet, ({ store }) => store.counters.total > 0);
+  if (!loaded) {
+    return (
+      <section class="fleet" aria-label="VMs" aria-busy="true" hidden={isHidden}>
+        <LoadingFleet fleet={fleet} />
+      </section>
+    );
+  }
   return (
     <section class="fleet" aria-label="VMs" hidden={isHidden}>
       {hasVms ? (
@@ -137,14 +164,14 @@ function FleetPane(props: FleetPaneProps): JSX.Element {
 }
 
 /** Watches the fleet for as long as the component is mounted. */
-function useLiveFleet(token: string, query: Query, onEnded: (ended: Closed) => void): LiveFleet {
+function useLiveFleet(token: string, query: Query, onRefused: (ended: Closed) => void): LiveFleet {
   const fleet = useMemo(() => {
     const client = createClient({ url: readGatewayUrl(), token });
     return new LiveFleet(client.watchFleet(), query);
   }, [token]);
   useEffect(() => {
     void fleet.closed.then((closed) => {
-      if (closed.rejected) onEnded(closed);
+      if (closed.rejected && !fleet.loaded) onRefused(closed);
     });
     return () => fleet.close();
   }, [fleet]);

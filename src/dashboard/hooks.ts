@@ -51,6 +51,16 @@ export function useNow(): number {
   return nowMs;
 }
 
+/**
+ * The time that relative times refer to: the gateway's, which stands still while the fleet is not
+ * current, so that an old state does not look alive.
+ */
+export function useFleetTime(fleet: LiveFleet): number {
+  const nowMs = useNow();
+  const asOfMs = useFleet(fleet, ({ asOfMs: time }) => time);
+  return asOfMs === undefined ? nowMs : asOfMs + skewMs;
+}
+
 /** Whether a media query matches. */
 export function useMedia(query: string): boolean {
   const [matches, setMatches] = useState(() => matchMedia(query).matches);

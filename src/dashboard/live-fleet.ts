@@ -11,6 +11,9 @@ import { RateHistory } from './model/rate-history.js';
 import { parseTime } from './model/time.js';
 import { TableView } from './model/table-view.js';
 
+/** The frame that ends a current state says nothing about the VMs. */
+const FEED_FRAME = '{"type":"feed"';
+
 export class LiveFleet {
   readonly store: FleetStore;
   readonly view: TableView;
@@ -21,6 +24,10 @@ export class LiveFleet {
   readonly deliveries = new RateHistory();
   /** Whether the fleet has been received at least once. */
   loaded = false;
+  /** The state of the last failed attempt before the fleet was received; undefined if none. */
+  lastOutage: ConnectionState | undefined;
+  /** When the last frame arrived that belongs to a current state, in ms since the epoch. */
+  #currentAtMs: number | undefined;
   /** Increases with every frame that has changes. */
   revision = 0;
   readonly #listeners = new Set<() => void>();
@@ -50,13 +57,40 @@ export class LiveFleet {
         this.store.setPresence(hostname, presence, nowMs);
       }
       this.loaded = true;
+      this.lastOutage = undefined;
       this.#requestFrame();
     });
-    watch.on('connection', () => this.#requestFrame());
+    watch.on('frame', (text) => {
+      if (this.connection.phase === 'live' && !text.startsWith(FEED_FRAME))
+        this.#currentAtMs = Date.now();
+    });
+    watch.on('connection', (state) => {
+      if (state.phase === 'live') this.#currentAtMs = Date.now();
+      if (state.phase === 'reconnecting' && !this.loaded) this.lastOutage = state;
+      this.#requestFrame();
+    });
   }
 
   get connection(): ConnectionState {
     return this.watch.connection;
+  }
+
+  /**
+   * The time that the VMs on the page are of, in ms since the epoch; undefined while they are
+   * current, and if they never were.
+   */
+  get asOfMs(): number | undefined {
+    return this.connection.phase === 'live' ? undefined : this.#currentAtMs;
+  }
+
+  /** Whether the page shows VMs that may have changed since. */
+  get isOutdated(): boolean {
+    return this.loaded && this.connection.phase !== 'live';
+  }
+
+  /** Connects at once if the page waits to reconnect. */
+  reconnectNow(): void {
+    this.watch.reconnectNow();
   }
 
   /** Resolves when the connection to the gateway has ended for good. */

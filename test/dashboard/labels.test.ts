@@ -192,9 +192,10 @@ t.test('the connection', async (t) => {
   t.same(describeConnection(reconnecting, true, 0), {
     tone: 'trouble',
     title: 'Reconnecting in 5 s',
-    detail: 'It broke. Nothing is lost.',
+    detail: 'It broke.',
   });
   t.equal(readTitle(reconnecting, true, 9_000), 'Reconnecting');
+  t.equal(readTitle(reconnecting, false, 0), 'Trying again in 5 s');
   const closed = { phase: 'closed', rejected: true, reason: 'no.', code: 4403 } as const;
   t.match(describeConnection(closed, true, 0), { title: 'Ended', detail: 'No.' });
 });

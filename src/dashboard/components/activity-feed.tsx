@@ -3,13 +3,18 @@
 
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { useFleet } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
 import type { ActivityEntry } from '../model/activity.js';
 import { formatTimeOfDay } from '../model/time.js';
 import { ACTIVITY_ICONS, Icon } from './icons.js';
 
+/** How the reading of the events from before the page was opened went. */
+export type HistoryState = 'none' | 'loading' | 'loaded' | 'failed';
+
 interface Props {
   readonly fleet: LiveFleet;
+  readonly history: HistoryState;
   readonly onSelect: (hostname: string) => void;
   readonly hidden: boolean;
 }
@@ -18,7 +23,7 @@ interface Props {
 const SHOWN = 60;
 const REDRAW_MS = 400;
 
-export function ActivityFeed({ fleet, onSelect, hidden }: Props): JSX.Element {
+export function ActivityFeed({ fleet, history, onSelect, hidden }: Props): JSX.Element {
   const [paused, setPaused] = useState(false);
   const { entries, unseen } = useEntries(fleet, paused);
   return (
@@ -36,7 +41,7 @@ export function ActivityFeed({ fleet, onSelect, hidden }: Props): JSX.Element {
         </button>
       </div>
       {entries.length === 0 ? (
-        <p class="activity-empty">No activity since you opened the page.</p>
+        <NoActivity fleet={fleet} history={history} />
       ) : (
         <ol class="activity-list" tabIndex={0} aria-label="Activity, the latest first">
           {entries.map((entry) => (
@@ -46,6 +51,17 @@ export function ActivityFeed({ fleet, onSelect, hidden }: Props): JSX.Element {
       )}
     </aside>
   );
+}
+
+/** Says that nothing happened only if that is known. */
+function NoActivity({ fleet, history }: Pick<Props, 'fleet' | 'history'>): JSX.Element {
+  const loaded = useFleet(fleet, ({ loaded: received }) => received);
+  const isKnown = loaded && history !== 'loading';
+  const text =
+    history === 'failed'
+      ? 'The earlier activity could not be read. Changes from now on appear here.'
+      : 'No activity since you opened the page.';
+  return <p class="activity-empty">{isKnown ? text : 'Loading…'}</p>;
 }
 
 interface ItemProps {

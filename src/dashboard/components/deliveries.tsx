@@ -5,6 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Api } from '../api.js';
 import { formatOutcome } from '../model/activity.js';
 import { computeAckLatencyMs } from '../model/delivery-labels.js';
+import { explainFailedRead } from '../model/problem-labels.js';
 import type { Delivery } from '../../client/index.js';
 import { formatDuration } from '../model/time.js';
 import { Timestamp } from './fields.js';
@@ -23,18 +24,21 @@ const SHOWN = 5;
 
 export function Deliveries({ api, hostname, revision, nowMs }: Props): JSX.Element | null {
   const [deliveries, setDeliveries] = useState<readonly Delivery[]>([]);
+  const [problem, setProblem] = useState('');
   useEffect(() => {
     const load = async (): Promise<void> => {
       const result = await api.readDeliveries(hostname);
       if (result.ok) setDeliveries(result.value.slice(0, SHOWN));
+      setProblem(result.ok ? '' : explainFailedRead(result.problem));
     };
     const timer = setTimeout(() => void load(), REFRESH_DELAY_MS);
     return () => clearTimeout(timer);
   }, [hostname, revision]);
-  if (deliveries.length === 0) return null;
+  if (deliveries.length === 0 && problem === '') return null;
   return (
     <section class="history" aria-labelledby="deliveries-title">
       <h3 id="deliveries-title">Deliveries</h3>
+      {problem !== '' && <p class="note">{problem}</p>}
       <ol class="history-list">
         {deliveries.map((delivery) => (
           <li key={delivery.assignment_id}>

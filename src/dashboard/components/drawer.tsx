@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Api } from '../api.js';
-import { useFleet, useNow } from '../hooks.js';
+import { useFleet, useFleetTime } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
 import { Actions } from './actions.js';
 import { Deliveries } from './deliveries.js';
@@ -23,8 +23,11 @@ interface Props {
 export function Drawer({ fleet, api, hostname, isAdmin, onClose }: Props): JSX.Element {
   const record = useFleet(fleet, ({ store }) => store.records.get(hostname));
   const revision = useFleet(fleet, ({ store }) => store.records.get(hostname)?.revision);
+  const loaded = useFleet(fleet, ({ loaded: received }) => received);
+  const hadVm = useRef(false);
+  hadVm.current ||= record !== undefined;
   const title = useRef<HTMLHeadingElement>(null);
-  const nowMs = useNow();
+  const nowMs = useFleetTime(fleet);
   useEffect(() => {
     const before = document.activeElement;
     title.current?.focus();
@@ -57,7 +60,7 @@ export function Drawer({ fleet, api, hostname, isAdmin, onClose }: Props): JSX.E
       <div class="drawer-body">
         {isAdmin && <Actions api={api} vm={record?.vm} />}
         {record === undefined ? (
-          <MissingVm isLoaded={fleet.loaded} />
+          <MissingVm isLoaded={loaded} hadVm={hadVm.current} />
         ) : (
           <Fields record={record} nowMs={nowMs} />
         )}
@@ -68,10 +71,19 @@ export function Drawer({ fleet, api, hostname, isAdmin, onClose }: Props): JSX.E
   );
 }
 
-function MissingVm({ isLoaded }: { readonly isLoaded: boolean }): JSX.Element {
+interface MissingVmProps {
+  readonly isLoaded: boolean;
+  /** Whether there was a VM since the drawer was opened. */
+  readonly hadVm: boolean;
+}
+
+function MissingVm({ isLoaded, hadVm }: MissingVmProps): JSX.Element {
+  const missing = hadVm
+    ? 'This VM no longer exists. Its history is kept.'
+    : 'There is no VM with this hostname now.';
   return (
     <p class="note" role="status">
-      {isLoaded ? 'This VM no longer exists. Its history is kept.' : 'Loading…'}
+      {isLoaded ? missing : 'Loading…'}
     </p>
   );
 }

@@ -3,7 +3,7 @@
 
 import type { JSX } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { useFleet, useMedia, useNow } from '../hooks.js';
+import { useFleet, useFleetTime, useMedia } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
 import { COLUMNS, DEFAULT_QUERY, isFiltered, sortBy, type Query } from '../model/query.js';
 import type { VmRecord } from '../model/vm-record.js';
@@ -51,7 +51,6 @@ export function FleetTable({ fleet, query, selected, onQuery, onSelect }: Props)
       aria-activedescendant={
         isActiveDrawn && active !== undefined ? formatRowId(active) : undefined
       }
-      aria-busy={!fleet.loaded}
       tabIndex={0}
       ref={grid}
       onKeyDown={press}
@@ -64,9 +63,9 @@ export function FleetTable({ fleet, query, selected, onQuery, onSelect }: Props)
         style={{ height: `${virtual.heightPx}px` }}
         onClick={choose}
       >
-        <Rows drawn={drawn} active={active} selected={selected} />
+        <Rows fleet={fleet} drawn={drawn} active={active} selected={selected} />
       </div>
-      {rows.length === 0 && fleet.loaded && <NoMatch query={query} onQuery={onQuery} />}
+      {rows.length === 0 && <NoMatch query={query} onQuery={onQuery} />}
     </div>
   );
 }
@@ -78,14 +77,15 @@ interface DrawnRow {
 }
 
 interface RowsProps {
+  readonly fleet: LiveFleet;
   readonly drawn: readonly DrawnRow[];
   readonly active: string | undefined;
   readonly selected: string | undefined;
 }
 
 /** The rows in sight; each is rendered again only if it has changed. */
-function Rows({ drawn, active, selected }: RowsProps): JSX.Element {
-  const nowMs = useNow();
+function Rows({ fleet, drawn, active, selected }: RowsProps): JSX.Element {
+  const nowMs = useFleetTime(fleet);
   return (
     <>
       {drawn.map(({ record, index, startPx }) => (

@@ -6,6 +6,7 @@ import { useFleet, useNow } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
 import { toggleStatus, type Query } from '../model/query.js';
 import { STATUS_GROUPS, type StatusGroup } from '../model/fleet-counters.js';
+import { formatNumber } from '../model/quantity.js';
 import { formatDuration } from '../model/time.js';
 import { STATUS_LABELS } from '../model/status-labels.js';
 import { Icon, type IconName } from './icons.js';
@@ -29,6 +30,7 @@ export function Glance({ fleet, query, onQuery }: Props): JSX.Element {
 
 function Counts({ fleet, query, onQuery }: Props): JSX.Element {
   useFleet(fleet, ({ revision }) => revision);
+  const { loaded } = fleet;
   const { byStatus, online, waiting, total } = fleet.store.counters;
   const shown = STATUS_GROUPS.filter((status) => status !== 'other' || byStatus.other > 0);
   return (
@@ -40,7 +42,7 @@ function Counts({ fleet, query, onQuery }: Props): JSX.Element {
             name={STATUS_LABELS[status]}
             icon={status}
             tone={status}
-            value={byStatus[status]}
+            value={loaded ? byStatus[status] : undefined}
             pressed={query.statuses.includes(status)}
             onPress={() => onQuery(toggleStatus(query, status))}
           />
@@ -49,7 +51,7 @@ function Counts({ fleet, query, onQuery }: Props): JSX.Element {
           name="Agents online"
           icon="online"
           tone="online"
-          value={online}
+          value={loaded ? online : undefined}
           of={total}
           pressed={query.agent === 'online'}
           onPress={() =>
@@ -60,7 +62,7 @@ function Counts({ fleet, query, onQuery }: Props): JSX.Element {
           name="Unacknowledged"
           icon="waiting"
           tone="waiting"
-          value={waiting}
+          value={loaded ? waiting : undefined}
           pressed={query.waiting}
           onPress={() => onQuery({ ...query, waiting: !query.waiting })}
         />
@@ -70,14 +72,12 @@ function Counts({ fleet, query, onQuery }: Props): JSX.Element {
   );
 }
 
-/** Created once: creating a formatter takes longer than the rest of a frame. */
-const NUMBER_FORMAT = new Intl.NumberFormat();
-
 interface CountProps {
   readonly name: string;
   readonly icon: IconName;
   readonly tone: string;
-  readonly value: number;
+  /** Undefined until it is known. */
+  readonly value: number | undefined;
   readonly of?: number;
   readonly pressed: boolean;
   readonly onPress: () => void;
@@ -91,8 +91,10 @@ function Count({ name, icon, tone, value, of, pressed, onPress }: CountProps): J
         {name}
       </span>
       <span class="count-value">
-        {NUMBER_FORMAT.format(value)}
-        {of !== undefined && <span class="count-of"> / {NUMBER_FORMAT.format(of)}</span>}
+        {value === undefined ? '–' : formatNumber(value)}
+        {of !== undefined && value !== undefined && (
+          <span class="count-of"> / {formatNumber(of)}</span>
+        )}
       </span>
     </button>
   );
@@ -124,18 +126,20 @@ function Plots({ fleet }: { readonly fleet: LiveFleet }): JSX.Element {
   const [seconds, changes] = fleet.changes.readSeries(nowMs);
   const [, , deliveries] = fleet.deliveries.readSeries(nowMs);
   const latest = deliveries.findLast((value) => value !== null);
+  const isLive = useFleet(fleet, ({ connection }) => connection.phase === 'live');
+  const noDelivery = fleet.loaded ? 'none yet' : '–';
   return (
     <div class="plots">
       <Sparkline
         name="Changes per second"
-        value={String(changes.at(-1) ?? 0)}
+        value={isLive ? String(changes.at(-1) ?? 0) : '–'}
         kind="bars"
         tone="in-use"
         data={[seconds, changes]}
       />
       <Sparkline
         name="Acknowledged after"
-        value={latest === undefined ? 'none yet' : formatDuration(latest)}
+        value={latest === undefined ? noDelivery : formatDuration(latest)}
         kind="points"
         tone="online"
         data={[seconds, deliveries]}

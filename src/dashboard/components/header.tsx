@@ -52,7 +52,6 @@ function ConnectionPill({ fleet }: { readonly fleet: LiveFleet }): JSX.Element {
     <div class={`connection ${tone}`} title={detail}>
       <Icon name={TONE_ICONS[tone]} />
       <span class="connection-title">{title}</span>
-      {tone === 'trouble' && <span class="connection-detail">{detail}</span>}
       {/* Screen readers announce each state once, not every second of a countdown. */}
       <span class="sr-only" role="status">
         {title.replace(/ in \d+ s$/, '')}
@@ -72,7 +71,9 @@ function Identity({
       <span class="identity-name">{sub}</span>
       <span class="identity-role">{role}</span>
       {leftMs < EXPIRES_SOON_MS && (
-        <span class="identity-left">{formatRemaining(leftMs)} left</span>
+        <span class="identity-left">
+          {leftMs > 0 ? `${formatRemaining(leftMs)} left` : 'expired'}
+        </span>
       )}
     </span>
   );

@@ -6,7 +6,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Api, Page } from '../api.js';
 import { useNow } from '../hooks.js';
 import { formatActor, describeEvent, type AuditEvent } from '../model/history.js';
-import { explainProblem } from '../model/problem-labels.js';
+import { explainFailedRead } from '../model/problem-labels.js';
 import { Timestamp } from './fields.js';
 
 interface Props {
@@ -25,7 +25,7 @@ export function History({ api, hostname, version }: Props): JSX.Element {
   const nowMs = useNow();
   const load = async (shown: readonly AuditEvent[], after: string | undefined): Promise<void> => {
     const result = await api.readHistory(hostname, after);
-    setProblem(result.ok ? '' : explainProblem(result.problem));
+    setProblem(result.ok ? '' : explainFailedRead(result.problem));
     if (result.ok) setPage({ items: [...shown, ...result.value.items], next: result.value.next });
   };
   useEffect(() => {
@@ -40,6 +40,8 @@ export function History({ api, hostname, version }: Props): JSX.Element {
     <section class="history" aria-labelledby="history-title">
       <h3 id="history-title">History</h3>
       {problem !== '' && <p class="note">{problem}</p>}
+      {problem === '' && page === undefined && <p class="faint">Loading…</p>}
+      {page?.items.length === 0 && <p class="faint">No change is recorded.</p>}
       <ol class="history-list">
         {page?.items.map((event) => (
           <li key={event.id}>

@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { useFleet } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
 import { COLUMNS, DEFAULT_QUERY, isFiltered, type Column, type Query } from '../model/query.js';
+import { formatQuantity, formatNumber } from '../model/quantity.js';
 import { COLUMN_LABELS } from './column-labels.js';
 import { Icon } from './icons.js';
 
@@ -48,8 +49,8 @@ export function Toolbar({ fleet, query, onQuery }: Props): JSX.Element {
       </button>
       <p class="shown" role="status">
         {shown === total
-          ? `${total.toLocaleString()} VMs`
-          : `${shown.toLocaleString()} of ${total.toLocaleString()} VMs`}
+          ? formatQuantity(total, 'VM')
+          : `${formatNumber(shown)} of ${formatQuantity(total, 'VM')}`}
       </p>
     </div>
   );

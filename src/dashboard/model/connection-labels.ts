@@ -1,6 +1,8 @@
-// The labels of the connection's state: whether the page is up to date, and what happens next.
+// The labels of the connection's state in the header: whether the page is up to date, and what
+// happens next.
 
 import type { ConnectionState } from '../../client/index.js';
+import { describeReason } from './outage.js';
 
 export type ConnectionTone = 'live' | 'busy' | 'trouble';
 
@@ -26,27 +28,22 @@ export function describeConnection(
       return {
         tone: 'trouble',
         title: 'Database unavailable',
-        detail: 'The page shows the last known state and updates itself when the database is back.',
+        detail: 'The gateway has lost its database.',
       };
     case 'connecting':
       return loaded
         ? { tone: 'busy', title: 'Catching up', detail: 'Loading the changes that were missed.' }
-        : { tone: 'busy', title: 'Connecting', detail: 'Loading the fleet.' };
+        : { tone: 'busy', title: 'Connecting', detail: 'Loading the VMs.' };
     case 'reconnecting': {
       const seconds = Math.max(0, Math.ceil((state.nextTryMs - nowMs) / 1_000));
-      const when = seconds === 0 ? 'Reconnecting' : `Reconnecting in ${seconds} s`;
+      const title = loaded ? 'Reconnecting' : 'Trying again';
       return {
         tone: 'trouble',
-        title: when,
-        detail: `${formatSentence(state.reason)} Nothing is lost.`,
+        title: seconds === 0 ? title : `${title} in ${seconds} s`,
+        detail: describeReason(state.reason),
       };
     }
     case 'closed':
-      return { tone: 'trouble', title: 'Ended', detail: formatSentence(state.reason) };
+      return { tone: 'trouble', title: 'Ended', detail: describeReason(state.reason) };
   }
-}
-
-function formatSentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(first) ? first : `${first}.`;
 }

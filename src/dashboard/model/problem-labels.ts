@@ -35,6 +35,23 @@ export function explainProblem({ code, detail }: Problem): string {
   return EXPLANATIONS[code] ?? detail;
 }
 
+/** Explains why something could not be read. It says nothing about changes: none was wanted. */
+export function explainFailedRead({ code, detail }: Problem): string {
+  switch (code) {
+    case undefined:
+      return detail === '' ? 'It could not be read: the gateway cannot be reached.' : detail;
+    case 'database_unavailable':
+    case 'not_ready':
+      return 'It could not be read: the database does not answer.';
+    case 'rate_limited':
+      return 'It could not be read: too many requests with your token. Wait a minute.';
+    case 'token_expired':
+      return 'It could not be read: your token has expired.';
+    default:
+      return `It could not be read. ${detail}`;
+  }
+}
+
 /** Whether the page showed an outdated state when the user decided. */
 export function isConflict({ code }: Problem): boolean {
   return code === 'version_mismatch' || code === 'vm_not_found' || code === 'assignment_not_found';
