@@ -25,17 +25,20 @@ export interface GatewayProcessOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** How many files it may open; by default as many as the test. */
   readonly openFiles?: number;
+  /** Options of Node itself. */
+  readonly execArgv?: readonly string[];
 }
 
 /** Starts it, without waiting for anything. */
 export function spawnGateway(
   t: Teardown,
   { config }: TestDatabase,
-  { env, openFiles }: GatewayProcessOptions = {},
+  { env, openFiles, execArgv = [] }: GatewayProcessOptions = {},
 ): Program {
   const limit = openFiles === undefined ? '' : `ulimit -n ${openFiles}; `;
   const host = encodeURIComponent(String(config.host));
-  return run(t, 'sh', ['-c', `${limit}exec "$0" "$1" serve`, process.execPath, MAIN], {
+  const command = [process.execPath, ...execArgv, MAIN, 'serve'];
+  return run(t, 'sh', ['-c', `${limit}exec "$0" "$@"`, ...command], {
     env: {
       PORT: '0',
       JWT_SECRET: SECRET,

@@ -2,7 +2,8 @@
 // changes `vms`, so that a report about a previous assignment never affects the current one.
 
 import type { ConnectionSource } from './connection-source.js';
-import { runWriteTransaction, runReadQuery, type Actor } from './transaction.js';
+import { readInPieces } from './read-in-pieces.js';
+import { runWriteTransaction, type Actor } from './transaction.js';
 
 /** The report of how a command ended. */
 export interface EndReport {
@@ -64,14 +65,15 @@ export async function listDeliveries(
   hostname: string,
   limit: number,
 ): Promise<string[]> {
-  const rows = await runReadQuery<{ delivery: string }>(
-    pool,
-    `SELECT ${DELIVERY} FROM public.vm_deliveries d
+  const sql = `SELECT ${DELIVERY} FROM public.vm_deliveries d
      WHERE d.hostname = $1 AND NOT EXISTS (
          SELECT FROM public.vms v WHERE v.assignment_id = d.assignment_id AND v.hostname <> $1)
        OR d.assignment_id = (SELECT v.assignment_id FROM public.vms v WHERE v.hostname = $1)
-     ORDER BY d.made_at DESC NULLS LAST LIMIT $2`,
-    [hostname, limit],
-  );
+     ORDER BY d.made_at DESC NULLS LAST LIMIT $2`;
+  const rows = await readInPieces<{ delivery: string }>(pool, {
+    sql,
+    values: [hostname, limit],
+    maxRows: limit,
+  });
   return rows.map(({ delivery }) => delivery);
 }

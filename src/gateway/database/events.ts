@@ -2,7 +2,7 @@
 // audit.
 
 import type { ConnectionSource } from './connection-source.js';
-import { runReadQuery } from './transaction.js';
+import { readInPieces } from './read-in-pieces.js';
 
 /** Selects a page of events. */
 export interface EventQuery {
@@ -41,15 +41,17 @@ const EVENT = `
  */
 export async function listEvents(pool: ConnectionSource, query: EventQuery): Promise<EventPage> {
   const { hostname, email, limit, before } = query;
-  const rows = await runReadQuery<{ id: string; event: string }>(
-    pool,
-    `SELECT id, ${EVENT} AS event FROM public.vm_events
+  const sql = `SELECT id, ${EVENT} AS event FROM public.vm_events
      WHERE ($1::text IS NULL OR hostname = $1 OR old_hostname = $1)
        AND ($2::text IS NULL OR old_email = $2 OR new_email = $2)
        AND ($3::bigint IS NULL OR id < $3)
-     ORDER BY id DESC LIMIT $4`,
-    [hostname, email, before, limit + 1],
-  );
+     ORDER BY id DESC LIMIT $4`;
+  const values = [hostname, email, before, limit + 1];
+  const rows = await readInPieces<{ id: string; event: string }>(pool, {
+    sql,
+    values,
+    maxRows: limit + 1,
+  });
   return {
     events: rows.slice(0, limit).map(({ event }) => event),
     next: rows.length > limit ? rows[limit - 1]?.id : undefined,

@@ -1,11 +1,12 @@
 // Decides which request uses a database connection next. Pure: it knows claims, and no connection.
-// Agents' reports come before changes, changes before reads, and identities take turns.
+// Agents' reports come before changes, changes before reads, long lists last, and identities take
+// turns.
 
 /**
- * What a request does: an agent's report about its assignment, a change, or a read. The first has
- * the highest priority, because a person waits for the VM.
+ * What a request does: an agent's report about its assignment, a change, a read, or a list that is
+ * read in pieces. The first has the highest priority, because a person waits for the VM.
  */
-export const PRIORITIES = ['report', 'change', 'read'] as const;
+export const PRIORITIES = ['report', 'change', 'read', 'list'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** A request that needs a connection. Two claims of one identity are different objects. */
@@ -19,15 +20,15 @@ export interface Claim {
 export interface QueueLimits {
   /** All claims that run. */
   readonly running: number;
-  /** Changes and reads together, so that a report never waits for all connections. */
+  /** All but reports, so that a report never waits for all connections. */
   readonly runningBesidesReports: number;
-  /** The changes, and the reads, each by themselves, so that neither takes all of their share. */
-  readonly runningOfPriority: number;
-  /** The changes, or the reads, of one identity that run: its changes never stop its reads. */
-  readonly runningOfIdentity: number;
+  /** By priority, so that none takes all of their share. */
+  readonly runningOfPriority: Readonly<Record<Exclude<Priority, 'report'>, number>>;
+  /** By priority, the claims of one identity: its changes never stop its reads. */
+  readonly runningOfIdentity: Readonly<Record<Priority, number>>;
   /** The claims of one identity that wait. */
   readonly waitingOfIdentity: number;
-  /** The changes, and the reads, that wait. Reports are bounded by the sockets of agents. */
+  /** The claims of each priority that wait. Reports are bounded by the sockets of agents. */
   readonly waitingOfPriority: number;
 }
 
@@ -39,6 +40,7 @@ export class FairQueue<C extends Claim = Claim> {
     report: new Map(),
     change: new Map(),
     read: new Map(),
+    list: new Map(),
   };
 
   constructor(private readonly limits: QueueLimits) {}
@@ -84,7 +86,7 @@ export class FairQueue<C extends Claim = Claim> {
     if (priority === 'report') return true;
     return (
       this.#count((claim) => claim.priority !== 'report') < runningBesidesReports &&
-      this.#count((claim) => claim.priority === priority) < runningOfPriority
+      this.#count((claim) => claim.priority === priority) < runningOfPriority[priority]
     );
   }
 
@@ -95,7 +97,7 @@ export class FairQueue<C extends Claim = Claim> {
       const own = this.#count(
         (claim) => claim.identity === identity && claim.priority === priority,
       );
-      if (first === undefined || own >= this.limits.runningOfIdentity) continue;
+      if (first === undefined || own >= this.limits.runningOfIdentity[priority]) continue;
       waiting.delete(identity);
       if (rest.length > 0) waiting.set(identity, rest);
       return first;

@@ -12,8 +12,8 @@ export const REQUEST_CONNECTIONS = 8;
 export const REQUEST_LIMITS: QueueLimits = {
   running: REQUEST_CONNECTIONS,
   runningBesidesReports: 7,
-  runningOfPriority: 4,
-  runningOfIdentity: 3,
+  runningOfPriority: { change: 4, read: 4, list: 2 },
+  runningOfIdentity: { report: 3, change: 3, read: 3, list: 1 },
   waitingOfIdentity: 256,
   waitingOfPriority: 1_024,
 };

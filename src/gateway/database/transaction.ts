@@ -68,11 +68,15 @@ export function runReadQuery<R extends pg.QueryResultRow>(
   sql: string,
   values: readonly unknown[],
 ): Promise<R[]> {
-  return runTransaction(
-    pool,
-    'BEGIN READ ONLY',
-    async (client) => (await client.query<R>(sql, [...values])).rows,
-  );
+  return runReadTransaction(pool, async (client) => (await client.query<R>(sql, [...values])).rows);
+}
+
+/** Runs `work` in a transaction that reads only; each statement has a timeout on the server. */
+export function runReadTransaction<T>(
+  pool: ConnectionSource,
+  work: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  return runTransaction(pool, 'BEGIN READ ONLY', work);
 }
 
 /** Runs one statement that may write, with a timeout on the server. */

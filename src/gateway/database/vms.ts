@@ -3,6 +3,7 @@
 
 import { isElementError, processInHalves } from '../../postgres/isolate.js';
 import type { ConnectionSource } from './connection-source.js';
+import { readInPieces } from './read-in-pieces.js';
 import { runReadQuery } from './transaction.js';
 
 /** A row of `vms`. */
@@ -76,13 +77,18 @@ export interface VmPageRow {
 /**
  * Reads one page of VMs. A page continues after the values of the last row, not after a number of
  * rows. Rows inserted or deleted in between therefore shift nothing.
+ * @param project reduces the text of each row, as soon as it is read
  * @throws a `pg` error of class 22 for a time that does not exist, such as the 30th of February
  */
-export async function readVmPage(pool: ConnectionSource, query: VmPageQuery): Promise<VmPage> {
+export async function readVmPage(
+  pool: ConnectionSource,
+  query: VmPageQuery,
+  project: (row: string) => string = (row) => row,
+): Promise<VmPage> {
   const { status, email, sort, limit, after } = query;
   const values = [status, email, limit + 1, after?.id];
   if (sort !== 'id') values.push(after?.time);
-  const { positions, rows } = await readPositionsAndRows(pool, sort, values);
+  const { positions, rows } = await readPositionsAndRows(pool, sort, values, limit + 1, project);
   const last = positions.length > limit ? positions[limit - 1] : undefined;
   const isInPage = new Set(positions.slice(0, limit).map(({ id }) => id));
   return {
@@ -99,13 +105,15 @@ async function readPositionsAndRows(
   pool: ConnectionSource,
   sort: Sort,
   values: readonly unknown[],
+  maxRows: number,
+  project: (row: string) => string,
 ): Promise<{ positions: readonly RowPosition[]; rows: readonly VmPageDatabaseRow[] }> {
   try {
-    const rows = await runReadQuery<VmPageDatabaseRow & RowPosition>(
-      pool,
-      buildPageSql(sort, ROW),
-      values,
-    );
+    const query = { sql: buildPageSql(sort, ROW), values, maxRows };
+    const rows = await readInPieces(pool, query, (row: VmPageDatabaseRow & RowPosition) => ({
+      ...row,
+      row: project(row.row),
+    }));
     return { positions: rows, rows };
   } catch (error) {
     if (!isElementError(error)) throw error;
@@ -115,7 +123,10 @@ async function readPositionsAndRows(
     runReadQuery<VmPageDatabaseRow>(pool, BY_IDS, [some.map(({ id }) => id)]);
   const found = (await processInHalves(positions, readSome, () => undefined)).flat();
   const byId = new Map(found.map((row) => [row.id, row]));
-  const rows = positions.map(({ id }) => byId.get(id)).filter((row) => row !== undefined);
+  const rows = positions
+    .map(({ id }) => byId.get(id))
+    .filter((row) => row !== undefined)
+    .map((row) => ({ ...row, row: project(row.row) }));
   return { positions, rows };
 }
 

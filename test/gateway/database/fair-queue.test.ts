@@ -31,10 +31,10 @@ function serveAll(queue: FairQueue): string[] {
   return served;
 }
 
-t.test('reports come before changes, and changes before reads', async (t) => {
+t.test('reports come before changes, changes before reads, and long lists last', async (t) => {
   const queue = new FairQueue(ONE_AT_A_TIME);
   for (const priority of [...PRIORITIES].reverse()) queue.add(claim(priority, priority));
-  t.same(serveAll(queue), ['report', 'change', 'read']);
+  t.same(serveAll(queue), ['report', 'change', 'read', 'list']);
 });
 
 t.test('identities take turns, however many requests each has', async (t) => {
@@ -46,13 +46,23 @@ t.test('identities take turns, however many requests each has', async (t) => {
 t.test('one identity leaves connections to the others, and all reads to changes', async (t) => {
   const queue = new FairQueue(REQUEST_LIMITS);
   for (let n = 0; n < 50; n++) queue.add(claim('wall', 'read'));
-  t.equal(startAll(queue).length, REQUEST_LIMITS.runningOfIdentity);
+  t.equal(startAll(queue).length, REQUEST_LIMITS.runningOfIdentity.read);
   for (const identity of ['second', 'third', 'fourth']) queue.add(claim(identity, 'read'));
   t.equal(startAll(queue).length, 1, 'all reads have their limit too');
   for (let n = 0; n < 50; n++) queue.add(claim(`admin-${n}`, 'change'));
   t.equal(startAll(queue).length, 3, 'the last connection is kept for reports');
   for (let n = 0; n < 50; n++) queue.add(claim(`agent-${n}`, 'report'));
   t.same(startAll(queue), [claim('agent-0', 'report')]);
+});
+
+t.test('one identity reads one long list at a time, and all identities two', async (t) => {
+  const queue = new FairQueue(REQUEST_LIMITS);
+  for (let n = 0; n < 50; n++) queue.add(claim('wall', 'list'));
+  t.same(startAll(queue), [claim('wall', 'list')]);
+  for (const identity of ['second', 'third']) queue.add(claim(identity, 'list'));
+  t.same(startAll(queue), [claim('second', 'list')]);
+  queue.add(claim('wall', 'read'));
+  t.same(startAll(queue), [claim('wall', 'read')], 'lists leave the short reads of an identity');
 });
 
 t.test("an identity's changes that wait for locks do not stop its reads", async (t) => {
@@ -135,9 +145,10 @@ function assertWithinLimits(running: readonly Claim[]): void {
     running.every(
       ({ identity, priority }) =>
         count((other) => other.identity === identity && other.priority === priority) <=
-        limits.runningOfIdentity,
+        limits.runningOfIdentity[priority],
     ) &&
-    count(({ priority }) => priority === 'read') <= limits.runningOfPriority &&
-    count(({ priority }) => priority === 'change') <= limits.runningOfPriority;
+    (['change', 'read', 'list'] as const).every(
+      (one) => count(({ priority }) => priority === one) <= limits.runningOfPriority[one],
+    );
   if (!isWithin) throw new Error(`too many run: ${JSON.stringify(running)}`);
 }

@@ -11,7 +11,8 @@ import {
 import { startDatabase } from '../../helpers/database.js';
 
 const { pool } = await startDatabase(t);
-const limits = { ...REQUEST_LIMITS, runningOfIdentity: 1, waitingOfIdentity: 1 };
+const runningOfIdentity = { report: 1, change: 1, read: 1, list: 1 };
+const limits = { ...REQUEST_LIMITS, runningOfIdentity, waitingOfIdentity: 1 };
 const read = { identity: 'dashboard:wall', priority: 'read' } as const;
 
 t.test('a connection is passed on when it is released, after a failure too', async (t) => {

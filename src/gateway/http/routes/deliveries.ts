@@ -2,6 +2,7 @@
 // read them.
 
 import { recordEnd, listDeliveries } from '../../database/deliveries.js';
+import { isLong } from '../../database/read-in-pieces.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
 import {
   readActor,
@@ -85,7 +86,7 @@ export function registerDeliveries(
     handler: async (request, reply) => {
       const { limit = PAGE_LIMIT } = request.query;
       const deliveries = await listDeliveries(
-        connect(request, 'read'),
+        connect(request, isLong(limit) ? 'list' : 'read'),
         readHostname(request),
         limit,
       );

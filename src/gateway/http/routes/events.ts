@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readFleetStats } from '../../database/counts.js';
 import { listEvents, type EventQuery } from '../../database/events.js';
+import { isLong } from '../../database/read-in-pieces.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
 import { checkHostname, readHostname, type Authorize } from '../request/access.js';
 import type { Connect } from '../request/connect.js';
@@ -20,7 +21,10 @@ export function registerEvents(server: HttpServer, connect: Connect, authorize: 
     reply: FastifyReply,
     query: EventQuery,
   ): Promise<FastifyReply> => {
-    const { events, next } = await listEvents(connect(request, 'read'), query);
+    const { events, next } = await listEvents(
+      connect(request, isLong(query.limit) ? 'list' : 'read'),
+      query,
+    );
     return sendPage(request, reply, 'events', events, next);
   };
 

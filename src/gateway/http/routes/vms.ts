@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { selectProjection } from '../../auth/roles.js';
 import { readPresence } from '../../database/presence.js';
+import { doInPieces, isLong } from '../../database/read-in-pieces.js';
 import { findVm, readVmPage } from '../../database/vms.js';
 import { FLEET_PATH } from '../../../protocol/paths.js';
 import { FleetStream } from '../../session/fleet-stream.js';
@@ -92,18 +93,13 @@ function registerFleet(server: HttpServer, routes: VmRoutes): void {
           'after must be the `next` of a page with the same sort.',
         );
       }
-      const page = await readVmPage(connect(request, 'read'), {
-        status,
-        email,
-        sort,
-        limit,
-        after,
-      });
-      const rows = page.rows.map(({ row }) => projectRow(routes, request, row));
+      const source = connect(request, isLong(limit) ? 'list' : 'read');
+      const query = { status, email, sort, limit, after };
+      const page = await readVmPage(source, query, (row) => projectRow(routes, request, row));
+      const rows = page.rows.map(({ row }) => row);
       const hostnames = page.rows.map(({ hostname }) => hostname);
-      const presence = (await readPresence(connect(request, 'read'), hostnames)).map(
-        (known) => known.presence,
-      );
+      const known = await doInPieces(hostnames, (piece) => readPresence(source, piece));
+      const presence = known.map((one) => one.presence);
       const next = page.next && formatPosition(page.next);
       return sendPage(request, reply, 'vms', rows, next, `"presence":[${presence.join(',')}],`);
     },
