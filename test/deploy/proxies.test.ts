@@ -1,84 +1,63 @@
-// The real nginx and HAProxy with the files of deploy/proxy. Only the heartbeat keeps a socket open
-// beyond their timeouts. A client's own forwarding headers are not trusted, and the metrics stay
-// inside.
+// The real nginx, HAProxy, Apache httpd, Caddy and Varnish with the files of deploy/proxy. Only the
+// heartbeat keeps a socket open beyond their timeouts. A client's own forwarding headers are not
+// trusted, and the metrics stay inside.
 
 import t from 'tap';
 import { startServer } from '../helpers/database.js';
 import { openEventStream } from '../helpers/event-stream.js';
 import { startGateway } from '../helpers/gateway.js';
 import { until } from '../helpers/until.js';
-import { deployed, lacking } from './deployed.js';
-import { startHaproxy, startNginx, type StartProxy } from './proxies.js';
+import { deployed } from './deployed.js';
+import { PROXIES, TIMEOUT_MS } from './proxy-table.js';
 
 const { createDatabase } = await startServer(t);
 
-/** The file, and how its idle timeouts are made short: all of them, as the file has them. */
-const PROXIES: readonly {
-  readonly name: string;
-  readonly start: StartProxy;
-  readonly file: string;
-  readonly timeouts: Readonly<Record<string, string>>;
-}[] = [
-  {
-    name: 'nginx',
-    start: startNginx,
-    file: 'proxy/nginx.conf',
-    timeouts: { 'proxy_read_timeout 90s': 'proxy_read_timeout 8s' },
-  },
-  {
-    name: 'haproxy',
-    start: startHaproxy,
-    file: 'proxy/haproxy.cfg',
-    timeouts: { 'timeout tunnel 90s': 'timeout tunnel 8s' },
-  },
-];
-
-/**
- * So long that a machine may stand still for seconds, and neither the proxy nor the gateway takes
- * the other for dead.
- */
-const TIMEOUT_MS = 8_000;
 const PING_MS = 2_000;
 /** The state of a socket after one and a half timeouts. */
 const PINGS = (1.5 * TIMEOUT_MS) / PING_MS;
 /** A wait over HTTP lasts at most this long; see http/wait.ts. */
 const LONGEST_WAIT_MS = 60_000;
 
-for (const { name, start, file, timeouts } of PROXIES) {
-  const skip = lacking(name);
+t.test('a socket outlives the timeouts, by the heartbeat alone', (t) => {
+  t.jobs = PROXIES.length; // Each waits, and does little.
+  for (const { name, start, timeouts, skip: lacks } of PROXIES) {
+    const skip = lacks === false ? timeouts === undefined && 'it has no idle timeout' : lacks;
+    t.test(name, { skip, buffered: true }, async (t) => {
+      const database = await createDatabase();
+      const trusting = { trustProxy: (_address: string, hop: number) => hop < 1 };
+      const beating = await startGateway(t, database, {
+        ...trusting,
+        timing: { pingIntervalMs: PING_MS },
+      });
+      const silent = await startGateway(t, database, {
+        ...trusting,
+        timing: { pingIntervalMs: 3_600_000 },
+      });
+      const proxies = await Promise.all(
+        [beating, silent].map(({ url }) => start(t, [url], timeouts)),
+      );
+      const headers = { authorization: `Bearer ${await beating.token('agent', 'vm-1')}` };
+      const [kept, control] = await Promise.all(
+        proxies.map((proxy) => proxy.connect('/v1/vms/vm-1', { headers })),
+      );
+      if (kept === undefined || control === undefined) throw new Error('no sockets');
+      const pinged = new Promise<void>((resolve) => {
+        let pings = 0;
+        kept.ws.on('ping', () => ++pings === PINGS && resolve());
+      });
+      await control.closed;
+      await pinged;
+      await database.query(
+        `INSERT INTO vms (hostname, status, crd_command) VALUES ('vm-1', 'in-use', 'run')`,
+      );
+      t.match(await kept.nextMessage('assignment'), { vm: { crd_command: 'run' } });
+      t.equal(kept.ws.readyState, kept.ws.OPEN);
+    });
+  }
+  t.end();
+});
 
-  t.test(`${name}: a socket outlives its timeouts, by the heartbeat alone`, { skip }, async (t) => {
-    const database = await createDatabase();
-    const trusting = { trustProxy: (_address: string, hop: number) => hop < 1 };
-    const beating = await startGateway(t, database, {
-      ...trusting,
-      timing: { pingIntervalMs: PING_MS },
-    });
-    const silent = await startGateway(t, database, {
-      ...trusting,
-      timing: { pingIntervalMs: 3_600_000 },
-    });
-    const proxies = await Promise.all(
-      [beating, silent].map(({ url }) => start(t, [url], timeouts)),
-    );
-    const headers = { authorization: `Bearer ${await beating.token('agent', 'vm-1')}` };
-    const [kept, control] = await Promise.all(
-      proxies.map((proxy) => proxy.connect('/v1/vms/vm-1', { headers })),
-    );
-    if (kept === undefined || control === undefined) throw new Error('no sockets');
-    const pinged = new Promise<void>((resolve) => {
-      let pings = 0;
-      kept.ws.on('ping', () => ++pings === PINGS && resolve());
-    });
-    await control.closed;
-    await pinged;
-    await database.query(
-      `INSERT INTO vms (hostname, status, crd_command) VALUES ('vm-1', 'in-use', 'run')`,
-    );
-    t.match(await kept.nextMessage('assignment'), { vm: { crd_command: 'run' } });
-    t.equal(kept.ws.readyState, kept.ws.OPEN);
-  });
-
+for (const { name, start, file, skip, limits } of PROXIES) {
   t.test(`${name}: an event stream arrives unbuffered, and to the end`, { skip }, async (t) => {
     const database = await createDatabase();
     const gateway = await startGateway(t, database, {
@@ -104,10 +83,8 @@ for (const { name, start, file, timeouts } of PROXIES) {
     const gateway = await startGateway(t, database);
     const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
     const heartbeatMs = Number((await agent.nextMessage('welcome')).heartbeat_ms);
-    const found = [
-      ...(await deployed(file)).matchAll(/(?:read_|send_|client|server|tunnel)\S* (\d+)s/g),
-    ];
-    t.ok(found.length >= 2, 'the file has timeouts');
+    const found = [...(await deployed(file)).matchAll(limits.pattern)];
+    t.equal(found.length, limits.count, 'the file has timeouts');
     for (const [line, seconds] of found) {
       t.ok(Number(seconds) * 1_000 > Math.max(2 * heartbeatMs, LONGEST_WAIT_MS), line);
     }

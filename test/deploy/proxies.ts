@@ -1,18 +1,13 @@
-// nginx and HAProxy with the configurations of deploy/proxy, on loopback, before gateways of a
-// test.
+// A proxy as a program on loopback, and a client's way through it.
 
-import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { get } from 'node:https';
-import type { IncomingHttpHeaders } from 'node:http';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { get as getTls } from 'node:https';
+import { get as getPlain, type IncomingHttpHeaders } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import type { ClientOptions } from 'ws';
-import type { Teardown } from '../helpers/database.js';
-import { freePort } from '../helpers/free-port.js';
-import { run, type Program } from '../helpers/process.js';
+import type { Program } from '../helpers/process.js';
 import { connect, type RawClient } from '../helpers/raw-client.js';
 import { until } from '../helpers/until.js';
-import { makeSecrets, substituted } from './deployed.js';
 
 export interface Answer {
   readonly status: number | undefined;
@@ -21,23 +16,48 @@ export interface Answer {
 }
 
 export class Proxy {
-  constructor(
-    readonly program: Program,
+  #program: Program;
+
+  private constructor(
+    private readonly launch: () => Program,
     readonly url: string,
     private readonly ca: string,
-  ) {}
+  ) {
+    this.#program = launch();
+  }
+
+  /**
+   * Starts the program, and waits until it listens. A URL with https is checked by the certificate
+   * of this CA.
+   */
+  static async start(launch: () => Program, url: string, caFile: string): Promise<Proxy> {
+    const proxy = new Proxy(launch, url, await readFile(caFile, 'utf8'));
+    await proxy.#listening();
+    return proxy;
+  }
 
   /** The options with which a client checks its certificate. */
   get tls(): { readonly ca: string } {
     return { ca: this.ca };
   }
 
+  /** Ends the program in the middle of whatever it does, and starts it on the same port. */
+  async restart(): Promise<void> {
+    const { child, exited } = this.#program;
+    // Some have a parent and workers, all in one group.
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    await exited;
+    this.#program = this.launch();
+    await this.#listening();
+  }
+
   /** A socket through it, whose certificate is checked. */
   connect(path: string, options: ClientOptions): Promise<RawClient> {
-    return connect(this.url.replace('https', 'wss') + path, [], { ...options, ca: this.ca });
+    return connect(this.url.replace('http', 'ws') + path, [], { ...options, ca: this.ca });
   }
 
   get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const get = this.url.startsWith('https') ? getTls : getPlain;
     return new Promise((resolve, reject) => {
       get(this.url + path, { ca: this.ca, headers, agent: false }, (answer) => {
         let text = '';
@@ -48,67 +68,16 @@ export class Proxy {
       }).on('error', reject);
     });
   }
-}
 
-/** Starts a proxy before these gateways; `timeouts` are put in place of those in the file. */
-export type StartProxy = (
-  t: Teardown,
-  gateways: readonly string[],
-  timeouts?: Readonly<Record<string, string>>,
-) => Promise<Proxy>;
-
-const readAddress = (url: string): string => new URL(url).host;
-
-export const startHaproxy: StartProxy = async (t, gateways, timeouts = {}) => {
-  const folder = await makeSecrets(t);
-  const [certificate, key] = await Promise.all(
-    ['web.crt', 'web.key'].map((name) => readFile(join(folder, name), 'utf8')),
-  );
-  await writeFile(join(folder, 'web.pem'), `${certificate}${key}`);
-  const port = await freePort();
-  const [first = '', second = first] = gateways.map(readAddress);
-  const file = await substituted('proxy/haproxy.cfg', {
-    'bind :443': `bind 127.0.0.1:${port}`,
-    '/etc/haproxy': folder,
-    '10.0.1.11:8080': first,
-    '10.0.1.12:8080': second,
-    ...timeouts,
-  });
-  await writeFile(join(folder, 'haproxy.cfg'), file);
-  const program = run(t, 'haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')]);
-  return serving(program, port, join(folder, 'ca.crt'));
-};
-
-export const startNginx: StartProxy = async (t, gateways, timeouts = {}) => {
-  const folder = await makeSecrets(t);
-  await chmod(folder, 0o755); // Its workers are another user.
-  const [port, plainPort] = [await freePort(), await freePort()];
-  const file = await substituted('proxy/nginx.conf', {
-    'listen 80': `listen 127.0.0.1:${plainPort}`,
-    'listen 443': `listen 127.0.0.1:${port}`,
-    '/etc/nginx/tls': folder,
-    'server gateway:8080 fail_timeout=2s;': gateways
-      .map((url) => `server ${readAddress(url)} fail_timeout=2s;`)
-      .join('\n'),
-    'http {': `http {
-      client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
-      fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;`,
-    ...timeouts,
-  });
-  await writeFile(join(folder, 'nginx.conf'), file);
-  const here = `daemon off; pid ${folder}/nginx.pid; error_log stderr;`;
-  const program = run(t, 'nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-g', here]);
-  return serving(program, port, join(folder, 'ca.crt'));
-};
-
-async function serving(program: Program, port: number, caFile: string): Promise<Proxy> {
-  let ended = false;
-  void program.exited.then(() => (ended = true));
-  await until('the proxy listens', () => {
-    if (ended) throw new Error(program.stderr);
-    return accepts(port);
-  });
-  return new Proxy(program, `https://localhost:${port}`, await readFile(caFile, 'utf8'));
+  async #listening(): Promise<void> {
+    const program = this.#program;
+    let ended = false;
+    void program.exited.then(() => (ended = true));
+    await until('the proxy listens', () => {
+      if (ended) throw new Error(program.stdout + program.stderr);
+      return accepts(Number(new URL(this.url).port));
+    });
+  }
 }
 
 function accepts(port: number): Promise<boolean> {

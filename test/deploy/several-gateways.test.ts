@@ -10,7 +10,8 @@ import { startDatabase } from '../helpers/database.js';
 import type { RawClient } from '../helpers/raw-client.js';
 import { until } from '../helpers/until.js';
 import { lacking } from './deployed.js';
-import { startHaproxy, type Proxy } from './proxies.js';
+import type { Proxy } from './proxies.js';
+import { startHaproxy } from './start-proxies.js';
 
 /**
  * VMs that only this test changes, so that each of their assignments stands until it has arrived.

@@ -6,6 +6,7 @@ import { DASHBOARD_COLUMNS } from '../../../src/protocol/row.js';
 import { vmPath } from '../../../src/protocol/paths.js';
 import { startServer } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
+import { ODD_HOSTNAMES } from '../../helpers/odd-hostnames.js';
 import { FleetModel, readTable, VmModel } from '../../helpers/model.js';
 
 const { createDatabase } = await startServer(t);
@@ -49,38 +50,10 @@ t.test('texts arrive as they were written, by notification and by read', async (
   }
 });
 
-const HOSTNAMES = [
-  'with/slash',
-  '/',
-  'with space',
-  ' ',
-  '100%',
-  '%2F',
-  '%25',
-  `it's "quoted"`,
-  'vm-é-日本-👩‍🔬',
-  'a?b=c#d',
-  'a+b&c;d:e@f',
-  'back\\slash',
-  'line\nbreak',
-  '.',
-  '..',
-  '...',
-  '~.',
-  '~..',
-  '~~..',
-  '__proto__',
-  'constructor',
-  'x'.repeat(255),
-  'é'.repeat(255),
-  '👩'.repeat(255),
-  '%'.repeat(255),
-];
-
 t.test('every hostname has its URL, over HTTP and as WebSocket', async (t) => {
   const database = await createDatabase();
   const gateway = await startGateway(t, database);
-  for (const hostname of HOSTNAMES) {
+  for (const hostname of ODD_HOSTNAMES) {
     const path = vmPath(hostname);
     const name = JSON.stringify(hostname).slice(0, 30);
     // A header holds only Latin-1, but the token in it is base64.

@@ -1,0 +1,30 @@
+// Hostnames that only an exact percent-encoding carries, and that a proxy, router or URL parser
+// could take for something else.
+
+export const ODD_HOSTNAMES: readonly string[] = [
+  'with/slash',
+  '/',
+  'with space',
+  ' ',
+  '100%',
+  '%2F',
+  '%25',
+  `it's "quoted"`,
+  'vm-é-日本-👩‍🔬',
+  'a?b=c#d',
+  'a+b&c;d:e@f',
+  'back\\slash',
+  'line\nbreak',
+  '.',
+  '..',
+  '...',
+  '~.',
+  '~..',
+  '~~..',
+  '__proto__',
+  'constructor',
+  'x'.repeat(255),
+  'é'.repeat(255),
+  '👩'.repeat(255),
+  '%'.repeat(255),
+];
