@@ -63,6 +63,8 @@ const REASONS: Readonly<Record<Use, readonly (readonly [packages: string, reason
       '@asyncapi/specs, @seriousme/openapi-schema-validator, ajv, ajv-formats',
       'check the AsyncAPI and OpenAPI documents',
     ],
+    ['@redocly/cli', 'lints both documents; Spectral does too where `.ci/run` has installed it'],
+    ['openapi-typescript, openapi-fetch', 'generate a client from the OpenAPI document, in a test'],
     ['dclint, dockerfilelint, @cdktn/hcl2json, kubernetes-models', 'check the files in `deploy/`'],
     [
       'unified, remark-*, retext-*, nlcst-to-string, unist-util-visit, vfile',

@@ -13,12 +13,13 @@ const DATA = new Set(['example', 'examples']);
  * @throws Error if different schemas have the same title
  */
 export function nameSchemas(node: unknown, schemas: NamedSchemas): unknown {
+  if (typeof node !== 'object' || node === null) return node;
   if (Array.isArray(node)) {
     const items: readonly unknown[] = node;
     return items.map((item) => nameSchemas(item, schemas));
   }
-  if (typeof node !== 'object' || node === null) return node;
-  const members = Object.entries(node).map(([key, value]) => [
+  const entries: readonly [string, unknown][] = Object.entries(node);
+  const members = entries.map(([key, value]): [string, unknown] => [
     key,
     DATA.has(key) ? value : nameSchemas(value, schemas),
   ]);

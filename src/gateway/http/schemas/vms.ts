@@ -72,7 +72,10 @@ export const ChangeBody = Type.Object(
       }),
     ),
     reassign: Type.Optional(
-      Type.Boolean({ default: false, description: 'Whether to take the VM from another person.' }),
+      // Without `default`, because generators of clients would require the member then.
+      Type.Boolean({
+        description: 'Whether to take the VM from another person; false if missing.',
+      }),
     ),
   },
   {
