@@ -7,7 +7,8 @@ import { signToken } from '../gateway/auth/token.js';
 import { parseAddress } from '../client/address.js';
 import type { Config } from '../config/load.js';
 import { readDatabaseUrl } from '../config/database-url.js';
-import { DATABASE_DEFAULTS } from '../config/variables.js';
+import { completeDatabase } from '../config/databases.js';
+import { chooseServer } from '../postgres/choose-server.js';
 import { createRemoteTarget } from '../loadtest/remote-target.js';
 import type { Credentials, Target } from '../loadtest/target.js';
 import { findDatabase } from './find-database.js';
@@ -28,7 +29,7 @@ export async function findRemoteTarget(
   config: Config,
 ): Promise<Target> {
   const database =
-    databaseUrl === undefined ? await findDatabase(config) : readDatabase(databaseUrl);
+    databaseUrl === undefined ? await findDatabase(config) : await readDatabase(databaseUrl);
   const credentials = await resolveCredentials(tokenFile, config);
   return createRemoteTarget({
     ...{ url: readGatewayAddress(url), database, credentials },
@@ -50,13 +51,13 @@ function readGatewayAddress(url: string): string {
   }
 }
 
-function readDatabase(url: string): pg.ClientConfig {
-  const read = /^postgres(ql)?:/.test(url)
-    ? readDatabaseUrl(url)
-    : 'it does not begin with postgresql:';
-  if (typeof read === 'string') throw new UsageError(`--database-url (not shown): ${read}.`);
-  const named = Object.entries(read).filter(([, value]) => value !== undefined);
-  return { ...DATABASE_DEFAULTS, ...Object.fromEntries(named) };
+function readDatabase(text: string): Promise<pg.ClientConfig> {
+  const url = readDatabaseUrl(text);
+  if (typeof url === 'string') throw new UsageError(`--database-url (not shown): ${url}.`);
+  const problems: string[] = [];
+  const database = completeDatabase(url, '--database-url (not shown)', problems);
+  if (problems[0] !== undefined) throw new UsageError(problems[0]);
+  return chooseServer(database);
 }
 
 async function resolveCredentials(

@@ -3,9 +3,9 @@
 // short line, and after the configured time the start fails with the exit code 3.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
 import type { Logger } from 'pino';
 import { summarizeError } from '../log.js';
+import type { ServerChoice } from '../postgres/choose-server.js';
 import { SchemaError } from '../postgres/migrations/migrate.js';
 import { chooseBackoffMs, type Backoff } from '../time/backoff.js';
 
@@ -20,7 +20,7 @@ export class DatabaseWaitError extends Error {
 
 export interface DatabaseWait {
   /** The address that `attempt` connects to, for the log. */
-  readonly connection: pg.ClientConfig;
+  readonly connection: ServerChoice;
   /** How long the database may be unusable, in ms; with 0 there is a single attempt. */
   readonly maxWaitMs: number;
   readonly log: Pick<Logger, 'warn'>;
@@ -61,9 +61,12 @@ export async function waitForDatabase<T>(
 }
 
 /** Formats the address as `user@host:port/database`; a password is never part of it. */
-export function formatAddress({ user, host, port, database }: pg.ClientConfig): string {
-  const shownHost = host?.includes(':') ? `[${host}]` : (host ?? 'localhost');
-  return `${user ?? ''}@${shownHost}:${port ?? 5432}/${database ?? ''}`;
+export function formatAddress({ user, host, port, hosts, database }: ServerChoice): string {
+  const servers = hosts ?? [{ host: host ?? 'localhost', port: port ?? 5432 }];
+  const shown = servers.map((server) =>
+    server.host.includes(':') ? `[${server.host}]:${server.port}` : `${server.host}:${server.port}`,
+  );
+  return `${user ?? ''}@${shown.join(',')}/${database ?? ''}`;
 }
 
 function createWaitError(address: string, maxWaitMs: number, cause: unknown): DatabaseWaitError {

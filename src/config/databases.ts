@@ -1,17 +1,32 @@
-// Resolves the database to use from DATABASE_URL, LABLINK_CONFIG and PG* together. The sources
-// complete each other; if two of them disagree, that is an error.
+// Resolves the database to use from DATABASE_URL, PGSERVICE, LABLINK_CONFIG and PG* together. The
+// sources complete each other; if two of them disagree, that is an error.
 
 import type { ClientConfig } from 'pg';
 import { quoteValue } from './config-error.js';
-import { readDatabaseUrl, type ConnectionParameters, type DatabaseUrl } from './database-url.js';
+import {
+  readDatabaseUrl,
+  readKeywords,
+  type CertificateFiles,
+  type ConnectionParameters,
+  type DatabaseUrl,
+} from './database-url.js';
+import { pairHosts, type ServerAddress, type TargetSession } from './hosts.js';
+import { readService } from './service-file.js';
 import { DATABASE_DEFAULTS, type Environment } from './variables.js';
+
+/** A connection, whose server may have to be chosen among several. */
+export interface DatabaseConfig extends ClientConfig {
+  /** All servers in their order; absent if there is one, of any kind. */
+  readonly hosts?: readonly ServerAddress[];
+  readonly targetSession?: TargetSession;
+}
 
 /** The databases to connect to. */
 export interface Databases {
   /** Undefined if no source names a database: the embedded one is used. */
-  readonly database: ClientConfig | undefined;
+  readonly database: DatabaseConfig | undefined;
   /** The direct connection for LISTEN and migrations; undefined if it is the same as `database`. */
-  readonly listenDatabase: ClientConfig | undefined;
+  readonly listenDatabase: DatabaseConfig | undefined;
 }
 
 type Parameter = keyof ConnectionParameters;
@@ -33,6 +48,7 @@ const PG_VARIABLES = {
 /** Each of these variables names a database. PGSSLMODE alone does not. */
 export const DATABASE_VARIABLES: readonly (keyof Environment)[] = [
   'DATABASE_URL',
+  'PGSERVICE',
   'LABLINK_CONFIG',
   ...Object.values(PG_VARIABLES),
 ];
@@ -52,7 +68,7 @@ export function resolveDatabases(
   if (listenUrl === undefined || database === undefined) {
     return { database, listenDatabase: undefined };
   }
-  return { database, listenDatabase: resolveListenDatabase(database, listenUrl) };
+  return { database, listenDatabase: resolveListenDatabase(database, listenUrl, problems) };
 }
 
 function readUrl(
@@ -62,9 +78,31 @@ function readUrl(
 ): DatabaseUrl | undefined {
   const text = environment[name];
   if (text === undefined) return undefined;
-  const url = readDatabaseUrl(text);
-  if (typeof url !== 'string') return url;
-  problems.push(`${name} (not shown): ${url}`);
+  const url = readDatabaseUrl(text, listCertificateFiles(environment));
+  if (typeof url === 'string') {
+    problems.push(`${name} (not shown): ${url}`);
+    return undefined;
+  }
+  if (url.service === undefined) return url;
+  const service = loadService(url.service, name, environment, problems);
+  return { ...service, ...omitUndefined(url) };
+}
+
+/** Reads a service, which the variable `origin` names. */
+function loadService(
+  name: string,
+  origin: string,
+  environment: Environment,
+  problems: string[],
+): DatabaseUrl | undefined {
+  const { PGSERVICEFILE: file, PGSYSCONFDIR: folder } = environment;
+  const keywords = readService(name, { file, folder });
+  const service =
+    typeof keywords === 'string'
+      ? keywords
+      : readKeywords(keywords, listCertificateFiles(environment));
+  if (typeof service !== 'string') return service;
+  problems.push(`${origin}, service ${quoteValue(name)}: ${service}`);
   return undefined;
 }
 
@@ -73,26 +111,70 @@ function resolveDatabase(
   url: DatabaseUrl | undefined,
   file: ConnectionParameters | undefined,
   problems: string[],
-): ClientConfig | undefined {
+): DatabaseConfig | undefined {
   const pg = readPgVariables(environment);
+  const { PGSERVICE } = environment;
+  const service =
+    PGSERVICE === undefined
+      ? undefined
+      : loadService(PGSERVICE, 'PGSERVICE', environment, problems);
   const pgNamesOne = Object.values(pg).some((value) => value !== undefined);
-  if (url === undefined && file === undefined && !pgNamesOne) return undefined;
-
+  if (url === undefined && file === undefined && PGSERVICE === undefined && !pgNamesOne) {
+    return undefined;
+  }
   const sources: Source[] = [
     { parameters: url ?? {}, variable: () => 'DATABASE_URL' },
+    { parameters: service ?? {}, variable: () => 'PGSERVICE' },
     { parameters: file ?? {}, variable: () => 'LABLINK_CONFIG' },
     { parameters: pg, variable: (part) => PG_VARIABLES[part] },
   ];
+  return completeDatabase(
+    {
+      ...readSettings(environment, problems),
+      ...omitUndefined(service ?? {}),
+      ...omitUndefined(url ?? {}),
+      host: resolveParameter('host', sources, problems),
+      port: resolveParameter('port', sources, problems),
+      user: resolveParameter('user', sources, problems),
+      password: resolveParameter('password', sources, problems),
+      database: resolveParameter('database', sources, problems),
+    },
+    'The database',
+    problems,
+  );
+}
+
+/**
+ * Fills the missing parts with their defaults.
+ * @param what the subject of a problem
+ */
+export function completeDatabase(
+  url: DatabaseUrl,
+  what: string,
+  problems: string[],
+): DatabaseConfig {
+  const { user = DATABASE_DEFAULTS.user, database = DATABASE_DEFAULTS.database } = url;
+  const hosts = pairHosts(url.host, url.port, DATABASE_DEFAULTS);
+  if (typeof hosts === 'string') problems.push(`${what}: ${hosts}`);
   return {
-    host: resolveParameter('host', sources, problems) ?? DATABASE_DEFAULTS.host,
-    port: resolveParameter('port', sources, problems) ?? DATABASE_DEFAULTS.port,
-    user: resolveParameter('user', sources, problems) ?? DATABASE_DEFAULTS.user,
-    password: resolveParameter('password', sources, problems),
-    database: resolveParameter('database', sources, problems) ?? DATABASE_DEFAULTS.database,
-    ssl: url?.ssl ?? readSslMode(environment.PGSSLMODE),
-    options: url?.options,
+    ...chooseAmong(typeof hosts === 'string' ? [] : hosts, url.targetSession),
+    user,
+    password: url.password,
+    database,
+    ssl: url.ssl ?? false,
+    options: url.options,
     ...selectTimeout(url),
   };
+}
+
+/** The first server, and the others if one has to be chosen. */
+function chooseAmong(
+  hosts: readonly ServerAddress[],
+  targetSession: TargetSession | undefined,
+): Pick<DatabaseConfig, 'host' | 'port' | 'hosts' | 'targetSession'> {
+  const { host, port } = hosts[0] ?? DATABASE_DEFAULTS;
+  if (hosts.length <= 1 && (targetSession ?? 'any') === 'any') return { host, port };
+  return { host, port, hosts, targetSession: targetSession ?? 'read-write' };
 }
 
 function selectTimeout(
@@ -110,6 +192,25 @@ function readPgVariables(environment: Environment): ConnectionParameters {
     password: environment.PGPASSWORD,
     database: environment.PGDATABASE,
   };
+}
+
+/** What the variables say besides the address and the role. */
+function readSettings(environment: Environment, problems: string[]): DatabaseUrl {
+  const { PGCONNECT_TIMEOUT: seconds, PGTARGETSESSIONATTRS: targetSession } = environment;
+  return omitUndefined({
+    ssl: readTls(environment, problems),
+    options: environment.PGOPTIONS,
+    connectionTimeoutMillis: seconds === undefined ? undefined : seconds * 1_000,
+    targetSession,
+  });
+}
+
+function listCertificateFiles(environment: Environment): CertificateFiles {
+  return omitUndefined({
+    sslrootcert: environment.PGSSLROOTCERT,
+    sslcert: environment.PGSSLCERT,
+    sslkey: environment.PGSSLKEY,
+  });
 }
 
 /** Resolves one parameter. Sources that disagree are added to `problems`. */
@@ -137,27 +238,54 @@ function resolveParameter<P extends Parameter>(
 
 /**
  * Converts PGSSLMODE as pg does: every mode that checks is `verify-full`, and no mode falls back to
- * plain text.
+ * plain text. Certificates without a mode are checked too.
  */
-function readSslMode(mode: Environment['PGSSLMODE']): NonNullable<ClientConfig['ssl']> {
-  if (mode === undefined || mode === 'disable') return false;
-  return mode === 'no-verify' ? { rejectUnauthorized: false } : true;
+function readTls(environment: Environment, problems: string[]): DatabaseUrl['ssl'] {
+  const { PGSSLMODE: mode } = environment;
+  const files = Object.entries(listCertificateFiles(environment));
+  if (mode === 'disable' || (mode === undefined && files.length === 0)) return undefined;
+  if (mode === 'no-verify' && files.length === 0) return { rejectUnauthorized: false };
+  if (files.length === 0) return true;
+  const read = readKeywords(new Map([['sslmode', mode ?? 'verify-full'], ...files]));
+  if (typeof read !== 'string') return read.ssl;
+  problems.push(`PGSSLMODE and the files of certificates: ${read}`);
+  return undefined;
 }
 
 /**
  * Resolves the direct connection to the same database. Its default port is 5432, because the other
  * port may be the pooler's.
  */
-function resolveListenDatabase(database: ClientConfig, url: DatabaseUrl): ClientConfig {
-  return {
-    ...selectTimeout(database),
-    ...selectTimeout(url),
-    host: url.host ?? database.host,
-    port: url.port ?? DATABASE_DEFAULTS.port,
-    user: url.user ?? database.user,
-    password: url.password ?? database.password,
-    database: url.database ?? database.database,
-    ssl: url.ssl ?? database.ssl,
-    options: url.options ?? database.options,
-  };
+function resolveListenDatabase(
+  database: DatabaseConfig,
+  url: DatabaseUrl,
+  problems: string[],
+): DatabaseConfig {
+  const names = database.hosts?.map(({ host }) => host).join(',') ?? database.host;
+  return completeDatabase(
+    {
+      ...selectTimeout(database),
+      ...omitUndefined({ targetSession: database.targetSession }),
+      ...omitUndefined(url),
+      host: url.host ?? names,
+      user: url.user ?? database.user,
+      password: url.password ?? readPassword(database),
+      database: url.database ?? database.database,
+      ssl: url.ssl ?? database.ssl,
+      options: url.options ?? database.options,
+    },
+    'LISTEN_DATABASE_URL (not shown)',
+    problems,
+  );
+}
+
+const readPassword = ({ password }: DatabaseConfig): string | undefined =>
+  typeof password === 'string' ? password : undefined;
+
+function omitUndefined<T extends object>(
+  values: T,
+): Partial<{ [K in keyof T]: Exclude<T[K], undefined> }> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as Partial<{ [K in keyof T]: Exclude<T[K], undefined> }>;
 }

@@ -11,11 +11,28 @@ import type { ConnectionParameters } from './database-url.js';
 import { convertText, isSet } from './environment.js';
 import { Environment, describeExpected } from './variables.js';
 
-const { PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGUSER } = Environment.properties;
+const { PGDATABASE, PGPASSWORD, PGUSER } = Environment.properties;
 
-/** The section `db`. Each key has the meaning and the validation of its environment variable. */
+/** The file of the guide names one server. */
+const HOST = Type.Optional(
+  Type.String({
+    pattern: '^[^,\\s]+$',
+    description: 'The host.',
+    expected: 'one host name, address or folder',
+  }),
+);
+const PORT = Type.Optional(
+  Type.Integer({
+    minimum: 1,
+    maximum: 65_535,
+    description: 'The port.',
+    expected: 'an integer from 1 to 65535',
+  }),
+);
+
+/** The section `db`. Each key has the meaning of its environment variable. */
 const Db = Type.Object(
-  { dbname: PGDATABASE, user: PGUSER, password: PGPASSWORD, host: PGHOST, port: PGPORT },
+  { dbname: PGDATABASE, user: PGUSER, password: PGPASSWORD, host: HOST, port: PORT },
   { additionalProperties: false },
 );
 const schemas = new Map<string, TSchema>(Object.entries(Db.properties));
@@ -46,8 +63,8 @@ export function readLablinkConfigFile(
   problems.push(...faults.map((fault) => `LABLINK_CONFIG ${quoteValue(path)}: ${fault}`));
   const db: unknown = Object.fromEntries(entries);
   if (faults.length > 0 || !Value.Check(Db, db)) return { connection: {}, references };
-  const { dbname, ...rest } = db;
-  return { connection: { ...rest, database: dbname }, references };
+  const { dbname, port, ...rest } = db;
+  return { connection: { ...rest, port: port?.toString(), database: dbname }, references };
 }
 
 /** Reads the keys of the section `db` and their values as YAML defines them. */

@@ -2,11 +2,10 @@
 // validated once, at the start, and all problems are reported together.
 
 import { resolve } from 'node:path';
-import type { ClientConfig } from 'pg';
 import { isLoopback, parseTrustProxy, type TrustProxy } from './address.js';
 import { parseColumns } from './columns.js';
 import { ConfigError, quoteValue } from './config-error.js';
-import { resolveDatabases, DATABASE_VARIABLES } from './databases.js';
+import { resolveDatabases, DATABASE_VARIABLES, type DatabaseConfig } from './databases.js';
 import { isSet, readEnvironment, rejectUnknown } from './environment.js';
 import { readLablinkConfigFile } from './lablink-config-file.js';
 import { parseGrace } from './grace.js';
@@ -24,9 +23,9 @@ export { Environment, VARIABLES, type Variable } from './variables.js';
 /** The configuration of the gateway. */
 export interface Config {
   /** Undefined for the embedded database in `dataDir`; otherwise complete, including `ssl`. */
-  readonly database: ClientConfig | undefined;
+  readonly database: DatabaseConfig | undefined;
   /** The connection for LISTEN and migrations; undefined if it is the same as `database`. */
-  readonly listenDatabase: ClientConfig | undefined;
+  readonly listenDatabase: DatabaseConfig | undefined;
   /** How long the start waits for a database that cannot be used, in ms. */
   readonly databaseWaitMs: number;
   /** The gateway that commands use; undefined for the one that runs here. */

@@ -41,9 +41,9 @@ export const definePublicKey = (description: string) =>
 export const defineDatabaseUrl = (description: string) =>
   Type.Optional(
     Type.String({
-      pattern: '^postgres(ql)?://',
+      pattern: '^(postgres(ql)?://|\\s*[a-z_]+\\s*=)',
       description,
-      expected: 'a URL like postgresql://user:password@host:5432/database',
+      expected: 'a URL like postgresql://user:password@host:5432/database, or "host=… dbname=…"',
       secret: true,
     }),
   );

@@ -6,6 +6,7 @@ import { Value } from 'typebox/value';
 import { isHost, parseTrustProxy } from './address.js';
 import { parseColumns } from './columns.js';
 import { parseGrace } from './grace.js';
+import { TARGET_SESSIONS } from './hosts.js';
 import { parseOrigins } from './origins.js';
 import {
   defineCount,
@@ -25,6 +26,11 @@ export const DATABASE_DEFAULTS = {
   user: 'lablink',
   database: 'lablink_db',
 } as const;
+
+const isPort = (text: string): boolean => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535;
+
+const defineFile = (description: string) =>
+  Type.Optional(Type.String({ description, expected: 'the path of a file' }));
 
 /** The modes that pg supports. libpq's `allow` is missing, because pg does not support it. */
 export const SSL_MODES = [
@@ -47,20 +53,22 @@ export const Environment = Type.Object({
   ),
   PGHOST: Type.Optional(
     Type.String({
-      pattern: '^[^,\\s]+$',
+      pattern: '^\\S+$',
       default: DATABASE_DEFAULTS.host,
-      description: 'The host of the database, or the folder of its Unix socket.',
-      expected: 'one host name, address or folder',
+      description:
+        'The host of the database, or the folder of its Unix socket; several with commas.',
+      expected: 'a host name, address or folder, or several with commas',
     }),
   ),
   PGPORT: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: 65_535,
-      default: DATABASE_DEFAULTS.port,
-      description: 'The port of the database.',
-      expected: 'an integer from 1 to 65535',
-    }),
+    Type.Refine(
+      Type.String({
+        default: String(DATABASE_DEFAULTS.port),
+        description: 'The port of the database, or one for each host, with commas.',
+        expected: 'an integer from 1 to 65535, or several with commas',
+      }),
+      (text) => text.split(',').every(isPort),
+    ),
   ),
   PGUSER: Type.Optional(
     Type.String({
@@ -93,6 +101,48 @@ export const Environment = Type.Object({
       'The TLS mode of database connections, unless DATABASE_URL has sslmode. All modes except disable and ' +
         'no-verify check the certificate and the host name.',
     ),
+  ),
+  PGSSLROOTCERT: defineFile(
+    'The file of the authorities that may sign the certificate of the database.',
+  ),
+  PGSSLCERT: defineFile('The file of the certificate that this program shows to the database.'),
+  PGSSLKEY: defineFile('The file of the key of PGSSLCERT.'),
+  PGOPTIONS: Type.Optional(
+    Type.String({
+      description: 'Settings of the session, such as `-c work_mem=8MB`.',
+      expected: 'settings',
+    }),
+  ),
+  PGCONNECT_TIMEOUT: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 600,
+      description:
+        'How many seconds a command waits for a connection. A gateway waits 5 seconds in any case.',
+      expected: 'an integer from 1 to 600',
+    }),
+  ),
+  PGTARGETSESSIONATTRS: Type.Optional(
+    Type.Enum(TARGET_SESSIONS, {
+      description:
+        'Which of several hosts is wanted. With several hosts the default is read-write, the primary.',
+      expected: `one of ${TARGET_SESSIONS.join(', ')}`,
+    }),
+  ),
+  PGSERVICE: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'The name of a service in PGSERVICEFILE, ~/.pg_service.conf or PGSYSCONFDIR, whose parameters are used.',
+      expected: 'the name of a service',
+    }),
+  ),
+  PGSERVICEFILE: defineFile('The file of PGSERVICE, instead of ~/.pg_service.conf.'),
+  PGSYSCONFDIR: Type.Optional(
+    Type.String({
+      description: 'The folder of the pg_service.conf of this machine.',
+      expected: 'the path of a folder',
+    }),
   ),
   LABLINK_CONFIG: Type.Optional(
     Type.String({

@@ -3,6 +3,7 @@
 
 import { Socket } from 'node:net';
 import pg from 'pg';
+import { chooseServer } from './choose-server.js';
 import { cancelOnAbort } from './interrupt.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -22,10 +23,11 @@ export async function withClient<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   signal?.throwIfAborted();
+  const server = await chooseServer(config);
   const socket = new Socket();
   const client = new pg.Client({
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    ...config,
+    ...server,
     stream: () => socket,
   });
   // The query under way fails too; without a listener the process would end.

@@ -106,7 +106,7 @@ t.test('each bad value is rejected with its name, the value and the expected val
     HOST: ['a b', 'http://x', '[::1]', '127.1', '256.1.1.1', '-x', 'x-', 'a,b', '2130706433'],
     PORT: ['-1', '65536', '80.5', '0x50', '1e3', 'http', ' 80', '080', 'true'],
     PGPORT: ['0', '65536', 'five'],
-    PGHOST: ['a,b', 'a b'],
+    PGHOST: ['a b', ' '],
     PGSSLMODE: ['allow', 'Require', 'true'],
     TRUST_PROXY: [
       'yes',

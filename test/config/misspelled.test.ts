@@ -35,7 +35,7 @@ t.test('a misspelled variable is refused with the name of the right one', async 
 
 t.test('a variable of another program is none of ours', async (t) => {
   const others = ['PGDATA', 'PGHOSTADDR', 'PGPASSFILE', 'PGSSLCERT', 'PGSSLKEY', 'PGSSLROOTCERT'];
-  others.push('PGSERVICE', 'HOSTNAME', 'HOSTS', 'PORTS', 'PATH', 'LOGLEVEL', 'HTTP_PROXY', 'DATA');
+  others.push('HOSTNAME', 'HOSTS', 'PORTS', 'PATH', 'LOGLEVEL', 'HTTP_PROXY', 'DATA');
   t.strictSame(loadConfig(Object.fromEntries(others.map((name) => [name, 'x']))), loadConfig({}));
 });
 

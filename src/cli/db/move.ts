@@ -1,9 +1,11 @@
 // `db move`: copies the database to another server, compares both, and explains how to switch.
 
 import type { Command } from 'commander';
+import type pg from 'pg';
 import { readDatabaseUrl } from '../../config/database-url.js';
-import { DATABASE_DEFAULTS } from '../../config/variables.js';
+import { completeDatabase } from '../../config/databases.js';
 import { createToolEnvironment } from '../../config/load.js';
+import { chooseServer } from '../../postgres/choose-server.js';
 import { moveDatabase, type MoveReport } from '../../postgres/admin/move.js';
 import { ExitCode, UsageError } from '../exit.js';
 import { printJson, printLine, printTable } from '../print.js';
@@ -32,7 +34,7 @@ export function createMoveCommand(): Command {
     .action(async ({ to, dryRun = false, json }: MoveCommandOptions) => {
       const report = await moveDatabase({
         dryRun,
-        target: parseTarget(to),
+        target: await parseTarget(to),
         connection: await resolveDatabase(),
         environment: createToolEnvironment(),
         signal: listenForInterrupt(),
@@ -43,21 +45,14 @@ export function createMoveCommand(): Command {
     });
 }
 
-function parseTarget(url: string) {
-  const isUrl = /^postgres(ql)?:\/\//.test(url);
-  const target = isUrl ? readDatabaseUrl(url) : 'it does not begin with postgresql://';
-  if (typeof target !== 'string') {
-    const { host, port, user, database } = DATABASE_DEFAULTS;
-    return {
-      ...target,
-      host: target.host ?? host,
-      port: target.port ?? port,
-      user: target.user ?? user,
-      database: target.database ?? database,
-      ssl: target.ssl ?? false,
-    };
-  }
-  throw new UsageError(`--to (not shown): ${target}`);
+/** @throws UsageError if the address cannot be used */
+function parseTarget(text: string): Promise<pg.ClientConfig> {
+  const url = readDatabaseUrl(text);
+  if (typeof url === 'string') throw new UsageError(`--to (not shown): ${url}`);
+  const problems: string[] = [];
+  const target = completeDatabase(url, '--to (not shown)', problems);
+  if (problems[0] !== undefined) throw new UsageError(problems[0]);
+  return chooseServer(target);
 }
 
 function print(report: MoveReport, dryRun: boolean): void {

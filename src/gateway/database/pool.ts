@@ -2,6 +2,7 @@
 
 import { Socket } from 'node:net';
 import pg from 'pg';
+import { createClientClass } from '../../postgres/choose-server.js';
 
 /** Timeouts on the client's side, because a stopped or unreachable server never answers. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -63,6 +64,7 @@ export function createPool(
   const pool = new pg.Pool({
     application_name: 'lablink-gateway',
     ...config,
+    Client: createClientClass(config),
     // The pool creates its sockets here, so that a connection can be closed even if its server does
     // not answer.
     stream: () => track(sockets),

@@ -5,6 +5,7 @@
 import { Socket } from 'node:net';
 import type pg from 'pg';
 import pgListen from 'pg-listen';
+import { chooseServer } from '../../postgres/choose-server.js';
 
 export interface ListenConnection {
   /** Resolves with the reason when the connection is lost. Never rejects. */
@@ -26,11 +27,13 @@ export async function openListenConnection(
   onNotification: (channel: string, payload: string) => void,
   signal: AbortSignal,
 ): Promise<ListenConnection> {
+  const server = await chooseServer(config);
+  signal.throwIfAborted();
   // The socket is ours, so that a connection that no longer answers can be destroyed.
   const socket = new Socket();
   const subscriber = pgListen.default(
     {
-      ...config,
+      ...server,
       stream: () => socket,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
