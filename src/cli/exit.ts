@@ -8,6 +8,7 @@ import { EmbeddedError } from '../postgres/embedded/errors.js';
 import { isConnectionError } from '../postgres/errors.js';
 import { MaintenanceError } from '../postgres/admin/maintenance-error.js';
 import { SchemaError } from '../postgres/migrations/migrate.js';
+import { explainSystemError, NO_TLS } from './explain-system-error.js';
 import { RefusedError, UnreachableGatewayError } from './vms/errors.js';
 import { DatabaseWaitError } from './wait-for-database.js';
 
@@ -36,49 +37,32 @@ export class UsageError extends Error {
  * OpenSSL and Node for an invalid certificate: waiting does not help with these.
  */
 const MISCONFIGURED = /^(28...|3D000|\w*CERT\w*|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/;
-/** pg's message if TLS is required and the server does not support it. */
-const NO_TLS = 'The server does not support SSL connections';
-
 /** Selects the exit code for an error of a subcommand; `finding` for an unexpected error. */
 export function selectExitCode(error: unknown): ExitCode {
   return findExpectedCode(error) ?? ExitCode.finding;
 }
 
-/** Formats an error: the message of an expected one, every detail of an unexpected one. */
-export function explainError(error: unknown): string {
-  if (!(error instanceof Error) || findExpectedCode(error) === undefined) return inspect(error);
-  if ('syscall' in error && error.syscall === 'listen') return explainListenError(error);
-  if ('syscall' in error && error.syscall === 'connect') return explainConnectError(error);
-  // Node's error has no message if a name has several addresses and all fail.
-  return error.message === '' ? `Cannot connect (${readErrorCode(error)})` : error.message;
+/**
+ * Formats an error: a sentence for one that a person can mend, every detail of any other.
+ *
+ * @param details whether an unexpected error is shown with its stack
+ */
+export function explainError(error: unknown, details = true): string {
+  if (!(error instanceof Error)) return inspect(error);
+  const isExpected = findExpectedCode(error) !== undefined;
+  // The errors of a command have sentences of their own.
+  const sentence = isExpected && OWN_NAMES.test(error.name) ? undefined : explainSystemError(error);
+  if (sentence !== undefined) return sentence;
+  if (isExpected)
+    // Node's error has no message if a name has several addresses and all fail.
+    return error.message === '' ? `Cannot connect (${readErrorCode(error)})` : error.message;
+  return details
+    ? inspect(error)
+    : `The program failed: ${error.message}. LOG_LEVEL=debug shows more.`;
 }
 
-/** The fields that Node adds to an error of the network. */
-interface NetworkError extends Error {
-  readonly code?: string;
-  readonly address?: string;
-  readonly port?: number;
-}
-
-function explainListenError({ code, address = '', port = 0, message }: NetworkError): string {
-  switch (code) {
-    case 'EADDRINUSE':
-      return `Port ${port} of ${address} is taken: choose another with --port or PORT.`;
-    case 'EACCES':
-      return `This user may not listen on port ${port}: choose one above 1023 with --port or PORT.`;
-    case 'EADDRNOTAVAIL':
-      return `This machine has no address ${address}: choose another with --host or HOST.`;
-    default:
-      return message;
-  }
-}
-
-function explainConnectError({ code = '', address = '', port }: NetworkError): string {
-  const place = port === undefined ? address : `${address}:${port}`;
-  return code === 'ECONNREFUSED' || code === 'ENOENT'
-    ? `${place} cannot be reached: no process listens there (${code}).`
-    : `${place} cannot be reached (${code}).`;
-}
+/** The names of the errors of this program; those of Node and pg are `Error` or in lower case. */
+const OWN_NAMES = /^(?!Error$|TypeError$|RangeError$|AggregateError$)[A-Z]/;
 
 function findExpectedCode(error: unknown): ExitCode | undefined {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;

@@ -1,4 +1,4 @@
-// The subcommand `healthcheck`: requests the health of this environment's gateway, for programs
+// The subcommand `healthcheck`: requests the health of a gateway, for programs
 // that restart containers or route traffic. Prints one line; exit code 0 if it is healthy, else 1.
 
 import { Command } from 'commander';
@@ -12,16 +12,22 @@ const TIMEOUT_MS = 5_000;
 const Health = Type.Object({ status: Type.String() });
 const Unhealthy = Type.Object({ detail: Type.String() });
 
+interface HealthcheckOptions {
+  readonly live?: true;
+  readonly url?: string;
+}
+
 /** @param findGateway finds the gateway; called when the command runs. */
 export function createHealthcheckCommand(
   findGateway: () => Promise<{ readonly url: string }>,
 ): Command {
   return new Command('healthcheck')
-    .description('ask the gateway here whether it is ready; exit code 0 or 1')
+    .description('ask a gateway whether it is ready; exit code 0 or 1')
     .option('--live', 'ask only whether the process is alive, which needs no database')
+    .option('--url <url>', 'the gateway (default: LABLINK_URL, or the one that runs here)')
     .exitOverride()
-    .action(async ({ live }: { readonly live?: true }) => {
-      const { url } = await findGateway();
+    .action(async ({ live, url: given }: HealthcheckOptions) => {
+      const url = given?.replace(/\/+$/, '') ?? (await findGateway()).url;
       const failure = await requestHealth(`${url}/health/${live ? 'live' : 'ready'}`);
       if (failure === undefined) process.stdout.write(live ? 'live\n' : 'ready\n');
       else process.stderr.write(`${failure}\n`);

@@ -2,6 +2,8 @@
 
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { wantsDetails } from '../config/load.js';
+import { addExamples } from './examples.js';
 import { selectExitCode, explainError } from './exit.js';
 import { SUBCOMMANDS } from './subcommands.js';
 
@@ -13,11 +15,15 @@ export async function runCommandLine(): Promise<void> {
     for (const load of selectLoaders(process.argv.slice(2))) {
       const subcommand = await load();
       throwInsteadOfExit(subcommand);
+      addExamples(subcommand);
       program.addCommand(subcommand);
     }
     await program.parseAsync();
   } catch (error) {
-    if (!(error instanceof CommanderError)) process.stderr.write(`${explainError(error)}\n`);
+    // A person on a terminal reads a sentence; a log, and LOG_LEVEL=debug, have the stack.
+    const details = !process.stderr.isTTY || wantsDetails();
+    if (!(error instanceof CommanderError))
+      process.stderr.write(`${explainError(error, details)}\n`);
     process.exitCode = selectExitCode(error);
   }
 }

@@ -24,6 +24,11 @@ export const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   db: async () => (await import('./db/db.js')).createDbCommand(),
   healthcheck: async () =>
     (await import('./healthcheck.js')).createHealthcheckCommand(findThisGateway),
+  config: async () => (await import('./config/config.js')).createConfigCommand(),
+  completion: async () =>
+    (await import('./completion.js')).createCompletionCommand(() =>
+      Promise.all(Object.values(SUBCOMMANDS).map((load) => load())),
+    ),
   loadtest: async () => (await import('./loadtest.js')).createLoadtestCommand(loadConfig),
   asyncapi: async () => (await import('./asyncapi.js')).createAsyncApiCommand(),
 };

@@ -15,7 +15,7 @@ import { parsePublicKey, type PublicKey } from './public-key.js';
 import { readSecretFiles } from './secret-files.js';
 import { removeOwnVariables, selectCommandVariables } from './tool-environment.js';
 import { MIN_SECRET_BYTES } from './variable-kinds.js';
-import type { Environment } from './variables.js';
+import { VARIABLES, type Environment } from './variables.js';
 
 export { ConfigError } from './config-error.js';
 export { Environment, VARIABLES, type Variable } from './variables.js';
@@ -124,6 +124,16 @@ export function loadConfig(
     migrate: environment.MIGRATE,
     dashboardColumns: parseColumns(environment.DASHBOARD_COLUMNS) ?? [],
   };
+}
+
+/** Whether LOG_LEVEL asks for the details of failures. */
+export function wantsDetails({ LOG_LEVEL: level }: NodeJS.ProcessEnv = process.env): boolean {
+  return level === 'debug' || level === 'trace';
+}
+
+/** Lists the variables of this program that are set, also by a file. */
+export function listSetVariables(env: NodeJS.ProcessEnv = process.env): string[] {
+  return VARIABLES.flatMap(({ name }) => [name, `${name}_FILE`]).filter((name) => isSet(env, name));
 }
 
 /**

@@ -19,6 +19,7 @@ t.test('a ready gateway is healthy', async (t) => {
   const { port } = new URL(url);
   t.same(await check(t, port), { code: 0, stdout: 'ready\n', stderr: '' });
   t.same(await check(t, port, '--live'), { code: 0, stdout: 'live\n', stderr: '' });
+  t.match(await check(t, 1, '--url', `${url}/`), { code: 0, stdout: 'ready\n' });
 });
 
 t.test('a gateway that waits for its database is alive but not ready', async (t) => {
