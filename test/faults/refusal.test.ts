@@ -31,6 +31,12 @@ const REFUSALS: readonly Refusal[] = [
     reason: 'lacks a right',
   },
   {
+    name: 'the right to the functions of the schema is missing',
+    spoil: 'REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, lablink',
+    mend: 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO lablink',
+    reason: 'lacks a right',
+  },
+  {
     name: 'the role is read-only',
     spoil: 'ALTER ROLE lablink SET default_transaction_read_only = on',
     mend: 'ALTER ROLE lablink RESET default_transaction_read_only',

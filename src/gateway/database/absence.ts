@@ -2,6 +2,7 @@
 // it.
 
 import type pg from 'pg';
+import { isElementError, processInHalves } from '../../postgres/isolate.js';
 import { runWriteTransaction } from './transaction.js';
 
 /**
@@ -17,7 +18,7 @@ import { runWriteTransaction } from './transaction.js';
  * If the gateway of an agent has died, the agent counts as online until the gateway's last renewal,
  * and as offline from the end of its lease. Both are in favour of the agent.
  */
-const FAIL_ABSENT = `
+const ABSENT = `
   WITH watch AS (
     SELECT min(ready_since) AS since, min(complete_until) AS until
     FROM public.gateways WHERE lease_until > statement_timestamp()
@@ -34,8 +35,11 @@ const FAIL_ABSENT = `
     JOIN agents a ON a.hostname = v.hostname, watch w
     WHERE v.status = 'in-use' AND NOT a.online AND a.seen_at > coalesce(d.made_at, d.acknowledged_at)
       AND w.until - greatest(a.away_since, w.since) > $1 * interval '1 millisecond'
+      AND ($2::int8[] IS NULL OR v.id = ANY ($2::int8[]))
     FOR UPDATE OF v SKIP LOCKED
-  )
+  )`;
+
+const FAIL_ABSENT = `${ABSENT}
   UPDATE public.vms SET status = 'failed' FROM absent
   WHERE vms.id = absent.id AND vms.status = 'in-use' AND vms.assignment_id = absent.assignment_id
   RETURNING vms.hostname`;
@@ -44,17 +48,38 @@ const FAIL_ABSENT = `
 const NAME = 'gateway:agent-absent';
 
 /**
- * Sets the VMs to `failed` whose agents have been offline for longer than the grace period.
+ * Sets the VMs to `failed` whose agents have been offline for longer than the grace period. A VM
+ * that the database does not let be set, such as by a constraint, does not stop the others.
  * @param gateway the name of this gateway, for the audit
+ * @param rejected called with the id of each VM that cannot be set
  * @returns the hostnames of these VMs
  */
 export async function failAbsent(
   pool: pg.Pool,
   gateway: string,
   graceMs: number,
+  rejected: (id: string, error: unknown) => void,
 ): Promise<string[]> {
-  const { rows } = await runWriteTransaction(pool, { name: NAME, requestId: gateway }, (client) =>
-    client.query<{ hostname: string }>(FAIL_ABSENT, [graceMs]),
+  const actor = { name: NAME, requestId: gateway };
+  const fail = async (ids: readonly string[] | null): Promise<string[]> => {
+    const { rows } = await runWriteTransaction(pool, actor, (client) =>
+      client.query<{ hostname: string }>(FAIL_ABSENT, [graceMs, ids]),
+    );
+    return rows.map(({ hostname }) => hostname);
+  };
+  try {
+    return await fail(null);
+  } catch (error) {
+    if (!isElementError(error)) throw error;
+  }
+  const { rows } = await runWriteTransaction(pool, actor, (client) =>
+    client.query<{ id: string }>(`${ABSENT} SELECT id FROM absent`, [graceMs, null]),
   );
-  return rows.map(({ hostname }) => hostname);
+  return (
+    await processInHalves(
+      rows.map(({ id }) => id),
+      fail,
+      rejected,
+    )
+  ).flat();
 }

@@ -12,6 +12,7 @@ import {
 import { checkNewHostname } from './new-hostname.js';
 import { AlteredWriteError } from './rule-violation.js';
 import { runWriteTransaction as inTransaction, type Actor } from './transaction.js';
+import { explainUnreadableRow } from './unreadable-row.js';
 import { parseFoundVm, FOUND_VM_COLUMNS, type FoundRow, type FoundVm } from './vms.js';
 
 /** Whether a row with this version is one that the client accepts. */
@@ -34,7 +35,10 @@ type LockedRow = FoundRow & {
   command: string | null;
 };
 
-/** Changes status, person or command of one VM by the rules of `decideChange`. */
+/**
+ * Changes status, person or command of one VM by the rules of `decideChange`.
+ * @throws UnreadableRowError
+ */
 export function changeVm(
   pool: ConnectionSource,
   actor: Actor,
@@ -42,7 +46,7 @@ export function changeVm(
   change: VmChange,
   precondition: Precondition,
 ): Promise<ChangeResult> {
-  return inTransaction(pool, actor, async (client): Promise<ChangeResult> => {
+  const run = async (client: pg.ClientBase): Promise<ChangeResult> => {
     const locked = await lockRow(client, hostname);
     if (locked === undefined) return { outcome: 'no-vm' };
     const version = Number(locked.version);
@@ -51,7 +55,8 @@ export function changeVm(
     const decision = decideChange(current, change);
     if ('rejected' in decision) return { outcome: 'rejected', why: decision };
     return { outcome: 'changed', vm: await updateRow(client, locked, decision) };
-  });
+  };
+  return explainUnreadableRow(pool, hostname, () => inTransaction(pool, actor, run));
 }
 
 async function lockRow(client: pg.ClientBase, hostname: string): Promise<LockedRow | undefined> {
@@ -91,7 +96,9 @@ export function registerVm(
   actor: Actor,
   hostname: string,
 ): Promise<RegisterResult> {
-  return inTransaction(pool, actor, (client) => registerHostname(client, hostname));
+  return explainUnreadableRow(pool, hostname, () =>
+    inTransaction(pool, actor, (client) => registerHostname(client, hostname)),
+  );
 }
 
 /**
@@ -131,7 +138,13 @@ export function deleteVm(
   precondition: Precondition,
 ): Promise<'deleted' | 'no-vm' | { readonly currentVersion: number }> {
   return inTransaction(pool, actor, async (client) => {
-    const locked = await lockRow(client, hostname);
+    // Only numbers, so that a row whose texts cannot be read can be deleted.
+    const { rows } = await client.query<Pick<LockedRow, 'id' | 'tableoid' | 'version'>>(
+      `SELECT id, tableoid, coalesce(version, 0) AS version
+       FROM public.vms WHERE hostname = $1 FOR UPDATE`,
+      [hostname],
+    );
+    const [locked] = rows;
     if (locked === undefined) return 'no-vm';
     const version = Number(locked.version);
     if (!precondition(version)) return { currentVersion: version };

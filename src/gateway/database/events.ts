@@ -1,8 +1,10 @@
 // Reads the audit of `vms`: each change, its time and its actor. Only the database writes the
 // audit.
 
+import { isElementError, processInHalves } from '../../postgres/isolate.js';
 import type { ConnectionSource } from './connection-source.js';
 import { readInPieces } from './read-in-pieces.js';
+import { runReadQuery } from './transaction.js';
 
 /** Selects a page of events. */
 export interface EventQuery {
@@ -41,19 +43,46 @@ const EVENT = `
  */
 export async function listEvents(pool: ConnectionSource, query: EventQuery): Promise<EventPage> {
   const { hostname, email, limit, before } = query;
-  const sql = `SELECT id, ${EVENT} AS event FROM public.vm_events
-     WHERE ($1::text IS NULL OR hostname = $1 OR old_hostname = $1)
-       AND ($2::text IS NULL OR old_email = $2 OR new_email = $2)
-       AND ($3::bigint IS NULL OR id < $3)
-     ORDER BY id DESC LIMIT $4`;
   const values = [hostname, email, before, limit + 1];
-  const rows = await readInPieces<{ id: string; event: string }>(pool, {
-    sql,
-    values,
-    maxRows: limit + 1,
-  });
+  const { ids, events } = await readIdsAndEvents(pool, values, limit + 1);
+  const isInPage = new Set(ids.slice(0, limit));
   return {
-    events: rows.slice(0, limit).map(({ event }) => event),
-    next: rows.length > limit ? rows[limit - 1]?.id : undefined,
+    events: events.filter(({ id }) => isInPage.has(id)).map(({ event }) => event),
+    next: ids.length > limit ? ids[limit - 1] : undefined,
   };
+}
+
+interface EventRow {
+  readonly id: string;
+  readonly event: string;
+}
+
+const buildPageSql = (columns: string): string => `
+  SELECT ${columns} FROM public.vm_events
+  WHERE ($1::text IS NULL OR hostname = $1 OR old_hostname = $1)
+    AND ($2::text IS NULL OR old_email = $2 OR new_email = $2)
+    AND ($3::bigint IS NULL OR id < $3)
+  ORDER BY id DESC LIMIT $4`;
+
+const BY_IDS = `
+  SELECT id, ${EVENT} AS event FROM public.vm_events WHERE id = ANY ($1::int8[]) ORDER BY id DESC`;
+
+/** An event with a value that is not a text in the client's encoding is left out, but its id. */
+async function readIdsAndEvents(
+  pool: ConnectionSource,
+  values: readonly unknown[],
+  maxRows: number,
+): Promise<{ ids: readonly string[]; events: readonly EventRow[] }> {
+  try {
+    const sql = buildPageSql(`id, ${EVENT} AS event`);
+    const events = await readInPieces<EventRow>(pool, { sql, values, maxRows });
+    return { ids: events.map(({ id }) => id), events };
+  } catch (error) {
+    if (!isElementError(error)) throw error;
+  }
+  const rows = await runReadQuery<Pick<EventRow, 'id'>>(pool, buildPageSql('id'), values);
+  const ids = rows.map(({ id }) => id);
+  const readSome = (some: readonly string[]) => runReadQuery<EventRow>(pool, BY_IDS, [some]);
+  const events = (await processInHalves(ids, readSome, () => undefined)).flat();
+  return { ids, events };
 }

@@ -5,6 +5,7 @@ import { isElementError, processInHalves } from '../../postgres/isolate.js';
 import type { ConnectionSource } from './connection-source.js';
 import { readInPieces } from './read-in-pieces.js';
 import { runReadQuery } from './transaction.js';
+import { explainUnreadableRow } from './unreadable-row.js';
 
 /** A row of `vms`. */
 export interface FoundVm {
@@ -30,13 +31,16 @@ export function parseFoundVm({ version, row }: FoundRow): FoundVm {
 /**
  * Reads the VM of this hostname.
  * @returns undefined if there is none
+ * @throws UnreadableRowError
  */
 export async function findVm(
   pool: ConnectionSource,
   hostname: string,
 ): Promise<FoundVm | undefined> {
   const sql = `SELECT ${FOUND_VM_COLUMNS} FROM public.vms WHERE hostname = $1`;
-  const [row] = await runReadQuery<FoundRow>(pool, sql, [hostname]);
+  const [row] = await explainUnreadableRow(pool, hostname, () =>
+    runReadQuery<FoundRow>(pool, sql, [hostname]),
+  );
   return row && parseFoundVm(row);
 }
 

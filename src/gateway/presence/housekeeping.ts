@@ -28,10 +28,13 @@ export class Housekeeping {
     this.#pruneAtMs = performance.now() + Math.random() * options.timing.pruneIntervalMs;
   }
 
-  /** Sets VMs failed whose agents stay away, and returns their hostnames. */
-  async failAbsentVms(): Promise<readonly string[]> {
+  /**
+   * Sets VMs failed whose agents stay away, and returns their hostnames.
+   * @param rejected called with the id of each VM that the database does not let be set failed
+   */
+  async failAbsentVms(rejected: (id: string, error: unknown) => void): Promise<readonly string[]> {
     const { pool, gateway, offlineGraceMs } = this.options;
-    return offlineGraceMs === undefined ? [] : failAbsent(pool, gateway, offlineGraceMs);
+    return offlineGraceMs === undefined ? [] : failAbsent(pool, gateway, offlineGraceMs, rejected);
   }
 
   /**

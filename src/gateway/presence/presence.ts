@@ -171,11 +171,18 @@ export class PresenceTracker {
 
   async #keepHouse(): Promise<void> {
     try {
-      if (!this.#lease.draining) this.#reportFailed(await this.#housekeeping.failAbsentVms());
+      if (!this.#lease.draining) this.#reportFailed(await this.#failAbsentVms());
       await this.#housekeeping.pruneWhenDue((step) => this.#reportPruned(step));
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  #failAbsentVms(): Promise<readonly string[]> {
+    const message = 'the database does not let a VM be set failed whose agent stayed away';
+    return this.#housekeeping.failAbsentVms((id, err) =>
+      this.#warnings.warn(this.options.log, { id, err }, message),
+    );
   }
 
   #reportPruned({ removed, mayPruneEvents, auditBytes }: RetentionStep): void {

@@ -8,6 +8,7 @@ import { startServer, type TestDatabase } from '../../helpers/database.js';
 
 const { createDatabase } = await startServer(t);
 const GRACE_MS = 60_000;
+const ignore = (): void => undefined;
 
 /**
  * A state in which the agent of `a` is absent; times are in minutes ago. Each test changes one
@@ -48,7 +49,7 @@ async function world(changed: Partial<typeof ABSENT> = {}) {
       `INSERT INTO vm_presence VALUES ('a', 'old-1', ${seen.online}, ${ago(seen.since)})`,
     );
   }
-  const fail = (graceMs = GRACE_MS) => failAbsent(database.pool, 'here', graceMs);
+  const fail = (graceMs = GRACE_MS) => failAbsent(database.pool, 'here', graceMs, ignore);
   const row = async () => (await query<{ status: string; email: string }>('SELECT * FROM vms'))[0];
   return { database, fail, row };
 }
@@ -114,7 +115,7 @@ t.test('only one of several gateways changes the VM', async (t) => {
   const pool = new pg.Pool({ ...database.config, max: 12 });
   t.teardown(() => pool.end());
   const done = await Promise.all(
-    Array.from({ length: 12 }, (_, n) => failAbsent(pool, `gateway-${n}`, GRACE_MS)),
+    Array.from({ length: 12 }, (_, n) => failAbsent(pool, `gateway-${n}`, GRACE_MS, ignore)),
   );
   t.same(done.flat(), ['a']);
   const events = await database.query(`SELECT FROM vm_events WHERE new_status = 'failed'`);
@@ -130,4 +131,20 @@ t.test('a locked row is skipped', async (t) => {
   t.same(await fail(), []);
   await holder.query('COMMIT');
   t.same(await fail(), ['a']);
+});
+
+t.test('a VM that a rule of the database keeps does not stop the others', async (t) => {
+  const { database } = await world();
+  await database.query(`
+    INSERT INTO vms (hostname, status, email) VALUES ('b', 'in-use', 'kept@x.y');
+    UPDATE vm_deliveries SET made_at = now() - interval '50 minutes' WHERE hostname = 'b';
+    INSERT INTO vm_presence SELECT 'b', gateway, online, since FROM vm_presence WHERE hostname = 'a';
+    ALTER TABLE vms ADD CONSTRAINT kept CHECK (email <> 'kept@x.y' OR status <> 'failed')`);
+  const rejected: string[] = [];
+  const failed = await failAbsent(database.pool, 'here', GRACE_MS, (id) => rejected.push(id));
+  t.same(failed, ['a']);
+  t.same(
+    await database.query(`SELECT id::text FROM vms WHERE hostname = 'b'`),
+    rejected.map((id) => ({ id })),
+  );
 });

@@ -1,6 +1,7 @@
 // Databases in which a value has no encoding: a hostname that the database cannot store, and a row
 // that cannot be read. Each is set aside, named once, and everything else goes on.
 
+import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { diagnose } from '../../../src/postgres/admin/doctor/doctor.js';
@@ -67,6 +68,9 @@ t.test('an agent whose hostname the database cannot store', async (t) => {
   ]);
   t.match(await findingIds(database), ['encoding']);
   t.match(await api('PUT', '/v1/vms/vm-ł'), { status: 400 });
+  const agent = await gateway.connect('/v1/vms/vm-ł', 'agent', 'vm-ł');
+  agent.send({ type: 'ack', assignment_id: randomUUID() });
+  t.match(await agent.nextMessage('error'), { code: 'not_allowed' }, 'it need not try again');
   t.match(await api('PUT', '/v1/vms/vm-ü'), { status: 201 });
 });
 
@@ -93,6 +97,14 @@ t.test('a row with a byte that is no text', async (t) => {
   t.equal(bad.length, 2);
   t.same((await readSetAside(gateway.url))[0], 'lablink_set_aside{kind="row"} 2');
   t.match(await findingIds(database), ['encoding', 'unreadable_rows']);
+
+  for (const [method, body] of [['GET'], ['PUT'], ['PATCH', { status: 'available' }]] as const)
+    t.match(await api(method, '/v1/vms/vm-7', body), {
+      status: 409,
+      json: { code: 'unreadable_row' },
+    });
+  const events = (await api('GET', '/v1/events?limit=100')).json as { events: { op: string }[] };
+  t.equal(events.events.length, 20, 'all events but the two');
 
   const agent = await gateway.connect('/v1/vms/vm-1', 'agent', 'vm-1');
   await agent.nextMessage('status');
@@ -122,13 +134,12 @@ t.test('a row with a byte that is no text', async (t) => {
     lines.some(({ hostname, msg }) => hostname === 'vm-3' && msg.includes('read')),
   );
 
-  await database.query(
-    `UPDATE vms SET email = NULL, crd_command = NULL WHERE hostname IN ('vm-3', 'vm-7')`,
-  );
+  t.match(await api('DELETE', '/v1/vms/vm-7'), { status: 204 }, 'it can be deleted');
+  await database.query(`UPDATE vms SET crd_command = NULL WHERE hostname = 'vm-3'`);
   await database.query(`DELETE FROM vms WHERE id = (SELECT max(id) FROM vms)`);
   await until('both are mended', async () => {
     return (await readSetAside(gateway.url))[0] === 'lablink_set_aside{kind="row"} 0';
   });
-  t.equal(((await api('GET', '/v1/vms?limit=100')).json as { vms: unknown[] }).vms.length, 20);
+  t.equal(((await api('GET', '/v1/vms?limit=100')).json as { vms: unknown[] }).vms.length, 19);
   t.match(await findingIds(database), ['encoding']);
 });

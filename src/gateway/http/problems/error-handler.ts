@@ -7,7 +7,8 @@ import { HostnameRejection } from '../../database/new-hostname.js';
 import { isQueueFull } from '../../database/notification-queue.js';
 import { OverloadError } from '../../database/shared-pool.js';
 import { findRuleViolation, type RuleViolation } from '../../database/rule-violation.js';
-import { sendProblem, type ProblemCode } from './problem.js';
+import { UnreadableRowError } from '../../database/unreadable-row.js';
+import { PROBLEMS, sendProblem, type ProblemCode } from './problem.js';
 import type { RepeatedWarnings } from '../../stale/repeated-warnings.js';
 
 /** The problem codes of errors from Fastify and its plugins, by status. */
@@ -55,6 +56,8 @@ function handleError(
   } else if (error instanceof HostnameRejection) {
     const isSimilar = error.reason === 'similar';
     sendProblem(reply, isSimilar ? 'similar_hostname' : 'invalid_hostname', error.message);
+  } else if (error instanceof UnreadableRowError) {
+    sendProblem(reply, 'unreadable_row', PROBLEMS.unreadable_row.when);
   } else if (violation !== undefined) {
     request.log.info(
       { err: error, ...violation.names },

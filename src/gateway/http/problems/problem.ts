@@ -99,6 +99,10 @@ export const PROBLEMS = {
     when: 'A unique or exclusion constraint or a foreign key of the database rejects the change; `constraint` names it.',
     members: { constraint: 'bookings_vm_id_fkey', table: 'bookings' },
   },
+  unreadable_row: {
+    status: 409,
+    when: 'The row of the VM has a value that is no text; `db doctor` names it. It can be deleted.',
+  },
   version_mismatch: {
     status: 412,
     when: 'The row has another version than `If-Match`; `version` is the current one.',

@@ -36,7 +36,12 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
       response: {
         200: describeVm('The VM, which was registered before.'),
         201: describeVm('The VM, which is new.'),
-        ...describeProblems('invalid_hostname', 'similar_hostname', ...WRITE_PROBLEMS),
+        ...describeProblems(
+          'invalid_hostname',
+          'similar_hostname',
+          'unreadable_row',
+          ...WRITE_PROBLEMS,
+        ),
       },
     },
     onRequest: authorize('register-vm'),
@@ -157,6 +162,7 @@ const CHANGE_PROBLEMS = [
   'vm_not_found',
   'assigned_to_another',
   'vm_not_in_use',
+  'unreadable_row',
   'version_mismatch',
   ...WRITE_PROBLEMS,
 ] as const;

@@ -132,7 +132,12 @@ function registerVm(server: HttpServer, routes: VmRoutes): void {
         200: VmResponse,
         204: Type.Null({ description: 'The VM has not changed within `wait`.' }),
         304: Type.Null({ description: 'The VM has the version of `If-None-Match`.' }),
-        ...describeProblems('invalid_hostname', 'vm_not_found', ...UPGRADE_PROBLEMS),
+        ...describeProblems(
+          'invalid_hostname',
+          'vm_not_found',
+          'unreadable_row',
+          ...UPGRADE_PROBLEMS,
+        ),
       },
     },
     onRequest: authorize('watch-vm'),

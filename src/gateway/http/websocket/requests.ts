@@ -7,6 +7,7 @@ import { acknowledge, reportStatus, type ReportOutcome } from '../../database/re
 import type { ConnectionSource } from '../../database/connection-source.js';
 import { findRuleViolation } from '../../database/rule-violation.js';
 import type { Actor } from '../../database/transaction.js';
+import { isEncodingError } from '../../database/unreadable-row.js';
 import type { RequestRejection, RequestHandlers } from '../../session/requests.js';
 import { RepeatedWarnings } from '../../stale/repeated-warnings.js';
 
@@ -58,6 +59,7 @@ export function createRequests(
       const violation = findRuleViolation(err);
       if (violation !== undefined)
         return { code: 'not_allowed', message: `${violation.rule} of the database rejects it` };
+      if (isEncodingError(err)) return REJECTIONS['no-vm'];
       return { code: 'unavailable', message: 'the database does not answer; try again' };
     }
   };
