@@ -1,9 +1,11 @@
 // The cost of ten thousand agents that connect at once, and again after a network outage. Measures
-// the gateway's statements and time, and the time until a dashboard knows all agents. `npm run
-// bench:storm`.
+// the gateway's statements and time, the time until a dashboard knows all agents, and how much of
+// it the feed was live. `npm run bench:storm`.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { pino } from 'pino';
 import { createGateway } from '../../src/gateway/gateway.js';
@@ -42,6 +44,30 @@ async function beAgents(): Promise<void> {
   });
   await once(process, 'disconnect');
   process.exit();
+}
+
+/** How often the gateway is asked whether it is ready. */
+const PROBE_MS = 100;
+
+/**
+ * Asks the gateway again and again whether it is ready, as a load balancer does, and counts what it
+ * answers. A question that is answered late counts for all the time that it took.
+ */
+async function probe(url: string, ending: AbortSignal) {
+  const reasons = new Map<string, number>();
+  let [readyMs, allMs, slowestMs] = [0, 0, 0];
+  while (!ending.aborted) {
+    const beganMs = performance.now();
+    const answer = await fetch(`${url}/health/ready`);
+    const { detail = '' } = (await answer.json()) as { detail?: string };
+    slowestMs = Math.max(slowestMs, performance.now() - beganMs);
+    await sleep(Math.max(0, beganMs + PROBE_MS - performance.now()));
+    const tookMs = performance.now() - beganMs;
+    allMs += tookMs;
+    if (answer.ok) readyMs += tookMs;
+    else reasons.set(detail, (reasons.get(detail) ?? 0) + 1);
+  }
+  return { share: readyMs / allMs, slowestMs, reasons };
 }
 
 /** Counts every statement of this process by its kind, and how long it was waited for. */
@@ -135,15 +161,29 @@ async function storm(): Promise<void> {
     await begun;
     counts.clear();
     const [beganMs, cpu] = [performance.now(), process.cpuUsage()];
+    const delays = monitorEventLoopDelay({ resolution: 10 });
+    delays.enable();
+    const ending = new AbortController();
+    const probed = probe(url, ending.signal);
     await open;
     const openMs = performance.now() - beganMs;
     await until('the dashboard knows them all', () => known(row?.now ?? ''));
     const { user, system } = process.cpuUsage(cpu);
     const knownMs = performance.now() - beganMs;
+    ending.abort();
+    delays.disable();
+    const { share, slowestMs, reasons } = await probed;
     process.stdout.write(
       `\n${AGENTS} agents ${name}: open after ${seconds(openMs)}, known to a dashboard after ` +
         `${seconds(knownMs)}, ${seconds((user + system) / 1_000)} of the gateway's CPU\n`,
     );
+    process.stdout.write(
+      `  ready for ${(100 * share).toFixed(1)} % of the time, the slowest answer after ` +
+        `${seconds(slowestMs)}; delay of the event loop: p99 ${seconds(delays.percentile(99) / 1e6)}, ` +
+        `at most ${seconds(delays.max / 1e6)}\n`,
+    );
+    for (const [reason, count] of reasons)
+      process.stdout.write(`  not ready, ${count} times: ${reason}\n`);
     for (const [kind, { count, ms }] of [...counts].sort())
       process.stdout.write(`  ${kind}: ${count} statements, ${seconds(ms)} waited for\n`);
   }

@@ -1,5 +1,6 @@
 // The edge of the HTTP server: of each connection, one request at a time is dispatched. The others
 // wait undispatched, so a connection that closes leaves one response, which Node closes with it.
+// All connections share the event loop: a storm of requests is dispatched over many of its turns.
 
 import {
   OutgoingMessage,
@@ -10,6 +11,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { formatWithoutUpgrade, isWebSocketUpgrade } from '../request/upgrade.js';
+import { LoopShare } from './loop-share.js';
 
 /** How many requests of a connection may wait behind the one that is being answered. */
 export const MAX_PIPELINED = 16;
@@ -31,6 +33,7 @@ export type RejectPipelined = (request: IncomingMessage, response: ServerRespons
 /** An HTTP server whose listeners get the requests of a connection one after the other. */
 export class SequencedServer extends Server {
   readonly #turns = new WeakMap<Socket, Turns>();
+  readonly #loop = new LoopShare();
   /** Node's own listener, which parses HTTP on a connection. */
   readonly #parse: (socket: Socket) => void;
 
@@ -103,10 +106,13 @@ export class SequencedServer extends Server {
   #dispatch(turns: Turns, request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     turns.isBusy = true;
-    socket.setTimeout(this.timeout);
-    super.emit('request', request, response);
-    // Registered after all other listeners, because it begins the next turn.
-    response.once('close', () => this.#startNext(turns, socket));
+    this.#loop.begin('request', () => {
+      if (socket.destroyed) return;
+      socket.setTimeout(this.timeout);
+      super.emit('request', request, response);
+      // Registered after all other listeners, because it begins the next turn.
+      response.once('close', () => this.#startNext(turns, socket));
+    });
   }
 
   #startNext(turns: Turns, socket: Socket): void {
@@ -127,13 +133,13 @@ export class SequencedServer extends Server {
       request.headers.upgrade = 'websocket'; // The accepted one, if it is a list.
       super.emit('upgrade', request, socket, head);
     };
-    if (!turns.isBusy) start();
+    if (!turns.isBusy && this.#loop.hasRoom('upgrade')) this.#loop.begin('upgrade', start);
     else this.#hold(turns, socket, start);
   }
 
   /**
-   * Starts the upgrade once the responses before it are sent. Node has removed its own listeners
-   * from the socket, which such a response still needs.
+   * Starts the upgrade once the responses before it are sent, in a turn of the loop that has room.
+   * Node has removed its own listeners from the socket, which such a response still needs.
    */
   #hold(turns: Turns, socket: Socket, start: () => void): void {
     const ignore = (): void => undefined;
@@ -142,10 +148,13 @@ export class SequencedServer extends Server {
       if (response instanceof OutgoingMessage) response.emit('drain');
     };
     socket.on('error', ignore).on('drain', resumeResponse);
-    turns.waiting.push(() => {
-      socket.off('error', ignore).off('drain', resumeResponse);
-      start();
-    });
+    const begin = (): void =>
+      this.#loop.begin('upgrade', () => {
+        socket.off('error', ignore).off('drain', resumeResponse);
+        if (!socket.destroyed) start();
+      });
+    if (turns.isBusy) turns.waiting.push(begin);
+    else begin();
   }
 
   /** Parses the request again, as the first one of a connection that is known already. */

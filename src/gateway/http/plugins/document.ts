@@ -5,6 +5,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import { nameSchemas, type NamedSchemas } from '../../../protocol/name-schemas.js';
 import { LICENSE_URL, REPOSITORY_URL } from '../../../protocol/repository.js';
 import type { HttpServer } from '../server.js';
+import { serveFromMemory } from './document-files.js';
 
 const INFO = {
   title: 'lablink-gateway',
@@ -25,6 +26,8 @@ const SERVERS = [
     variables: { origin: { default: 'http://127.0.0.1:8080', description: 'Scheme and host.' } },
   },
 ];
+
+const PAGE_PATH = '/docs';
 
 /**
  * The page may load its own files only. The plugin's default policy has
@@ -63,7 +66,10 @@ export async function describeRoutes(server: HttpServer, version: string): Promi
     transformObject: (made) =>
       'openapiObject' in made ? nameSchemasOfRoutes(made.openapiObject) : made.swaggerObject,
   });
-  await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY });
+  await server.register(async (page: HttpServer) => {
+    serveFromMemory(page, PAGE_PATH, () => server.swagger());
+    await page.register(swaggerUi, { routePrefix: PAGE_PATH, staticCSP: PAGE_POLICY });
+  });
   return () => server.swagger();
 }
 

@@ -9,6 +9,7 @@ import {
   MAX_PIPELINED,
   SequencedServer,
 } from '../../../../src/gateway/http/limits/sequenced-server.js';
+import { MAX_REQUESTS_PER_TURN } from '../../../../src/gateway/http/limits/loop-share.js';
 import { openRaw, sendRaw } from '../../../helpers/raw-http.js';
 import { until } from '../../../helpers/until.js';
 
@@ -38,6 +39,8 @@ async function startServer(t: Test, answers: boolean) {
     socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n');
   });
   server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  let connections = 0;
+  server.on('connection', () => connections++);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
@@ -47,6 +50,7 @@ async function startServer(t: Test, answers: boolean) {
   return {
     dispatched,
     upgrades,
+    accepted: () => connections,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
   };
 }
@@ -185,4 +189,24 @@ t.test('a client that expects 100 gets it when its body is read, and not before'
   dispatched[0]?.request.resume();
   await until('it may send', () => received().startsWith('HTTP/1.1 100 Continue\r\n\r\n'));
   socket.destroy();
+});
+
+t.test('requests and upgrades that arrive together begin over several turns', async (t) => {
+  const { url, dispatched, upgrades, accepted } = await startServer(t, true);
+  const sockets = Array.from({ length: 100 }, () => openRaw(url).socket);
+  t.teardown(() => sockets.forEach((socket) => socket.destroy()));
+  for (const socket of sockets) socket.on('error', () => undefined);
+  await until('all are connected', () => accepted() === sockets.length);
+  const began = (): number => dispatched.length + upgrades.length;
+  sockets.forEach((socket, n) => socket.write(n % 2 === 0 ? get('/') : get('/', WEBSOCKET)));
+  // All has arrived before the server's turn.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  const perTurn: number[] = [];
+  while (began() < sockets.length) {
+    const before = began();
+    await new Promise(setImmediate);
+    perTurn.push(began() - before);
+  }
+  t.ok(Math.max(...perTurn) <= 2 * MAX_REQUESTS_PER_TURN, `${Math.max(...perTurn)} in a turn`);
+  t.equal(upgrades.length, 50);
 });
