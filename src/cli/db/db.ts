@@ -14,6 +14,7 @@ import { createMigrateCommand } from './migrate.js';
 import { createMoveCommand } from './move.js';
 import { createPruneCommand } from './prune.js';
 import { createReindexCommand } from './reindex.js';
+import { createRepairCommand } from './repair.js';
 import { createRestoreCommand } from './restore.js';
 import { createSizeCommand } from './size.js';
 import { createSlowQueriesCommand } from './slow-queries.js';
@@ -44,6 +45,7 @@ const SUBCOMMANDS = [
   createListenCommand,
   createSqlCommand,
   createDoctorCommand,
+  createRepairCommand,
   createUninstallCommand,
 ];
 

@@ -4,7 +4,12 @@
 import type { Command } from 'commander';
 import { isLoopback } from '../../config/address.js';
 import { loadConfig } from '../../config/load.js';
-import { diagnose, type Diagnosis } from '../../postgres/admin/doctor/doctor.js';
+import {
+  diagnose,
+  type Diagnosis,
+  type DoctorOptions,
+  type Finding,
+} from '../../postgres/admin/doctor/doctor.js';
 import { findDatabase } from '../find-database.js';
 import { ExitCode } from '../exit.js';
 import { printJson, printLine } from '../print.js';
@@ -17,33 +22,44 @@ export function createDoctorCommand(): Command {
   )
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
-      const config = loadConfig();
-      const connection = await findDatabase(config);
-      const { host = 'localhost' } = connection;
-      const diagnosis = await diagnose({
-        connection,
-        queries: config.database ?? connection,
-        isRemote: !host.startsWith('/') && !isLoopback(host),
-        auditDays: config.auditDays,
-        signal: listenForInterrupt(),
-      });
+      const diagnosis = await diagnose(await resolveDoctorOptions());
       const isWell = diagnosis.findings.length === 0;
       if (json) printJson({ well: isWell, ...diagnosis });
       else print(diagnosis);
-      process.exitCode = selectDoctorCode(diagnosis);
+      process.exitCode = selectDoctorCode(diagnosis.findings);
     });
 }
 
-function selectDoctorCode({ findings }: Diagnosis): ExitCode {
+/** Resolves the configured database, and what the checks have to know about it. */
+export async function resolveDoctorOptions(): Promise<DoctorOptions> {
+  const config = loadConfig();
+  const connection = await findDatabase(config);
+  const { host = 'localhost' } = connection;
+  return {
+    connection,
+    queries: config.database ?? connection,
+    isRemote: !host.startsWith('/') && !isLoopback(host),
+    auditDays: config.auditDays,
+    signal: listenForInterrupt(),
+  };
+}
+
+/** Selects the exit code by the worst finding. */
+export function selectDoctorCode(findings: readonly Finding[]): ExitCode {
   if (findings.some(({ severity }) => severity === 'error')) return ExitCode.error;
   return findings.length === 0 ? ExitCode.ok : ExitCode.finding;
 }
 
+/** The text of a function stands in full in `db repair --dry-run`. */
+const shorten = (statement: string): string => statement.replace(/\n[\s\S]*/, ' …');
+
 function print({ findings, passed, skipped }: Diagnosis): void {
-  for (const { id, severity, explanation, remedy } of findings) {
+  for (const { id, severity, explanation, remedy, statements = [] } of findings) {
     printLine(`${severity}: ${id}`);
     printLine(`  ${explanation}`);
     printLine(`  Remedy: ${remedy}`);
+    if (statements.length > 0) printLine('  "lablink-gateway db repair" mends it by:');
+    for (const statement of statements) printLine(`    ${shorten(statement)};`);
   }
   if (passed.length > 0) printLine(`passed: ${passed.join(', ')}`);
   for (const { check, why } of skipped) printLine(`skipped: ${check} (${why})`);

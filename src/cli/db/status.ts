@@ -8,6 +8,8 @@ import { ExitCode } from '../exit.js';
 import { printJson, printLine, printTable } from '../print.js';
 import { JSON_OPTION, resolveDatabase, createSubcommand } from './subcommand.js';
 
+type Drift = Pick<SchemaDrift, 'triggers' | 'indexes'>;
+
 export function createStatusCommand(): Command {
   return createSubcommand('status', 'show the schema: migrations, triggers, indexes')
     .option(...JSON_OPTION)
@@ -27,10 +29,7 @@ export function createStatusCommand(): Command {
     });
 }
 
-function buildReport(
-  { applied, pending, problem }: SchemaStatus,
-  { triggers, indexes }: SchemaDrift,
-) {
+function buildReport({ applied, pending, problem }: SchemaStatus, { triggers, indexes }: Drift) {
   return {
     applied: applied.map(({ name, appliedAt }) => ({ name, applied_at: appliedAt })),
     pending,
@@ -40,10 +39,7 @@ function buildReport(
   };
 }
 
-function print(
-  { applied, pending, problem }: SchemaStatus,
-  { triggers, indexes }: SchemaDrift,
-): void {
+function print({ applied, pending, problem }: SchemaStatus, { triggers, indexes }: Drift): void {
   printTable(
     ['migration', 'applied'],
     [

@@ -11,10 +11,12 @@ export interface SchemaDrift {
   /** Triggers and functions. */
   readonly triggers: readonly string[];
   readonly indexes: readonly string[];
+  /** The objects as they should be, functions before triggers. */
+  readonly wanted: Readonly<Record<Kind, readonly Wanted[]>>;
 }
 
 /** An object of the schema. */
-interface Described {
+export interface Described {
   readonly name: string;
   readonly definition: string;
   /**
@@ -22,6 +24,12 @@ interface Described {
    * replica).
    */
   readonly state: string | undefined;
+}
+
+/** An object that differs, as it should be. */
+export interface Wanted extends Described {
+  /** Only the state of a trigger differs. */
+  readonly isDefined: boolean;
 }
 
 type Kind = 'trigger' | 'function' | 'index';
@@ -48,7 +56,15 @@ export async function findSchemaDrift(session: pg.Client): Promise<SchemaDrift> 
   const shipped = describe(await readLines('snapshot.txt'));
   const actual = describe(await describeDatabase(session));
   const invalid = await session.query<{ name: string }>(INVALID_INDEXES);
+  const invalidNames = invalid.rows.map(({ name }) => name);
   return {
+    wanted: {
+      function: pick(shipped.function, actual.function, compareFunctions),
+      trigger: pick(shipped.trigger, actual.trigger, compareTriggers),
+      index: [...shipped.index.values()]
+        .filter(({ name }) => !actual.index.has(name) || invalidNames.includes(name))
+        .map((wanted) => ({ ...wanted, isDefined: false })),
+    },
     triggers: [
       ...compareAll(shipped.trigger, actual.trigger, compareTriggers),
       ...compareAll(shipped.function, actual.function, compareFunctions),
@@ -57,9 +73,7 @@ export async function findSchemaDrift(session: pg.Client): Promise<SchemaDrift> 
       ...[...shipped.index.keys()]
         .filter((name) => !actual.index.has(name))
         .map((name) => `the index ${name} is missing`),
-      ...invalid.rows.map(
-        ({ name }) => `the index ${name} is invalid: its creation was interrupted`,
-      ),
+      ...invalidNames.map((name) => `the index ${name} is invalid: its creation was interrupted`),
     ],
   };
 }
@@ -93,6 +107,20 @@ function describe(lines: readonly string[]): Description {
     maps[kind as Kind].set(name + args, { name, definition, state });
   }
   return maps;
+}
+
+/** Picks the objects that differ. */
+function pick(
+  shipped: ReadonlyMap<string, Described>,
+  actual: ReadonlyMap<string, Described>,
+  compare: typeof compareTriggers,
+): Wanted[] {
+  return [...shipped]
+    .filter(([key, wanted]) => compare(wanted, actual.get(key)) !== undefined)
+    .map(([key, wanted]) => ({
+      ...wanted,
+      isDefined: actual.get(key)?.definition === wanted.definition,
+    }));
 }
 
 function compareAll(

@@ -1,5 +1,6 @@
 // Checks which roles may connect, and whether the connection is encrypted.
 
+import pg from 'pg';
 import { takeOnlyRow } from '../session.js';
 import type { Finding, CheckContext } from './finding.js';
 
@@ -10,6 +11,14 @@ const ACCESS = `
       WHERE grantee = 0 ORDER BY 1) AS rights,
     EXISTS (SELECT FROM pg_catalog.pg_namespace, aclexplode(nspacl)
       WHERE nspname = 'public' AND grantee = 0 AND privilege_type = 'CREATE') AS creates,
+    ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles r WHERE rolcanlogin AND NOT rolsuper
+      AND (EXISTS (SELECT FROM pg_catalog.pg_class c, aclexplode(relacl) g
+          WHERE relnamespace = 'public'::regnamespace AND g.grantee = r.oid)
+        OR EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
+          WHERE a.usesysid = r.oid AND a.datname = current_database()))
+      ORDER BY 1) AS users,
+    ARRAY(SELECT DISTINCT relowner::regrole::text FROM pg_catalog.pg_class
+      WHERE relnamespace = 'public'::regnamespace ORDER BY 1) AS makers,
     coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls
   FROM pg_catalog.pg_database WHERE datname = current_database()`;
 
@@ -17,6 +26,10 @@ interface AccessRow {
   readonly database: string;
   readonly rights: readonly string[];
   readonly creates: boolean;
+  /** Roles that have rights on tables, or are connected. */
+  readonly users: readonly string[];
+  /** Roles that own tables. Quoted. */
+  readonly makers: readonly string[];
   readonly tls: boolean;
 }
 
@@ -37,18 +50,33 @@ export async function checkAccess({
   ];
 }
 
-const createPublicFinding = ({ database, rights }: AccessRow): Finding => ({
+const createPublicFinding = ({ database, rights, users }: AccessRow): Finding => ({
   id: 'connect_public',
   severity: 'error',
   explanation: `Every role of the server may connect to ${database}${rights.includes('TEMPORARY') ? ', and create temporary tables there' : ''}. A role that may connect may LISTEN and NOTIFY: it can read every command, and forge rows.`,
   remedy: `REVOKE CONNECT, TEMPORARY ON DATABASE "${database}" FROM PUBLIC, then GRANT CONNECT to the roles that need it.`,
+  statements: [
+    // The roles that work here go on doing so.
+    ...users.map(
+      (name) =>
+        `GRANT ${rights.filter((right) => right !== 'CREATE').join(', ')} ON DATABASE ${pg.escapeIdentifier(database)} TO ${pg.escapeIdentifier(name)}`,
+    ),
+    `REVOKE CONNECT, TEMPORARY ON DATABASE ${pg.escapeIdentifier(database)} FROM PUBLIC`,
+  ],
 });
 
-const createCreateFinding = ({ database, creates }: AccessRow): Finding => ({
+const createCreateFinding = ({ database, creates, makers, rights }: AccessRow): Finding => ({
   id: 'create_public',
   severity: 'warning',
   explanation: `Every role that may connect may create ${creates ? 'objects in the schema public' : 'schemas'}: others may run its functions by mistake, and it can take the names of later migrations.`,
   remedy: `REVOKE CREATE ON ${creates ? 'SCHEMA public' : `DATABASE "${database}"`} FROM PUBLIC.`,
+  statements: [
+    ...(creates ? makers.map((name) => `GRANT CREATE ON SCHEMA public TO ${name}`) : []),
+    ...(creates ? ['REVOKE CREATE ON SCHEMA public FROM PUBLIC'] : []),
+    ...(rights.includes('CREATE')
+      ? [`REVOKE CREATE ON DATABASE ${pg.escapeIdentifier(database)} FROM PUBLIC`]
+      : []),
+  ],
 });
 
 const noTls: Finding = {

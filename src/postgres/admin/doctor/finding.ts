@@ -25,6 +25,7 @@ export type FindingId =
   | 'scratch_left'
   | 'audit_unpruned'
   | 'audit_large'
+  | 'grants_missing'
   | 'connect_public'
   | 'create_public'
   | 'functions_public'
@@ -50,6 +51,8 @@ export interface Finding {
   readonly explanation: string;
   /** What to do. */
   readonly remedy: string;
+  /** Statements that mend it without harm, in their order; `db repair` runs them. */
+  readonly statements?: readonly string[];
 }
 
 /** What a check may use. */

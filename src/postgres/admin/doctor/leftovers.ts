@@ -1,6 +1,7 @@
 // Checks for what stays behind and grows: scratch databases of killed commands, and an audit that
 // nothing prunes.
 
+import pg from 'pg';
 import { buildRunningCondition } from '../backup-lock.js';
 import { parseScratchName, SCRATCH_PATTERN } from '../scratch-name.js';
 import { takeOnlyRow } from '../session.js';
@@ -38,6 +39,7 @@ async function checkScratchDatabases({ session, nowMs }: CheckContext): Promise<
       severity: 'warning',
       explanation: `Full copies of a database are left by commands that were killed: ${names.join(', ')}.`,
       remedy: `The next "lablink-gateway db backup" of the copied database removes them; or DROP DATABASE ${rows[0]?.name ?? ''}.`,
+      statements: rows.map(({ name }) => `DROP DATABASE ${pg.escapeIdentifier(name)}`),
     },
   ];
 }

@@ -1,6 +1,7 @@
 // Checks what others may do with the functions on vms, and whether row security hides rows.
 
 import { takeOnlyRow } from '../session.js';
+import { checkGrants } from './grants.js';
 import type { Finding, CheckContext } from './finding.js';
 
 /**
@@ -8,7 +9,13 @@ import type { Finding, CheckContext } from './finding.js';
  * table of its own; and tables of ours with row security.
  */
 const RIGHTS = `
-  SELECT ARRAY(SELECT DISTINCT p.oid::regprocedure::text
+  SELECT ARRAY(SELECT DISTINCT format('REVOKE ALL ON FUNCTION %s FROM %s', p.oid::regprocedure,
+        CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
+      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = tgfoid,
+        LATERAL aclexplode(coalesce(proacl, acldefault('f', proowner)))
+      WHERE tgrelid = to_regclass('public.vms') AND prosecdef AND grantee <> proowner
+      ORDER BY 1) AS revokes,
+    ARRAY(SELECT DISTINCT p.oid::regprocedure::text
       FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = tgfoid,
         LATERAL aclexplode(coalesce(proacl, acldefault('f', proowner)))
       WHERE tgrelid = to_regclass('public.vms') AND prosecdef AND grantee <> proowner
@@ -20,12 +27,15 @@ const RIGHTS = `
 
 /** Runs both checks with one query. */
 export async function checkRights({ session }: CheckContext): Promise<Finding[]> {
-  const { functions, secured } = takeOnlyRow(
-    await session.query<{ functions: string[]; secured: string[] }>(RIGHTS),
+  const { functions, secured, revokes } = takeOnlyRow(
+    await session.query<{ functions: string[]; secured: string[]; revokes: string[] }>(RIGHTS),
   );
   return [
-    ...(functions.length === 0 ? [] : [createFunctionsFinding(functions)]),
+    ...(functions.length === 0
+      ? []
+      : [{ ...createFunctionsFinding(functions), statements: revokes }]),
     ...(secured.length === 0 ? [] : [createRowSecurityFinding(secured)]),
+    ...(await checkGrants(session)),
   ];
 }
 

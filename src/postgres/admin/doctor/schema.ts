@@ -3,6 +3,7 @@
 import { readSchemaStatus } from '../../migrations/migrate.js';
 import { takeOnlyRow } from '../session.js';
 import { findSchemaDrift } from '../schema-drift.js';
+import { buildSchemaRepairs } from '../schema-repairs.js';
 import type { Finding, CheckContext } from './finding.js';
 
 /** Checks migrations first: an outdated schema rightly has other triggers and indexes. */
@@ -11,10 +12,16 @@ export async function checkSchema({ session, connection }: CheckContext): Promis
   if (problem !== undefined || pending.length > 0) {
     return [createNotCurrentFinding(problem?.message ?? `It lacks ${pending.join(', ')}.`)];
   }
-  const { triggers, indexes } = await findSchemaDrift(session);
+  const drift = await findSchemaDrift(session);
+  const { triggers, indexes } = drift;
+  const repairs = await buildSchemaRepairs(session, drift);
   return [
-    ...(triggers.length === 0 ? [] : [createTriggersFinding(triggers)]),
-    ...(indexes.length === 0 ? [] : [createIndexesFinding(indexes)]),
+    ...(triggers.length === 0
+      ? []
+      : [{ ...createTriggersFinding(triggers), statements: repairs.triggers }]),
+    ...(indexes.length === 0
+      ? []
+      : [{ ...createIndexesFinding(indexes), statements: repairs.indexes }]),
     ...(await checkSequences(session)),
   ];
 }
@@ -31,7 +38,7 @@ const createTriggersFinding = (what: readonly string[]): Finding => ({
   severity: 'error',
   explanation: `Changes of VMs may not be notified, recorded or given an assignment: ${what.join(', ')}.`,
   remedy:
-    'Run ALTER TABLE vms ENABLE ALWAYS TRIGGER … for a disabled trigger; otherwise run the statements of the files in schema/ again: they are idempotent.',
+    'Run "lablink-gateway db repair": it enables triggers, and makes what differs again as the migrations do.',
 });
 
 const createIndexesFinding = (what: readonly string[]): Finding => ({
@@ -39,7 +46,7 @@ const createIndexesFinding = (what: readonly string[]): Finding => ({
   severity: 'warning',
   explanation: `Searches read whole tables: ${what.join(', ')}.`,
   remedy:
-    'Run CREATE INDEX CONCURRENTLY, as in schema/*.sql; drop an invalid index first with DROP INDEX CONCURRENTLY.',
+    'Run "lablink-gateway db repair", or CREATE INDEX CONCURRENTLY, as in schema/*.sql; drop an invalid index first with DROP INDEX CONCURRENTLY.',
 });
 
 const SEQUENCES = `
@@ -63,6 +70,10 @@ async function checkSequences(session: CheckContext['session']): Promise<Finding
       explanation: `Rows have higher numbers than ${names.join(' and ')}, as after a restore of the rows alone: new VMs collide with old ones.`,
       remedy:
         "SELECT setval('vms_id_seq', max(id)) FROM vms; SELECT setval('vms_version_seq', max(version)) FROM vms;",
+      statements: names.map(
+        (name) =>
+          `SELECT setval('public.${name}', max(${name === 'vms_id_seq' ? 'id' : 'version'})) FROM public.vms`,
+      ),
     },
   ];
 }
