@@ -10,7 +10,11 @@ const ROLE = 'lablink_gateway';
 const CHANGE = 'SELECT, INSERT, UPDATE, DELETE';
 
 /** The rights by kind and object, as in grants.sql; a test compares both. */
-export const GRANTS: readonly (readonly [kind: keyof typeof HAS, object: string, rights: string])[] = [
+export const GRANTS: readonly (readonly [
+  kind: keyof typeof HAS,
+  object: string,
+  rights: string,
+])[] = [
   ['schema', 'public', 'USAGE'],
   ['table', 'vms', CHANGE],
   ['table', 'vm_deliveries', CHANGE],
