@@ -153,6 +153,33 @@ t.test('a stream holds a slot, and releases it', async (t) => {
   await (await open(gateway, '/v1/vms', 'dashboard')).leave();
 });
 
+t.test('a thousand streams of one identity exclude no other, and leave nothing', async (t) => {
+  const socketLimits = { total: 200, perAddress: 200, perIdentity: 20 };
+  const requestsPerMinute = 2_000;
+  const gateway = await startGateway(t, await createDatabase(), {
+    ...{ socketLimits, requestsPerMinute },
+  });
+  const attempts = Array.from({ length: 1_000 }, () =>
+    open(gateway, '/v1/vms', 'dashboard', 'eve').catch((error: unknown) => String(error)),
+  );
+  const outcomes = await Promise.all(attempts);
+  const streams = outcomes.filter((outcome) => typeof outcome !== 'string');
+  t.equal(streams.length, socketLimits.perIdentity);
+  const refusals = outcomes.filter((outcome) => typeof outcome === 'string');
+  t.match(
+    refusals.every((text) => /429 .*too_many_sockets_of_identity/.test(text)),
+    true,
+  );
+  const other = await open(gateway, '/v1/vms', 'dashboard', 'ada');
+  await other.nextMessage('snapshot');
+  await Promise.all([...streams, other].map((stream) => stream.leave()));
+  await until('all slots are free', async () => {
+    const metrics = parseMetrics(await (await gateway.fetch('/metrics')).text());
+    const counts = [...(metrics.get('lablink_sessions')?.series.values() ?? [])];
+    return counts.length > 0 && counts.every((count) => count === 0);
+  });
+});
+
 t.test('opening streams counts against the rate limit', async (t) => {
   const gateway = await startGateway(t, await createDatabase(), { requestsPerMinute: 2 });
   for (let n = 0; n < 2; n++) await (await open(gateway, '/v1/vms', 'admin')).leave();
