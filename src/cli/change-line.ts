@@ -16,22 +16,37 @@ export interface WatchedChange {
 /** Columns that change with every change. */
 const BOOKKEEPING = new Set(['updated_at', 'version']);
 
+/** A change that is older is no change of now, or the clocks differ. */
+const MAX_LATENCY_MS = 60_000;
+
 /**
  * Formats the time (UTC), hostname, status, email, and the changed columns.
  *
  * @param first whether this is the state at the start of the watch.
+ * @param withLatency whether to add how long ago the row changed.
  * @returns undefined if no shown column has changed.
  */
 export function formatChangeLine(
   change: WatchedChange,
   first: boolean,
   nowMs: number,
+  withLatency = false,
 ): string | undefined {
   const what = describeChange(change, first);
   if (what === undefined) return undefined;
   const { status = '-', email } = change.vm ?? {};
   const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
-  return [time, change.hostname, status, email ?? '-', what].map(escapeControls).join('  ');
+  const latency = first || !withLatency ? undefined : describeLatency(change.vm?.updated_at, nowMs);
+  return [time, change.hostname, status, email ?? '-', what, ...(latency ?? [])]
+    .map(escapeControls)
+    .join('  ');
+}
+
+/** How long ago the row changed, by the clocks of the database and of this machine. */
+function describeLatency(updatedAt: string | null | undefined, nowMs: number) {
+  const changedMs = Date.parse(`${updatedAt ?? ''}Z`);
+  const ms = nowMs - changedMs;
+  return ms >= 0 && ms < MAX_LATENCY_MS ? [`${Math.round(ms)} ms`] : undefined;
 }
 
 function describeChange({ before, vm }: WatchedChange, first: boolean): string | undefined {

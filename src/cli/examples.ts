@@ -55,6 +55,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'db listen': ['db listen'],
   'db sql': ["db sql 'SELECT hostname, status FROM vms'", 'db sql'],
   'db doctor': ['db doctor', 'db doctor --json'],
+  'db repair': ['db repair --dry-run', 'db repair'],
   'db uninstall': ['db uninstall --dry-run'],
 };
 

@@ -53,6 +53,16 @@ function formatCell(cell: TableCell): string {
   return cell === null || cell === undefined || cell === '' ? '-' : escapeControls(String(cell));
 }
 
+/** Prints a table, or its heading alone and on stderr a sentence that says why it is empty. */
+export function printList(
+  headers: readonly string[],
+  rows: readonly (readonly TableCell[])[],
+  ifEmpty: string,
+): void {
+  printTable(headers, rows);
+  if (rows.length === 0) printInfo(ifEmpty);
+}
+
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 /** Formats bytes like pg_size_pretty: in units of 1,024. */

@@ -20,6 +20,7 @@ import {
   type GatewaySelection,
 } from './find-gateway.js';
 import { foldLines } from './fold-lines.js';
+import { printInfo } from './print.js';
 
 /** The HTTP status for a token that is not valid (RFC 9110 §15.5.2). */
 const UNAUTHORIZED = 401;
@@ -48,9 +49,12 @@ export function createWatchCommand(findGateway: () => Promise<FoundGateway>): Co
       const client = openClient(gateway, end.signal);
       const output = new Output(end);
       const show: Show = (change, first) => {
-        const line = formatChangeLine(change, first, Date.now());
+        const line = formatChangeLine(change, first, Date.now(), process.stdout.isTTY);
         if (line !== undefined && options.json === undefined) output.line(line);
       };
+      // A program that reads stderr needs no header.
+      if (process.stderr.isTTY)
+        printInfo(`${hostname ?? 'all VMs'} of ${gateway.url}; Ctrl-C ends`);
       const watch =
         hostname === undefined ? watchFleet(client, show) : watchVm(client, hostname, show);
       if (options.json === true) watch.on('frame', (text) => output.line(foldLines(text)));
@@ -86,6 +90,8 @@ function watchFleet(client: Client, show: Show): FleetWatch {
   const watch = client.watchFleet();
   let first = true;
   watch.on('update', (update) => {
+    if (first && update.size === 0 && process.stderr.isTTY)
+      printInfo('There are no VMs yet: new ones are shown as they come.');
     for (const [hostname, { vm, before }] of update) {
       if (vm !== before) show({ hostname, vm, before }, first);
     }

@@ -29,6 +29,17 @@ t.test('time, hostname, status, email, and what changed', async (t) => {
   t.equal(line(undefined, undefined, true), '2030-01-02T03:04:05Z  vm-1  -  -  absent');
 });
 
+t.test('a terminal also gets the latency, unless the change is of another time', async (t) => {
+  const latency = (vm: typeof free, first = false) =>
+    / (\d+ ms)$/.exec(
+      formatChangeLine({ hostname, before: free, vm }, first, NOW_MS, true) ?? '',
+    )?.[1];
+  t.equal(latency(used), '678 ms');
+  t.equal(latency(used, true), undefined, 'the state at the start');
+  t.equal(latency({ ...used, updated_at: '2030-01-02T03:04:06' }), undefined, 'clocks differ');
+  t.equal(latency({ ...used, updated_at: '2030-01-01T00:00:00' }), undefined);
+});
+
 t.test('a repeated message prints no line', async (t) => {
   t.equal(line(free, { ...free }), undefined);
   t.equal(line(free, { ...free, version: 9, updated_at: 'later' }), undefined);

@@ -1,9 +1,16 @@
 // `db connections`: lists the clients of the database, and what they do.
 
 import type { Command } from 'commander';
+import { withSession } from '../../postgres/admin/session.js';
 import { listConnections, type DatabaseConnection } from '../../postgres/admin/connections.js';
-import { printJson, printTable, formatSeconds } from '../print.js';
-import { JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
+import { printJson, printList, formatSeconds } from '../print.js';
+import { startMeasuring } from './connection-header.js';
+import {
+  createSubcommand,
+  JSON_OPTION,
+  listenForInterrupt,
+  resolveDatabase,
+} from './subcommand.js';
 
 const QUERY_CHARACTERS = 60;
 
@@ -11,7 +18,17 @@ export function createConnectionsCommand(): Command {
   return createSubcommand('connections', 'list the clients of the database')
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
-      const found = await runOnDatabase('connections', listConnections);
+      const connection = await resolveDatabase();
+      const measure = startMeasuring(connection);
+      const found = await withSession(
+        connection,
+        'connections',
+        async (session) => {
+          measure.connected();
+          return listConnections(session);
+        },
+        listenForInterrupt(),
+      );
       if (json) printJson(found);
       else printConnections(found);
     });
@@ -19,7 +36,7 @@ export function createConnectionsCommand(): Command {
 
 /** Prints a table; a session that listens shows `(listens)` instead of its query. */
 export function printConnections(found: readonly DatabaseConnection[]): void {
-  printTable(
+  printList(
     ['pid', 'user', 'application', 'address', 'state', 'for', 'last query'],
     found.map(({ pid, user, application, address, state, seconds, listens, query }) => [
       pid,
@@ -30,5 +47,6 @@ export function printConnections(found: readonly DatabaseConnection[]): void {
       formatSeconds(seconds),
       listens ? '(listens)' : query.slice(0, QUERY_CHARACTERS),
     ]),
+    'No other client is connected.',
   );
 }

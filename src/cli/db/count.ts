@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { countVms } from '../../postgres/admin/vm-lists.js';
-import { printJson, printTable } from '../print.js';
+import { printJson, printList } from '../print.js';
 import { JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 export function createCountCommand(): Command {
@@ -13,9 +13,10 @@ export function createCountCommand(): Command {
       // A status may have any name, even `__proto__`.
       if (json) printJson(Object.fromEntries(counts.map(({ status, count }) => [status, count])));
       else
-        printTable(
+        printList(
           ['status', 'count'],
           counts.map(({ status, count }) => [status, count]),
+          'The table vms is empty.',
         );
     });
 }

@@ -12,7 +12,8 @@ import {
 } from '../../postgres/admin/doctor/doctor.js';
 import { findDatabase } from '../find-database.js';
 import { ExitCode } from '../exit.js';
-import { printJson, printLine } from '../print.js';
+import { formatCount, formatSeconds, printInfo, printJson, printLine } from '../print.js';
+import { formatAddress } from '../wait-for-database.js';
 import { JSON_OPTION, createSubcommand, listenForInterrupt } from './subcommand.js';
 
 export function createDoctorCommand(): Command {
@@ -22,10 +23,13 @@ export function createDoctorCommand(): Command {
   )
     .option(...JSON_OPTION)
     .action(async ({ json }: { readonly json?: boolean }) => {
-      const diagnosis = await diagnose(await resolveDoctorOptions());
+      const options = await resolveDoctorOptions();
+      printInfo(`Checking ${formatAddress(options.connection)}.`);
+      const beganMs = performance.now();
+      const diagnosis = await diagnose(options);
       const isWell = diagnosis.findings.length === 0;
       if (json) printJson({ well: isWell, ...diagnosis });
-      else print(diagnosis);
+      else print(diagnosis, performance.now() - beganMs);
       process.exitCode = selectDoctorCode(diagnosis.findings);
     });
 }
@@ -53,7 +57,7 @@ export function selectDoctorCode(findings: readonly Finding[]): ExitCode {
 /** The text of a function stands in full in `db repair --dry-run`. */
 const shorten = (statement: string): string => statement.replace(/\n[\s\S]*/, ' …');
 
-function print({ findings, passed, skipped }: Diagnosis): void {
+function print({ findings, passed, skipped }: Diagnosis, ms: number): void {
   for (const { id, severity, explanation, remedy, statements = [] } of findings) {
     printLine(`${severity}: ${id}`);
     printLine(`  ${explanation}`);
@@ -63,5 +67,6 @@ function print({ findings, passed, skipped }: Diagnosis): void {
   }
   if (passed.length > 0) printLine(`passed: ${passed.join(', ')}`);
   for (const { check, why } of skipped) printLine(`skipped: ${check} (${why})`);
+  printInfo(`${formatCount(passed.length, 'check')} passed, in ${formatSeconds(ms / 1_000)}.`);
   printLine(findings.length === 0 ? 'No problem was found.' : `Problems: ${findings.length}.`);
 }

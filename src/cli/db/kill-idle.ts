@@ -8,7 +8,7 @@ import {
   type EndResult,
 } from '../../postgres/admin/connections.js';
 import { ExitCode } from '../exit.js';
-import { printJson, printTable, formatSeconds } from '../print.js';
+import { printJson, printList, formatSeconds } from '../print.js';
 import {
   DRY_RUN_OPTION,
   createIntegerParser,
@@ -50,7 +50,7 @@ export function createKillIdleCommand(): Command {
       const rows = done.map(({ connection, outcome }) => ({ ...connection, outcome }));
       if (json) printJson(rows);
       else {
-        printTable(
+        printList(
           ['pid', 'user', 'application', 'idle for', 'outcome'],
           rows.map(({ pid, user, application, seconds, outcome }) => [
             pid,
@@ -59,6 +59,7 @@ export function createKillIdleCommand(): Command {
             formatSeconds(seconds),
             outcome,
           ]),
+          `No session has been idle for ${minutes} minutes.`,
         );
       }
       const isRefused = rows.some(({ outcome }) => outcome === 'not allowed');

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../../config/load.js';
 import { followUpdates, type Update } from '../../postgres/admin/updates.js';
 import { findDatabase } from '../find-database.js';
+import { formatAddress } from '../wait-for-database.js';
 import { printJson, printLine, printInfo } from '../print.js';
 import { JSON_OPTION, createSubcommand } from './subcommand.js';
 import { COMMANDS_OPTION } from './vm-table.js';
@@ -30,7 +31,10 @@ export function createListenCommand(): Command {
         config.database ?? connection,
         (update) => show(update, commands),
         end.signal,
-        () => printInfo('listening'),
+        () =>
+          printInfo(
+            `listening to ${formatAddress(connection)}: each change of vms is a line, with its latency; Ctrl-C ends`,
+          ),
       );
     });
 }

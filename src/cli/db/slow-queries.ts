@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { listSlowQueries } from '../../postgres/admin/slow-queries.js';
-import { printJson, printTable, formatSeconds } from '../print.js';
+import { printJson, printList, formatSeconds } from '../print.js';
 import { createIntegerParser, JSON_OPTION, runOnDatabase, createSubcommand } from './subcommand.js';
 
 interface SlowQueriesOptions {
@@ -25,7 +25,7 @@ export function createSlowQueriesCommand(): Command {
       );
       if (json) printJson(found);
       else {
-        printTable(
+        printList(
           ['pid', 'user', 'application', 'for', 'waits for', 'query'],
           found.map((query) => [
             query.pid,
@@ -35,6 +35,7 @@ export function createSlowQueriesCommand(): Command {
             query.waits,
             query.query,
           ]),
+          `No query has been running for ${seconds} s.`,
         );
       }
     });

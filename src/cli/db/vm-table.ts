@@ -1,7 +1,7 @@
 // Prints a list of VMs, for `vms` and `find`.
 
 import { listVms, type ListedVm, type VmFilter } from '../../postgres/admin/vm-lists.js';
-import { printJson, printTable } from '../print.js';
+import { printJson, printList } from '../print.js';
 import { runOnDatabase } from './subcommand.js';
 
 export const COMMANDS_OPTION = [
@@ -13,7 +13,14 @@ export const COMMANDS_OPTION = [
 export async function printVms(filter: VmFilter, json: boolean): Promise<number> {
   const vms = await runOnDatabase('vms', (session) => listVms(session, filter));
   if (json) printJson(vms);
-  else printTable([...HEADERS, ...(filter.commands ? ['crd_command'] : [])], vms.map(formatCells));
+  else
+    printList(
+      [...HEADERS, ...(filter.commands ? ['crd_command'] : [])],
+      vms.map(formatCells),
+      filter.status === undefined && filter.email === undefined
+        ? 'The table vms is empty.'
+        : 'No VM matches.',
+    );
   return vms.length;
 }
 
