@@ -2,6 +2,7 @@
 // queries.
 
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
+import { readGatewayTime, toGatewayTime } from './clock.js';
 import type { LiveFleet } from './live-fleet.js';
 
 /** Renders the component again after a frame in which the selected value has changed. */
@@ -10,29 +11,21 @@ export function useFleet<T>(fleet: LiveFleet, select: (fleet: LiveFleet) => T): 
   const value = select(fleet);
   const latest = useRef({ value, select });
   latest.current = { value, select };
-  useEffect(
-    () =>
-      fleet.subscribe(() => {
-        const { value: rendered, select: read } = latest.current;
-        if (!Object.is(read(fleet), rendered)) redraw(undefined);
-      }),
-    [fleet],
-  );
+  useEffect(() => {
+    const check = (): void => {
+      const { value: rendered, select: read } = latest.current;
+      if (!Object.is(read(fleet), rendered)) redraw(undefined);
+    };
+    // A frame may have passed since the first render, before this effect ran.
+    check();
+    return fleet.subscribe(check);
+  }, [fleet]);
   return value;
 }
 
 const TICK_MS = 1_000;
 const tickers = new Set<() => void>();
 let timer: ReturnType<typeof setInterval> | undefined;
-let skewMs = 0;
-
-/** Sets how far the gateway's clock is ahead of this machine's, in ms; negative if it is behind. */
-export function setClockSkew(ms: number): void {
-  skewMs = ms;
-}
-
-/** Reads the time of the gateway's clock, in ms since the epoch. */
-export const readGatewayTime = (): number => Date.now() + skewMs;
 
 /** The time of the gateway's clock, updated every second. All components share one timer. */
 export function useNow(): number {
@@ -58,7 +51,7 @@ export function useNow(): number {
 export function useFleetTime(fleet: LiveFleet): number {
   const nowMs = useNow();
   const asOfMs = useFleet(fleet, ({ asOfMs: time }) => time);
-  return asOfMs === undefined ? nowMs : asOfMs + skewMs;
+  return asOfMs === undefined ? nowMs : toGatewayTime(asOfMs);
 }
 
 /** Whether a media query matches. */

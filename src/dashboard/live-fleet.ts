@@ -2,6 +2,7 @@
 // arrive; at most once per frame the changed rows move in the view and the components are notified.
 
 import type { ConnectionState, Delivery, FleetWatch, Presence } from '../client/index.js';
+import { readGatewayTime } from './clock.js';
 import { ActivityLog, describeChange, describePresence } from './model/activity.js';
 import { computeAckLatencyMs } from './model/delivery-labels.js';
 import { FleetStore } from './model/fleet-store.js';
@@ -10,6 +11,8 @@ import { describePastEvent, type AuditEvent } from './model/history.js';
 import { RateHistory } from './model/rate-history.js';
 import { parseTime } from './model/time.js';
 import { TableView } from './model/table-view.js';
+
+const LATE_CHECK_MS = 1_000;
 
 /** The frame that ends a current state says nothing about the VMs. */
 const FEED_FRAME = '{"type":"feed"';
@@ -32,6 +35,7 @@ export class LiveFleet {
   revision = 0;
   readonly #listeners = new Set<() => void>();
   #frameRequested = false;
+  readonly #lateCheck: ReturnType<typeof setInterval>;
 
   constructor(
     private readonly watch: FleetWatch,
@@ -56,10 +60,14 @@ export class LiveFleet {
         this.store.setVm(hostname, vm, nowMs);
         this.store.setPresence(hostname, presence, nowMs);
       }
+      if (!this.loaded) this.store.markLate(readGatewayTime());
       this.loaded = true;
       this.lastOutage = undefined;
       this.#requestFrame();
     });
+    this.#lateCheck = setInterval(() => {
+      if (!this.isOutdated && this.store.markLate(readGatewayTime())) this.#requestFrame();
+    }, LATE_CHECK_MS);
     watch.on('frame', (text) => {
       if (this.connection.phase === 'live' && !text.startsWith(FEED_FRAME))
         this.#currentAtMs = Date.now();
@@ -127,6 +135,7 @@ export class LiveFleet {
 
   /** Closes the connection to the gateway. */
   close(): void {
+    clearInterval(this.#lateCheck);
     this.watch.close();
   }
 

@@ -79,7 +79,7 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     t.match(await readVm(database), { status: 'available' });
 
     const history = drawer.locator('section', { hasText: 'History' });
-    await history.getByText('Available → in-use, no person → eve@example.com').waitFor();
+    await history.getByText('Available → in use, no person → eve@example.com').waitFor();
     await until(
       'the history has every action',
       async () => (await history.locator('li').count()) >= 6,

@@ -52,7 +52,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
       // A deletion is confirmed by a read, and may arrive after later changes.
       await findRow(page, 'vm-2').waitFor({ state: 'detached' });
       await findRow(page, 'vm-7').waitFor();
-      t.same(await hostnames(page), ['vm-1', 'vm-3', 'vm-4', 'vm-7', 'vm-10']);
+      t.same(await hostnames(page), ['vm-1', 'vm-3', 'vm-10', 'vm-4', 'vm-7']);
     }
   });
 
@@ -66,14 +66,16 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
         return shown.join() === wanted.join();
       });
     const press = (name: string) => page.locator('.counts').getByRole('button', { name }).click();
-    const all = ['vm-1', 'vm-2', 'vm-3', 'vm-4', 'vm-10'];
+    // VMs that need attention are first: those in use have no agent.
+    const all = ['vm-1', 'vm-3', 'vm-10', 'vm-2', 'vm-4'];
     await shows(...all);
     for (const [name, ...wanted] of [
       ['Available', 'vm-2'],
       ['In use', 'vm-3', 'vm-10'],
       ['Failed', 'vm-1'],
       ['Other', 'vm-4'],
-      ['Unacknowledged', 'vm-3', 'vm-10'],
+      ['Waiting', 'vm-3', 'vm-10'],
+      ['Needs attention', 'vm-1', 'vm-3', 'vm-10'],
       ['Agents online'],
     ] as const) {
       await press(name);
@@ -96,12 +98,13 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     );
     await shows('vm-2', 'vm-10');
     await page.getByRole('button', { name: 'Clear filters' }).click();
-    await shows(...all);
+    const later = ['vm-1', 'vm-2', 'vm-3', 'vm-10', 'vm-4'];
+    await shows(...later);
     t.equal(new URL(page.url()).hash, '');
     await page.getByLabel('Agent').selectOption('online');
     await page.getByText('No VM matches the filters.').waitFor();
     await page.getByRole('button', { name: 'Show all VMs' }).click();
-    await shows(...all);
+    await shows(...later);
   });
 
   await t.test('columns sort in both directions', async (t) => {
@@ -116,6 +119,7 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
         async () => (await hostnames(page)).join() === wanted.join(),
       );
     };
+    await sorted('Hostname', 'vm-1', 'vm-2', 'vm-3', 'vm-4', 'vm-10');
     await sorted('Hostname', 'vm-10', 'vm-4', 'vm-3', 'vm-2', 'vm-1');
     t.equal(await header('Hostname').getAttribute('aria-sort'), 'descending');
     await sorted('Person', 'vm-10', 'vm-1', 'vm-3', 'vm-2', 'vm-4');
@@ -125,6 +129,40 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await database.query(`UPDATE vms SET email = 'x@example.com' WHERE hostname = 'vm-10'`);
     await findRow(page, 'vm-10').getByText('x@example.com').waitFor();
     await sorted('Changed', 'vm-10', 'vm-1', 'vm-2', 'vm-3', 'vm-4');
+  });
+
+  await t.test('a danger has a word and a shape in its row, on a phone too', async (t) => {
+    const { database, gateway } = await begin();
+    const agent = await gateway.connect('/v1/vms/vm-3', 'agent', 'vm-3');
+    const [vm] = await database.query<{ id: string }>(
+      `SELECT assignment_id AS id FROM vms WHERE hostname = 'vm-3'`,
+    );
+    agent.send({ type: 'ack', assignment_id: vm?.id });
+    const ended = await fetch(`${gateway.url}/v1/assignments/${vm?.id}/end`, {
+      method: 'PUT',
+      headers: {
+        authorization: `Bearer ${await gateway.token('agent', 'vm-3')}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ outcome: 'failed', exit_code: 7 }),
+    });
+    t.ok(ended.ok);
+    for (const width of [375, 1280]) {
+      const page = await open(gateway.url, {
+        token: await gateway.token('dashboard'),
+        viewport: { width, height: 900 },
+      });
+      await untilLive(page);
+      const danger = (hostname: string, text: string) =>
+        findRow(page, hostname).locator('.danger-mark', { hasText: text }).locator('svg').waitFor();
+      await danger('vm-1', 'Failed');
+      await danger('vm-10', 'Never seen');
+      await danger('vm-3', 'Command failed, exit code 7');
+      t.equal(await findRow(page, 'vm-3').locator('.reached').count(), 0, 'no dots of success');
+      // Late by itself, without a message.
+      await danger('vm-10', 'Waiting');
+      t.equal(await findRow(page, 'vm-2').locator('.danger-mark').count(), 0);
+    }
   });
 
   await t.test('the keyboard reaches every row and its drawer', async (t) => {
@@ -147,10 +185,10 @@ t.test('the fleet', { skip: NO_BROWSER }, async (t) => {
     await page.keyboard.press('Home');
     await page.keyboard.press('ArrowDown');
     // The attribute refers to the row once it is rendered.
-    await page.locator('#fleet[aria-activedescendant="vm-row-vm-2"]').waitFor();
+    await page.locator('#fleet[aria-activedescendant="vm-row-vm-3"]').waitFor();
     await page.keyboard.press('Enter');
-    await page.getByRole('dialog', { name: 'vm-2' }).waitFor();
-    t.equal(new URL(page.url()).hash, '#vm=vm-2');
+    await page.getByRole('dialog', { name: 'vm-3' }).waitFor();
+    t.equal(new URL(page.url()).hash, '#vm=vm-3');
     // Once focused, the drawer receives key events.
     await page.locator('#drawer-title:focus').waitFor();
     await page.keyboard.press('Escape');

@@ -15,7 +15,10 @@ t.test('ten thousand VMs', { skip: NO_BROWSER }, async (t) => {
   await fillRows(database, VMS);
   const gateway = await startGateway(t, database);
   const open = await startBrowser(t);
-  const page = await open(gateway.url, { token: await gateway.token('dashboard') });
+  const page = await open(gateway.url, {
+    token: await gateway.token('dashboard'),
+    state: 'sort=hostname',
+  });
   await untilLive(page);
   await findRow(page, 'vm-1').waitFor();
   await changeRows(database, VMS, 500, 4_000);

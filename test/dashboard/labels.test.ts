@@ -118,7 +118,7 @@ t.test('the audit', async (t) => {
     ['Registered, available', { op: 'insert' }],
     ['Deleted; was available, ada@x', { op: 'delete', old_email: 'ada@x' }],
     ['The whole table was emptied', { op: 'truncate' }],
-    ['Available → in-use, no person → ada@x, the command changed', assigned],
+    ['Available → in use, no person → ada@x, the command changed', assigned],
     ['Renamed from vm-0', { old_hostname: 'vm-0' }],
     ['Other columns changed', {}],
   ] as const) {
@@ -163,7 +163,7 @@ t.test('differences hide commands', async (t) => {
   t.notMatch(JSON.stringify(found), 'secret');
   t.same(
     found.find(({ field }) => field === 'Status'),
-    { field: 'Status', before: 'in-use', after: 'failed' },
+    { field: 'Status', before: 'in use', after: 'failed' },
   );
   t.same(
     found.find(({ field }) => field === 'Person'),

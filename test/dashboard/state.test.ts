@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import {
-  COLUMNS,
+  ORDERS,
   DEFAULT_QUERY,
   isFiltered,
   sortBy,
@@ -22,7 +22,8 @@ t.test('a fragment restores its state, and any text can be parsed', async (t) =>
     agent: fc.constantFrom(undefined, 'online' as const, 'away' as const),
     waiting: fc.boolean(),
     search: fc.string({ unit: 'binary' }),
-    sort: fc.constantFrom(...COLUMNS),
+    attention: fc.boolean(),
+    sort: fc.constantFrom(...ORDERS),
     descending: fc.boolean(),
   });
   const selected = fc.option(fc.string({ unit: 'binary' }), { nil: undefined });
@@ -72,7 +73,9 @@ t.test('filters and orders', async (t) => {
   ]);
   t.match(sortBy(DEFAULT_QUERY, 'email'), { sort: 'email', descending: false });
   t.match(sortBy(DEFAULT_QUERY, 'changed'), { sort: 'changed', descending: true });
-  t.match(sortBy(DEFAULT_QUERY, 'hostname'), { sort: 'hostname', descending: true });
+  t.match(sortBy(DEFAULT_QUERY, 'hostname'), { sort: 'hostname', descending: false });
+  const byHostname = sortBy(DEFAULT_QUERY, 'hostname');
+  t.match(sortBy(byHostname, 'hostname'), { sort: 'hostname', descending: true });
 });
 
 t.test('the claims of a token are decoded', async (t) => {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { FleetStore } from '../../src/dashboard/model/fleet-store.js';
 import {
-  COLUMNS,
+  ORDERS,
   createComparator,
   createMatcher,
   type Query,
@@ -41,7 +41,8 @@ const query: fc.Arbitrary<Query> = fc.record({
   agent: fc.constantFrom(undefined, 'online', 'away'),
   waiting: fc.boolean(),
   search: fc.constantFrom('', 'vm', 'ADA', 'vm 2', '  '),
-  sort: fc.constantFrom(...COLUMNS),
+  attention: fc.boolean(),
+  sort: fc.constantFrom(...ORDERS),
   descending: fc.boolean(),
 });
 const step = fc.oneof(
@@ -84,7 +85,13 @@ t.test('the view and the counters agree with a computation from scratch', async 
 
 t.test('a view whose query changes between two frames holds no row twice', async (t) => {
   const store = new FleetStore({ vm: () => undefined, presence: () => undefined });
-  const everything = { statuses: [], agent: undefined, waiting: false, search: '' };
+  const everything = {
+    statuses: [],
+    agent: undefined,
+    waiting: false,
+    attention: false,
+    search: '',
+  };
   const view = new TableView(store.records, { ...everything, sort: 'hostname', descending: false });
   store.setVm('vm-1', vm('vm-1'), 0);
   view.query = { ...everything, sort: 'changed', descending: true };

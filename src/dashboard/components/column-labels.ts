@@ -1,6 +1,6 @@
-// The labels of the table's columns.
+// The labels of the table's columns and orders.
 
-import type { Column } from '../model/query.js';
+import type { Column, Order } from '../model/query.js';
 
 export const COLUMN_LABELS: Readonly<Record<Column, string>> = {
   hostname: 'Hostname',
@@ -9,4 +9,9 @@ export const COLUMN_LABELS: Readonly<Record<Column, string>> = {
   agent: 'Agent',
   delivery: 'Delivery',
   changed: 'Changed',
+};
+
+export const SORT_LABELS: Readonly<Record<Order, string>> = {
+  ...COLUMN_LABELS,
+  attention: 'Needs attention',
 };

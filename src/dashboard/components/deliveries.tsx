@@ -3,8 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Api } from '../api.js';
-import { formatOutcome } from '../model/activity.js';
-import { computeAckLatencyMs } from '../model/delivery-labels.js';
+import { computeAckLatencyMs, formatOutcome } from '../model/delivery-labels.js';
 import { explainFailedRead } from '../model/problem-labels.js';
 import type { Delivery } from '../../client/index.js';
 import { formatDuration } from '../model/time.js';
@@ -57,8 +56,10 @@ function describeDelivery(delivery: Delivery): string {
   const arrived =
     delivery.acked_at === null
       ? delivery.pushed_at === null
-        ? 'Not pushed'
-        : 'Pushed, not acknowledged'
+        ? 'Not sent to the agent'
+        : 'Sent, not acknowledged'
       : `Acknowledged${tookMs === undefined ? '' : ` in ${formatDuration(tookMs)}`}`;
-  return delivery.ended_at === null ? arrived : `${arrived}, then ${formatOutcome(delivery)}`;
+  return delivery.ended_at === null
+    ? arrived
+    : `${arrived}, then ${formatOutcome(delivery).toLowerCase()}`;
 }

@@ -3,6 +3,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { readColumns } from '../model/columns.js';
+import { explainStage } from '../model/delivery-labels.js';
 import { formatAge, formatDateTime, parseTime } from '../model/time.js';
 import type { VmRecord } from '../model/vm-record.js';
 import { DeliveryMark } from './fleet-row.js';
@@ -34,6 +35,7 @@ export function Fields({ record, nowMs }: Props): JSX.Element {
       {stage !== 'none' && (
         <Field name="Delivery">
           <DeliveryMark record={record} nowMs={nowMs} />
+          <p class="faint">{explainStage(record)}</p>
         </Field>
       )}
       {vm.crd_command !== undefined && (

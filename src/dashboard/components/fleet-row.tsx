@@ -2,7 +2,8 @@
 // times change; cells that have just changed are highlighted.
 
 import { Component, type ComponentChildren, type JSX } from 'preact';
-import { formatDelivery } from '../model/delivery-labels.js';
+import { hasFailed } from '../model/danger.js';
+import { labelDelivery } from '../model/delivery-labels.js';
 import { STATUS_LABELS } from '../model/status-labels.js';
 import { groupStatus } from '../model/fleet-counters.js';
 import { formatAge, formatDateTime } from '../model/time.js';
@@ -32,7 +33,7 @@ export class FleetRow extends Component<Props> {
     const { vm, hostname, changedAtMs } = record;
     return (
       <div
-        class={`row ${isActive ? 'active' : ''} ${isSelected ? 'selected' : ''}`}
+        class={`row ${isActive ? 'active' : ''} ${isSelected ? 'selected' : ''} ${record.dangers.length > 0 ? 'endangered' : ''}`}
         id={formatRowId(hostname)}
         role="row"
         aria-rowindex={index + 2}
@@ -95,7 +96,7 @@ function HighlightedCell({ record, cell, children }: HighlightedCellProps): JSX.
 export function StatusMark({ record }: { readonly record: VmRecord }): JSX.Element {
   const status = groupStatus(record);
   return (
-    <span class={`status tone-${status}`}>
+    <span class={status === 'failed' ? 'danger-mark' : `status tone-${status}`}>
       <Icon name={status} />
       {status === 'other' ? record.vm.status : STATUS_LABELS[status]}
     </span>
@@ -108,9 +109,12 @@ interface MarkProps {
 }
 
 export function AgentMark({ record, nowMs }: MarkProps): JSX.Element {
-  const { presence, online, sinceMs } = record;
-  if (sinceMs === undefined && !online) return <span class="faint">never seen</span>;
+  const { presence, online, sinceMs, dangers } = record;
+  const isMissed = dangers.includes('away');
+  if (sinceMs === undefined && !online)
+    return isMissed ? <DangerMark text="Never seen" /> : <span class="faint">never seen</span>;
   const since = sinceMs === undefined ? '' : ` ${formatAge(sinceMs, nowMs)}`;
+  if (isMissed) return <DangerMark text="Offline" figure={since.trim()} />;
   return (
     <span
       class={`agent ${online ? 'tone-online' : 'faint'}`}
@@ -120,8 +124,24 @@ export function AgentMark({ record, nowMs }: MarkProps): JSX.Element {
       <span class="text">
         {online ? 'online' : 'offline'}
         <span class="since">{since}</span>
-        {presence?.duplicate === true && <strong class="duplicate"> duplicate</strong>}
       </span>
+      {presence?.duplicate === true && <DangerMark text="Duplicate" />}
+    </span>
+  );
+}
+
+interface DangerMarkProps {
+  readonly text: string;
+  readonly figure?: string;
+}
+
+/** A danger: a colour, a shape and a word. */
+function DangerMark({ text, figure = '' }: DangerMarkProps): JSX.Element {
+  return (
+    <span class="danger-mark">
+      <Icon name="failed" />
+      <span class="text">{text}</span>
+      {figure !== '' && <span class="figure">{figure}</span>}
     </span>
   );
 }
@@ -129,17 +149,25 @@ export function AgentMark({ record, nowMs }: MarkProps): JSX.Element {
 const STEPS: readonly DeliveryStage[] = ['made', 'pushed', 'acknowledged', 'ended'];
 
 export function DeliveryMark({ record, nowMs }: MarkProps): JSX.Element | null {
-  const { stage, waiting } = record;
+  const { stage, waiting, dangers, delivery } = record;
   if (stage === 'none') return null;
+  const { text, figure } = labelDelivery(record, nowMs);
+  if (dangers.includes('waiting') || dangers.includes('command-failed'))
+    return <DangerMark text={text} figure={figure} />;
   const reached = STEPS.indexOf(stage);
   return (
     <span class={`delivery ${waiting ? 'tone-waiting' : ''}`}>
-      <span class="steps" aria-hidden="true">
-        {STEPS.slice(0, 3).map((step, index) => (
-          <i key={step} class={index <= reached ? 'reached' : ''} />
-        ))}
-      </span>
-      <span class="text">{formatDelivery(record, nowMs)}</span>
+      {hasFailed(delivery) ? (
+        <Icon name="failed" />
+      ) : (
+        <span class="steps" aria-hidden="true">
+          {STEPS.slice(0, 3).map((step, index) => (
+            <i key={step} class={index <= reached ? 'reached' : ''} />
+          ))}
+        </span>
+      )}
+      <span class="text">{text}</span>
+      {figure !== '' && <span class="figure">{figure}</span>}
     </span>
   );
 }

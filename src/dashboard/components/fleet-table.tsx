@@ -20,10 +20,10 @@ interface Props {
   readonly onSelect: (hostname: string) => void;
 }
 
-/** On smaller screens a row is a card of two lines, and the whole page scrolls. */
+/** On smaller screens a row is a card of three lines, and the whole page scrolls. */
 const CARDS = '(max-width: 58rem), (max-height: 34rem)';
 const ROW_REM = 2.75;
-const CARD_REM = 4.25;
+const CARD_REM = 6;
 
 export function FleetTable({ fleet, query, selected, onQuery, onSelect }: Props): JSX.Element {
   const rows = useFleet(fleet, ({ view }) => view.rows);

@@ -31,11 +31,19 @@ export function Glance({ fleet, query, onQuery }: Props): JSX.Element {
 function Counts({ fleet, query, onQuery }: Props): JSX.Element {
   useFleet(fleet, ({ revision }) => revision);
   const { loaded } = fleet;
-  const { byStatus, online, waiting, total } = fleet.store.counters;
+  const { byStatus, online, waiting, endangered, total } = fleet.store.counters;
   const shown = STATUS_GROUPS.filter((status) => status !== 'other' || byStatus.other > 0);
   return (
     <>
-      <div class="counts" role="group" aria-label="Filter by status">
+      <div class="counts" role="group" aria-label="Filter by state" data-tiles={shown.length + 3}>
+        <Count
+          name="Needs attention"
+          icon="failed"
+          tone={endangered > 0 ? 'danger' : 'calm'}
+          value={loaded ? endangered : undefined}
+          pressed={query.attention}
+          onPress={() => onQuery({ ...query, attention: !query.attention })}
+        />
         {shown.map((status) => (
           <Count
             key={status}
@@ -59,7 +67,7 @@ function Counts({ fleet, query, onQuery }: Props): JSX.Element {
           }
         />
         <Count
-          name="Unacknowledged"
+          name="Waiting"
           icon="waiting"
           tone="waiting"
           value={loaded ? waiting : undefined}

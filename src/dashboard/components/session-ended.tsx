@@ -3,7 +3,7 @@
 
 import type { JSX } from 'preact';
 import type { Closed } from '../../client/index.js';
-import { readGatewayTime } from '../hooks.js';
+import { readGatewayTime } from '../clock.js';
 import { explainClose } from '../model/close-labels.js';
 import { describeReason, readReasonCode } from '../model/outage.js';
 import { decodeClaims } from '../model/token.js';

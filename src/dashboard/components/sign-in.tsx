@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { readGatewayTime } from '../hooks.js';
+import { readGatewayTime } from '../clock.js';
 import { formatRemaining } from '../model/time.js';
 import { decodeClaims } from '../model/token.js';
 import { Brand } from './brand.js';

@@ -3,7 +3,8 @@
 
 import type { ComponentChildren, JSX } from 'preact';
 import type { Closed } from '../../client/index.js';
-import { readGatewayTime, useFleet } from '../hooks.js';
+import { readGatewayTime } from '../clock.js';
+import { useFleet } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
 import { explainClose } from '../model/close-labels.js';
 import { explainStale } from '../model/outage.js';

@@ -5,9 +5,16 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useFleet } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
-import { COLUMNS, DEFAULT_QUERY, isFiltered, type Column, type Query } from '../model/query.js';
+import {
+  COLUMNS,
+  countFilters,
+  DEFAULT_QUERY,
+  isFiltered,
+  ORDERS,
+  type Query,
+} from '../model/query.js';
 import { formatQuantity, formatNumber } from '../model/quantity.js';
-import { COLUMN_LABELS } from './column-labels.js';
+import { SORT_LABELS } from './column-labels.js';
 import { Icon } from './icons.js';
 
 interface Props {
@@ -19,14 +26,14 @@ interface Props {
 export function Toolbar({ fleet, query, onQuery }: Props): JSX.Element {
   const shown = useFleet(fleet, ({ view }) => view.rows.length);
   const total = useFleet(fleet, ({ store }) => store.counters.total);
-  const { sort, statuses, agent, waiting } = query;
+  const { sort, agent } = query;
   const reset = (): void => onQuery({ ...DEFAULT_QUERY, sort, descending: query.descending });
   return (
     <div class="toolbar">
       <Search query={query} onQuery={onQuery} />
       <div class="select">
         <select
-          aria-label="Agent"
+          aria-label="Filter by agent"
           value={agent ?? ''}
           onChange={({ currentTarget: { value } }) =>
             onQuery({ ...query, agent: value === 'online' || value === 'away' ? value : undefined })
@@ -42,7 +49,7 @@ export function Toolbar({ fleet, query, onQuery }: Props): JSX.Element {
         class="button quiet"
         type="button"
         disabled={!isFiltered(query)}
-        data-filters={statuses.length + (agent === undefined ? 0 : 1) + (waiting ? 1 : 0)}
+        data-filters={countFilters(query)}
         onClick={reset}
       >
         Clear filters
@@ -92,14 +99,13 @@ function Search({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
   );
 }
 
-/** The order, for screens too small for column headers. */
+/** The order. The attention has no column header, and small screens have none at all. */
 function SortSelect({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
   const value = `${query.descending ? '-' : ''}${query.sort}`;
   const choose = (chosen: string): void => {
-    const sort = COLUMNS.find((column) => column === chosen.replace('-', '')) ?? DEFAULT_QUERY.sort;
+    const sort = ORDERS.find((known) => known === chosen.replace('-', '')) ?? DEFAULT_QUERY.sort;
     onQuery({ ...query, sort, descending: chosen.startsWith('-') });
   };
-  const formatLabel = (column: Column): string => COLUMN_LABELS[column];
   return (
     <div class="select sort-select">
       <select
@@ -107,12 +113,13 @@ function SortSelect({ query, onQuery }: Omit<Props, 'fleet'>): JSX.Element {
         value={value}
         onChange={({ currentTarget }) => choose(currentTarget.value)}
       >
+        <option value="attention">Needs attention first</option>
         {COLUMNS.flatMap((column) => [
           <option key={column} value={column}>
-            {formatLabel(column)} ↑
+            {SORT_LABELS[column]} ↑
           </option>,
           <option key={`-${column}`} value={`-${column}`}>
-            {formatLabel(column)} ↓
+            {SORT_LABELS[column]} ↓
           </option>,
         ])}
       </select>

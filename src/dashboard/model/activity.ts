@@ -1,6 +1,8 @@
 // The activity log: events in words, the latest first, up to a fixed number.
 
 import type { Presence, WatchedVm } from '../../client/index.js';
+import { formatStatus } from './status-labels.js';
+import { hasFailed } from './danger.js';
 import { listChangedColumns } from './columns.js';
 
 /** The kind of an event; decides its icon. */
@@ -76,7 +78,8 @@ export function describeChange(
   after: WatchedVm | undefined,
 ): ActivityEvent | undefined {
   if (after === undefined) return before && { kind: 'deleted', text: 'was deleted' };
-  if (before === undefined) return { kind: 'registered', text: `was registered, ${after.status}` };
+  if (before === undefined)
+    return { kind: 'registered', text: `was registered, ${formatStatus(after.status)}` };
   const person = after.email ?? 'no person';
   if (after.assignment_id !== null && after.assignment_id !== before.assignment_id) {
     return before.status === 'in-use' && before.email === after.email
@@ -118,14 +121,17 @@ export function describePresence(
     if (delivered.acked_at !== null && (earlier?.acked_at ?? null) === null)
       events.push({ kind: 'acknowledged', text: 'acknowledged its assignment' });
     if (delivered.ended_at !== null && (earlier?.ended_at ?? null) === null)
-      events.push({ kind: 'ended', text: `ended its command: ${formatOutcome(delivered)}` });
+      events.push({
+        kind: hasFailed(delivered) ? 'failed' : 'ended',
+        text: `ended its command: ${formatEnd(delivered)}`,
+      });
   }
   if (wasOnline && !isOnline) events.push({ kind: 'away', text: 'went offline' });
   return events;
 }
 
 /** Formats how a command ended: `failed, exit code 7`. */
-export function formatOutcome({
+function formatEnd({
   outcome,
   exit_code: code,
 }: {

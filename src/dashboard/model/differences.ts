@@ -1,6 +1,7 @@
 // The differences between two versions of a row, for an admin who is about to change it.
 
 import type { WatchedVm } from '../../client/index.js';
+import { formatStatus } from './status-labels.js';
 import { listChangedColumns, readColumns } from './columns.js';
 
 export interface Difference {
@@ -39,5 +40,6 @@ export function listDifferences(before: WatchedVm, after: WatchedVm | undefined)
 function formatValue(name: string, value: unknown, hidden: string): string {
   if (value === null || value === undefined) return 'none';
   if (name === 'crd_command' || name === 'assignment_id') return hidden;
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value !== 'string') return JSON.stringify(value);
+  return name === 'status' ? formatStatus(value) : value;
 }

@@ -16,6 +16,8 @@ export class FleetCounters {
   online = 0;
   /** VMs whose assignment has not been acknowledged. */
   waiting = 0;
+  /** VMs with a danger. */
+  endangered = 0;
   readonly byStatus: Record<StatusGroup, number> = {
     available: 0,
     'in-use': 0,
@@ -37,6 +39,7 @@ export class FleetCounters {
     this.total += by;
     if (record.online) this.online += by;
     if (record.waiting) this.waiting += by;
+    if (record.dangers.length > 0) this.endangered += by;
     this.byStatus[groupStatus(record)] += by;
   }
 }

@@ -4,6 +4,7 @@
 import type { Presence, WatchedVm } from '../../client/index.js';
 import { listChangedColumns } from './columns.js';
 import { FleetCounters } from './fleet-counters.js';
+import { LATE_MS } from './danger.js';
 import { VmRecord } from './vm-record.js';
 
 /** Called for each change; not for a message that repeats the known state. */
@@ -25,6 +26,8 @@ export class FleetStore {
   readonly #records = new Map<string, VmRecord>();
   /** The presence of every agent, also of agents whose VM has no row yet. */
   readonly #presences = new Map<string, Presence>();
+  /** The records that wait, and are not late yet. */
+  readonly #waiting = new Set<VmRecord>();
   #changed = new Set<VmRecord>();
 
   constructor(private readonly events: StoreEvents) {}
@@ -62,11 +65,30 @@ export class FleetStore {
     return changed;
   }
 
+  /**
+   * Marks the assignments that have waited for too long.
+   * @param nowMs the gateway's time, in ms since the epoch.
+   * @returns whether there was one.
+   */
+  markLate(nowMs: number): boolean {
+    const late = [...this.#waiting].filter(
+      ({ waitingSinceMs }) => waitingSinceMs !== undefined && nowMs - waitingSinceMs > LATE_MS,
+    );
+    for (const record of late) this.#change(record, () => (record.late = true));
+    return late.length > 0;
+  }
+
+  #follow(record: VmRecord): void {
+    if (record.waiting && !record.late) this.#waiting.add(record);
+    else this.#waiting.delete(record);
+  }
+
   #add(vm: WatchedVm): void {
     const record = new VmRecord(vm, this.#presences.get(vm.hostname));
     this.#records.set(vm.hostname, record);
     this.counters.add(record);
     this.#changed.add(record);
+    this.#follow(record);
   }
 
   #change(record: VmRecord, change: () => void): void {
@@ -74,12 +96,14 @@ export class FleetStore {
     change();
     this.counters.add(record);
     this.#changed.add(record);
+    this.#follow(record);
   }
 
   #drop(hostname: string): void {
     const record = this.#records.get(hostname);
     if (record === undefined) return;
     this.#records.delete(hostname);
+    this.#waiting.delete(record);
     this.counters.remove(record);
     this.#changed.add(record);
   }

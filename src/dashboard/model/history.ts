@@ -1,5 +1,6 @@
 // Describes audit events: a VM's history, and the fleet's activity from before the page was opened.
 
+import { formatStatus } from './status-labels.js';
 import { describeChange, type ActivityEvent } from './activity.js';
 
 /** An event of the audit, as far as it is shown. */
@@ -23,9 +24,9 @@ export interface AuditEvent {
 export function describeEvent(event: AuditEvent): string {
   switch (event.op) {
     case 'insert':
-      return `Registered, ${event.new_status ?? ''}${formatPerson(event.new_email)}`;
+      return `Registered, ${formatStatus(event.new_status)}${formatPerson(event.new_email)}`;
     case 'delete':
-      return `Deleted; was ${event.old_status ?? ''}${formatPerson(event.old_email)}`;
+      return `Deleted; was ${formatStatus(event.old_status)}${formatPerson(event.old_email)}`;
     case 'truncate':
       return 'The whole table was emptied';
     case 'update':
@@ -43,7 +44,7 @@ function describeUpdate(event: AuditEvent): string {
   const { old_status: was, new_status: is, old_email: had, new_email: has } = event;
   if (event.old_hostname !== null && event.old_hostname !== event.hostname)
     parts.push(`Renamed from ${event.old_hostname}`);
-  if (was !== is) parts.push(`${was ?? 'none'} → ${is ?? 'none'}`);
+  if (was !== is) parts.push(`${formatStatus(was)} → ${formatStatus(is)}`);
   if (had !== has) parts.push(`${had ?? 'no person'} → ${has ?? 'no person'}`);
   if (event.crd_command_changed === true) parts.push('the command changed');
   const text = parts.join(', ');

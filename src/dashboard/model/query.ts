@@ -6,15 +6,21 @@ import type { VmRecord } from './vm-record.js';
 export const COLUMNS = ['hostname', 'status', 'email', 'agent', 'delivery', 'changed'] as const;
 export type Column = (typeof COLUMNS)[number];
 
+/** The orders: by a column, or the VMs that need attention first. */
+export const ORDERS = ['attention', ...COLUMNS] as const;
+export type Order = (typeof ORDERS)[number];
+
 export interface Query {
   /** Empty for all statuses. */
   readonly statuses: readonly StatusGroup[];
   readonly agent: 'online' | 'away' | undefined;
   /** Only VMs whose assignment has not been acknowledged. */
   readonly waiting: boolean;
+  /** Only VMs with a danger. */
+  readonly attention: boolean;
   /** The search as typed; a VM must contain all its words. */
   readonly search: string;
-  readonly sort: Column;
+  readonly sort: Order;
   readonly descending: boolean;
 }
 
@@ -22,14 +28,20 @@ export const DEFAULT_QUERY: Query = {
   statuses: [],
   agent: undefined,
   waiting: false,
+  attention: false,
   search: '',
-  sort: 'hostname',
+  sort: 'attention',
   descending: false,
 };
 
 /** Whether the query hides any VM. */
-export function isFiltered({ statuses, agent, waiting, search }: Query): boolean {
-  return statuses.length > 0 || agent !== undefined || waiting || search.trim() !== '';
+export function isFiltered(query: Query): boolean {
+  return countFilters(query) > 0 || query.search.trim() !== '';
+}
+
+/** Counts the filters, without the search. */
+export function countFilters({ statuses, agent, waiting, attention }: Query): number {
+  return statuses.length + [agent !== undefined, waiting, attention].filter(Boolean).length;
 }
 
 /** Adds a status to the filter, or removes it. */
@@ -49,12 +61,14 @@ export function sortBy(query: Query, sort: Column): Query {
 export type Matcher = (record: VmRecord) => boolean;
 
 /** Creates the test whether a record is shown. */
-export function createMatcher({ statuses, agent, waiting, search }: Query): Matcher {
+export function createMatcher(query: Query): Matcher {
+  const { statuses, agent, waiting, attention, search } = query;
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return (record) =>
     (statuses.length === 0 || statuses.includes(groupStatus(record))) &&
     (agent === undefined || record.online === (agent === 'online')) &&
     (!waiting || record.waiting) &&
+    (!attention || record.dangers.length > 0) &&
     words.every((word) => record.searchText.includes(word));
 }
 
@@ -74,8 +88,9 @@ type Key = string | number | undefined;
 
 const STAGES = ['made', 'pushed', 'acknowledged', 'ended', 'none'];
 
-/** The value that each column sorts by; undefined comes last in both directions. */
-const KEYS: Readonly<Record<Column, (record: VmRecord) => Key>> = {
+/** The value that each order sorts by; undefined comes last in both directions. */
+const KEYS: Readonly<Record<Order, (record: VmRecord) => Key>> = {
+  attention: (record) => (record.dangers.length > 0 ? 0 : undefined),
   hostname: (record) => record.sortKey,
   status: (record) => `${STATUS_GROUPS.indexOf(groupStatus(record))} ${record.vm.status}`,
   email: (record) => record.vm.email?.toLowerCase(),

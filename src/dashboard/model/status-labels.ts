@@ -8,3 +8,7 @@ export const STATUS_LABELS: Readonly<Record<StatusGroup, string>> = {
   failed: 'Failed',
   other: 'Other',
 };
+
+/** Formats a status within a sentence: `in use`. */
+export const formatStatus = (status: string | null): string =>
+  status === 'in-use' ? 'in use' : (status ?? 'none');

@@ -1,7 +1,7 @@
 // The state of the view as a URL fragment: it survives a reload, can be sent to a colleague, and is
 // never sent to a server.
 
-import { COLUMNS, DEFAULT_QUERY, type Query } from './query.js';
+import { DEFAULT_QUERY, ORDERS, type Query } from './query.js';
 import { STATUS_GROUPS } from './fleet-counters.js';
 
 export interface UrlState {
@@ -21,8 +21,9 @@ export function parseUrlState(fragment: string): UrlState {
       statuses: STATUS_GROUPS.filter((status) => statuses.includes(status)),
       agent: agent === 'online' || agent === 'away' ? agent : undefined,
       waiting: parameters.has('waiting'),
+      attention: parameters.has('attention'),
       search: parameters.get('q') ?? '',
-      sort: COLUMNS.find((column) => column === sort.replace('-', '')) ?? DEFAULT_QUERY.sort,
+      sort: ORDERS.find((known) => known === sort.replace('-', '')) ?? DEFAULT_QUERY.sort,
       descending: sort.startsWith('-'),
     },
     selected: parameters.get('vm') ?? undefined,
@@ -32,10 +33,11 @@ export function parseUrlState(fragment: string): UrlState {
 /** Formats the fragment, with its `#`; empty for the default state. */
 export function formatUrlState({ query, selected }: UrlState): string {
   const parameters = new URLSearchParams();
-  const { statuses, agent, waiting, search, sort, descending } = query;
+  const { statuses, agent, waiting, attention, search, sort, descending } = query;
   if (statuses.length > 0) parameters.set('status', statuses.join(','));
   if (agent !== undefined) parameters.set('agent', agent);
   if (waiting) parameters.set('waiting', '');
+  if (attention) parameters.set('attention', '');
   if (search !== '') parameters.set('q', search);
   if (sort !== DEFAULT_QUERY.sort || descending)
     parameters.set('sort', (descending ? '-' : '') + sort);

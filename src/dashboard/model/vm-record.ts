@@ -2,6 +2,7 @@
 // and highlighting. Records change in place, so that unchanged VMs cost nothing.
 
 import type { Delivery, Presence, WatchedVm } from '../../client/index.js';
+import { listDangers, type Danger } from './danger.js';
 import { parseTime } from './time.js';
 
 /** The cells that are highlighted when their content changes. */
@@ -33,6 +34,9 @@ export class VmRecord {
     agent: NEVER,
     delivery: NEVER,
   };
+  /** What endangers the person who has the VM, or the next one; the worst first. */
+  dangers: readonly Danger[] = [];
+  #late = false;
   #vm: WatchedVm;
   #presence: Presence | undefined;
 
@@ -86,6 +90,23 @@ export class VmRecord {
     return this.#vm.status === 'in-use' && (this.stage === 'made' || this.stage === 'pushed');
   }
 
+  /** Since when the assignment waits, in ms since the epoch; undefined if it does not. */
+  get waitingSinceMs(): number | undefined {
+    if (!this.waiting) return undefined;
+    return parseTime(this.delivery?.made_at) ?? this.changedAtMs;
+  }
+
+  /** Whether the assignment has waited for too long. */
+  get late(): boolean {
+    return this.#late;
+  }
+
+  set late(late: boolean) {
+    this.#late = late;
+    this.revision++;
+    this.#derive();
+  }
+
   setVm(vm: WatchedVm, nowMs: number): void {
     this.#change(nowMs, () => (this.#vm = vm));
   }
@@ -114,9 +135,13 @@ export class VmRecord {
 
   #derive(): void {
     const { hostname, email, status, updated_at } = this.#vm;
+    this.#late &&= this.waiting;
     this.searchText = `${hostname}\n${email ?? ''}\n${status}`.toLowerCase();
     this.changedAtMs = parseTime(updated_at);
     this.sinceMs = parseTime(this.#presence?.since);
+    const duplicate = this.#presence?.duplicate ?? false;
+    const { online, delivery } = this;
+    this.dangers = listDangers({ status, online, duplicate, late: this.#late, delivery });
   }
 }
 
