@@ -32,6 +32,7 @@ import { Reconciler } from './reconciler.js';
 import { Resync, type ResyncReason, type ResyncSettings } from './resync.js';
 import { RepeatedWarnings } from '../stale/repeated-warnings.js';
 import type { CreateSource, NotificationSource } from './source.js';
+import { Standstill } from './standstill.js';
 import { TableReader } from './table-reader.js';
 
 /** Where the feed's results go. Must not throw. */
@@ -104,6 +105,7 @@ export class Feed {
   readonly #table: TableReader;
   readonly #reconciler: Reconciler;
   readonly #resync: Resync;
+  readonly #standstill = new Standstill();
   readonly #heartbeat: FeedHeartbeat;
   readonly #dispatcher: Dispatcher;
   readonly #source: NotificationSource;
@@ -183,6 +185,7 @@ export class Feed {
 
   /** Begins to listen; the schema must exist. */
   start(): void {
+    this.#standstill.start();
     this.#resync.start();
     this.#source.start();
   }
@@ -198,6 +201,7 @@ export class Feed {
   }
 
   async stop(): Promise<void> {
+    this.#standstill.stop();
     this.#heartbeat.stop();
     this.#resync.stop();
     await this.#source.stop();
@@ -242,6 +246,7 @@ export class Feed {
         },
         missed: (reason, err) => this.#heartbeatMissed(reason, err),
       },
+      this.#standstill,
     );
   }
 

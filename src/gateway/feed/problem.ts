@@ -10,6 +10,12 @@ const MISSED: Readonly<Record<MissReason | 'queue-full', string>> = {
   lost:
     'A heartbeat sent through the pool did not reach the listener. A pooler in transaction mode ' +
     'does not deliver notifications: set LISTEN_DATABASE_URL to the server itself.',
+  silent:
+    'A heartbeat sent through the pool did not reach the listener, although earlier ones did. The ' +
+    'LISTEN connection leads nowhere or to another server; it is being replaced.',
+  busy:
+    'The gateway got too little CPU to receive its heartbeat in time: the process stood still for ' +
+    'seconds. Look at the load of the machine and its CPU limit.',
   unanswered: 'The database does not answer queries.',
   failed: 'The database refuses queries.',
   'queue-full':

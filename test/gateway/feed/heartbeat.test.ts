@@ -6,7 +6,14 @@ import { FeedHeartbeat, type MissReason } from '../../../src/gateway/feed/heartb
 import { until } from '../../helpers/until.js';
 
 /** A heartbeat whose beats are recorded, for the test to answer. */
-function beating(options: { deadlineMs?: number; send?: () => Promise<void> } = {}) {
+function beating(
+  options: {
+    deadlineMs?: number;
+    send?: (() => Promise<void>) | undefined;
+    /** The machine of the test may stand still, so the meter is the test's. */
+    standstill?: { totalMs: number };
+  } = {},
+) {
   const beats: string[] = [];
   const arrived: number[] = [];
   const missed: [MissReason, unknown][] = [];
@@ -20,6 +27,7 @@ function beating(options: { deadlineMs?: number; send?: () => Promise<void> } = 
       arrived: (roundTripMs) => arrived.push(roundTripMs),
       missed: (reason, error) => missed.push([reason, error]),
     },
+    options.standstill ?? { totalMs: 0 },
   );
   const beatsSent = (count: number) => until(`${count} beats`, () => beats.length >= count);
   return { heartbeat, beats, arrived, missed, beatsSent };
@@ -129,4 +137,42 @@ t.test('after its stop it sends and receives nothing, and it can start again', a
   heartbeat.receive('3');
   await beatsSent(4);
   t.equal(arrived.length, 1);
+});
+
+t.test('after a beat has arrived, a later one that is lost blames no pooler', async (t) => {
+  const { heartbeat, missed, beatsSent } = beating({ deadlineMs: 30 });
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  heartbeat.receive('1');
+  await beatsSent(2);
+  await until('it is missed', () => missed.length > 0);
+  t.same(missed[0], ['silent', undefined]);
+  heartbeat.start();
+  await until('one is missed on the next connection', () => missed.length > 1);
+  t.same(missed[1], ['lost', undefined], 'which has proven nothing');
+});
+
+t.test('while the process stands still, a beat has more time', async (t) => {
+  const standstill = { totalMs: 0 };
+  const { heartbeat, missed, arrived } = beating({ deadlineMs: 1_000, standstill });
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  standstill.totalMs = 2_000;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_200);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  heartbeat.receive('1');
+  t.same([missed, arrived.length], [[], 1]);
+});
+
+t.test('a process that stood still blames itself, and not the database', async (t) => {
+  for (const send of [undefined, () => new Promise<void>(() => undefined)]) {
+    const standstill = { totalMs: 0 };
+    const { heartbeat, missed } = beating({ deadlineMs: 40, standstill, send });
+    heartbeat.start();
+    t.teardown(() => heartbeat.stop());
+    standstill.totalMs = 3_600_000;
+    await until('it is missed all the same', () => missed.length > 0);
+    t.same(missed[0], ['busy', undefined]);
+    heartbeat.stop();
+  }
 });

@@ -25,13 +25,17 @@ t.test('a lost connection comes before a missed heartbeat, and that before a rea
 
 t.test('each missed heartbeat has a reason of its own', async (t) => {
   const problem = new FeedProblem();
-  const reasons = (['lost', 'unanswered', 'failed', 'queue-full'] as const).map((missed) => {
-    problem.recordMissedHeartbeat(missed);
-    return problem.reason;
-  });
-  t.equal(new Set(reasons).size, 4);
+  const reasons = (['lost', 'unanswered', 'failed', 'queue-full', 'silent', 'busy'] as const).map(
+    (missed) => {
+      problem.recordMissedHeartbeat(missed);
+      return problem.reason;
+    },
+  );
+  t.equal(new Set(reasons).size, 6);
   t.match(reasons[0], 'set LISTEN_DATABASE_URL to the server itself');
   t.match(reasons[3], 'queue of notifications is full');
+  for (const reason of reasons.slice(4)) t.notMatch(reason, /pooler/i);
+  t.match(reasons[5], 'too little CPU');
 });
 
 t.test('a missed heartbeat stays the reason until one arrives', async (t) => {
