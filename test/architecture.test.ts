@@ -40,7 +40,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'gateway/auth': ['protocol', 'config', 'processes'],
-  'gateway/revocations': [],
+  'gateway/revocations': ['time'],
   'gateway/metrics': [],
   'gateway/database': ['postgres', 'time'],
   postgres: [],

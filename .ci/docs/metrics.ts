@@ -32,6 +32,7 @@ export function metrics(): string {
       setAside: () => ({ row: 0, presence: 0 }),
       droppedLogLines: () => 0,
       live: () => true,
+      revocations: () => ({ known: 0, ageMs: 0 }),
     },
     [registry],
   );

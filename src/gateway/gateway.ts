@@ -66,6 +66,7 @@ export function createGateway(options: GatewayOptions) {
     setAside: () => ({ row: feed.unreadableRows, presence: presence.setAsideCount }),
     droppedLogLines: options.countDroppedLogLines ?? (() => 0),
     live: () => feed.live,
+    revocations: () => ({ known: revoked.size, ageMs: revocations.ageMs }),
   });
   const api = createHttpApi({
     gateway,

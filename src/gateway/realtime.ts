@@ -133,6 +133,7 @@ function createRevocationReader(
       },
       failed: (err) =>
         warnings.warn(log, { err }, 'could not read the revoked tokens; trying again'),
+      recovered: (failures) => log.info({ failures }, 'the revoked tokens are read again'),
     },
     timing,
   );

@@ -28,6 +28,8 @@ export interface Observed {
   /** How many lines of the log stderr did not take. */
   readonly droppedLogLines: () => number;
   readonly live: () => boolean;
+  /** How many revocations are in force, and how old the list is. */
+  readonly revocations: () => { readonly known: number; readonly ageMs: number };
 }
 
 /** The statuses that are a label; all others are counted as `other`. */
@@ -38,6 +40,26 @@ export function registerGauges(observed: Observed, registers: Registry[]): void 
   registerFleetGauges(observed, registers);
   registerSessionGauges(observed.sessions, registers);
   registerLogCounter(observed, registers);
+  registerRevocationGauges(observed, registers);
+}
+
+function registerRevocationGauges({ revocations }: Observed, registers: Registry[]): void {
+  new Gauge({
+    name: 'lablink_revocations',
+    help: 'Revocations of tokens that are in force at this gateway.',
+    registers,
+    collect() {
+      this.set(revocations().known);
+    },
+  });
+  new Gauge({
+    name: 'lablink_revocations_age_seconds',
+    help: 'The time since this gateway last read the list of revoked tokens.',
+    registers,
+    collect() {
+      this.set(revocations().ageMs / 1_000);
+    },
+  });
 }
 
 function registerLogCounter({ droppedLogLines }: Observed, registers: Registry[]): void {

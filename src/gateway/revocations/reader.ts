@@ -3,12 +3,15 @@
 // succeeds the gateway says that it is not ready.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { chooseBackoffMs, type Backoff } from '../../time/backoff.js';
 
 export interface RevocationSteps {
   /** Reads the list and puts it in force. */
   readonly read: () => Promise<void>;
   /** Called for the first of several reads that fail. */
   readonly failed: (error: unknown) => void;
+  /** Called when a read succeeds again, after so many that failed. */
+  readonly recovered: (failures: number) => void;
 }
 
 export interface RevocationTiming {
@@ -20,20 +23,29 @@ export interface RevocationTiming {
  * Between two reads at least: any role that may connect to the database can send notifications.
  */
 const MIN_GAP_MS = 100;
-/** Between two reads that fail. */
-const RETRY_MS = 1_000;
+/** Between two reads that fail: gateways that failed together do not return together. */
+const RETRY: Backoff = { baseMs: 1_000, capMs: 30_000 };
 
 export class RevocationReader {
   readonly #stopped = new AbortController();
   #waiting = new AbortController();
   #isStale = true;
   #state: 'unread' | 'read' | 'failing' = 'unread';
+  /** The reads that failed since the last one that succeeded. */
+  #failures = 0;
+  #readAtMs = performance.now();
   #running: Promise<void> | undefined;
 
   constructor(
     private readonly steps: RevocationSteps,
     private readonly timing: RevocationTiming,
+    private readonly random: () => number = Math.random,
   ) {}
+
+  /** How old the list is, in ms; before the first read, how long the gateway has been without. */
+  get ageMs(): number {
+    return performance.now() - this.#readAtMs;
+  }
 
   /** Why the list may be out of date, in words for an operator; undefined after a read. */
   get problem(): string | undefined {
@@ -74,10 +86,16 @@ export class RevocationReader {
 
   async #read(): Promise<void> {
     try {
+      // As old as the database was when it was asked.
+      const askedAtMs = performance.now();
       await this.steps.read();
+      this.#readAtMs = askedAtMs;
+      if (this.#failures > 0) this.steps.recovered(this.#failures);
+      this.#failures = 0;
       this.#state = 'read';
     } catch (error) {
       if (this.#state !== 'failing' && !this.#stopped.signal.aborted) this.steps.failed(error);
+      this.#failures++;
       this.#state = 'failing';
     }
   }
@@ -87,7 +105,10 @@ export class RevocationReader {
     if (this.#isStale || this.#stopped.signal.aborted) return;
     const { signal } = this.#waiting;
     const { checkIntervalMs } = this.timing;
-    const pauseMs = this.#state === 'read' ? checkIntervalMs : Math.min(checkIntervalMs, RETRY_MS);
+    const pauseMs =
+      this.#state === 'read'
+        ? checkIntervalMs
+        : chooseBackoffMs(RETRY, this.#failures - 1, this.random());
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
   }
 }

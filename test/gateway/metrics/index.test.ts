@@ -26,6 +26,7 @@ function createReadableMetrics({ sessions = [SESSION], vms = [{ status: 'availab
     setAside: () => ({ row: 5, presence: 6 }),
     droppedLogLines: () => 7,
     live: () => true,
+    revocations: () => ({ known: 8, ageMs: 9_000 }),
   });
   const read = async () => parseMetrics((await metrics.read()).text);
   return { ...metrics, read, text: metrics.read };
