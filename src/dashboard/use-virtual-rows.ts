@@ -8,6 +8,7 @@ import {
   Virtualizer,
 } from '@tanstack/virtual-core';
 import { useLayoutEffect, useReducer, useState } from 'preact/hooks';
+import { useMedia } from './hooks.js';
 
 export interface VirtualRows {
   /** The rows to render, by index. */
@@ -34,6 +35,9 @@ interface Options {
 /** Rows rendered beyond each end of those in sight. */
 const OVERSCAN = 8;
 
+/** Paper has no virtual scrolling: all rows are rendered, up to this number. */
+const MAX_PRINTED = 2_000;
+
 export function useVirtualRows(options: Options): VirtualRows {
   const { count, rowHeightPx, scroller, marginPx, coveredPx } = options;
   const [, redraw] = useReducer((drawn: number) => drawn + 1, 0);
@@ -54,10 +58,13 @@ export function useVirtualRows(options: Options): VirtualRows {
   useLayoutEffect(() => virtualizer._didMount(), []);
   useLayoutEffect(() => virtualizer._willUpdate());
   useLayoutEffect(() => virtualizer.measure(), [rowHeightPx, marginPx]);
+  const isPrinting = useMedia('print');
   return {
-    indexes: virtualizer
-      .getVirtualItems()
-      .map(({ index, start }) => ({ index, startPx: start - marginPx })),
+    indexes: isPrinting
+      ? Array.from({ length: Math.min(count, MAX_PRINTED) }, (_, index) => ({ index, startPx: 0 }))
+      : virtualizer
+          .getVirtualItems()
+          .map(({ index, start }) => ({ index, startPx: start - marginPx })),
     heightPx: virtualizer.getTotalSize(),
     reveal: (index) => virtualizer.scrollToIndex(index, { align: 'auto' }),
     pageSize: Math.max(1, Math.floor((scroller?.clientHeight ?? 0) / rowHeightPx) - 1),

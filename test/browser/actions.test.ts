@@ -174,6 +174,32 @@ t.test('an admin’s actions', { skip: NO_BROWSER }, async (t) => {
     },
   );
 
+  await t.test(
+    'the form doubts an email, takes lines, and is closed first by Escape',
+    async (t) => {
+      const { database, enter } = await begin(`('vm-1', 'available', NULL, NULL)`);
+      const { page, drawer } = await enter('ada');
+      await press(drawer, 'Assign');
+      t.notMatch(await drawer.locator('form').textContent(), /runs the command/);
+      await page.keyboard.press('Escape');
+      // The form is closed, the drawer is open, and the focus is where it was.
+      await drawer.locator('[data-kind="assign"]:focus').waitFor();
+      await page.keyboard.press('Enter');
+      await drawer.getByLabel('Person (email)').fill('ada at example');
+      await drawer.getByLabel('Command').fill('first\nsecond');
+      await sees(drawer, 'The VM runs the command immediately.');
+      await press(drawer, 'Assign');
+      await sees(drawer, 'ada at example does not look like an email address.');
+      t.match(await readVm(database), { status: 'available' });
+      await press(drawer, 'Use anyway');
+      await sees(drawer, 'vm-1 was assigned to ada at example.');
+      t.match(await readVm(database), { email: 'ada at example', crd_command: 'first\nsecond' });
+      await drawer.locator('[data-kind="assign"]:focus').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    },
+  );
+
   await t.test('an open drawer can be linked to and closed by the back button', async () => {
     const { enter } = await begin(
       `('vm-1', 'available', NULL, NULL), ('a/b', 'failed', NULL, NULL)`,

@@ -3,7 +3,9 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { WatchedVm } from '../../client/index.js';
+import { looksLikeEmail } from '../model/email-check.js';
 import { ACTIONS, type ActionKind, type ActionValues } from './action-kinds.js';
+import { TextField } from './text-field.js';
 
 interface Props {
   readonly kind: ActionKind;
@@ -18,24 +20,38 @@ export function ActionForm({ kind, base, isBusy, onSubmit, onCancel }: Props): J
   const [email, setEmail] = useState('');
   const [command, setCommand] = useState('');
   const [typed, setTyped] = useState('');
+  /** The email that the user was asked about. */
+  const [doubted, setDoubted] = useState<string | undefined>(undefined);
   const { name, warning } = ACTIONS[kind];
+  const values = { email: email.trim(), command };
   const isReady =
-    (kind !== 'assign' || email.trim() !== '') && (kind !== 'delete' || typed === base.hostname);
+    (kind !== 'assign' || values.email !== '') && (kind !== 'delete' || typed === base.hostname);
   const submit = (event: Event): void => {
     event.preventDefault();
-    if (isReady && !isBusy) onSubmit({ email: email.trim(), command });
+    if (!isReady || isBusy) return;
+    if (kind === 'assign' && !looksLikeEmail(values.email)) setDoubted(values.email);
+    else onSubmit(values);
   };
+  const text = warning(base, values);
   return (
     <form onSubmit={submit}>
-      <p class="action-warning">{warning(base)}</p>
+      {text !== '' && <p class="action-warning">{text}</p>}
       {kind === 'assign' && (
         <>
-          <Field label="Person (email)" value={email} onValue={setEmail} />
-          <Field label="Command (optional)" value={command} onValue={setCommand} />
+          <TextField label="Person (email)" value={email} onValue={setEmail} />
+          {doubted !== undefined && doubted === values.email && (
+            <div class="note wrong" role="alert">
+              <p>{doubted} does not look like an email address.</p>
+              <button class="button" type="button" onClick={() => onSubmit(values)}>
+                Use anyway
+              </button>
+            </div>
+          )}
+          <TextField label="Command (optional)" value={command} lines={3} onValue={setCommand} />
         </>
       )}
       {kind === 'delete' && (
-        <Field label={`Type ${base.hostname} to confirm`} value={typed} onValue={setTyped} />
+        <TextField label={`Type ${base.hostname} to confirm`} value={typed} onValue={setTyped} />
       )}
       <div class="action-buttons">
         <button
@@ -50,26 +66,5 @@ export function ActionForm({ kind, base, isBusy, onSubmit, onCancel }: Props): J
         </button>
       </div>
     </form>
-  );
-}
-
-interface FieldProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onValue: (value: string) => void;
-}
-
-function Field({ label, value, onValue }: FieldProps): JSX.Element {
-  return (
-    <label class="field">
-      <span>{label}</span>
-      <input
-        type="text"
-        autocomplete="off"
-        spellcheck={false}
-        value={value}
-        onInput={({ currentTarget }) => onValue(currentTarget.value)}
-      />
-    </label>
   );
 }

@@ -15,7 +15,7 @@ interface Action {
   readonly isOffered: (vm: WatchedVm) => boolean;
   readonly name: (vm: WatchedVm) => string;
   /** The consequences, shown before the user confirms. */
-  readonly warning: (vm: WatchedVm) => string;
+  readonly warning: (vm: WatchedVm, values: ActionValues) => string;
   readonly run: (api: Api, vm: WatchedVm, values: ActionValues) => Promise<ApiResult<unknown>>;
   readonly done: (vm: WatchedVm, values: ActionValues) => string;
 }
@@ -24,8 +24,13 @@ export const ACTIONS: Readonly<Record<ActionKind, Action>> = {
   assign: {
     isOffered: () => true,
     name: ({ email }) => (email === null ? 'Assign' : 'Assign to another person'),
-    warning: ({ email }) =>
-      email === null ? 'The VM runs the command immediately.' : `${email} will lose the VM.`,
+    warning: ({ email }, { command }) =>
+      [
+        email === null ? '' : `${email} will lose the VM.`,
+        command === '' ? '' : 'The VM runs the command immediately.',
+      ]
+        .filter(Boolean)
+        .join(' '),
     run: (api, vm, { email, command }) => {
       const reassign = vm.email !== null && vm.email !== email;
       const body = {

@@ -28,10 +28,7 @@ export function Actions({ api, vm }: Props): JSX.Element | null {
   const [isBusy, setBusy] = useState(false);
   const [done, setDone] = useState('');
   const panel = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (open === undefined) return;
-    panel.current?.querySelector<HTMLElement>('input, button')?.focus();
-  }, [open?.kind]);
+  useFormFocus(open?.kind, panel);
 
   const begin = (kind: ActionKind, base: WatchedVm): void => {
     setOpen({ kind, base });
@@ -47,14 +44,20 @@ export function Actions({ api, vm }: Props): JSX.Element | null {
     setOpen(undefined);
     setDone(ACTIONS[kind].done(base, values));
   };
+  const closeForm = (event: KeyboardEvent): void => {
+    if (event.key !== 'Escape') return;
+    // The drawer, which also closes on Escape, stays open.
+    event.stopPropagation();
+    setOpen(undefined);
+  };
   if (vm === undefined && open === undefined) return <Done text={done} />;
   return (
-    <div class="actions">
+    <div class="actions" ref={panel}>
       {open === undefined && vm !== undefined && (
         <ActionButtons vm={vm} onChoose={(kind) => begin(kind, vm)} />
       )}
       {open !== undefined && (
-        <div class="action-panel" ref={panel}>
+        <div class="action-panel" onKeyDown={closeForm}>
           <ChangeNotice base={open.base} vm={vm} onAccept={() => vm && begin(open.kind, vm)} />
           {problem !== undefined && (
             <p class={`note ${isConflict(problem) ? 'conflict' : 'wrong'}`} role="alert">
@@ -75,6 +78,21 @@ export function Actions({ api, vm }: Props): JSX.Element | null {
   );
 }
 
+/** Focuses the first field of an opened form, and the form's button again once it is closed. */
+function useFormFocus(
+  kind: ActionKind | undefined,
+  actions: { readonly current: HTMLDivElement | null },
+): void {
+  const last = useRef<ActionKind | undefined>(undefined);
+  useEffect(() => {
+    const find = (selector: string) => actions.current?.querySelector<HTMLElement>(selector);
+    if (kind !== undefined) find('.action-panel :is(input, textarea, button)')?.focus();
+    else if (last.current !== undefined)
+      (find(`[data-kind="${last.current}"]`) ?? find('button'))?.focus();
+    last.current = kind;
+  }, [kind]);
+}
+
 const ACTION_KINDS = Object.keys(ACTIONS) as ActionKind[];
 
 interface ActionButtonsProps {
@@ -89,6 +107,7 @@ function ActionButtons({ vm, onChoose }: ActionButtonsProps): JSX.Element {
       {ACTION_KINDS.filter((kind) => ACTIONS[kind].isOffered(vm)).map((kind) => (
         <button
           key={kind}
+          data-kind={kind}
           class={`button ${kind === 'delete' ? 'danger' : ''}`}
           type="button"
           onClick={() => onChoose(kind)}

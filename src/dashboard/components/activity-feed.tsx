@@ -38,6 +38,7 @@ export function ActivityFeed({ fleet, history, onSelect, hidden }: Props): JSX.E
         >
           <Icon name={paused ? 'play' : 'pause'} />
           {paused ? `Resume${unseen > 0 ? ` (${unseen} new)` : ''}` : 'Pause'}
+          <span class="sr-only"> the activity</span>
         </button>
       </div>
       {entries.length === 0 ? (

@@ -16,6 +16,7 @@ export function CopyableCommand({ text }: { readonly text: string }): JSX.Elemen
       {canCopy && (
         <button class="button quiet" type="button" onClick={copy}>
           {copied ? 'Copied' : 'Copy'}
+          <span class="sr-only"> the command</span>
         </button>
       )}
     </div>
