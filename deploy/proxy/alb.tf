@@ -24,7 +24,7 @@ resource "aws_lb" "lablink" {
   load_balancer_type = "application"
   subnets            = var.subnet_ids
   security_groups    = var.security_group_ids
-  # Longer than the heartbeat (25 s) and the longest wait over HTTP (60 s); the default of 60 s is
+  # Longer than the heartbeat (5 s) and the longest wait over HTTP (60 s); the default of 60 s is
   # too short.
   idle_timeout = 90
   # The host stays unchanged: a gateway compares it with the origin of a browser's page.

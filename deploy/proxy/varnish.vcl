@@ -24,7 +24,7 @@ sub vcl_recv {
     return (synth(404));
   }
   # A socket and an event stream pass unchanged in both directions. Varnish ends them after
-  # `pipe_timeout` of silence: 60 s, which exceeds the heartbeat (25 s).
+  # `pipe_timeout` of silence: 60 s, which exceeds the heartbeat (5 s).
   if (req.http.Upgrade ~ "(?i)websocket" || req.http.Accept ~ "text/event-stream") {
     return (pipe);
   }

@@ -37,6 +37,7 @@ export async function startGateway(
   const gateway = createGateway({
     ...config,
     ...database.connections,
+    timing: { pingIntervalMs: config.pingIntervalMs, clientTimeoutMs: config.clientTimeoutMs },
     jwtSecrets,
     log,
     countDroppedLogLines: countDropped,

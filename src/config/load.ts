@@ -62,6 +62,10 @@ export interface Config {
   };
   /** How long stopping may take to close all sockets, in ms. */
   readonly drainMs: number;
+  /** Between two Pings of a socket, in ms. */
+  readonly pingIntervalMs: number;
+  /** How long a client may be silent, in ms. */
+  readonly clientTimeoutMs: number;
   /** How long the agent of a VM in use may be offline, in ms; undefined if there is no limit. */
   readonly offlineGraceMs: number | undefined;
   /** How many days the events of the audit are kept; 0 for ever. */
@@ -93,6 +97,7 @@ export function loadConfig(
   rejectMisspelled(given, referenced, problems);
   const databases = resolveDatabases(environment, file?.connection, problems);
   rejectIncomplete(env, environment.HOST, problems);
+  rejectHasty(environment, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     ...databases,
@@ -118,6 +123,8 @@ export function loadConfig(
       perIdentity: environment.MAX_SOCKETS_PER_IDENTITY,
     },
     drainMs: environment.DRAIN_SECONDS * 1_000,
+    pingIntervalMs: environment.PING_INTERVAL_SECONDS * 1_000,
+    clientTimeoutMs: environment.CLIENT_TIMEOUT_SECONDS * 1_000,
     offlineGraceMs: parseGrace(environment.OFFLINE_GRACE),
     auditDays: environment.AUDIT_DAYS,
     logLevel: environment.LOG_LEVEL,
@@ -142,6 +149,15 @@ export function listSetVariables(env: NodeJS.ProcessEnv = process.env): string[]
  */
 export function createToolEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return removeOwnVariables(env);
+}
+
+/** A client that answers each Ping must never count as silent. */
+function rejectHasty(environment: Environment, problems: string[]): void {
+  const { PING_INTERVAL_SECONDS: interval, CLIENT_TIMEOUT_SECONDS: timeout } = environment;
+  if (timeout >= 2 * interval) return;
+  problems.push(
+    `CLIENT_TIMEOUT_SECONDS is "${timeout}"; expected at least twice PING_INTERVAL_SECONDS (${interval})`,
+  );
 }
 
 /** Adds the variables to `problems` that are required because of other variables. */

@@ -264,6 +264,24 @@ export const Environment = Type.Object({
       'elsewhere. The process ends at most 5 seconds later.',
     expected: 'an integer from 0 to 3600',
   }),
+  PING_INTERVAL_SECONDS: Type.Integer({
+    minimum: 1,
+    maximum: 25,
+    default: 5,
+    description:
+      'How many seconds lie between two Pings of a socket. A client leaves a gateway that is silent for two or three of ' +
+      'them. Proxies must let a socket be idle for longer.',
+    expected: 'an integer from 1 to 25',
+  }),
+  CLIENT_TIMEOUT_SECONDS: Type.Integer({
+    minimum: 2,
+    maximum: 600,
+    default: 50,
+    description:
+      'How many seconds a client may send nothing, or read nothing, before the gateway closes its socket; at least two ' +
+      'intervals of Pings.',
+    expected: 'an integer from 2 to 600',
+  }),
   OFFLINE_GRACE: Type.Refine(
     Type.String({
       default: '',

@@ -88,6 +88,7 @@ export function createGateway(options: GatewayOptions) {
       reported: (hostname) => presence.addReport(hostname),
     },
     heartbeatMs: timing.pingIntervalMs,
+    clientTimeoutMs: timing.clientTimeoutMs,
     closeHandshakeMs: timing.closeHandshakeMs,
     project: createColumnFilter(realtime.dashboardColumns),
     isLoaded: () => feed.loaded,

@@ -3,8 +3,13 @@
 
 /** All in ms. Tests shorten them; no operator should need to. */
 export interface Timing {
-  /** Between the Pings of a socket; below the 60 s after which load balancers close idle ones. */
+  /**
+   * Between the Pings of a socket. A client gives up a gateway that is silent for two or three of
+   * them, so that clients of a gateway that hangs are elsewhere within 20 s.
+   */
   readonly pingIntervalMs: number;
+  /** How long a client may be silent, or read nothing. */
+  readonly clientTimeoutMs: number;
   /** Between two frames of changes: 4 ms cost a third of the CPU of sending each change alone. */
   readonly flushGapMs: number;
   /** Between two sweeps over all sessions, for deadlines and limits. */
@@ -35,7 +40,8 @@ export interface Timing {
 }
 
 export const TIMING: Timing = {
-  pingIntervalMs: 25_000,
+  pingIntervalMs: 5_000,
+  clientTimeoutMs: 50_000,
   flushGapMs: 4,
   sweepIntervalMs: 1_000,
   beatIntervalMs: 2_000,

@@ -65,7 +65,7 @@ export const CLOSE = {
     code: 4408,
     reason: 'no heartbeat or no progress',
     return: 'soon',
-    meaning: 'The client sent nothing, or read nothing, for two heartbeats.',
+    meaning: 'The client sent nothing, or read nothing, for 50 s (CLIENT_TIMEOUT_SECONDS).',
   },
   replaced: {
     code: 4409,

@@ -21,7 +21,7 @@ export const Welcome = Type.Object({
   gateway: Type.String({ description: 'Names the gateway process; every start has a new name.' }),
   heartbeat_ms: Type.Integer({
     description:
-      'The interval of the gateway’s pings, in ms. A client that is silent for two intervals is closed.',
+      'The interval of the gateway’s pings, in ms. A client gives up a gateway that is silent for two intervals.',
   }),
   live: Live,
 });

@@ -28,6 +28,8 @@ t.test(
       requestsPerMinute: 6000,
       socketLimits: { total: 20_000, perAddress: 2_000, perIdentity: 500 },
       drainMs: 5_000,
+      pingIntervalMs: 5_000,
+      clientTimeoutMs: 50_000,
       offlineGraceMs: undefined,
       auditDays: 90,
       logLevel: 'info',
@@ -67,6 +69,8 @@ t.test('every variable is read', async (t) => {
     MAX_SOCKETS_PER_ADDRESS: '2',
     MAX_SOCKETS_PER_IDENTITY: '1',
     DRAIN_SECONDS: '0',
+    PING_INTERVAL_SECONDS: '2',
+    CLIENT_TIMEOUT_SECONDS: '4',
     OFFLINE_GRACE: '2m',
     AUDIT_DAYS: '30',
     LOG_LEVEL: 'warn',
@@ -93,6 +97,8 @@ t.test('every variable is read', async (t) => {
     requestsPerMinute: 100,
     socketLimits: { total: 3, perAddress: 2, perIdentity: 1 },
     drainMs: 0,
+    pingIntervalMs: 2_000,
+    clientTimeoutMs: 4_000,
     offlineGraceMs: 120_000,
     auditDays: 30,
     logLevel: 'warn',
@@ -313,4 +319,11 @@ t.test('every variable has a description, and every default is valid', async (t)
     if (about.default === undefined || about.default === '') continue;
     t.strictSame(findProblems({ [name]: String(about.default) }), [], `the default of ${name}`);
   }
+});
+
+t.test('a client that answers each Ping never counts as silent', async (t) => {
+  t.match(findProblems({ PING_INTERVAL_SECONDS: '20', CLIENT_TIMEOUT_SECONDS: '39' }), [
+    'CLIENT_TIMEOUT_SECONDS is "39"; expected at least twice PING_INTERVAL_SECONDS (20)',
+  ]);
+  t.match(findProblems({ PING_INTERVAL_SECONDS: '30' }), ['expected an integer from 1 to 25']);
 });

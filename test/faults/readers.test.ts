@@ -32,7 +32,9 @@ t.test('bad readers', async (t) => {
     `INSERT INTO vms (hostname, status) SELECT 'vm-' || n, 'in-use' FROM generate_series(1, $1::int) n`,
     [VMS],
   );
-  const gateway = await startGateway(t, database, { timing: { pingIntervalMs: 1_500 } });
+  const gateway = await startGateway(t, database, {
+    timing: { pingIntervalMs: 1_500, clientTimeoutMs: 3_000 },
+  });
   const checker = await watch(t, gateway, ['vm-1', 'vm-2']);
   const token = await gateway.token('admin', 'bad');
   const stuck = { url: gateway.url, path: '/v1/vms', token };

@@ -177,6 +177,7 @@ function createVmRoutes(
     settings: {
       gateway: dependencies.gateway,
       heartbeatMs: dependencies.heartbeatMs,
+      clientTimeoutMs: dependencies.clientTimeoutMs,
       requests: createRequests(
         (identity) => pool.share({ identity, priority: 'report' }),
         verify,

@@ -68,6 +68,8 @@ export interface HttpApiDependencies {
   readonly metrics: HttpMetrics;
   readonly tracker: DeliveryTracker;
   readonly heartbeatMs: number;
+  /** How long a client may be silent, or read nothing, in ms. */
+  readonly clientTimeoutMs: number;
   /** How long a closing gateway waits for the close handshakes of its sockets, in ms. */
   readonly closeHandshakeMs: number;
   /** Reduces a row's JSON text to the columns that a dashboard sees. */

@@ -17,8 +17,10 @@ import type { Stream } from './stream.js';
 export interface SessionSettings {
   /** Identifies the process in the `welcome` message. */
   readonly gateway: string;
-  /** Time between two Pings, in ms; a client that is silent for twice as long is closed. */
+  /** Time between two Pings, in ms. */
   readonly heartbeatMs: number;
+  /** A client that is silent for longer, in ms, is closed; by default two heartbeats. */
+  readonly clientTimeoutMs?: number | undefined;
   readonly requests: RequestHandlers;
   readonly onRejection: OnRejection;
   /** Called when a request handler has thrown, which is a bug. */
@@ -123,7 +125,7 @@ export class Session {
   sweep(nowMs: number, epochMs: number): void {
     if (this.socket.bufferedAmount === 0) this.handleDrain(nowMs);
     if (this.#closed) return;
-    const timeoutMs = 2 * this.settings.heartbeatMs;
+    const { heartbeatMs, clientTimeoutMs: timeoutMs = 2 * heartbeatMs } = this.settings;
     if (!this.stream.lagging) this.#lastProgressMs = nowMs;
     if (epochMs >= this.#identity.expiresAtMs) this.close(CLOSE.tokenExpired);
     else if (nowMs - Math.min(this.#lastActivityMs, this.#lastProgressMs) > timeoutMs)

@@ -211,7 +211,9 @@ t.test('keep-alive comments come, and keep a quiet stream', async (t) => {
 
 t.test('a client that reads nothing costs a bounded amount, and is closed', async (t) => {
   const database = await createDatabase();
-  const gateway = await startGateway(t, database, { timing: { pingIntervalMs: 1_000 } });
+  const gateway = await startGateway(t, database, {
+    timing: { pingIntervalMs: 1_000, clientTimeoutMs: 2_000 },
+  });
   await fill(database);
   const stalled = await open(gateway, '/v1/vms', 'admin');
   stalled.response.pause();
