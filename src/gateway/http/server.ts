@@ -18,11 +18,11 @@ import { PROBLEMS, sendProblem, writeProblem } from './problems/problem.js';
 import { RepeatedWarnings } from '../stale/repeated-warnings.js';
 import { SequencedServer, type RejectPipelined } from './limits/sequenced-server.js';
 import { createFinishResponse } from './problems/finish-response.js';
-import { hasValidHost } from './request/host.js';
 import { isEventStream } from './request/accept.js';
 import { registerJsonBody } from './request/json-body.js';
 import { assignRequestId, sendRequestId } from './request/request-id.js';
 import { compileValidator } from './request/validator.js';
+import { findMalformation } from './request/well-formed.js';
 
 /**
  * A hostname of 255 characters, each percent-encoded from up to 4 bytes, and its escape character.
@@ -89,7 +89,7 @@ export function createServer(
   server.decorateReply('problem', null);
   server.decorateRequest('identity', null);
   server.addHook('onRequest', async (request, reply) => sendRequestId(request, reply));
-  server.addHook('onRequest', rejectInvalidHost);
+  server.addHook('onRequest', rejectMalformed);
   server.addHook('onSend', createFinishResponse());
   server.addHook('onResponse', async (request, reply) => {
     if (!isEventStream(request, reply)) logResponse(request, reply);
@@ -127,17 +127,18 @@ function createResponseLog(log: FastifyBaseLogger, onAnswer: OnResponse) {
   return { logResponse, handleClientError, rejectPipelined };
 }
 
-async function rejectInvalidHost(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  if (hasValidHost(request.raw)) return;
+async function rejectMalformed(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const fault = findMalformation(request.raw);
+  if (fault === undefined) return;
   reply.header('Connection', 'close');
-  sendProblem(reply, 'invalid_request', 'A request needs one valid Host.');
+  sendProblem(reply, 'invalid_request', fault);
   await reply;
 }
 
 /** Creates the server under Fastify, with the timeouts of connections. */
 function createEdge(rejectPipelined: RejectPipelined): SequencedServer {
   const options = {
-    // Node's own rejection is no problem: see rejectInvalidHost.
+    // Node's own rejection is no problem: see rejectMalformed.
     requireHostHeader: false,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,

@@ -88,6 +88,7 @@ t.test('every problem is in it, under its status', async (t) => {
     'request_timeout',
     'too_many_requests',
     'headers_too_large',
+    'range_not_satisfiable',
   ];
   t.same([...named, ...anywhere].sort(), Object.keys(PROBLEMS).sort());
   for (const code of anywhere) t.match(document.components.schemas.Problem?.description, code);

@@ -124,3 +124,133 @@ t.test('no cache stores data, and no foreign Host reads the metrics', async (t) 
   const foreign = await send('GET /metrics HTTP/1.1', CLOSE.replace('127.0.0.1', 'evil.example'));
   t.match(foreign, problem(401, 'token_missing'));
 });
+
+t.test('a head that could be read in two ways is refused', async (t) => {
+  const live = 'GET /health/live HTTP/1.1';
+  const patch = 'PATCH /v1/vms/vm-1 HTTP/1.1';
+  const json = `${CLOSE}${admin}${JSON_TYPE}`;
+  const chunks = '2\r\n{}\r\n0\r\n\r\n';
+  for (const [head, headers, body] of [
+    ['GET /health/live HTTP/2.0', CLOSE, ''],
+    ['GET health/live HTTP/1.1', CLOSE, ''],
+    ['CONNECT example.org:443 HTTP/1.1', CLOSE, ''],
+    ['GET /v1/vms?email=%ff HTTP/1.1', `${CLOSE}${admin}`, ''],
+    ['GET /v1/vms?email=100% HTTP/1.1', `${CLOSE}${admin}`, ''],
+    [live, `${CLOSE}X: a\r\n b\r\n`, ''],
+    [live, `${CLOSE}X : a\r\n`, ''],
+    [live, `${CLOSE}X: a\0b\r\n`, ''],
+    [patch, `${json}Content-Length: 2\r\nContent-Length: 2\r\n`, '{}'],
+    [patch, `${json}Content-Length: 2, 2\r\n`, '{}'],
+    [patch, `${json}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n`, chunks],
+    [patch, `${json}Transfer-Encoding: gzip, chunked\r\n`, chunks],
+    [patch, `${json}Transfer-Encoding: identity\r\n`, '{}'],
+    [patch, `${json}Transfer-Encoding: chunked\r\n`, 'zz\r\n{}\r\n0\r\n\r\n'],
+    [
+      patch,
+      `${json}Transfer-Encoding: chunked\r\n`,
+      chunks.replace('\r', `;${'x'.repeat(20_000)}\r`),
+    ],
+  ] as const) {
+    const answer = await send(head, headers, body);
+    t.match(answer, problem(400, 'invalid_request'), `${head} ${headers.slice(-60)}`);
+    t.match(answer, /\r\nConnection: close\r\n/i);
+  }
+  const trailer = chunks.replace(/0\r\n\r\n$/, `0\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
+  const large = await send(patch, `${json}Transfer-Encoding: chunked\r\n`, trailer);
+  t.match(large, problem(431, 'headers_too_large'));
+});
+
+t.test('a trailer is no header, and an absolute target is the same resource', async (t) => {
+  const body = '{"status":"available"}';
+  const chunks = `${body.length.toString(16)};a=b\r\n${body}\r\n0\r\nIf-Match: "0"\r\n\r\n`;
+  const headers = `${CLOSE}${admin}${JSON_TYPE}Transfer-Encoding: chunked\r\n`;
+  t.match(await send('PATCH /v1/vms/vm-1 HTTP/1.1', headers, chunks), /^HTTP\/1\.1 200 /);
+  await send('PUT /v1/vms/vm-3 HTTP/1.1', `${CLOSE}${admin}`);
+  const page = await send('GET http://127.0.0.1/v1/vms?limit=1 HTTP/1.1', `${CLOSE}${admin}`);
+  t.match(
+    page,
+    /^HTTP\/1\.1 200 [^]*\r\nlink: <http:\/\/127\.0\.0\.1\/v1\/vms\?limit=1&after=\d+>/i,
+  );
+});
+
+t.test('a body that cannot be taken is answered with what can', async (t) => {
+  const ask = (method: string, path: string, headers: string) =>
+    send(`${method} ${path} HTTP/1.1`, `${CLOSE}${admin}${headers}Content-Length: 2\r\n`, '{}');
+  const text = 'Content-Type: text/plain\r\n';
+  const gzip = `${JSON_TYPE}Content-Encoding: gzip\r\n`;
+  for (const [method, path, headers, name] of [
+    ['PATCH', '/v1/vms/vm-1', text, 'Accept-Patch'],
+    ['PATCH', '/v1/vms/vm-1', gzip, 'Accept-Patch'],
+    ['POST', '/v1/assignments', text, 'Accept-Post'],
+    ['POST', '/v1/assignments', '', 'Accept-Post'],
+    ['PUT', '/v1/vms/vm-1', text, 'Accept'],
+  ] as const) {
+    const answer = await ask(method, path, headers);
+    t.match(answer, problem(415, 'unsupported_media_type'), `${method} ${headers}`);
+    t.match(answer, new RegExp(`\r\n${name}: application/json\r\n`, 'i'));
+    t.match(answer, /\r\nAccept-Encoding: identity\r\n/i);
+  }
+  const identity = `${JSON_TYPE}Content-Encoding: identity\r\n`;
+  t.match(await ask('PATCH', '/v1/vms/vm-1', identity), problem(400, 'invalid_request'));
+});
+
+t.test('a range of a file', async (t) => {
+  const page = await send('GET / HTTP/1.1', CLOSE);
+  const [, asset = 'the dashboard is not built'] = /"\/?(assets\/[^"]+)"/.exec(page) ?? [];
+  const path = `GET /${asset} HTTP/1.1`;
+  const first = await send(path, `${CLOSE}Range: bytes=0-3\r\n`);
+  t.match(first, /^HTTP\/1\.1 206 [^]*\r\ncontent-range: bytes 0-3\/\d+\r\n/i);
+  const beyond = await send(path, `${CLOSE}Range: bytes=99999999-\r\n`);
+  t.match(beyond, problem(416, 'range_not_satisfiable'));
+  t.match(beyond, /\r\ncontent-range: bytes \*\/\d+\r\n/i);
+});
+
+t.test('the preconditions of a change', async (t) => {
+  const ask = (method: string, path: string, headers: string, body = '') =>
+    send(
+      `${method} ${path} HTTP/1.1`,
+      `${CLOSE}${admin}${JSON_TYPE}${headers}Content-Length: ${body.length}\r\n`,
+      body,
+    );
+  const onlyNew = 'If-None-Match: *\r\n';
+  t.match(await ask('PUT', '/v1/vms/vm-4', onlyNew), /^HTTP\/1\.1 201 /);
+  const known = await ask('PUT', '/v1/vms/vm-4', onlyNew);
+  t.match(known, problem(412, 'version_mismatch'));
+  t.match(known, /\r\netag: "\d+"\r\n/i);
+  t.match(await ask('PUT', '/v1/vms/vm-4', ''), /^HTTP\/1\.1 200 /);
+  const absent = await ask('PUT', '/v1/vms/vm-5', 'If-Match: *\r\n');
+  t.match(absent, problem(400, 'invalid_request'), 'nothing is registered');
+  t.match(await ask('GET', '/v1/vms/vm-5', ''), problem(404, 'vm_not_found'));
+  const failed = '{"status":"failed"}';
+  t.match(await ask('PATCH', '/v1/vms/vm-4', onlyNew, failed), problem(412, 'version_mismatch'));
+  t.match(await ask('DELETE', '/v1/vms/vm-4', onlyNew), problem(412, 'version_mismatch'));
+  t.match(
+    await ask('DELETE', '/v1/vms/vm-4', 'If-Match: "1", *\r\n'),
+    problem(400, 'invalid_request'),
+  );
+  t.match(await ask('DELETE', '/v1/vms/vm-4', 'If-None-Match: "0"\r\n'), /^HTTP\/1\.1 204 /);
+});
+
+t.test('a HEAD has the headers of a GET, and no body', async (t) => {
+  const own = /^(date|x-request-id|x-ratelimit-.*|http\/.*): .*$/i;
+  for (const path of [
+    '/v1/vms',
+    '/v1/vms/vm-1',
+    '/v1/stats',
+    '/health/ready',
+    '/docs/json',
+    '/nope',
+  ]) {
+    const [get, head] = await Promise.all(
+      ['GET', 'HEAD'].map((method) => send(`${method} ${path} HTTP/1.1`, `${CLOSE}${admin}`)),
+    );
+    const [headers, body] = (head ?? '').split('\r\n\r\n');
+    const listHeaders = (text = '') =>
+      text
+        .split('\r\n')
+        .filter((line) => !own.test(line))
+        .sort();
+    t.same(listHeaders(headers), listHeaders((get ?? '').split('\r\n\r\n')[0]), path);
+    t.equal(body, '');
+  }
+});

@@ -18,6 +18,7 @@ const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   413: 'body_too_large',
   414: 'uri_too_long',
   415: 'unsupported_media_type',
+  416: 'range_not_satisfiable',
   429: 'rate_limited',
 };
 
@@ -52,6 +53,8 @@ function handleError(
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   const violation = isRead ? undefined : findRuleViolation(error);
   if (error.statusCode !== undefined && error.statusCode < 500) {
+    if (error.statusCode === 415) announceMediaType(request, reply);
+    if (error.statusCode === 416) announceSize(error, reply);
     sendProblem(reply, CODE_BY_STATUS[error.statusCode] ?? 'invalid_request', error.message);
   } else if (error instanceof HostnameRejection) {
     const isSimilar = error.reason === 'similar';
@@ -90,6 +93,24 @@ function handleError(
     request.log.error({ err: error }, 'a request failed');
     sendProblem(reply, 'internal_error', 'The gateway failed; its log has the reason.');
   }
+}
+
+/** The header that says which body a method takes (RFC 5789 §2.2, RFC 9110 §15.5.16). */
+const ACCEPTED: Readonly<Record<string, string>> = { PATCH: 'Accept-Patch', POST: 'Accept-Post' };
+
+function announceMediaType({ method }: FastifyRequest, reply: FastifyReply): void {
+  reply.header(ACCEPTED[method] ?? 'Accept', 'application/json');
+  reply.header('Accept-Encoding', 'identity');
+}
+
+/** Sends the size of the file, which the plugin for files puts beside the error. */
+function announceSize(
+  { headers }: FastifyError & { headers?: unknown },
+  reply: FastifyReply,
+): void {
+  if (typeof headers !== 'object' || headers === null) return;
+  const size: unknown = Reflect.get(headers, 'Content-Range');
+  if (typeof size === 'string') reply.header('Content-Range', size);
 }
 
 function sendViolation(reply: FastifyReply, { kind, rule, names }: RuleViolation): void {

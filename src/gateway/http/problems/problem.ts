@@ -105,7 +105,7 @@ export const PROBLEMS = {
   },
   version_mismatch: {
     status: 412,
-    when: 'The row has another version than `If-Match`; `version` is the current one.',
+    when: '`If-Match` or `If-None-Match` excludes the version of the row; `version` is the current one.',
     members: { version: 18 },
   },
   body_too_large: { status: 413, when: 'The body is larger than 64 KiB.' },
@@ -113,6 +113,10 @@ export const PROBLEMS = {
   unsupported_media_type: {
     status: 415,
     when: 'The body must be JSON, with `Content-Type: application/json`.',
+  },
+  range_not_satisfiable: {
+    status: 416,
+    when: 'A file has no byte of the requested `Range`; `Content-Range` has its size.',
   },
   rejected_by_database: {
     status: 422,
@@ -188,7 +192,7 @@ const Problem = Type.Object(
     additionalProperties: true,
     description:
       'RFC 9457. In addition to the listed problems, every URL may answer 404 `not_found`, 405 `method_not_allowed`, 408 ' +
-      '`request_timeout`, 429 `too_many_requests` and 431 `headers_too_large`.',
+      '`request_timeout`, 429 `too_many_requests` and 431 `headers_too_large`, and a file 416 `range_not_satisfiable`.',
   },
 );
 

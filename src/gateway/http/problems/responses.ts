@@ -53,7 +53,8 @@ export function sendPage(
  * that would end the link's `<…>`.
  */
 function formatNextUrl(request: FastifyRequest, after: string): string {
-  const { url } = request;
+  // The target of a request may be a whole URL (RFC 9112 §3.2.2).
+  const url = request.url.replace(/^https?:\/\/[^/?]*/i, '');
   const [path = ''] = url.split('?', 1);
   const parameters = new URLSearchParams(url.slice(path.length));
   parameters.set('after', after);

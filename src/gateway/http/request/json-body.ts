@@ -20,6 +20,11 @@ export function registerJsonBody(server: JsonServer): void {
     'application/json',
     { parseAs: 'buffer' },
     (request: FastifyRequest, body, done) => {
+      const coding = request.headers['content-encoding'] ?? 'identity';
+      if (coding.toLowerCase() !== 'identity') {
+        done(createError(415, 'The body must have no Content-Encoding.'));
+        return;
+      }
       const [, charset = 'utf-8'] = CHARSET.exec(request.headers['content-type'] ?? '') ?? [];
       if (!UTF8.test(charset)) {
         done(createError(415, 'The body must be JSON in UTF-8.'));

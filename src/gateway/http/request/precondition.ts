@@ -14,13 +14,17 @@ interface EntityTag {
 }
 
 /**
- * Parses `If-Match`, whose comparison is the strong one: a weak tag matches no version. Without the
- * header, every version matches.
- * @returns undefined if the header is not `*` or a list of entity tags
+ * Parses the precondition of a change: `If-Match`, and that `If-None-Match` does not name the
+ * version. Without these headers every version is right.
+ * @returns undefined if `If-Match` is not `*` or a list of entity tags
  */
-export function parsePrecondition({
-  'if-match': header,
-}: IncomingHttpHeaders): Precondition | undefined {
+export function parsePrecondition(headers: IncomingHttpHeaders): Precondition | undefined {
+  const matches = parseIfMatch(headers);
+  return matches && ((version) => matches(version) && !isNotModified(headers, version));
+}
+
+/** The comparison is the strong one: a weak tag matches no version. */
+function parseIfMatch({ 'if-match': header }: IncomingHttpHeaders): Precondition | undefined {
   if (header === undefined || header.trim() === '*') return () => true;
   const tags = parseEntityTags(header);
   return (

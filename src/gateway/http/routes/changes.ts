@@ -14,11 +14,18 @@ import { FLEET_PATH } from '../../../protocol/paths.js';
 import { readActor, checkHostname, readHostname, type Authorize } from '../request/access.js';
 import type { Connect } from '../request/connect.js';
 import { sendJson, sendVm } from '../problems/responses.js';
-import { parsePrecondition } from '../request/precondition.js';
+import { isNotModified, parsePrecondition } from '../request/precondition.js';
 import { WRITE_PROBLEMS, describeProblems } from '../problems/problem-responses.js';
 import { sendVmNotFound, sendProblem } from '../problems/problem.js';
 import { HostnameParams } from '../schemas/shared.js';
-import { ChangeBody, ClearVmsResponse, ClearQuery, describeVm, IfMatch } from '../schemas/vms.js';
+import {
+  ChangeBody,
+  ClearVmsResponse,
+  ClearQuery,
+  describeVm,
+  IfMatch,
+  OnlyNew,
+} from '../schemas/vms.js';
 import type { HttpServer } from '../server.js';
 
 const VM_PATH = `${FLEET_PATH}/:hostname`;
@@ -33,25 +40,29 @@ export function registerChanges(server: HttpServer, connect: Connect, authorize:
       description: 'Accepts no body, or `{}`. Use PATCH to change a VM.',
       tags: ['vms'],
       params: HostnameParams,
+      headers: OnlyNew,
       response: {
         200: describeVm('The VM, which was registered before.'),
         201: describeVm('The VM, which is new.'),
         ...describeProblems(
           'invalid_hostname',
           'similar_hostname',
+          'version_mismatch',
           'unreadable_row',
           ...WRITE_PROBLEMS,
         ),
       },
     },
     onRequest: authorize('register-vm'),
-    preHandler: [checkNewHostname, checkNoBody],
+    preHandler: [checkNewHostname, checkNoBody, checkNoIfMatch],
     handler: async (request, reply) => {
       const { isNew, vm } = await registerVm(
         connect(request, 'change'),
         readActor(request),
         readHostname(request),
       );
+      if (!isNew && isNotModified(request.headers, vm.version))
+        return sendVersionMismatch(reply, vm.version);
       return sendVm(reply.code(isNew ? 201 : 200), vm);
     },
   });
@@ -191,13 +202,20 @@ async function checkNoBody({ body }: FastifyRequest, reply: FastifyReply): Promi
   );
 }
 
+/** A hook that rejects `If-Match`, because no VM is changed here. */
+async function checkNoIfMatch(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (request.headers['if-match'] === undefined) return;
+  const detail = 'Registering a VM accepts no If-Match; use PATCH to change it.';
+  await sendProblem(reply, 'invalid_request', detail);
+}
+
 function sendInvalidPrecondition(reply: FastifyReply): FastifyReply {
   const detail = 'If-Match must be * or a list of quoted entity tags, such as "17".';
   return sendProblem(reply, 'invalid_request', detail);
 }
 
 function sendVersionMismatch(reply: FastifyReply, version: number): FastifyReply {
-  const detail = 'The row has another version than If-Match.';
+  const detail = 'If-Match or If-None-Match excludes the version of the row.';
   return sendProblem(reply.header('ETag', `"${version}"`), 'version_mismatch', detail, { version });
 }
 

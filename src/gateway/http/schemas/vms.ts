@@ -98,6 +98,15 @@ export const IfMatch = Type.Object({
   ),
 });
 
+export const OnlyNew = Type.Object({
+  'if-none-match': Type.Optional(
+    Type.String({
+      description: '`*`: a VM that is registered already is answered with 412.',
+      examples: ['*'],
+    }),
+  ),
+});
+
 export const IfNoneMatch = Type.Object({
   'if-none-match': Type.Optional(
     Type.String({
