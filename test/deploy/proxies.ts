@@ -16,23 +16,20 @@ export interface Answer {
 }
 
 export class Proxy {
-  #program: Program;
+  #program: Program | undefined;
 
   private constructor(
-    private readonly launch: () => Program,
+    private readonly run: () => Program,
     readonly url: string,
+    /** The CA of its certificate. */
+    readonly caFile: string,
     private readonly ca: string,
-  ) {
-    this.#program = launch();
-  }
+  ) {}
 
-  /**
-   * Starts the program, and waits until it listens. A URL with https is checked by the certificate
-   * of this CA.
-   */
-  static async start(launch: () => Program, url: string, caFile: string): Promise<Proxy> {
-    const proxy = new Proxy(launch, url, await readFile(caFile, 'utf8'));
-    await proxy.#listening();
+  /** Starts the program, and waits until it listens. */
+  static async start(run: () => Program, url: string, caFile: string): Promise<Proxy> {
+    const proxy = new Proxy(run, url, caFile, await readFile(caFile, 'utf8'));
+    await proxy.launch();
     return proxy;
   }
 
@@ -41,14 +38,24 @@ export class Proxy {
     return { ca: this.ca };
   }
 
-  /** Ends the program in the middle of whatever it does, and starts it on the same port. */
-  async restart(): Promise<void> {
-    const { child, exited } = this.#program;
+  /** Ends the program in the middle of whatever it does. */
+  async kill(): Promise<void> {
+    const pid = this.#program?.child.pid;
     // Some have a parent and workers, all in one group.
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    await exited;
-    this.#program = this.launch();
-    await this.#listening();
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+    await this.#program?.exited;
+  }
+
+  /** Starts the program, after `kill` on the same port; resolves when it listens. */
+  async launch(): Promise<void> {
+    const program = this.run();
+    this.#program = program;
+    let ended = false;
+    void program.exited.then(() => (ended = true));
+    await until('the proxy listens', () => {
+      if (ended) throw new Error(program.stdout + program.stderr);
+      return accepts(Number(new URL(this.url).port));
+    });
   }
 
   /** A socket through it, whose certificate is checked. */
@@ -66,16 +73,6 @@ export class Proxy {
           resolve({ status: answer.statusCode, headers: answer.headers, text });
         });
       }).on('error', reject);
-    });
-  }
-
-  async #listening(): Promise<void> {
-    const program = this.#program;
-    let ended = false;
-    void program.exited.then(() => (ended = true));
-    await until('the proxy listens', () => {
-      if (ended) throw new Error(program.stdout + program.stderr);
-      return accepts(Number(new URL(this.url).port));
     });
   }
 }
