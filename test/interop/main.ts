@@ -1,5 +1,5 @@
-// `npm run interop`: the same as clients.test.ts with the times of a real gateway: Pings every 25 s,
-// a minute of silence, and a snapshot of 10,000 VMs over a slow link.
+// `npm run interop`: the same as clients.test.ts with the times of a real gateway: Pings every 25
+// s, a minute of silence, and a snapshot of 10,000 VMs over a slow link.
 
 import t from 'tap';
 import { startServer } from '../helpers/database.js';
