@@ -2,6 +2,7 @@
 // under other names are not affected.
 
 import type pg from 'pg';
+import { looksLikeAnother } from './look-alikes.js';
 
 /**
  * Controls, invisible and bidirectional characters, private and unassigned ones, and every space
@@ -9,19 +10,16 @@ import type pg from 'pg';
  */
 const UNCLEAR = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/u;
 
-/** Whether each character of the hostname is seen, and none is written in two ways. */
+/** Whether each character of the hostname is seen, and none can be taken for another one. */
 export function isClearHostname(hostname: string): boolean {
-  return (
-    !UNCLEAR.test(hostname) &&
-    hostname === hostname.trim() &&
-    hostname === hostname.normalize('NFC')
-  );
+  return !UNCLEAR.test(hostname) && hostname === hostname.trim() && !looksLikeAnother(hostname);
 }
 
 /** Says what is wrong with a hostname that is not clear. */
 export const UNCLEAR_HOSTNAME =
   'A new hostname must not contain control, invisible or bidirectional characters, begin or end ' +
-  'with a space, or be written in another form than Unicode NFC.';
+  'with a space, be written in another form than Unicode NFKC, mix letters of several scripts, ' +
+  'or have only Cyrillic or Greek letters that look like Latin ones.';
 
 /** The hostname may not be given to a new VM. */
 export class HostnameRejection extends Error {

@@ -181,6 +181,7 @@ t.test('a hostname that looks like another one is not made', async (t) => {
   const unclear = [
     ...['vm\u200B-1', '\u202Evm-1', 'vm-1\u2066', ' vm-1', 'vm-1 ', 'vm-1\u00A0', 'vm\u00AD-1'],
     ...['vm-1\n', 'vm\u2028-1', 'vm-\u3164', 'vm-\uFE0F1', 'cafe\u0301', 'vm\uFEFF-1', '\u0007'],
+    ...['vm-\u0430', '\uFF56m-1', '\u0430\u0441\u0435', 'v\u{1D426}-1'],
   ];
   for (const hostname of unclear) {
     for (const answer of [await register(hostname), await ask(hostname, NONCE)]) {
