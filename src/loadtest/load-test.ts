@@ -52,7 +52,7 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadTestRes
     await insertRows(client, rows);
     await assertGatewayKnowsRows(target);
     await virtualUsers.join(createEndpoint(target.url), target.credentials);
-    await writer.call('connect', { database: target.database, agents });
+    await writer.call('connect', { database: target.database, agents, setsVersion: false });
     return await new LoadTest(options, virtualUsers, writer).run();
   } finally {
     await Promise.all([virtualUsers.stop(), writer.stop()]);

@@ -32,21 +32,15 @@ const CONNECTIONS = 8;
 /** A timer may be late by this much; the rest of a pause is waited for more precisely. */
 const TIMER_MS = 2;
 
-const UPDATE_ONE = {
-  name: 'update-one',
-  text: 'UPDATE public.vms SET email = $1 WHERE hostname = $2',
-};
-const UPDATE_SOME = {
-  name: 'update-some',
-  text: 'UPDATE public.vms SET email = $1 WHERE hostname = ANY ($2)',
-};
-const UPDATE_ALL = {
-  name: 'update-all',
-  text: `UPDATE public.vms SET email = $1 WHERE ${OWN_ROWS}`,
-};
+const ONE = 'WHERE hostname = $2';
+const SOME = 'WHERE hostname = ANY ($2)';
+const ALL = `WHERE ${OWN_ROWS}`;
+/** For a table without the trigger that gives each change its version. */
+const VERSION = `, version = nextval('public.vms_version_seq')`;
 
 /** Several connections, so that a change does not wait for the result of an earlier one. */
 let pool: pg.Pool;
+let assignments = 'email = $1';
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 const lateness = new Latencies();
 let stopped = false;
@@ -84,15 +78,29 @@ async function update(picked: readonly number[], rows: number, sentUs: number): 
 }
 
 function buildUpdate(hostnames: readonly string[], rows: number, stamp: string): pg.QueryConfig {
-  if (hostnames.length === 1) return { ...UPDATE_ONE, values: [stamp, hostnames[0]] };
-  if (hostnames.length === rows) return { ...UPDATE_ALL, values: [stamp] };
-  return { ...UPDATE_SOME, values: [stamp, hostnames] };
+  if (hostnames.length === 1) return prepare('update-one', ONE, [stamp, hostnames[0]]);
+  if (hostnames.length === rows) return prepare('update-all', ALL, [stamp]);
+  return prepare('update-some', SOME, [stamp, hostnames]);
+}
+
+function prepare(name: string, where: string, values: unknown[]): pg.QueryConfig {
+  return { name, text: `UPDATE public.vms SET ${assignments} ${where}`, values };
 }
 
 const handlers = {
-  /** Opens all connections before the load. @param options.agents how many rows have an agent. */
-  connect: async (options: { database: pg.ClientConfig; agents: number }): Promise<void> => {
+  /**
+   * Opens all connections before the load.
+   *
+   * @param options.agents how many rows have an agent.
+   * @param options.setsVersion whether each UPDATE sets `version`, as no trigger does.
+   */
+  connect: async (options: {
+    database: pg.ClientConfig;
+    agents: number;
+    setsVersion: boolean;
+  }): Promise<void> => {
     watched = options.agents;
+    if (options.setsVersion) assignments += VERSION;
     pool = new pg.Pool({ ...options.database, max: CONNECTIONS, idleTimeoutMillis: 0 });
     pool.on('error', () => undefined); // The running query fails too.
     const all = Array.from({ length: CONNECTIONS }, () => pool.connect());

@@ -16,7 +16,8 @@ import { ASSIGNMENTS, runAssignments, VMS } from './assignments.js';
 import { GROWTH, MOST_SOCKETS, runGrowth } from './growth.js';
 import { describeMachine, openFilesLimit } from './machine.js';
 import { runPass, type PassResult } from './pass.js';
-import type { Bench } from './servers.js';
+import { openGuideDatabase } from './guide-database.js';
+import type { Bench, Measured } from './servers.js';
 import { reportText } from './report.js';
 import * as sizing from './sizing.js';
 import { SCENARIOS, type Contender, type Scenario } from './scenarios.js';
@@ -63,18 +64,21 @@ async function main(names: readonly string[]): Promise<number> {
   const { connection } = server;
   const superuser = new pg.Client({ ...connection, user: SUPERUSER, database: 'postgres' });
   const client = new pg.Client(connection);
+  let guide: Measured | undefined;
   for (const each of [client, superuser]) each.on('error', () => undefined); // Its query fails too.
   try {
     await migrate(connection, { mode: 'apply' });
     await Promise.all([client.connect(), superuser.connect()]);
+    guide = await openGuideDatabase(connection);
     const profileDir = values['cpu-prof'];
-    return await run({ client, superuser, database: connection, profileDir }, names);
+    const product = { client, database: connection, hasTriggers: true };
+    return await run({ ...product, guide, superuser, profileDir }, names);
   } catch (error) {
     if (interrupt.signal.aborted) return 130;
     throw error;
   } finally {
     endProcesses();
-    await Promise.all([client.end(), superuser.end()]);
+    await Promise.all([client.end(), superuser.end(), guide?.client.end()]);
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   }
@@ -126,8 +130,10 @@ async function runScenario(
   scenario: Scenario,
   print: (text: string) => void,
 ): Promise<number> {
-  await removeRows(bench.client);
-  await insertRows(bench.client, scenario.rows);
+  for (const { client } of [bench, bench.guide]) {
+    await removeRows(client);
+    await insertRows(client, scenario.rows);
+  }
   const results = await passes(bench, scenario);
   print(reportText(scenario, results));
   let faults = 0;

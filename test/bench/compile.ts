@@ -10,7 +10,10 @@ import ts from 'typescript';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Under node_modules, where the processes find their packages. */
 const OUT = join(ROOT, 'node_modules', '.cache', 'lablink-gateway-bench');
-const FOLDERS = ['src', ...['bench', 'faults', 'helpers'].map((name) => join('test', name))];
+const FOLDERS = [
+  'src',
+  ...['bench', 'faults', 'helpers', 'schema'].map((name) => join('test', name)),
+];
 
 const OPTIONS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,

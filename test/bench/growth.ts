@@ -75,7 +75,7 @@ async function measureReturns(bench: Bench): Promise<Figure[]> {
     const module = new URL('../../src/loadtest/writer-process.js', import.meta.url);
     const writer = Remote.start<WriterHandlers>(module);
     try {
-      await writer.call('connect', { database: bench.database, agents: 0 });
+      await writer.call('connect', { database: bench.database, agents: 0, setsVersion: false });
       await crowd.join(server.endpoint, CREDENTIALS);
       const returned = async (missed: number): Promise<number> => {
         await crowd.leave();

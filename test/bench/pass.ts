@@ -18,7 +18,7 @@ import { BadReaders, type BadReadersReport } from './bad-readers.js';
 import { duringGap } from './gap.js';
 import { watchGrowth, type Growth } from './growth-watch.js';
 import type { Contender, Load, Pace, Scenario } from './scenarios.js';
-import { CREDENTIALS, Server, type Bench } from './servers.js';
+import { chooseDatabase, CREDENTIALS, Server, type Bench } from './servers.js';
 import { Floor, type Watchers } from './watchers.js';
 
 /** The cost of connecting, and of a connected socket while nothing happens. */
@@ -78,20 +78,23 @@ const DEADLINE_MS = 20_000;
 const CONNECT_DEADLINE_MS = 60_000;
 
 export async function runPass(
-  bench: Bench,
+  given: Bench,
   scenario: Scenario,
   contender: Contender,
 ): Promise<PassResult> {
+  const bench = chooseDatabase(given, contender);
   const stops: (() => Promise<void>)[] = [];
   try {
     // Dead rows would slow the passes that come later.
     await bench.client.query('VACUUM ANALYZE vms');
-    const { database } = bench;
+    const { database, hasTriggers } = bench;
     const writer = Remote.start<WriterHandlers>(
       new URL('../../src/loadtest/writer-process.js', import.meta.url),
     );
     stops.push(() => writer.stop());
-    await writer.call('connect', { database, agents: scenario.agents });
+    await writer.call('connect', {
+      ...{ database, agents: scenario.agents, setsVersion: !hasTriggers },
+    });
     if (contender === 'floor') {
       const floor = await Floor.listen(database, scenario.rows);
       stops.push(() => floor.stop());

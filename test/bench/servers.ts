@@ -21,12 +21,25 @@ export interface Workshop {
   readonly profileDir: string | undefined;
 }
 
-/** The database that is measured, with connections to it. */
-export interface Bench extends Workshop {
+/** A database that is measured. */
+export interface Measured {
+  readonly database: pg.ClientConfig;
   /** Connected as the table's owner. */
   readonly client: pg.Client;
+  /** Whether triggers of the product stamp each change; without them the writer does. */
+  readonly hasTriggers: boolean;
+}
+
+/** The product's database, the guide's, and a connection to their server. */
+export interface Bench extends Workshop, Measured {
+  readonly guide: Measured;
   /** Connected as the superuser, to another database. */
   readonly superuser: pg.Client;
+}
+
+/** The contender's own database in place of the product's. */
+export function chooseDatabase(bench: Bench, contender: Contender): Bench {
+  return contender === 'floor' || contender === 'naive' ? { ...bench, ...bench.guide } : bench;
 }
 
 const PROBE = new URL('../../src/loadtest/probe.js', import.meta.url);
