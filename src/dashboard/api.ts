@@ -23,7 +23,7 @@ interface RequestOptions {
 /** How long a response may take. */
 const TIMEOUT_MS = 15_000;
 const HISTORY_LIMIT = 25;
-const FEED_LIMIT = 50;
+const FEED_LIMIT = 100;
 
 export class Api {
   constructor(
@@ -42,9 +42,9 @@ export class Api {
     return this.#events(`${vmPath(hostname)}/events`, HISTORY_LIMIT, after);
   }
 
-  /** Reads the latest events of all VMs. */
-  readLatestEvents(): Promise<ApiResult<Page<AuditEvent>>> {
-    return this.#events('/v1/events', FEED_LIMIT, undefined);
+  /** Reads a page of the events of all VMs, the latest first. */
+  readLatestEvents(after?: string): Promise<ApiResult<Page<AuditEvent>>> {
+    return this.#events('/v1/events', FEED_LIMIT, after);
   }
 
   async #events(

@@ -11,7 +11,7 @@ import type { Query } from './model/query.js';
 import type { UrlState } from './model/url-state.js';
 import { computeClockSkewMs } from './model/time.js';
 import { decodeClaims } from './model/token.js';
-import { ActivityFeed, type HistoryState } from './components/activity-feed.js';
+import { ActivityFeed } from './components/activity-feed.js';
 import { Drawer } from './components/drawer.js';
 import { EmptyFleet } from './components/empty.js';
 import { FleetTable } from './components/fleet-table.js';
@@ -21,6 +21,7 @@ import { LoadingFleet } from './components/loading.js';
 import { StaleBar } from './components/stale-bar.js';
 import { Toolbar } from './components/toolbar.js';
 import { readGatewayUrl } from './session.js';
+import { useActivityHistory } from './use-activity.js';
 import { useUrlState } from './use-url-state.js';
 
 interface Props {
@@ -44,7 +45,8 @@ export function Console({ token, onRefused, onRetry, onSignOut }: Props): JSX.El
   const isWide = useMedia(WIDE);
   const isNarrow = useMedia(NARROW);
   useEffect(() => fleet.setQuery(url.query), [fleet, url.query]);
-  const history = useGatewayReads(api, fleet, isAdmin);
+  useGatewayClock(api);
+  const history = useActivityHistory(api, fleet, isAdmin);
   const isStale = useFleet(fleet, ({ isOutdated }) => isOutdated);
   const close = useCallback(() => select(undefined), [select]);
 
@@ -104,23 +106,11 @@ function useIdentity(token: string) {
   }, [token]);
 }
 
-/**
- * Reads the gateway's clock once, and for admins the events from before the page was opened.
- * @returns how the reading of the events went; `none` for others.
- */
-function useGatewayReads(api: Api, fleet: LiveFleet, isAdmin: boolean): HistoryState {
-  const [history, setHistory] = useState<HistoryState>(isAdmin ? 'loading' : 'none');
+/** Reads the gateway's clock once. */
+function useGatewayClock(api: Api): void {
   useEffect(() => {
     void api.readGatewayDate().then((date) => setClockSkew(computeClockSkewMs(date, Date.now())));
   }, [api]);
-  useEffect(() => {
-    if (!isAdmin) return;
-    void api.readLatestEvents().then((result) => {
-      if (result.ok) fleet.addHistory(result.value.items);
-      setHistory(result.ok ? 'loaded' : 'failed');
-    });
-  }, [api, fleet, isAdmin]);
-  return history;
 }
 
 interface FleetPaneProps {

@@ -3,11 +3,16 @@
 
 import type { ConnectionState, Delivery, FleetWatch, Presence } from '../client/index.js';
 import { readGatewayTime } from './clock.js';
-import { ActivityLog, describeChange, describePresence } from './model/activity.js';
+import {
+  ActivityLog,
+  describeChange,
+  describePresence,
+  formatChangeKey,
+} from './model/activity.js';
 import { computeAckLatencyMs } from './model/delivery-labels.js';
 import { FleetStore } from './model/fleet-store.js';
 import type { Query } from './model/query.js';
-import { describePastEvent, type AuditEvent } from './model/history.js';
+import { describePastEvent, formatActor, type AuditEvent } from './model/history.js';
 import { RateHistory } from './model/rate-history.js';
 import { parseTime } from './model/time.js';
 import { TableView } from './model/table-view.js';
@@ -46,7 +51,8 @@ export class LiveFleet {
         if (!this.loaded) return;
         this.changes.add(Date.now());
         const event = describeChange(before, after);
-        if (event !== undefined) this.activity.add(hostname, event, Date.now());
+        const version = after === undefined ? null : after.version;
+        if (event !== undefined) this.activity.add(hostname, event, Date.now(), version);
       },
       presence: (hostname, before, after) => {
         if (this.loaded) this.#recordPresence(hostname, before, after);
@@ -118,9 +124,20 @@ export class LiveFleet {
       const activity = describePastEvent(event);
       const atMs = parseTime(event.at);
       if (activity === undefined || event.hostname === null || atMs === undefined) return [];
-      return [{ ...activity, hostname: event.hostname, atMs }];
+      const { hostname, version } = event;
+      return [{ ...activity, hostname, atMs, version, actor: formatActor(event) }];
     });
     this.activity.addHistory(earlier);
+    this.#requestFrame();
+  }
+
+  /** Sets who made the changes in the activity, as the audit says. */
+  nameActors(events: readonly AuditEvent[]): void {
+    const named = events.map((event) => {
+      const version = event.op === 'delete' ? null : event.version;
+      return [formatChangeKey(event.hostname ?? '', version), formatActor(event)] as const;
+    });
+    this.activity.nameActors(new Map(named));
     this.#requestFrame();
   }
 

@@ -6,7 +6,13 @@ import {
   ActivityLog,
   describeChange,
   describePresence,
+  formatChangeKey,
 } from '../../src/dashboard/model/activity.js';
+import {
+  describeGroup,
+  filterActivity,
+  groupActivity,
+} from '../../src/dashboard/model/activity-groups.js';
 import { describeConnection } from '../../src/dashboard/model/connection-labels.js';
 import { listDifferences } from '../../src/dashboard/model/differences.js';
 import {
@@ -88,12 +94,47 @@ t.test('the activity log keeps the latest entries, up to its maximum', async (t)
   t.equal(activity.entries, activity.entries, 'the same array while nothing is added');
   const young = new ActivityLog();
   young.add('vm-2', { kind: 'failed', text: 'failed' }, 2);
-  young.addHistory([{ hostname: 'vm-1', kind: 'failed', text: 'failed', atMs: 1 }]);
+  const past = { kind: 'failed', text: 'failed', version: 7, actor: 'admin:ada' } as const;
+  young.addHistory([{ ...past, hostname: 'vm-1', atMs: 1 }]);
   t.same(
     young.entries.map(({ hostname }) => hostname),
     ['vm-2', 'vm-1'],
   );
   t.equal(young.count, 1);
+});
+
+t.test('the audit names who made a change, and no agent', async (t) => {
+  const activity = new ActivityLog();
+  activity.add('vm-1', { kind: 'failed', text: 'failed' }, 1, 7);
+  activity.add('vm-1', { kind: 'deleted', text: 'was deleted' }, 2, null);
+  activity.add('vm-1', { kind: 'online', text: 'came online' }, 3);
+  activity.nameActors(
+    new Map([
+      [formatChangeKey('vm-1', 7), 'admin:ada'],
+      [formatChangeKey('vm-1', null), 'admin:eve'],
+    ]),
+  );
+  t.same(
+    activity.entries.map(({ actor }) => actor),
+    [undefined, 'admin:eve', 'admin:ada'],
+  );
+});
+
+t.test('entries of one kind and actor are one line from four on', async (t) => {
+  const activity = new ActivityLog();
+  for (let n = 1; n <= 5; n++) {
+    activity.add(`vm-${n}`, { kind: 'assigned', text: `was assigned to ${n}` }, n, n);
+    if (n < 4) activity.add(`vm-${n}`, { kind: 'acknowledged', text: 'acknowledged' }, n);
+  }
+  activity.add('vm-9', { kind: 'assigned', text: 'was assigned' }, 60_000, 9);
+  const groups = groupActivity(activity.entries);
+  t.same(
+    groups.map((group) => group.length),
+    [1, 5, 1, 1, 1],
+  );
+  t.equal(groups[1] && describeGroup(groups[1]), '5 VMs were assigned');
+  t.equal(filterActivity(activity.entries, 'agents').length, 3);
+  t.equal(filterActivity(activity.entries, 'all'), activity.entries);
 });
 
 t.test('the audit', async (t) => {
@@ -109,6 +150,7 @@ t.test('the audit', async (t) => {
     new_email: null,
     assignment_id: null,
     crd_command_changed: false,
+    version: 1,
     database_user: 'lablink',
     actor: null,
     ...parts,

@@ -1,35 +1,46 @@
-// The fleet's activity, the latest first. The list can be paused, and a burst of events is rendered
-// a few times a second instead of once per event.
+// The fleet's activity, the latest first: who changed what, and what agents did. The list can be
+// paused and filtered, and goes back in time.
 
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { useFleet } from '../hooks.js';
 import type { LiveFleet } from '../live-fleet.js';
-import type { ActivityEntry } from '../model/activity.js';
-import { formatTimeOfDay } from '../model/time.js';
-import { ACTIVITY_ICONS, Icon } from './icons.js';
-
-/** How the reading of the events from before the page was opened went. */
-export type HistoryState = 'none' | 'loading' | 'loaded' | 'failed';
+import {
+  ACTIVITY_FILTERS,
+  filterActivity,
+  groupActivity,
+  type ActivityFilter,
+} from '../model/activity-groups.js';
+import { useEntries, type ActivityHistory } from '../use-activity.js';
+import { ActivityItem } from './activity-item.js';
+import { Icon } from './icons.js';
 
 interface Props {
   readonly fleet: LiveFleet;
-  readonly history: HistoryState;
+  readonly history: ActivityHistory;
   readonly onSelect: (hostname: string) => void;
   readonly hidden: boolean;
 }
 
-/** How many entries are rendered. */
-const SHOWN = 60;
-const REDRAW_MS = 400;
+/** How many lines are rendered at first, and how many more at each request. */
+const PAGE = 60;
 
 export function ActivityFeed({ fleet, history, onSelect, hidden }: Props): JSX.Element {
   const [paused, setPaused] = useState(false);
+  const [filter, setFilter] = useState<ActivityFilter>('all');
+  const [shown, setShown] = useState(PAGE);
   const { entries, unseen } = useEntries(fleet, paused);
+  const groups = useMemo(() => groupActivity(filterActivity(entries, filter)), [entries, filter]);
+  const showEarlier = (): void => {
+    if (groups.length < shown + PAGE) history.readEarlier?.();
+    setShown(shown + PAGE);
+  };
+  const hasEarlier = groups.length > shown || history.readEarlier !== undefined;
   return (
     <aside class="activity" aria-labelledby="activity-title" hidden={hidden}>
       <div class="activity-head">
         <h2 id="activity-title">Activity</h2>
+        <FilterSelect filter={filter} onFilter={setFilter} />
         <button
           class="button quiet"
           type="button"
@@ -41,77 +52,65 @@ export function ActivityFeed({ fleet, history, onSelect, hidden }: Props): JSX.E
           <span class="sr-only"> the activity</span>
         </button>
       </div>
-      {entries.length === 0 ? (
-        <NoActivity fleet={fleet} history={history} />
-      ) : (
+      {groups.length === 0 && <NoActivity fleet={fleet} history={history} filter={filter} />}
+      {groups.length > 0 && (
         <ol class="activity-list" tabIndex={0} aria-label="Activity, the latest first">
-          {entries.map((entry) => (
-            <Item key={entry.id} entry={entry} onSelect={onSelect} />
+          {groups.slice(0, shown).map((group) => (
+            <ActivityItem key={group[0].id} group={group} onSelect={onSelect} />
           ))}
+          {hasEarlier && (
+            <li class="activity-more">
+              <button class="button" type="button" onClick={showEarlier}>
+                Show earlier activity
+              </button>
+            </li>
+          )}
         </ol>
       )}
     </aside>
   );
 }
 
-/** Says that nothing happened only if that is known. */
-function NoActivity({ fleet, history }: Pick<Props, 'fleet' | 'history'>): JSX.Element {
-  const loaded = useFleet(fleet, ({ loaded: received }) => received);
-  const isKnown = loaded && history !== 'loading';
-  const text =
-    history === 'failed'
-      ? 'The earlier activity could not be read. Changes from now on appear here.'
-      : 'No activity since you opened the page.';
-  return <p class="activity-empty">{isKnown ? text : 'Loading…'}</p>;
+interface FilterSelectProps {
+  readonly filter: ActivityFilter;
+  readonly onFilter: (filter: ActivityFilter) => void;
 }
 
-interface ItemProps {
-  readonly entry: ActivityEntry;
-  readonly onSelect: (hostname: string) => void;
-}
+const FILTERS = Object.keys(ACTIVITY_FILTERS) as ActivityFilter[];
 
-function Item({ entry: { hostname, kind, text, atMs }, onSelect }: ItemProps): JSX.Element {
+function FilterSelect({ filter, onFilter }: FilterSelectProps): JSX.Element {
   return (
-    <li class={`activity-item kind-${kind}`}>
-      <Icon name={ACTIVITY_ICONS[kind]} />
-      <span class="activity-text">
-        <button class="link" type="button" onClick={() => onSelect(hostname)}>
-          {hostname}
-        </button>{' '}
-        {text}
-      </span>
-      <time dateTime={new Date(atMs).toISOString()}>{formatTimeOfDay(atMs)}</time>
-    </li>
+    <div class="select">
+      <select
+        aria-label="Filter the activity"
+        value={filter}
+        onChange={({ currentTarget: { value } }) =>
+          onFilter(FILTERS.find((known) => known === value) ?? 'all')
+        }
+      >
+        {FILTERS.map((known) => (
+          <option key={known} value={known}>
+            {ACTIVITY_FILTERS[known].label}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }
 
-/** The entries to render, and how many were added since the list was paused. */
-function useEntries(
-  fleet: LiveFleet,
-  paused: boolean,
-): { readonly entries: readonly ActivityEntry[]; readonly unseen: number } {
-  const [shown, setShown] = useState(() => takeSnapshot(fleet));
-  const [count, setCount] = useState(fleet.activity.count);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => {
-    const update = (): void => {
-      timer.current = undefined;
-      setCount(fleet.activity.count);
-      if (!paused) setShown(takeSnapshot(fleet));
-    };
-    update();
-    const stop = fleet.subscribe(() => {
-      timer.current ??= setTimeout(update, REDRAW_MS);
-    });
-    return () => {
-      stop();
-      clearTimeout(timer.current);
-      timer.current = undefined;
-    };
-  }, [fleet, paused]);
-  return { entries: shown.entries, unseen: count - shown.count };
+interface NoActivityProps extends Pick<Props, 'fleet' | 'history'> {
+  readonly filter: ActivityFilter;
 }
 
-function takeSnapshot({ activity }: LiveFleet) {
-  return { entries: activity.entries.slice(0, SHOWN), count: activity.count };
+/** Says that nothing happened only if that is known. */
+function NoActivity({ fleet, history, filter }: NoActivityProps): JSX.Element {
+  const loaded = useFleet(fleet, ({ loaded: received }) => received);
+  const isKnown = loaded && history.state !== 'loading';
+  const none =
+    filter === 'all' ? 'No activity since you opened the page.' : 'No such activity is known.';
+  const text =
+    history.state === 'failed'
+      ? 'The earlier activity could not be read. Changes from now on appear here.'
+      : none;
+  return <p class="activity-empty">{isKnown ? text : 'Loading…'}</p>;
 }

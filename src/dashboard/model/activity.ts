@@ -31,10 +31,16 @@ export interface ActivityEntry extends ActivityEvent {
   readonly id: number;
   readonly hostname: string;
   readonly atMs: number;
+  /** The version of the row after the change; undefined if the row did not change. */
+  readonly version: number | null | undefined;
+  /** The author of the change; undefined if it is unknown, or an agent's own doing. */
+  readonly actor: string | undefined;
 }
 
 /** More than a person reads back, and little memory. */
 const MAX_ENTRIES = 200;
+/** With the pages from before that the user asked for. */
+const MAX_HISTORY = 2_000;
 
 export class ActivityLog {
   /** The latest first. */
@@ -42,9 +48,17 @@ export class ActivityLog {
   /** The entries added since `entries` was last read, the earliest first. */
   #added: ActivityEntry[] = [];
   #count = 0;
+  #historyCount = 0;
 
-  add(hostname: string, { kind, text }: ActivityEvent, atMs: number): void {
-    this.#added.push({ id: ++this.#count, hostname, kind, text, atMs });
+  /** @param version of the row after the change; undefined if the row did not change. */
+  add(
+    hostname: string,
+    { kind, text }: ActivityEvent,
+    atMs: number,
+    version?: number | null,
+  ): void {
+    const id = ++this.#count;
+    this.#added.push({ id, hostname, kind, text, atMs, version, actor: undefined });
     if (this.#added.length > 2 * MAX_ENTRIES) this.#added = this.#added.slice(-MAX_ENTRIES);
   }
 
@@ -53,8 +67,21 @@ export class ActivityLog {
    * @param earlier the latest first.
    */
   addHistory(earlier: readonly Omit<ActivityEntry, 'id'>[]): void {
-    const history = earlier.map((entry, index) => ({ ...entry, id: -1 - index }));
-    this.#entries = [...this.entries, ...history].slice(0, MAX_ENTRIES);
+    const history = earlier.map((entry) => ({ ...entry, id: -++this.#historyCount }));
+    this.#entries = [...this.entries, ...history].slice(0, MAX_HISTORY);
+  }
+
+  /**
+   * Sets who made the changes that have no actor yet.
+   * @param actors by `formatChangeKey`.
+   */
+  nameActors(actors: ReadonlyMap<string, string>): void {
+    this.#entries = this.entries.map((entry) => {
+      if (entry.actor !== undefined || entry.version === undefined) return entry;
+      const { hostname, kind, version } = entry;
+      const actor = actors.get(formatChangeKey(hostname, kind === 'deleted' ? null : version));
+      return actor === undefined ? entry : { ...entry, actor };
+    });
   }
 
   /** How many entries were ever added, without the history. */
@@ -65,12 +92,17 @@ export class ActivityLog {
   /** The entries, the latest first; a new array if something was added. */
   get entries(): readonly ActivityEntry[] {
     if (this.#added.length > 0) {
-      this.#entries = [...this.#added.reverse(), ...this.#entries].slice(0, MAX_ENTRIES);
+      const kept = Math.max(MAX_ENTRIES, this.#historyCount);
+      this.#entries = [...this.#added.reverse(), ...this.#entries].slice(0, kept);
       this.#added = [];
     }
     return this.#entries;
   }
 }
+
+/** Names a change of a row by its version; null for the deletion, which has none of its own. */
+export const formatChangeKey = (hostname: string, version: number | null): string =>
+  `${version ?? 'deleted'} ${hostname}`;
 
 /** Describes a change of a row; undefined if it is of no interest to users. */
 export function describeChange(

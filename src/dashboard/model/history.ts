@@ -16,6 +16,7 @@ export interface AuditEvent {
   readonly new_email: string | null;
   readonly assignment_id: string | null;
   readonly crd_command_changed: boolean | null;
+  readonly version: number | null;
   readonly database_user: string;
   readonly actor: string | null;
 }
