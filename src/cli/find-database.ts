@@ -5,8 +5,8 @@
 import type pg from 'pg';
 import type { Config } from '../config/load.js';
 import { chooseServer } from '../postgres/choose-server.js';
-import { readLock } from '../postgres/embedded/lock.js';
 import { UsageError } from './exit.js';
+import { readGatewayLock } from './read-gateway-lock.js';
 
 /**
  * Finds a direct connection, for LISTEN too.
@@ -17,7 +17,7 @@ import { UsageError } from './exit.js';
 export async function findDatabase(config: Config): Promise<pg.ClientConfig> {
   const named = config.listenDatabase ?? config.database;
   if (named !== undefined) return chooseServer(named);
-  const lock = await readLock(config.dataDir);
+  const lock = await readGatewayLock(config);
   if (lock?.database !== undefined) return lock.database;
   throw new UsageError(
     `No database is configured, and no gateway runs on ${config.dataDir}: set DATABASE_URL, or start a gateway with "serve".`,

@@ -5,8 +5,8 @@ import type { Command } from 'commander';
 import { readSecrets } from '../gateway/auth/secret.js';
 import { signToken } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
-import { readLock } from '../postgres/embedded/lock.js';
 import { UsageError } from './exit.js';
+import { readGatewayLock } from './read-gateway-lock.js';
 import { readTokenFile } from './token-file.js';
 
 /** A gateway, and tokens for it. */
@@ -44,7 +44,7 @@ export function addGatewayOptions(command: Command): Command {
 export async function findGateway(config: Config): Promise<FoundGateway> {
   const { gatewayUrl, tokenFile } = config;
   return {
-    url: gatewayUrl ?? (await readLock(config.dataDir))?.url ?? formatConfiguredUrl(config),
+    url: gatewayUrl ?? (await readGatewayLock(config))?.url ?? formatConfiguredUrl(config),
     // The file is read for each connection, because it may hold a renewed token.
     token: () => (tokenFile === undefined ? signForCommand(config) : readTokenFile(tokenFile)),
   };

@@ -4,12 +4,13 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { wantsDetails } from '../config/load.js';
 import { addExamples } from './examples.js';
-import { selectExitCode, explainError } from './exit.js';
+import { ExitCode, selectExitCode, explainError } from './exit.js';
 import { SUBCOMMANDS } from './subcommands.js';
 
 /** Runs the command line of this process. Sets the exit code; never rejects. */
 export async function runCommandLine(): Promise<void> {
   ignoreClosedStdout();
+  silenceSslModes();
   try {
     const program = createProgram();
     for (const load of selectLoaders(process.argv.slice(2))) {
@@ -34,7 +35,22 @@ export async function runCommandLine(): Promise<void> {
  */
 function ignoreClosedStdout(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && process.stdout.listenerCount('error') === 1) throw error;
+    if (error.code === 'EPIPE' || process.stdout.listenerCount('error') > 1) return;
+    process.stderr.write(`The output cannot be written: ${explainError(error, false)}\n`);
+    process.exit(ExitCode.finding);
+  });
+}
+
+/**
+ * pg warns that a later version of itself will check less in some TLS modes. The documents say what
+ * each mode checks here, and the warning would stand above the sentence of an error.
+ */
+function silenceSslModes(): void {
+  const listeners = process.listeners('warning');
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.message.startsWith('SECURITY WARNING: The SSL modes')) return;
+    for (const listener of listeners) listener(warning);
   });
 }
 
@@ -44,6 +60,7 @@ function createProgram(): Command {
     .description('The realtime gateway between PostgreSQL and WebSockets.')
     .version(version, '-V, --version', 'print the version')
     .enablePositionalOptions()
+    .showHelpAfterError('Add --help to see what there is.')
     .exitOverride();
 }
 
@@ -55,6 +72,6 @@ function selectLoaders([name = '']: readonly string[]): (() => Promise<Command>)
 
 /** A wrong command line ends with our exit code, and not with that of commander. */
 function throwInsteadOfExit(command: Command): void {
-  command.exitOverride();
+  command.exitOverride().showHelpAfterError('Add --help to see what there is.');
   for (const subcommand of command.commands) throwInsteadOfExit(subcommand);
 }

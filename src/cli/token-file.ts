@@ -11,6 +11,8 @@ export async function readTokenFile(file: string): Promise<string> {
     throw new UsageError(`The token file ${file} cannot be read (${code}).`, { cause });
   });
   const token = text.replace(/^\uFEFF/, '').trim();
-  if (token !== '') return token;
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  if (token !== '')
+    throw new UsageError(`The file ${file} holds no token: expected the line that "token" prints.`);
   throw new UsageError(`The token file ${file} is empty.`);
 }

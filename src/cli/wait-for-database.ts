@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { summarizeError } from '../log.js';
+import { explainSystemError } from './explain-system-error.js';
 import type { ServerChoice } from '../postgres/choose-server.js';
 import { SchemaError } from '../postgres/migrations/migrate.js';
 import { chooseBackoffMs, type Backoff } from '../time/backoff.js';
@@ -71,8 +72,9 @@ export function formatAddress({ user, host, port, hosts, database }: ServerChoic
 
 function createWaitError(address: string, maxWaitMs: number, cause: unknown): DatabaseWaitError {
   const seconds = Math.round(maxWaitMs / 1_000);
+  const reason = cause instanceof Error ? explainSystemError(cause) : undefined;
   return new DatabaseWaitError(
-    `The database ${address} could not be used for ${seconds} s: ${summarizeError(cause)}`,
+    `The database ${address} could not be used for ${seconds} s: ${reason ?? summarizeError(cause)}`,
     { cause },
   );
 }

@@ -6,9 +6,9 @@ import type pg from 'pg';
 import { readSecrets } from '../../gateway/auth/secret.js';
 import { ConfigError, listSetVariables, loadConfig, type Config } from '../../config/load.js';
 import { withClient } from '../../postgres/client.js';
-import { readLock } from '../../postgres/embedded/lock.js';
 import { ExitCode, explainError, selectExitCode } from '../exit.js';
 import { formatCount, printJson, printTable } from '../print.js';
+import { readGatewayLock } from '../read-gateway-lock.js';
 import { formatAddress } from '../wait-for-database.js';
 
 /** A server that needs longer to answer cannot be used. */
@@ -80,7 +80,7 @@ async function checkSecret(config: Config): Promise<CheckResult> {
 async function checkDatabases(config: Config): Promise<CheckResult[]> {
   const { database, listenDatabase, dataDir } = config;
   if (database === undefined) {
-    const running = (await readLock(dataDir))?.database;
+    const running = (await readGatewayLock(config))?.database;
     if (running !== undefined)
       return [await attempt('database', async () => `embedded, ${await probe(running)}`)];
     const message = `none is named: the start uses an embedded one in ${dataDir}`;

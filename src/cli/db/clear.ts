@@ -34,6 +34,6 @@ export function createClearCommand(): Command {
 function createRefusal(count: number, confirm: number | undefined): UsageError {
   const why = confirm === undefined ? '' : `, not ${confirm}`;
   return new UsageError(
-    `There are ${count} VMs${why}; nothing was removed. To remove them: db clear --confirm ${count}`,
+    `There ${count === 1 ? 'is 1 VM' : `are ${count} VMs`}${why}; nothing was removed. To remove them: db clear --confirm ${count}`,
   );
 }

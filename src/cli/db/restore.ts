@@ -3,6 +3,7 @@
 import { access } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { restore, type RestoreReport } from '../../postgres/admin/restore.js';
+import { readSystemCode } from '../../processes/system-code.js';
 import { UsageError } from '../exit.js';
 import { formatCount, printJson, printLine } from '../print.js';
 import {
@@ -28,7 +29,8 @@ export function createRestoreCommand(): Command {
     .action(async (file: string, options: RestoreCommandOptions) => {
       const { replace = false, dryRun = false, json } = options;
       await access(file).catch((cause: unknown) => {
-        throw new UsageError(`${file} cannot be read.`, { cause });
+        const code = readSystemCode(cause) ?? String(cause);
+        throw new UsageError(`The backup ${file} cannot be read (${code}).`, { cause });
       });
       const connection = await resolveDatabase();
       const signal = listenForInterrupt();

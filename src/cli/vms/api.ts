@@ -127,6 +127,13 @@ function readPause({ status, headers }: Response, { method }: ApiRequest): numbe
   return /^\d{1,4}$/.test(text) ? Math.min(Math.max(Number(text), 1), MAX_PAUSE_S) : undefined;
 }
 
+/** Sentences for people instead of those for programs, which name fields of the request. */
+const HINTS: Readonly<Record<string, string>> = {
+  vm_not_found: 'There is no VM of this hostname; "vms" lists them.',
+  no_vm_available: 'No VM is available: "vms" lists who has one; "release" makes one available.',
+  assigned_to_another: 'Another person has this VM; --reassign takes it from them.',
+};
+
 function explainRefusal(url: string, status: number, body: unknown): RefusedError {
   if (!Value.Check(Problem, body)) return notGateway(url, status);
   const { code, detail } = body;
@@ -141,7 +148,7 @@ function explainRefusal(url: string, status: number, body: unknown): RefusedErro
       `The token may not do this (${code}): ${detail} Give the token of an admin with --token-file.`,
       code,
     );
-  return new RefusedError(`The gateway refuses (${code}): ${detail}`, code);
+  return new RefusedError(`The gateway refuses (${code}): ${HINTS[code] ?? detail}`, code);
 }
 
 const notGateway = (url: string, status: number): RefusedError =>
