@@ -487,6 +487,8 @@ class Agent:
         self.failure = None
         self.watch = None
         self.last_frame = ""
+        self.is_live = False
+        self.is_retry_pending = False
         self.running = None  # The command that was launched last: "leader", "start", "exited".
         self.deadline = None
         self.tasks = set()
@@ -726,6 +728,10 @@ class Agent:
             self.dispatch({"type": "disconnected"})
         elif state.phase == "closed" and state.rejected:
             self.dispatch({"type": "rejected"})
+        self.is_live = state.phase == "live"
+        if self.is_live and self.is_retry_pending:
+            self.is_retry_pending = False
+            self.dispatch({"type": "unavailable"})
 
     def keep_frame(self, frame):
         self.last_frame = client.fold_lines(frame)
@@ -734,7 +740,10 @@ class Agent:
         self.dispatch({"type": "row", "message": message, "frame": self.last_frame})
 
     def handle_rejection(self, message):
-        if message["code"] == "unavailable":
+        # The database went back, or another server answered, if a rejected row stays as it is.
+        if message["code"] == "stale_assignment" and not self.is_live:
+            self.is_retry_pending = True
+        elif message["code"] in ("unavailable", "stale_assignment"):
             loop = asyncio.get_running_loop()
             loop.call_later(UNAVAILABLE_PAUSE_S, self.dispatch, {"type": "unavailable"})
 

@@ -10,6 +10,7 @@ import type { ExitReason, Policy } from '../agent/agent-state.js';
 import { launchCommand } from '../agent/command-process.js';
 import { programCommand, shellCommand, type BuildCommand } from '../agent/command-spec.js';
 import { AgentError } from '../agent/errors.js';
+import { forwardEvents } from '../agent/forward-events.js';
 import { createSendRequest, createGatewayApi, type SendRequest } from '../agent/gateway-api.js';
 import { CLOUDS, readInstanceId, type Cloud } from '../agent/instance-id.js';
 import type { Journal } from '../agent/journal.js';
@@ -162,7 +163,7 @@ async function runAgent(
   };
   const agent = await Agent.create(parts, journal);
   const watch = client.watchVm(hostname);
-  forwardEvents(agent, watch);
+  forwardAll(agent, watch);
   try {
     return await agent.run();
   } finally {
@@ -248,25 +249,14 @@ function printLine(text: string): Promise<void> {
 }
 
 /** Forwards messages of the socket, and signals of the system, to the agent. */
-function forwardEvents(agent: Agent, watch: VmWatch): void {
-  let latest = '';
-  watch.on('frame', (frame) => (latest = frame));
-  watch.on('update', (message) => agent.dispatch({ type: 'row', message, frame: latest }));
-  watch.on('rejection', ({ code }) => {
-    if (code === 'unavailable')
-      setTimeout(() => agent.dispatch({ type: 'unavailable' }), RETRY_MS).unref();
-  });
+function forwardAll(agent: Agent, watch: VmWatch): void {
+  forwardEvents(agent, watch);
   watch.on('connection', (state) => {
     const text = formatConnectionState(state);
     if (text !== undefined) log(text);
-    if (state.phase === 'reconnecting') agent.dispatch({ type: 'disconnected' });
-    if (state.phase === 'closed' && state.rejected) agent.dispatch({ type: 'rejected' });
   });
   // A failed write is reported by printLine().
   process.stdout.on('error', () => undefined);
   const stop = (): void => agent.dispatch({ type: 'stop' });
   process.once('SIGINT', stop).once('SIGTERM', stop);
 }
-
-/** The pause before a request is repeated that the database could not answer. */
-const RETRY_MS = 2_000;
