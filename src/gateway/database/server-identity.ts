@@ -14,6 +14,9 @@ export const SERVER_IDENTITY = `(
   SELECT concat_ws('.', (1e6 * extract(epoch FROM pg_catalog.pg_postmaster_start_time()))::int8, oid)
   FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`;
 
+/** Whether a transaction may change rows for a client. */
+export type Access = 'read' | 'write';
+
 /** A query reached another server than LISTEN. It has the code of a failed connection. */
 export class SplitError extends Error {
   override readonly name = 'SplitError';
@@ -26,6 +29,8 @@ export class SplitError extends Error {
 /** Knows the server of LISTEN, and compares others with it. */
 export class ServerCheck {
   #listening: string | undefined;
+  /** A query reached another server, and no heartbeat has arrived since. */
+  #isSplit = false;
 
   /** @param onSplit called when a query reached another server; must not throw. */
   constructor(private readonly onSplit: () => void) {}
@@ -37,13 +42,20 @@ export class ServerCheck {
   setListening(identity: string | undefined): boolean {
     const moved = this.#listening !== identity;
     this.#listening = identity;
+    if (identity !== undefined) this.#isSplit = false;
     return moved;
   }
 
-  /** @throws SplitError if this is not the server of LISTEN */
-  verify(identity: string): void {
+  /**
+   * After a split no change is made before a heartbeat has arrived: other connections may lead to
+   * the former server too. Reads go on, because the heartbeat itself is one.
+   * @throws SplitError if this is not the server of LISTEN
+   */
+  verify(identity: string, access: Access): void {
+    if (this.#isSplit && access === 'write') throw new SplitError();
     if (this.#listening === undefined || this.#listening === identity) return;
     this.#listening = undefined;
+    this.#isSplit = true;
     this.onSplit();
     throw new SplitError();
   }
@@ -57,6 +69,6 @@ export function checkServers(pool: pg.Pool, check: ServerCheck): void {
 }
 
 /** @throws SplitError if this is not the server of LISTEN, and the pool's servers are checked */
-export function verifyServer(pool: ConnectionSource, identity: string): void {
-  checks.get(pool)?.verify(identity);
+export function verifyServer(pool: ConnectionSource, identity: string, access: Access): void {
+  checks.get(pool)?.verify(identity, access);
 }

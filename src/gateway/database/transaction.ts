@@ -6,7 +6,7 @@ import pg from 'pg';
 import { chooseBackoffMs, type Backoff } from '../../time/backoff.js';
 import { isReadOnlyError } from '../../postgres/errors.js';
 import type { ConnectionSource } from './connection-source.js';
-import { SERVER_IDENTITY, verifyServer } from './server-identity.js';
+import { SERVER_IDENTITY, verifyServer, type Access } from './server-identity.js';
 
 /** The identity and the request that make a change; `vm_events` records both. */
 export interface Actor {
@@ -44,7 +44,8 @@ export async function runWriteTransaction<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runTransaction(pool, 'BEGIN ISOLATION LEVEL READ COMMITTED', async (client) => {
+      const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+      return await runTransaction(pool, begin, 'write', async (client) => {
         await client.query(
           `SELECT set_config('lablink.actor', $1, true), set_config('lablink.request_id', $2, true)`,
           [name, requestId],
@@ -76,7 +77,7 @@ export function runReadTransaction<T>(
   pool: ConnectionSource,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
-  return runTransaction(pool, 'BEGIN READ ONLY', work);
+  return runTransaction(pool, 'BEGIN READ ONLY', 'read', work);
 }
 
 /** Runs one statement that may write, with a timeout on the server. */
@@ -88,6 +89,7 @@ export function runStatement<R extends pg.QueryResultRow>(
   return runTransaction(
     pool,
     'BEGIN ISOLATION LEVEL READ COMMITTED',
+    'read',
     async (client) => (await client.query<R>(sql, [...values])).rows,
   );
 }
@@ -100,7 +102,7 @@ export function runLongRead<T>(
   pool: ConnectionSource,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
-  return runTransaction(pool, 'BEGIN READ ONLY', async (client) => {
+  return runTransaction(pool, 'BEGIN READ ONLY', 'read', async (client) => {
     await client.query("SET LOCAL statement_timeout = '10min'");
     return work(client);
   });
@@ -109,6 +111,7 @@ export function runLongRead<T>(
 async function runTransaction<T>(
   pool: ConnectionSource,
   begin: string,
+  access: Access,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
   const client = await pool.connect();
@@ -117,7 +120,7 @@ async function runTransaction<T>(
   client.on('error', ignore);
   let broken = true;
   try {
-    verifyServer(pool.sharedPool ?? pool, await beginTransaction(client, begin));
+    verifyServer(pool.sharedPool ?? pool, await beginTransaction(client, begin), access);
     const result = await work(client);
     await client.query('COMMIT');
     broken = false;
