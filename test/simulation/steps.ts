@@ -243,6 +243,8 @@ export const WEATHERS: Readonly<Record<string, Act>> = {
     const { server } = world;
     const hostname = dice.pick(NAMES);
     server.database.setUnreadable(hostname, true);
+    // The others go on, however long it stays.
+    if (dice.next() < 0.5) return;
     world.during(choosePause(dice), () => {
       server.database.setUnreadable(hostname, false);
       world.markSilent();
