@@ -37,6 +37,19 @@ const REFUSALS: readonly Refusal[] = [
     reason: 'lacks a right',
   },
   {
+    name: 'a column that changes need is renamed',
+    spoil: 'ALTER TABLE vms RENAME email TO person',
+    mend: 'ALTER TABLE vms RENAME person TO email',
+    reason: 'lacks columns: rename them back, or add them (email)',
+  },
+  {
+    name: 'a view is in place of the table',
+    spoil:
+      'ALTER TABLE vms RENAME TO base_vms; CREATE VIEW vms AS SELECT * FROM base_vms; GRANT ALL ON vms TO lablink',
+    mend: 'DROP VIEW vms; ALTER TABLE base_vms RENAME TO vms',
+    reason: 'vms is no table',
+  },
+  {
     name: 'the role is read-only',
     spoil: 'ALTER ROLE lablink SET default_transaction_read_only = on',
     mend: 'ALTER ROLE lablink RESET default_transaction_read_only',

@@ -170,6 +170,8 @@ interface CheckRow {
   in_force: string;
   queue_usage: number;
   read_only: boolean;
+  missing_columns: string | null;
+  is_table: boolean;
 }
 
 /**
@@ -178,7 +180,13 @@ interface CheckRow {
  */
 const CHECK = `
   SELECT *, pg_catalog.pg_notification_queue_usage() AS queue_usage,
-    pg_catalog.current_setting('transaction_read_only')::boolean AS read_only FROM (
+    pg_catalog.current_setting('transaction_read_only')::boolean AS read_only,
+    (SELECT string_agg(name, ', ') FROM unnest('{hostname,status,email,crd_command,assignment_id}'::text[]) AS name
+      WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute
+        WHERE attrelid = 'public.vms'::regclass AND attname = name AND NOT attisdropped)
+    ) AS missing_columns,
+    (SELECT relkind IN ('r', 'p') FROM pg_catalog.pg_class WHERE oid = 'public.vms'::regclass) AS is_table
+  FROM (
     SELECT count(*), coalesce(max(version), 0) AS max_version,
       coalesce(sum(version), 0) AS sum_of_versions
     FROM public.vms
@@ -213,6 +221,10 @@ export async function checkTable(pool: pg.Pool) {
     queueUsage: row.queue_usage,
     /** Whether this role's transactions may not write. */
     readOnly: row.read_only,
+    /** Columns that a change needs, separated by commas; null if none is missing. */
+    missingColumns: row.missing_columns,
+    /** False for a view. */
+    isTable: row.is_table,
   };
 }
 

@@ -1,5 +1,5 @@
-// Distinguishes a row that cannot be read from a value that cannot be stored: PostgreSQL reports both
-// with the same codes.
+// Distinguishes a row that cannot be read from a value that cannot be stored: PostgreSQL reports
+// both with the same codes.
 
 import pg from 'pg';
 import { isElementError } from '../../postgres/isolate.js';

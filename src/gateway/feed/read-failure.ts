@@ -11,6 +11,24 @@ export class ReadOnlyError extends Error {
   }
 }
 
+/** The table is there, and a change through the gateway would fail because of its shape. */
+export class TableShapeError extends Error {
+  override readonly name = 'TableShapeError';
+}
+
+/**
+ * Describes what a change through the gateway would lack.
+ * @param missingColumns names, separated by commas; null if none is missing
+ * @param isTable false for a view
+ * @returns undefined if nothing is missing
+ */
+export function describeShape(missingColumns: string | null, isTable: boolean): string | undefined {
+  if (!isTable)
+    return 'vms is no table: rename the view that took its place, and name it vms again.';
+  if (missingColumns === null) return undefined;
+  return `The table vms lacks columns: rename them back, or add them (${missingColumns}).`;
+}
+
 const READ_ONLY =
   'The database is read-only for this role: reset default_transaction_read_only, or connect to the primary.';
 
@@ -18,7 +36,7 @@ const READ_ONLY =
 const REASONS: Readonly<Record<string, string>> = {
   '25006': READ_ONLY,
   '55P03':
-    'The table cannot be read, because another session holds a lock on it: end that session.',
+    'The table cannot be read, because another session holds a lock on it: end that session, or the prepared transaction.',
   '57014': 'The table could not be read in time: see pg_stat_activity for what it waits for.',
   '42P01': 'A table of the schema is missing: run `lablink-gateway db migrate`.',
   '42883': 'A function of the schema is missing: run `lablink-gateway db migrate`.',
@@ -33,6 +51,7 @@ const REASONS: Readonly<Record<string, string>> = {
  */
 export function describeReadFailure(error: unknown): string | undefined {
   if (error instanceof ReadOnlyError) return READ_ONLY;
+  if (error instanceof TableShapeError) return error.message;
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const code = error.code ?? '';
   if (/^(08|57P)/.test(code)) return undefined;

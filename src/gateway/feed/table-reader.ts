@@ -15,7 +15,7 @@ import {
 import type { ReadRequest } from '../stale/stale-hostnames.js';
 import { verifyAssignment } from './assignment-proof.js';
 import type { VerifyClaim } from './dispatcher.js';
-import { ReadOnlyError } from './read-failure.js';
+import { describeShape, ReadOnlyError, TableShapeError } from './read-failure.js';
 import type { ReadResult } from './reconciler.js';
 import type { TableCheck } from './resync.js';
 import { UnreadableRows } from './unreadable-rows.js';
@@ -78,6 +78,8 @@ export class TableReader {
     await probeOthers();
     const table = await checkTable(pool);
     if (table.readOnly) throw new ReadOnlyError();
+    const shape = describeShape(table.missingColumns, table.isTable);
+    if (shape !== undefined) throw new TableShapeError(shape);
     queueUsageObserved(table.queueUsage);
     return table;
   }

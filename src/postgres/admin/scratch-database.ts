@@ -85,7 +85,14 @@ function formatLocale({ encoding, collate, ctype, provider, locale, rules }: Sou
 }
 
 async function dropDatabase(session: pg.Client, name: string): Promise<void> {
-  await session.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)} WITH (FORCE)`);
+  const drop = `DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)}`;
+  try {
+    await session.query(`${drop} WITH (FORCE)`);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== RIGHTS) throw error;
+    // FORCE may not end autovacuum, which runs as a superuser; without FORCE the server ends it.
+    await session.query(drop);
+  }
 }
 
 /**

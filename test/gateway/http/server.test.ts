@@ -68,6 +68,19 @@ t.test('a database that takes no writes is 503 with a code of its own', async (t
   t.match(logged, [{ level: 40 }]);
 });
 
+t.test('a schema that lacks something is 503, and no defect of the gateway', async (t) => {
+  for (const code of ['42P01', '42703', '42883', '42501', '3F000', '55000', '2200H']) {
+    const { server, logged } = failing(() => {
+      throw withCode(code);
+    });
+    const response = await server.inject('/');
+    t.equal(response.statusCode, 503, code);
+    t.match(response.json(), { code: 'schema_mismatch' });
+    t.notMatch(response.body, 'secret');
+    t.match(logged, [{ level: 40 }]);
+  }
+});
+
 t.test('a busy database is 503 with Retry-After', async (t) => {
   for (const code of ['55P03', '40P01', '40001', '57014']) {
     const { server, logged } = failing(() => {
@@ -96,7 +109,7 @@ t.test('a value that the database cannot store is 400', async (t) => {
 });
 
 t.test('any other error is 500, is logged, and reveals nothing', async (t) => {
-  for (const error of [new Error('secret'), withCode('42P01'), withCode('XX000')]) {
+  for (const error of [new Error('secret'), withCode('42601'), withCode('XX000')]) {
     const { server, logged } = failing(() => {
       throw error;
     });

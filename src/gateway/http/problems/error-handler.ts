@@ -25,6 +25,12 @@ const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
 /** SQLSTATEs: lock not available, deadlock, serialization failure and statement timeout. */
 const DATABASE_BUSY = /^(55P03|40P01|40001|57014)$/;
 /**
+ * SQLSTATEs of a schema that is not the migrations': a table, column, function, right or schema is
+ * missing, is of another type or kind, is not in the state that a change needs, or a sequence has
+ * no number left.
+ */
+const SCHEMA_MISMATCH = /^(42P01|42703|42883|42501|42804|42809|3F000|55000|2200H)$/;
+/**
  * SQLSTATE class "data exception": a value that passed the schema, and that PostgreSQL cannot
  * store.
  */
@@ -87,6 +93,9 @@ function handleError(
   } else if (DATABASE_BUSY.test(error.code)) {
     warn('the database was busy');
     sendProblem(reply, 'database_busy', 'Another transaction has locked the data; try again.');
+  } else if (SCHEMA_MISMATCH.test(error.code)) {
+    warn('the schema is not as the migrations made it');
+    sendProblem(reply, 'schema_mismatch', PROBLEMS.schema_mismatch.when);
   } else if (BAD_VALUE.test(error.code)) {
     sendProblem(reply, 'invalid_request', 'The database cannot store one of the values.');
   } else {

@@ -102,6 +102,7 @@ const PUBLIC: readonly ProblemCode[] = [
 const EVERYWHERE: readonly ProblemCode[] = [
   ...WITH_A_TOKEN,
   'database_unavailable',
+  'schema_mismatch',
   'database_busy',
   'draining',
 ];

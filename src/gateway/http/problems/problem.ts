@@ -169,6 +169,11 @@ export const PROBLEMS = {
     when: 'The database takes no writes, because it is a standby or read-only for this role.',
     retryAfter: 5,
   },
+  schema_mismatch: {
+    status: 503,
+    when: 'The database lacks a table, column, function or right that the request needs; `db doctor` says which.',
+    retryAfter: 5,
+  },
   database_busy: {
     status: 503,
     when: 'Other transactions locked the data for too long, or too many requests wait; nothing was changed.',

@@ -13,6 +13,7 @@ export type FindingId =
   | 'connections_taken'
   | 'values_logged'
   | 'schema_not_current'
+  | 'columns_missing'
   | 'triggers_changed'
   | 'indexes_missing'
   | 'sequence_behind'

@@ -12,6 +12,8 @@ export async function checkSchema({ session, connection }: CheckContext): Promis
   if (problem !== undefined || pending.length > 0) {
     return [createNotCurrentFinding(problem?.message ?? `It lacks ${pending.join(', ')}.`)];
   }
+  const columns = await checkColumns(session);
+  if (columns.length > 0) return columns;
   const drift = await findSchemaDrift(session);
   const { triggers, indexes } = drift;
   const repairs = await buildSchemaRepairs(session, drift);
@@ -32,6 +34,33 @@ const createNotCurrentFinding = (why: string): Finding => ({
   explanation: `The schema is not the one that this version needs. ${why}`,
   remedy: 'Run "lablink-gateway db migrate" with the version of the gateways.',
 });
+
+const COLUMNS = `
+  SELECT relkind IN ('r', 'p') AS is_table, ARRAY(
+    SELECT name FROM unnest(ARRAY['id', 'hostname', 'status', 'email', 'crd_command', 'created_at', 'updated_at',
+      'version', 'assignment_id']) AS name
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute
+      WHERE attrelid = c.oid AND attname = name AND NOT attisdropped)) AS missing
+  FROM pg_catalog.pg_class c WHERE oid = 'public.vms'::regclass`;
+
+/** Comes before the checks that read these columns. */
+async function checkColumns(session: CheckContext['session']): Promise<Finding[]> {
+  const { is_table: isTable, missing } = takeOnlyRow(
+    await session.query<{ is_table: boolean; missing: string[] }>(COLUMNS),
+  );
+  if (isTable && missing.length === 0) return [];
+  const what = isTable ? `vms lacks the columns ${missing.join(', ')}` : 'vms is no table';
+  return [
+    {
+      id: 'columns_missing',
+      severity: 'error',
+      explanation: `The gateway cannot change VMs: ${what}.`,
+      remedy: isTable
+        ? 'ALTER TABLE vms RENAME … TO … for a column that was renamed; ALTER TABLE vms ADD … as in schema/*.sql for one that was dropped.'
+        : 'Rename the view, and ALTER TABLE … RENAME TO vms.',
+    },
+  ];
+}
 
 const createTriggersFinding = (what: readonly string[]): Finding => ({
   id: 'triggers_changed',

@@ -106,6 +106,16 @@ t.test('the schema', async (t) => {
        PERFORM pg_notify('vm_updates', row_to_json(NEW)::text); RETURN NEW; END; $$ LANGUAGE plpgsql`,
       /notify_vm_changes\(\) is another one/,
     ],
+    'a column that was renamed': [
+      'columns_missing',
+      'ALTER TABLE vms RENAME email TO person',
+      /lacks the columns email/,
+    ],
+    'a view in place of the table': [
+      'columns_missing',
+      'ALTER TABLE vms RENAME TO base_vms; CREATE VIEW vms AS SELECT * FROM base_vms',
+      /vms is no table/,
+    ],
     'an index that was dropped': ['indexes_missing', 'DROP INDEX idx_vms_email', /idx_vms_email/],
     'ids that would collide': [
       'sequence_behind',
