@@ -80,6 +80,11 @@ export class Checker {
     await until('every client knows the table', settled, patienceMs);
   }
 
+  /** Takes what has come, and lets go of the messages: a long run would keep millions. */
+  forgetMessages(): void {
+    for (const witness of this.#witnesses) witness.forgetMessages();
+  }
+
   /** Resolves when every dashboard knows exactly these hostnames' agents to be online. */
   async knowOnline(hostnames: ReadonlySet<string>): Promise<void> {
     await until('every dashboard knows which agents are online', () =>

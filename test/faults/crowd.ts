@@ -54,9 +54,11 @@ export class Crowd {
   }
 
   /** Resolves when all are. */
-  async connected(): Promise<void> {
-    await until('all agents are connected', async () =>
-      (await this.report()).every(({ connected }) => connected),
+  async connected(patienceMs?: number): Promise<void> {
+    await until(
+      'all agents are connected',
+      async () => (await this.report()).every(({ connected }) => connected),
+      patienceMs,
     );
   }
 

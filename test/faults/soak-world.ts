@@ -13,6 +13,8 @@ const AGENTS = 200;
 /** In all about a hundred changes a second. */
 const CHANGES_AT_ONCE = 8;
 const BETWEEN_CHANGES_MS = 80;
+/** A soak has the lowest priority on a busy machine. */
+export const PATIENCE_MS = 600_000;
 
 export type SoakWorld = Awaited<ReturnType<typeof startSoakWorld>>;
 
@@ -38,10 +40,13 @@ export async function startSoakWorld(t: Teardown) {
     ...{ url: mortal.url, secret: GATEWAY_SECRET },
     ...{ prefix: 'agent-', size: AGENTS, processes: 1 },
   });
-  await crowd.connected();
+  await crowd.connected(PATIENCE_MS);
   const writers = new Writers(t, () => database.config);
   return {
     ...{ server, database, databaseLink, clientLink, steady, mortal, checkers, crowd },
+    writers,
+    /** Releases an agent, or assigns it to another person. */
+    reassign: () => writers.run(reassignAgents),
     /** Changes the table until `stopped` returns true. */
     write: async (stopped: () => boolean): Promise<void> => {
       while (!stopped()) {

@@ -22,12 +22,18 @@ interface Sight {
   readonly gone: boolean;
 }
 
+/** Stands where a message was that no longer matters. */
+const FORGOTTEN: Message = { type: 'forgotten' };
+
 export class Witness {
   /** In the order in which they were first delivered. */
   readonly delivered = new Set<string>();
   #falls: Fall[] = [];
   #model: FleetModel | VmModel | undefined;
   #taken = 0;
+  #client: RawClient | undefined;
+  /** How many messages of the present socket were let go of. */
+  #forgotten = 0;
   /** By hostname, as it was last seen on the present socket. */
   readonly #sights = new Map<string, Sight>();
 
@@ -61,6 +67,8 @@ export class Witness {
   /** From now on it is shown what this socket gets; what it knew, it knows. */
   follow(client: RawClient): void {
     this.fold();
+    this.#client = client;
+    this.#forgotten = 0;
     this.#model = this.#createModel(client);
     this.#taken = 0;
     this.#sights.clear();
@@ -74,6 +82,14 @@ export class Witness {
     }
     this.#model?.fold();
     return this;
+  }
+
+  /** Takes what has come since the last call, and lets go of it. */
+  forgetMessages(): void {
+    this.fold();
+    const messages = this.#client?.messages ?? [];
+    messages.fill(FORGOTTEN, this.#forgotten);
+    this.#forgotten = messages.length;
   }
 
   /** Whether it knows exactly this table, as far as it may see it, and that the feed is live. */
