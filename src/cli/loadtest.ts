@@ -2,6 +2,8 @@
 // The result goes to stdout, progress to stderr. Exit code 1 if a threshold is exceeded.
 
 import { writeFile } from 'node:fs/promises';
+import { cpus, release, totalmem, type } from 'node:os';
+import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { createToolEnvironment, type Config } from '../config/load.js';
 import { parseDurationMs } from '../time/duration.js';
@@ -10,13 +12,14 @@ import { UnsuitableTargetError, runLoadTest } from '../loadtest/load-test.js';
 import { startLocalTarget } from '../loadtest/local-target.js';
 import { DEFAULTS, PROFILES, type Plan } from '../loadtest/plan.js';
 import { Progress } from '../loadtest/progress.js';
-import { renderHtml } from '../loadtest/report-html.js';
+import { renderHtml, type ReportContext } from '../loadtest/report-html.js';
 import { renderText } from '../loadtest/report-text.js';
 import type { LoadTestResult } from '../loadtest/result.js';
 import { endProcesses } from '../loadtest/rpc.js';
 import type { Target } from '../loadtest/target.js';
 import { withClient } from '../postgres/client.js';
 import { ExitCode, UsageError } from './exit.js';
+import { printInfo } from './print.js';
 import { findRemoteTarget, type RemoteOptions } from './loadtest-target.js';
 
 interface Options
@@ -81,14 +84,14 @@ export function createLoadtestCommand(load: () => Config): Command {
     .option('--html <file>', 'write the result as a page with plots')
     .addHelpText('after', HELP)
     .exitOverride()
-    .action(async (options: Options) => {
+    .action(async (options: Options, command: Command) => {
       const plan = buildPlan(options);
       const target = await chooseTarget(options, plan, load);
       const result = await runOnTarget(target, plan).catch(rethrowAsUsage);
       process.stdout.write(
         options.json ? `${JSON.stringify(result, undefined, 2)}\n` : renderText(result),
       );
-      if (options.html !== undefined) await writePage(options.html, result);
+      if (options.html !== undefined) await writePage(options.html, result, command);
       process.exitCode = result.failures.length === 0 ? ExitCode.ok : ExitCode.finding;
     });
 }
@@ -167,11 +170,28 @@ function rethrowAsUsage(error: unknown): never {
 }
 
 /** @throws UsageError */
-async function writePage(file: string, result: LoadTestResult): Promise<void> {
+async function writePage(file: string, result: LoadTestResult, command: Command): Promise<void> {
   const title = `Load test of ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  await writeFile(file, renderHtml(result, title)).catch((cause: unknown) => {
+  await writeFile(file, renderHtml(result, title, describeRun(command))).catch((cause: unknown) => {
     throw new UsageError(`${file} cannot be written.`, { cause });
   });
+  printInfo(`The report is in ${resolve(file)}.`);
+}
+
+/** Describes the program, the machine and the command line, without the URL of the database. */
+function describeRun(command: Command): ReportContext {
+  const processors = cpus();
+  const model = processors.at(0)?.model.trim() ?? 'unknown';
+  const gib = (totalmem() / 2 ** 30).toFixed(0);
+  const words = process.argv.slice(2).map((word, index, all) => {
+    if (word.startsWith('--database-url=')) return '--database-url=(not shown)';
+    return all[index - 1] === '--database-url' ? '(not shown)' : word;
+  });
+  return {
+    Version: `lablink-gateway ${command.parent?.version() ?? ''}, Node.js ${process.versions.node}`,
+    Machine: `${processors.length} × ${model}, ${gib} GiB, ${type()} ${release()}`,
+    Command: `lablink-gateway ${words.join(' ')}`,
+  };
 }
 
 function parseCount(text: string): number {

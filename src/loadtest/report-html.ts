@@ -1,16 +1,38 @@
 // Renders a load test's result as one self-contained HTML page, with the tables and with plots.
 
 import { escapeXml, renderPlot, type LinePlot, type Series } from './plot.js';
-import { renderText } from './report-text.js';
+import {
+  createDeliveryTable,
+  createLatencyTable,
+  formatMs,
+  renderFaultLines,
+  renderGatewayLines,
+  type ReportTable,
+} from './report-text.js';
 import type { LoadTestResult, Sample } from './result.js';
 
 const STYLE =
   'body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}' +
-  'pre{overflow-x:auto;background:#f6f6f6;padding:1rem;font-size:13px;line-height:1.4}' +
-  'svg{width:100%;height:auto;margin:1rem 0;border:1px solid #eee}';
+  'h1{line-height:1.2}dt{float:left;clear:left;width:8rem;color:#666}dd{margin:0 0 0 8rem}' +
+  '.figures{display:flex;flex-wrap:wrap;gap:1rem;margin:1rem 0}.figures div{border:1px solid #ddd;' +
+  'border-radius:8px;padding:.5rem 1rem}.figures b{display:block;font-size:1.6rem}' +
+  'table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}' +
+  'th,td{padding:.25rem .75rem;border-bottom:1px solid #ddd;text-align:right}' +
+  'th:first-child,td:first-child{text-align:left}' +
+  'svg{width:100%;height:auto;margin:1rem 0;border:1px solid #eee}' +
+  '@media(prefers-color-scheme:dark){body{background:#16181c;color:#ddd}dt{color:#999}' +
+  'svg,th,td,.figures div{border-color:#3a3f47}svg>rect{fill:#1d2025}' +
+  'svg text:not([fill]){fill:#ddd}svg line{stroke:#3a3f47}}';
+
+/** Where and how the test ran: a line each, such as the version and the machine. */
+export type ReportContext = Readonly<Record<string, string>>;
 
 /** @param title names the target and the time. */
-export function renderHtml(result: LoadTestResult, title: string): string {
+export function renderHtml(
+  result: LoadTestResult,
+  title: string,
+  context: ReportContext = {},
+): string {
   const { failures, plan } = result;
   const verdict = failures.length === 0 ? 'Passed.' : failures.join('; ');
   return [
@@ -19,10 +41,43 @@ export function renderHtml(result: LoadTestResult, title: string): string {
     `<title>${escapeXml(title)}</title><style>${STYLE}</style></head><body>`,
     `<h1>${escapeXml(title)}</h1><p>${escapeXml(describePlan(plan))}</p>`,
     `<p><strong>${escapeXml(verdict)}</strong></p>`,
+    renderHeadlines(result),
+    renderContext(context),
+    renderTable(createLatencyTable(result)),
+    renderTable(createDeliveryTable(result)),
+    ...[...renderGatewayLines(result), ...renderFaultLines(result)].map(
+      (line) => `<p>${escapeXml(line)}</p>`,
+    ),
     ...createPlots(result).map(renderPlot),
-    `<h2>Figures</h2><pre>${escapeXml(renderText(result).trim())}</pre>`,
     '</body></html>\n',
   ].join('\n');
+}
+
+/** The figures that a reader looks for first. */
+function renderHeadlines({ agents, dashboards, writer }: LoadTestResult): string {
+  const headlines = [
+    [`${formatMs(agents.latencyMs.p50)} ms`, 'push to agents, median'],
+    [`${formatMs(agents.latencyMs.p99)} ms`, 'push to agents, p99'],
+    [String(agents.lost + dashboards.lost), 'final states lost'],
+    [String(writer.changes), 'changes'],
+  ];
+  const boxes = headlines.map(
+    ([figure = '', name = '']) => `<div><b>${escapeXml(figure)}</b>${escapeXml(name)}</div>`,
+  );
+  return `<div class="figures">${boxes.join('')}</div>`;
+}
+
+function renderContext(context: ReportContext): string {
+  const lines = Object.entries(context).map(
+    ([name, value]) => `<dt>${escapeXml(name)}</dt><dd>${escapeXml(value)}</dd>`,
+  );
+  return lines.length === 0 ? '' : `<dl>${lines.join('')}</dl>`;
+}
+
+function renderTable([heading = [], ...rows]: ReportTable): string {
+  const renderRow = (cells: readonly string[], tag: 'th' | 'td'): string =>
+    `<tr>${cells.map((cell) => `<${tag}>${escapeXml(cell)}</${tag}>`).join('')}</tr>`;
+  return `<table>${renderRow(heading, 'th')}${rows.map((row) => renderRow(row, 'td')).join('')}</table>`;
 }
 
 export function describePlan(plan: LoadTestResult['plan']): string {

@@ -5,8 +5,12 @@ import type { Percentiles } from './latencies.js';
 import type { DeliveryResult, LoadTestResult, Sample } from './result.js';
 import { formatMarkdownTable } from '../table.js';
 
-export function renderText(result: LoadTestResult): string {
-  const { agents, dashboards, connectMs, reconnectMs, writer, failures, interrupted } = result;
+/** The cells of a table; the first line is the heading. */
+export type ReportTable = readonly (readonly string[])[];
+
+/** The latencies: how many were measured, and their percentiles in milliseconds. */
+export function createLatencyTable(result: LoadTestResult): ReportTable {
+  const { agents, dashboards, connectMs, reconnectMs, writer } = result;
   const times: [string, Percentiles][] = [
     ['connect', connectMs],
     ['reconnect', reconnectMs],
@@ -15,19 +19,29 @@ export function renderText(result: LoadTestResult): string {
     ['(writer late by)', writer.latenessMs],
   ];
   return [
+    ['ms', 'count', 'p50', 'p90', 'p99', 'p99.9', 'max'],
+    ...times
+      .filter(([, { count }]) => count > 0)
+      .map(([name, ms]) => createPercentileCells(name, ms)),
+  ];
+}
+
+/** What became of the changes that clients should have received. */
+export function createDeliveryTable({ agents, dashboards }: LoadTestResult): ReportTable {
+  return [
+    ['changes', 'expected', 'delivered', 'conflated', 'lost', 'duplicated', 'out of order'],
+    createDeliveryCells('agents', agents),
+    createDeliveryCells('dashboards', dashboards),
+  ];
+}
+
+export function renderText(result: LoadTestResult): string {
+  const { failures, interrupted } = result;
+  return [
     '',
-    ...formatMarkdownTable([
-      ['ms', 'count', 'p50', 'p90', 'p99', 'p99.9', 'max'],
-      ...times
-        .filter(([, { count }]) => count > 0)
-        .map(([name, ms]) => createPercentileCells(name, ms)),
-    ]),
+    ...formatMarkdownTable(createLatencyTable(result)),
     '',
-    ...formatMarkdownTable([
-      ['changes', 'expected', 'delivered', 'conflated', 'lost', 'duplicated', 'out of order'],
-      createDeliveryCells('agents', agents),
-      createDeliveryCells('dashboards', dashboards),
-    ]),
+    ...formatMarkdownTable(createDeliveryTable(result)),
     '',
     ...renderGatewayLines(result),
     ...renderFaultLines(result),

@@ -68,10 +68,15 @@ t.test('the report has the results and the failures', async (t) => {
 });
 
 t.test('the page is self-contained, and has the text of the report', async (t) => {
-  const html = renderHtml(result({ failures: ['<b>'] }), 'Load & test');
+  const context = { Command: 'lablink-gateway loadtest <x>' };
+  const html = renderHtml(result({ failures: ['<b>'] }), 'Load & test', context);
   t.notMatch(html, /<script|<link|\bsrc=|url\(|https?:\/\/(?!www\.w3\.org\/2000\/svg)/);
   t.match(html, '<h1>Load &amp; test</h1>');
   t.match(html, '<strong>&lt;b&gt;</strong>');
+  t.match(html, '<dt>Command</dt><dd>lablink-gateway loadtest &lt;x&gt;</dd>');
+  t.equal(html.match(/<table>/g)?.length, 2);
+  t.match(html, /<th>p99<\/th>/);
+  t.match(html, 'prefers-color-scheme:dark');
   t.equal(html.match(/<svg /g)?.length, 7);
   t.equal(html.match(/NaN|undefined|Infinity/g), null);
 });
