@@ -52,7 +52,7 @@ export interface ReceivedFrame {
   readonly payload: Buffer;
 }
 
-/** A WebSocket of which each byte is written by the test. */
+/** A WebSocket whose bytes are all written by the test. */
 export class RawSocket {
   readonly #raw: ReturnType<typeof openRaw>;
   readonly #ended: Promise<unknown>;
@@ -81,7 +81,7 @@ export class RawSocket {
     this.#raw.socket.write(Buffer.concat(frames));
   }
 
-  /** The frames so far. Those of a server are never masked. */
+  /** The frames so far. A server never masks its frames. */
   listFrames(): ReceivedFrame[] {
     const all = Buffer.from(this.#raw.received(), 'latin1');
     const frames: ReceivedFrame[] = [];
