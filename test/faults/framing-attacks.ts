@@ -1,6 +1,7 @@
 // Makes hostile HTTP/1.1 from a seed: pipelined requests, bodies that are cut or lie about their
 // length, upgrades behind other requests, large heads, and random bytes in all of them.
 
+import { findDashboardScript } from '../helpers/dashboard-file.js';
 import type { Mutations } from './mutations.js';
 
 /** The tokens that attackers have. */
@@ -27,7 +28,8 @@ const UPGRADE =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 const HIDDEN = `GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${SMUGGLED_ID}\r\n\r\n`;
-const FILE = '/docs/static/swagger-ui-bundle.js';
+/** The first is served from memory, the second from the disk. */
+const FILES = ['/docs/static/swagger-ui-bundle.js', `/assets/${findDashboardScript()}`] as const;
 const LIST = '/v1/vms?limit=1000';
 const MAX_PARTS = 6;
 
@@ -35,7 +37,7 @@ const MAX_PARTS = 6;
 export class FramingAttacks {
   readonly #makers: Readonly<Record<string, () => string | Buffer>> = {
     pipelined: () => this.#repeat(40, () => this.#request()),
-    'pipelined files': () => this.#repeat(40, () => get(FILE)),
+    'pipelined files': () => this.#repeat(40, () => get(this.random.of(FILES))),
     'aborted upload': () => this.#cut(this.#upload()),
     'chunked, cut': () => this.#cut(this.#chunked()),
     'pipelined upgrade': () =>
@@ -80,7 +82,7 @@ export class FramingAttacks {
     const bearer = this.random.of(['', this.#bearer()]);
     return this.random.of([
       () => get('/health/live'),
-      () => get(FILE),
+      () => get(this.random.of(FILES)),
       () => get('/v1/vms?limit=1', bearer),
       () => get('/v1/vms/vm-1', `${bearer}Connection: close\r\n`),
       () => get('/health/ready').replace('GET', 'HEAD'),

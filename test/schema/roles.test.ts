@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import t from 'tap';
 import { moveDatabase } from '../../src/postgres/admin/move.js';
 import { migrate } from '../../src/postgres/migrations/migrate.js';
 import type { TestDatabase } from '../helpers/database.js';
@@ -108,7 +109,9 @@ onEveryServer(async (t, { createDatabase, majorVersion, binDir }) => {
   const expected = Object.fromEntries(ATTEMPTS);
 
   t.test('after a fresh installation', async (t) => {
-    t.same(await matrix(await createDatabase()), expected);
+    const can = await matrix(await createDatabase());
+    t.comment(`PostgreSQL ${majorVersion}\n${formatMatrix(can)}`);
+    t.same(can, expected);
   });
 
   t.test('where default privileges withhold and hand out rights', async (t) => {
@@ -251,6 +254,45 @@ onEveryServer(async (t, { createDatabase, majorVersion, binDir }) => {
     },
   );
 });
+
+/** What a right is about, by the attempt; the first that matches. */
+const KINDS: readonly (readonly [kind: string, attempt: RegExp])[] = [
+  ['execute', /^SELECT \w+\(|CREATE TRIGGER|^ALTER|^SET/],
+  ['read', /^SELECT/],
+  ['forge', /INTO|UPDATE vm_keys|DELETE FROM vm_events/],
+  ['write', /^(UPDATE|DELETE)/],
+];
+
+const findKind = (attempt: string): string =>
+  KINDS.find(([, pattern]) => pattern.test(attempt))?.[0] ?? 'other';
+
+/** The table of attempts and roles, for the log of a run. */
+function formatMatrix(can: Readonly<Record<string, readonly Role[]>>): string {
+  const lines = Object.entries(can).map(([attempt, roles]) => {
+    const text = attempt.trim().split('\n').at(-1)?.trim().slice(0, 60) ?? '';
+    const cells = ROLES.map((role) => (roles.includes(role) ? 'yes' : '-').padEnd(role.length));
+    return `${findKind(attempt).padEnd(7)} ${text.padEnd(60)} ${cells.join(' ')}`;
+  });
+  return [`${''.padEnd(68)} ${ROLES.join(' ')}`, ...lines.sort()].join('\n');
+}
+
+t.test(
+  'the attempts read, write, forge and execute, and each role is refused something',
+  async (t) => {
+    const kinds = new Set(ATTEMPTS.map(([attempt]) => findKind(attempt)));
+    t.same([...kinds].sort(), ['execute', 'forge', 'read', 'write']);
+    for (const kind of kinds) {
+      const roles = ATTEMPTS.filter(([attempt]) => findKind(attempt) === kind).map(
+        ([, can]) => can,
+      );
+      t.notOk(roles.flat().includes('stranger'), `a stranger may ${kind} nothing`);
+      t.ok(
+        roles.every((can) => can.includes('superuser')),
+        kind,
+      );
+    }
+  },
+);
 
 /**
  * Operators, functions, types and tables under the names of PostgreSQL's own, which leave a trace

@@ -5,6 +5,7 @@ import { readdir, readlink } from 'node:fs/promises';
 import t from 'tap';
 import { startServer } from '../../helpers/database.js';
 import { startGateway } from '../../helpers/gateway.js';
+import { findDashboardScript } from '../../helpers/dashboard-file.js';
 import { openRaw, sendRaw } from '../../helpers/raw-http.js';
 import { until } from '../../helpers/until.js';
 
@@ -24,8 +25,8 @@ async function countOpen(file: string): Promise<number> {
 }
 
 t.test('pipelined requests for files leave none open', async (t) => {
-  const file = 'swagger-ui-bundle.js';
-  const get = `GET /docs/static/${file} HTTP/1.1\r\nHost: x\r\n\r\n`;
+  const file = findDashboardScript();
+  const get = `GET /assets/${file} HTTP/1.1\r\nHost: x\r\n\r\n`;
   const { socket, received } = openRaw(url);
   socket.write(get.repeat(200));
   await until('the first response has begun', () => received().startsWith('HTTP/1.1 200'));
