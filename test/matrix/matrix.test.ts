@@ -9,7 +9,7 @@ import { runWorld, STEPS } from './run.js';
 import { WORKS } from './steps.js';
 import { WORLDS } from './worlds.js';
 
-const NAMES = ['row_security = off', 'CONNECTION LIMIT 4', 'triggers of others'];
+const NAMES = ['row_security = off', 'email renamed', 'triggers of others'];
 
 const [server] = installedBinDirs();
 const binDir = server?.binDir ?? '';
