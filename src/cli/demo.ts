@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { signToken, type TokenContent } from '../gateway/auth/token.js';
 import { loadConfig, type Config } from '../config/load.js';
 import { AGENTS, runWorkshop, type WorkshopOptions } from '../demo/workshop.js';
@@ -22,15 +22,32 @@ const LINK_TTL_SECONDS = 3_600;
 
 export function createDemoCommand(): Command {
   return new Command('demo')
-    .description(`a gateway with ${AGENTS} simulated agents and a workshop of people, to look at`)
-    .action(async () => {
+    .description('a gateway with simulated agents and a workshop of people, to look at')
+    .option('--vms <count>', 'how many VMs there are, each with an agent', parseVms, AGENTS)
+    .option('--speed <factor>', 'how many times faster than real people', parseSpeed, 1)
+    .action(async (pace: DemoPace) => {
       const config = loadConfig();
-      await runDemo(config, createLog(config.logLevel));
+      await runDemo(config, createLog(config.logLevel), pace);
     });
 }
 
+type DemoPace = Pick<WorkshopOptions, 'vms' | 'speed'>;
+
+/** @throws InvalidArgumentError */
+function parseVms(text: string): number {
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a number from 1 to 999.');
+}
+
+/** @throws InvalidArgumentError */
+function parseSpeed(text: string): number {
+  const speed = Number(text);
+  if (/^\d{1,3}(\.\d)?$/.test(text) && speed > 0) return speed;
+  throw new InvalidArgumentError('Expected a number such as 0.5, 2 or 10.');
+}
+
 /** Uses neither the database nor the secret that the environment configures. */
-async function runDemo(config: Config, log: ProcessLog): Promise<void> {
+async function runDemo(config: Config, log: ProcessLog, pace: DemoPace): Promise<void> {
   const lifecycle = startLifecycle(log, config.drainMs);
   const secret = randomBytes(48).toString('base64url');
   const sign = (content: TokenContent): string => signToken(content, secret);
@@ -48,10 +65,10 @@ async function runDemo(config: Config, log: ProcessLog): Promise<void> {
       content: { role: 'admin', sub: 'demo', ttlSeconds: ADMIN_TTL_SECONDS },
       codeTtlSeconds: LINK_TTL_SECONDS,
     });
-    const working = runWorkshop(createWorkshopOptions(url, sign), lifecycle.ending);
+    const working = runWorkshop({ ...createWorkshopOptions(url, sign), ...pace }, lifecycle.ending);
     lifecycle.onEnd(() => working);
     working.catch(lifecycle.fail);
-    process.stdout.write(formatDemo(link));
+    process.stdout.write(formatDemo(link, pace.vms));
   } catch (error) {
     lifecycle.fail(error);
   }
@@ -60,7 +77,7 @@ async function runDemo(config: Config, log: ProcessLog): Promise<void> {
 function createWorkshopOptions(
   url: string,
   sign: (content: TokenContent) => string,
-): WorkshopOptions {
+): Omit<WorkshopOptions, 'vms' | 'speed'> {
   const ttlSeconds = AGENT_TTL_SECONDS;
   return {
     url,
@@ -69,7 +86,7 @@ function createWorkshopOptions(
   };
 }
 
-function formatDemo(link: string): string {
+function formatDemo(link: string, vms: number): string {
   return [
     '',
     '  A workshop begins. Watch it as an admin, who may also act:',
@@ -77,7 +94,7 @@ function formatDemo(link: string): string {
     `  ${link}`,
     '  (good once, for an hour)',
     '',
-    `  ${AGENTS} agents that run no commands. Ctrl-C ends the demo and removes everything.`,
+    `  ${vms} agents that run no commands. Ctrl-C ends the demo and removes everything.`,
     '',
     '',
   ].join('\n');

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   serve: ['serve', 'serve --port 9000 --data-dir /var/lib/lablink'],
   agent: ['agent --url https://gateway.example.org --state-file state --token-file token --shell'],
-  demo: ['demo'],
+  demo: ['demo', 'demo --vms 150 --speed 5'],
   token: [
     'token --role agent --hostname vm-1',
     'token --role admin --sub ada --ttl 15m --out token',

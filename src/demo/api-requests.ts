@@ -10,6 +10,12 @@ export interface ApiAccess {
   readonly signal: AbortSignal;
 }
 
+/** Access for a simulated agent or person. */
+export interface DemoAccess extends ApiAccess {
+  /** How many times faster than real people and commands. */
+  readonly speed: number;
+}
+
 export interface DemoAssignment {
   readonly hostname: string;
   readonly assignment_id: string;

@@ -2,7 +2,7 @@
 // commands ended, but runs nothing. Sometimes its VM fails, or it is disconnected for a while.
 
 import { createClient, type VmWatch } from '../client/index.js';
-import { register, reportEnd, type ApiAccess } from './api-requests.js';
+import { register, reportEnd, type DemoAccess } from './api-requests.js';
 import { pauseUnlessStopped } from './pause.js';
 import { pickBetween, type Random } from './random.js';
 
@@ -19,25 +19,29 @@ const STAYS_MS = [60_000, 240_000] as const;
 const AWAY_MS = [4_000, 14_000] as const;
 
 /** Runs until the signal is aborted. */
-export async function runAgent(access: ApiAccess, hostname: string, random: Random): Promise<void> {
+export async function runAgent(
+  access: DemoAccess,
+  hostname: string,
+  random: Random,
+): Promise<void> {
   await register(access, hostname);
-  const { url, token, signal } = access;
+  const { url, token, signal, speed } = access;
   while (!signal.aborted) {
     const session = new AbortController();
     const leave = (): void => session.abort();
     signal.addEventListener('abort', leave, { once: true });
     const watch = createClient({ url, token, signal: session.signal }).watchVm(hostname);
     const working = work({ ...access, signal: session.signal }, watch, random);
-    await pauseUnlessStopped(pickBetween(random, STAYS_MS), signal);
+    await pauseUnlessStopped(pickBetween(random, STAYS_MS) / speed, signal);
     leave();
     await Promise.all([working, watch.closed]);
     signal.removeEventListener('abort', leave);
-    await pauseUnlessStopped(pickBetween(random, AWAY_MS), signal);
+    await pauseUnlessStopped(pickBetween(random, AWAY_MS) / speed, signal);
   }
 }
 
 /** Handles the messages until the session ends. */
-async function work(access: ApiAccess, watch: VmWatch, random: Random): Promise<void> {
+async function work(access: DemoAccess, watch: VmWatch, random: Random): Promise<void> {
   const seen = new Set<string>();
   const tasks: Promise<void>[] = [];
   // The iteration throws if the gateway rejects the agent, which is no failure of the demo.
@@ -58,24 +62,28 @@ async function work(access: ApiAccess, watch: VmWatch, random: Random): Promise<
 }
 
 async function carryOutAssignment(
-  access: ApiAccess,
+  access: DemoAccess,
   watch: VmWatch,
   assignmentId: string,
   random: Random,
 ): Promise<void> {
-  const { signal } = access;
-  await pauseUnlessStopped(pickBetween(random, ACKNOWLEDGES_AFTER_MS), signal);
+  const { signal, speed } = access;
+  await pauseUnlessStopped(pickBetween(random, ACKNOWLEDGES_AFTER_MS) / speed, signal);
   watch.acknowledge(assignmentId);
   const fails = random() < FAILURE_SHARE;
-  await pauseUnlessStopped(pickBetween(random, fails ? FAILURE_AFTER_MS : RUNS_MS), signal);
+  await pauseUnlessStopped(pickBetween(random, fails ? FAILURE_AFTER_MS : RUNS_MS) / speed, signal);
   if (signal.aborted || !isCurrent(watch, assignmentId)) return;
   const outcome = fails ? 'failed' : 'succeeded';
   await reportEnd(access, assignmentId, { outcome, exit_code: fails ? 1 : 0 });
   if (fails) watch.reportStatus('failed', assignmentId);
 }
 
-async function repair({ signal }: ApiAccess, watch: VmWatch, random: Random): Promise<void> {
-  await pauseUnlessStopped(pickBetween(random, REPAIRED_AFTER_MS), signal);
+async function repair(
+  { signal, speed }: DemoAccess,
+  watch: VmWatch,
+  random: Random,
+): Promise<void> {
+  await pauseUnlessStopped(pickBetween(random, REPAIRED_AFTER_MS) / speed, signal);
   if (!signal.aborted) watch.reportStatus('available');
 }
 
