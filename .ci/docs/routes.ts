@@ -27,6 +27,7 @@ const ACTIONS: Readonly<Record<string, Permission | undefined>> = {
   changeVm: 'change-vms',
   deleteVm: 'change-vms',
   clearVms: 'change-vms',
+  changeVms: 'change-vms',
   assign: 'change-vms',
   release: 'change-vms',
   enrol: 'enrol-vm',

@@ -5,6 +5,7 @@ import type pg from 'pg';
 import type { ConnectionSource } from './connection-source.js';
 import {
   decideChange,
+  decideRelease,
   type VmChange,
   type VmValues,
   type RejectedChange,
@@ -46,13 +47,37 @@ export function changeVm(
   change: VmChange,
   precondition: Precondition,
 ): Promise<ChangeResult> {
+  const decide = (current: VmValues) => decideChange(current, change);
+  return changeRow(pool, actor, hostname, precondition, decide);
+}
+
+/**
+ * Ends the assignment of one VM by the rules of `decideRelease`.
+ * @throws UnreadableRowError
+ */
+export function releaseVm(
+  pool: ConnectionSource,
+  actor: Actor,
+  hostname: string,
+  precondition: Precondition,
+): Promise<ChangeResult> {
+  return changeRow(pool, actor, hostname, precondition, decideRelease);
+}
+
+function changeRow(
+  pool: ConnectionSource,
+  actor: Actor,
+  hostname: string,
+  precondition: Precondition,
+  decide: (current: VmValues) => VmValues | RejectedChange,
+): Promise<ChangeResult> {
   const run = async (client: pg.ClientBase): Promise<ChangeResult> => {
     const locked = await lockRow(client, hostname);
     if (locked === undefined) return { outcome: 'no-vm' };
     const version = Number(locked.version);
     if (!precondition(version)) return { outcome: 'version-conflict', version };
     const current = { status: locked.status, email: locked.email, crdCommand: locked.command };
-    const decision = decideChange(current, change);
+    const decision = decide(current);
     if ('rejected' in decision) return { outcome: 'rejected', why: decision };
     return { outcome: 'changed', vm: await updateRow(client, locked, decision) };
   };

@@ -51,6 +51,12 @@ export function decideChange(current: VmValues, change: VmChange): VmValues | Re
   return assignPerson(current, email, crdCommand ?? null, change.reassign);
 }
 
+/** Decides the values of a released row: a failed VM stays failed, and others become available. */
+export function decideRelease({ status, email }: VmValues): VmValues | RejectedChange {
+  if (status === 'in-use') return { status: 'available', email: null, crdCommand: null };
+  return email === null ? { rejected: 'not-in-use' } : { status, email: null, crdCommand: null };
+}
+
 /**
  * Sets the person and always the command with it, because the command of the previous person may
  * contain their one-time code.

@@ -22,6 +22,7 @@ import { createAuthorize, type Authorize } from './request/access.js';
 import { createConnect } from './request/connect.js';
 import { sendUpgradeRequestId } from './request/request-id.js';
 import { registerAssignments } from './routes/assignments.js';
+import { registerBulkChanges } from './routes/bulk-changes.js';
 import { registerChanges } from './routes/changes.js';
 import { registerDeliveries } from './routes/deliveries.js';
 import { registerEnrolments } from './routes/enrolments.js';
@@ -144,6 +145,7 @@ async function registerRoutes(
   registerMetrics(routes, authorize, metrics.read);
   registerVms(routes, createVmRoutes(dependencies, authorize, state));
   registerChanges(routes, connect, authorize);
+  registerBulkChanges(routes, connect, authorize);
   registerAssignments(routes, connect, authorize);
   registerEnrolments(routes, connect, authorize, secrets[0]);
   registerSignIns(routes, pool.share({ identity: 'sign-ins', priority: 'change' }), secrets);

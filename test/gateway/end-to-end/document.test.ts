@@ -23,6 +23,7 @@ const ROUTES = [
   'PATCH /v1/vms/{hostname}',
   'DELETE /v1/vms/{hostname}',
   'GET /v1/vms/{hostname}/events',
+  'POST /v1/changes',
   'POST /v1/assignments',
   'DELETE /v1/assignments/{assignment_id}',
   'POST /v1/enrolments',
@@ -53,7 +54,15 @@ t.test('every route is in it, with a unique name and a description of every answ
 
 t.test('what clients exchange has a name', async (t) => {
   t.same(Object.keys(document.components.schemas).sort(), [
-    ...['Assignment', 'AssignmentDelivery', 'DashboardVm', 'DeletedVms', 'Deliveries', 'Delivery'],
+    ...[
+      'Assignment',
+      'AssignmentDelivery',
+      'BulkChange',
+      'BulkResult',
+      'DashboardVm',
+      'DeletedVms',
+    ],
+    ...['Deliveries', 'Delivery'],
     ...['EndReport', 'Enrolment', 'EnrolmentRequest', 'Event', 'EventPage', 'Health', 'Presence'],
     ...['Problem', 'SignIn', 'SignInRequest', 'Stats', 'Vm', 'VmChange', 'VmPage'],
   ]);

@@ -71,6 +71,10 @@ const WAYS: Readonly<Record<Permission, Ways>> = {
     },
     toFleet: {
       'DELETE all': request('DELETE', () => `${FLEET_PATH}?confirm=99`),
+      bulk: request('POST', () => '/v1/changes', {
+        action: 'release',
+        vms: [{ hostname: 'of nobody' }],
+      }),
       assign: request('POST', () => '/v1/assignments', { email: 'x' }),
       release: request('DELETE', () => `/v1/assignments/${NOBODYS}`),
     },
