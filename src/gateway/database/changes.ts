@@ -55,7 +55,7 @@ export function changeVm(
  * Ends the assignment of one VM by the rules of `decideRelease`.
  * @throws UnreadableRowError
  */
-export function releaseVm(
+export function releaseHostname(
   pool: ConnectionSource,
   actor: Actor,
   hostname: string,

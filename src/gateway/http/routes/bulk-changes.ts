@@ -1,7 +1,7 @@
 // The route that changes many VMs with one request. Each VM is a transaction and an audit entry of
 // its own, so a VM that cannot be changed stops no other.
 
-import { changeVm, deleteVm, releaseVm, type Precondition } from '../../database/changes.js';
+import { changeVm, deleteVm, releaseHostname, type Precondition } from '../../database/changes.js';
 import type { RejectedChange } from '../../database/decide-change.js';
 import type { ConnectionSource } from '../../database/connection-source.js';
 import type { Actor } from '../../database/transaction.js';
@@ -108,7 +108,7 @@ async function updateOne(
   const change = { status, email: undefined, crdCommand, reassign: false };
   const result =
     action === 'release'
-      ? await releaseVm(pool, actor, hostname, isExpected)
+      ? await releaseHostname(pool, actor, hostname, isExpected)
       : await changeVm(pool, actor, hostname, change, isExpected);
   switch (result.outcome) {
     case 'changed':
