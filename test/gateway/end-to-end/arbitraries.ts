@@ -66,6 +66,11 @@ export function valid(schema: Schema): fc.Arbitrary<unknown> {
       return fc.constant(null);
     case 'object':
       return validObject(schema);
+    case 'array':
+      return fc.array(schema.items === undefined ? fc.anything() : valid(schema.items), {
+        minLength: schema.minItems ?? 0,
+        maxLength: (schema.minItems ?? 0) + 3,
+      });
     case 'string':
       return validText(schema);
     default:

@@ -9,6 +9,8 @@ export interface Schema {
   readonly pattern?: string;
   readonly maxLength?: number;
   readonly minimum?: number;
+  readonly items?: Schema;
+  readonly minItems?: number;
   readonly maximum?: number;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
