@@ -23,6 +23,13 @@ async function metric(gateway: TestGateway, name: string): Promise<number> {
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
+/** How many sessions have something pending, because their clients have not confirmed enough. */
+async function countLagging(gateway: TestGateway): Promise<number> {
+  const text = await (await gateway.fetch('/metrics')).text();
+  const lines = text.match(/^lablink_sessions\{.*"lagging".*$/gm) ?? [];
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
 const burst = (database: TestDatabase): Promise<unknown> =>
   database.query(`UPDATE vms SET crd_command = repeat(md5(random()::text), 24)`);
 
@@ -48,13 +55,16 @@ t.test('bad readers', async (t) => {
   });
 
   let mostUnsent = 0;
+  let mostLagging = 0;
   for (let n = 0; n < BURSTS; n++) {
     await burst(database);
     mostUnsent = Math.max(mostUnsent, await metric(gateway, 'lablink_unsent_bytes'));
+    mostLagging = Math.max(mostLagging, await countLagging(gateway));
   }
   await until('it has taken all of its notifications', async () => !(await queueUsage(database)));
   await checker.settled(database);
   t.ok(mostUnsent > 0, 'somebody was stuck');
+  t.ok(mostLagging >= STUCK, 'the stuck lag');
   t.ok(mostUnsent <= MOST_UNSENT_BYTES, `${mostUnsent} bytes were unsent at most`);
 
   await until('the stuck are closed for it', async () => {

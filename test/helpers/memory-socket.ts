@@ -25,6 +25,7 @@ export class MemorySocket implements Socket {
   pings = 0;
   /** Grows by each frame while the reader is stalled; may be set. */
   bufferedAmount = 0;
+  unconfirmedBytes = 0;
   /** The most that was unsent when another frame came. */
   mostUnsentAtSend = 0;
   /** Frames and Pings that came after a close. */

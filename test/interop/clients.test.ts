@@ -16,7 +16,7 @@ for (const { name, skip, prepare } of PROGRAMS) {
     await holdClient(t, server, await prepare(t), {
       pingIntervalMs: PING_INTERVAL_MS,
       silenceMs: 3 * PING_INTERVAL_MS,
-      vms: 500,
+      vms: 2_000,
       bytesPerSecond: 100_000,
     });
   });

@@ -7,7 +7,7 @@ export interface ObservedSession {
   /** The close code, if the gateway closed the session. */
   readonly closedWith: { readonly code: number } | undefined;
   readonly identity: { readonly role: string };
-  readonly socket: { readonly bufferedAmount: number };
+  readonly socket: { readonly bufferedAmount: number; readonly unconfirmedBytes: number };
   readonly stream: { readonly kind: StreamKind; readonly state: string };
 }
 
@@ -161,11 +161,16 @@ function registerSessionGauges(sessions: Observed['sessions'], registers: Regist
   });
   new Gauge({
     name: 'lablink_unsent_bytes',
-    help: 'Bytes that wait to be sent, in all sockets.',
+    help: 'Bytes that wait to be sent, in all sockets, and those that a lagging client has not confirmed.',
     registers,
     collect() {
       let bytes = 0;
-      for (const { socket } of sessions) bytes += socket.bufferedAmount;
+      for (const { socket, stream } of sessions) {
+        const { bufferedAmount, unconfirmedBytes } = socket;
+        // To a client that is up to date, the latest messages are merely on their way.
+        bytes +=
+          stream.state === 'live' ? bufferedAmount : Math.max(bufferedAmount, unconfirmedBytes);
+      }
       this.set(bytes);
     },
   });

@@ -110,6 +110,12 @@ export class Session {
     if (!this.#bucket.tryConsume(bytes, nowMs)) this.reject('too_many_messages', CLOSE.tooMany);
   }
 
+  /** Records that the client has answered a Ping: it has received what was sent before. */
+  handleConfirmation(nowMs: number): void {
+    this.#lastActivityMs = nowMs;
+    this.handleDrain(nowMs);
+  }
+
   /** Sends what is pending. Called when the socket's buffer has emptied. */
   handleDrain(nowMs: number): void {
     this.#lastProgressMs = nowMs;
@@ -123,7 +129,7 @@ export class Session {
    * @param epochMs by the wall clock, which tokens expire by.
    */
   sweep(nowMs: number, epochMs: number): void {
-    if (this.socket.bufferedAmount === 0) this.handleDrain(nowMs);
+    if (this.socket.bufferedAmount === 0 && isWritable(this.socket)) this.handleDrain(nowMs);
     if (this.#closed) return;
     const { heartbeatMs, clientTimeoutMs: timeoutMs = 2 * heartbeatMs } = this.settings;
     if (!this.stream.lagging) this.#lastProgressMs = nowMs;

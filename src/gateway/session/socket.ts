@@ -7,6 +7,8 @@ import type { CloseCode } from '../../protocol/close-codes.js';
 export interface Socket {
   /** Bytes that were sent but that the kernel has not accepted yet. */
   readonly bufferedAmount: number;
+  /** Bytes that the peer has not confirmed; 0 if the transport has no confirmations. */
+  readonly unconfirmedBytes: number;
   /**
    * Queues a message. Does nothing on a socket that is closing.
    * @param cursor the position from which a client that has received the message resumes; '' if a
@@ -21,12 +23,13 @@ export interface Socket {
 }
 
 /**
- * How many unsent bytes a socket may hold and still be writable. Beyond it the session lags:
- * nothing more is queued until the peer has read, and then the session sends the latest state.
+ * How many bytes of a socket may be unsent, or unconfirmed, so that it is still writable. Beyond it
+ * the session lags: nothing more is queued until the peer has read, and then the session sends the
+ * latest state.
  */
 const MAX_UNSENT_BYTES = 256 * 1024;
 
 /** Whether another frame may be queued on the socket. */
 export function isWritable(socket: Socket): boolean {
-  return socket.bufferedAmount < MAX_UNSENT_BYTES;
+  return Math.max(socket.bufferedAmount, socket.unconfirmedBytes) < MAX_UNSENT_BYTES;
 }

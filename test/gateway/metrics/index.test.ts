@@ -11,7 +11,7 @@ import { listLabels, parseMetrics } from '../../helpers/prometheus.js';
 
 const SESSION: ObservedSession = {
   identity: { role: 'agent' },
-  socket: { bufferedAmount: 3 },
+  socket: { bufferedAmount: 3, unconfirmedBytes: 0 },
   stream: { kind: 'vm', state: 'live' },
   closedWith: undefined,
 };

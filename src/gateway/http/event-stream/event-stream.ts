@@ -41,6 +41,9 @@ class EventStreamSocket implements Socket {
 
   constructor(private readonly response: ServerResponse) {}
 
+  /** An event stream has no confirmations. */
+  readonly unconfirmedBytes = 0;
+
   get bufferedAmount(): number {
     return this.response.writableLength;
   }

@@ -17,7 +17,7 @@ export function openWebSocket(
   const tcp = request.raw.socket;
   const socket = new WsSocket(ws, tcp);
   openSession(dependencies, request, socket, createStream(socket), (session, end) =>
-    attachSession(ws, tcp, session, {
+    attachSession({ ws, tcp, socket }, session, {
       onError: (error) => {
         if (isTooLarge(error)) dependencies.settings.onRejection('message_too_large');
         end.onError(error);

@@ -11,6 +11,7 @@ import type { Session } from '../../session/session.js';
 import type { Socket } from '../../session/socket.js';
 import type { SocketEndHandlers } from '../open-session.js';
 import { createPingResponder } from './pong.js';
+import { SendWindow } from './send-window.js';
 import { encodeTextFrame } from './text-frame.js';
 
 /** Messages of clients are small; the largest is a token renewal. */
@@ -44,6 +45,8 @@ export const WEBSOCKET_OPTIONS = {
  * does everything else.
  */
 export class WsSocket implements Socket {
+  readonly #window = new SendWindow();
+
   constructor(
     private readonly ws: WebSocket,
     private readonly tcp: Duplex,
@@ -53,12 +56,24 @@ export class WsSocket implements Socket {
     return this.tcp.writableLength;
   }
 
+  get unconfirmedBytes(): number {
+    return this.#window.unconfirmedBytes;
+  }
+
   send(frame: Frame): void {
-    if (this.ws.readyState === this.ws.OPEN) this.tcp.write(encodeTextFrame(frame));
+    if (this.ws.readyState !== this.ws.OPEN) return;
+    const encoded = encodeTextFrame(frame);
+    this.tcp.write(encoded);
+    if (this.#window.add(encoded.length)) this.ping();
   }
 
   ping(): void {
-    if (this.ws.readyState === this.ws.OPEN) this.ws.ping();
+    if (this.ws.readyState === this.ws.OPEN) this.ws.ping(this.#window.startPing());
+  }
+
+  /** @returns whether a Pong with this payload answers a Ping of the gateway. */
+  confirm(payload: string): boolean {
+    return this.#window.confirm(payload);
   }
 
   close(close: CloseCode): void {
@@ -96,8 +111,7 @@ export function isTooLarge(error: Error): boolean {
 
 /** Passes the events of an upgraded socket to its session. Call it before anything is awaited. */
 export function attachSession(
-  ws: WebSocket,
-  tcp: Duplex,
+  { ws, tcp, socket }: { readonly ws: WebSocket; readonly tcp: Duplex; readonly socket: WsSocket },
   session: Session,
   end: SocketEndHandlers,
 ): void {
@@ -109,7 +123,11 @@ export function attachSession(
     session.recordActivity(performance.now());
     answerPing(data);
   });
-  ws.on('pong', () => session.recordActivity(performance.now()));
+  ws.on('pong', (data: Buffer) => {
+    // An answer is the gateway's own doing, so only other Pongs count against the rate limit.
+    if (socket.confirm(data.toString('latin1'))) session.handleConfirmation(performance.now());
+    else session.recordActivity(performance.now());
+  });
   // The listener of @fastify/websocket would keep the request, with its headers and token, as long
   // as the socket.
   ws.removeAllListeners('error').on('error', (error) => {
