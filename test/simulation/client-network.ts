@@ -39,6 +39,7 @@ export class SocketPair {
   readonly ofGateway: Socket = (() => {
     const readBuffered = (): number => (this.#waiting.length > 0 ? FULL_BYTES : 0);
     return {
+      unconfirmedBytes: 0,
       get bufferedAmount() {
         return readBuffered();
       },
