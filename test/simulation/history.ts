@@ -24,13 +24,18 @@ export interface HistoryResult {
   readonly events: number;
 }
 
-/** How long everything goes on after the last step, before the weathers end. */
+/**
+ * How long everything goes on after the last step, before the weathers end. Sometimes it is longer
+ * than a gateway may take to notice a weather.
+ */
 const AFTER_MS = 1_000;
+const LONG_AFTER_MS = 40_000;
 
 /** Draws the steps and the world of a history. */
 export function drawHistory({ seed, history, weather }: HistoryId): {
   steps: Step[];
   options: Omit<WorldOptions, 'traced'>;
+  afterMs: number;
 } {
   const random = Random.from(seed, history);
   const options = {
@@ -41,7 +46,8 @@ export function drawHistory({ seed, history, weather }: HistoryId): {
     failVmOnError: random.once(4),
     adopted: random.once(10),
   };
-  return { steps: drawSteps(random, weather), options };
+  const steps = drawSteps(random, weather);
+  return { steps, options, afterMs: random.once(8) ? LONG_AFTER_MS : AFTER_MS };
 }
 
 /**
@@ -49,7 +55,7 @@ export function drawHistory({ seed, history, weather }: HistoryId): {
  * @param kept the numbers of the steps to take; by default all
  */
 export function runHistory(id: HistoryId, traced = false, kept?: readonly number[]): HistoryResult {
-  const { steps, options } = drawHistory(id);
+  const { steps, options, afterMs } = drawHistory(id);
   const world = new World(Random.from(id.seed, -1 - id.history), { ...options, traced });
   enter(world.time);
   const failure = tryTo(() => {
@@ -61,7 +67,7 @@ export function runHistory(id: HistoryId, traced = false, kept?: readonly number
       perform(world, step);
       world.check();
     });
-    world.time.runUntil(world.time.nowMs + AFTER_MS);
+    world.time.runUntil(world.time.nowMs + afterMs);
     world.settle();
   });
   const { counts, trace = [] } = world.ledger;

@@ -148,6 +148,10 @@ const heartbeat: Run = ({ server, tx, values }) => {
 };
 
 const commit: Run = ({ server, session, tx }) => {
+  if (!tx.isOpen) {
+    session.tx = undefined;
+    throw new SqlError('25P02', 'the transaction was rolled back meanwhile');
+  }
   if (server.isQueueFull && tx.notifications.length > 0) {
     server.database.rollBack(tx);
     session.tx = undefined;
