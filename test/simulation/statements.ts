@@ -95,6 +95,8 @@ const check: Run = (context) => {
         in_force: server.database.triggersOff ? '0' : '9',
         queue_usage: server.isQueueFull ? 1 : 0,
         read_only: server.refusals.has('read-only'),
+        missing_columns: null,
+        is_table: true,
       },
     ],
   };
