@@ -15,10 +15,10 @@ async function simulate(...args: string[]): Promise<string> {
 }
 
 t.test('histories in every weather keep every invariant', async (t) => {
-  const output = await simulate('--histories', '400', '--seed', '1').catch((error: unknown) =>
+  const output = await simulate('--histories', '1000', '--seed', '1').catch((error: unknown) =>
     t.fail('a history failed, or a weather never occurred', { error }),
   );
-  t.match(String(output), /400 histories in .*; seed 1/);
+  t.match(String(output), /1000 histories in .*; seed 1/);
 });
 
 t.test('a history is a function of its seed and number', async (t) => {
