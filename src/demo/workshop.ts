@@ -1,5 +1,5 @@
-// The simulated workshop: VMs, thirty by default, whose agents start one after the other, and people who share
-// them. The same seeds give the same workshop.
+// The simulated workshop: VMs, thirty by default, whose agents start one after the other, and
+// people who share them. The same seeds give the same workshop.
 
 import { setMaxListeners } from 'node:events';
 import { type DemoAccess } from './api-requests.js';

@@ -69,10 +69,10 @@ class Lane {
       last = run.catch(() => undefined);
       return run;
     });
-    const details = await fc.check(property, {
+    const details = await fc.check<[Steps]>(property, {
       ...{ numRuns: runs, seed },
       ...(path === undefined ? {} : { path }),
-      ...(limitMs === undefined ? {} : { interruptAfterTimeLimit: limitMs }),
+      ...(limitMs === undefined ? {} : { plugins: [fc.interruptAfterTimeLimit(limitMs)] }),
     });
     // An interruption does not wait for the run under way.
     await last;

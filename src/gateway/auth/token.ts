@@ -101,13 +101,14 @@ export const AGENT_TTL_SECONDS = 30 * 86_400;
 export function signToken(content: TokenContent, secret: string): string {
   const { sub, role, ttlSeconds, enrolment: { max, pattern } = {} } = content;
   const sign = createSigner({ key: secret, algorithm: HS256, expiresIn: ttlSeconds * 1000 });
-  return sign({
+  const claims = {
     sub,
     role,
     jti: randomUUID(),
     ...(max !== undefined && { enrol_max: max }),
     ...(pattern !== undefined && { enrol_pattern: pattern }),
-  });
+  };
+  return sign(claims);
 }
 
 /**
