@@ -27,7 +27,10 @@ export async function explainRejection(
   signal.addEventListener('abort', abort);
   try {
     const response = await runtime.fetch(url, {
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...namePage(url, runtime.pageOrigin),
+      },
       redirect: 'manual',
       signal: deadline.signal,
     });
@@ -38,6 +41,14 @@ export async function explainRejection(
     cancel();
     signal.removeEventListener('abort', abort);
   }
+}
+
+/**
+ * A browser sends `Origin` with an upgrade, but not with a GET to the page's own site. Without it
+ * the gateway could not say that the two differ for it, as behind a proxy that changes `Host`.
+ */
+function namePage(url: string, pageOrigin: string | undefined): Record<string, string> {
+  return pageOrigin === new URL(url).origin ? { 'x-page-origin': pageOrigin } : {};
 }
 
 async function classifyResponse(response: Response): Promise<CloseOutcome> {
@@ -55,7 +66,9 @@ async function classifyResponse(response: Response): Promise<CloseOutcome> {
       'answers HTTP, but no WebSocket was opened; has it room for one more, and does a proxy forward the upgrade?';
     return { return: 'soon', reason: `the gateway ${hint}`, code };
   }
-  if (problem === undefined || code === 429) return { return: 'later', reason, code, notBeforeMs };
+  // The proxy's settings may be mended while the page is open.
+  const mayPass = code === 429 || problem?.code === 'origin_not_allowed';
+  if (problem === undefined || mayPass) return { return: 'later', reason, code, notBeforeMs };
   if (problem.code === 'invalid_cursor') return { return: 'soon', reason, code, resync: true };
   return { return: 'no', reason, code };
 }

@@ -16,12 +16,17 @@ export interface Runtime {
    * call. Default: `setTimeout`.
    */
   readonly after: (delayMs: number, run: () => void) => () => void;
+  /** The origin of the page, in a browser. Default: that of `location`. */
+  readonly pageOrigin?: string | undefined;
 }
 
 /** A longer `setTimeout` fires at once (HTML, "timers": the delay is a signed 32-bit integer). */
 export const MAX_DELAY_MS = 2 ** 31 - 1;
 
+const { location } = globalThis as { location?: { readonly origin?: string } };
+
 export const platform: Runtime = {
+  pageOrigin: location?.origin,
   openSocket,
   fetch: (...request) => fetch(...request),
   now: () => Date.now(),

@@ -187,7 +187,7 @@ t.test('impossible options are refused before anything is started', async (t) =>
     ['--agents 10 --url http://127.0.0.1:1 --faults kill-gateway@1s', 'omit --url'],
     ['--database-url postgresql://localhost/x', '--database-url and --token-file need --url'],
     ['--url nonsense --database-url postgresql://localhost/x', 'is not the URL of a gateway'],
-    ['--url http://127.0.0.1:1 --database-url nonsense', 'it does not begin with postgresql:'],
+    ['--url http://127.0.0.1:1 --database-url nonsense', 'it must be a URL like postgresql:'],
   ] as const;
   await Promise.all(
     refused.map(async ([args, message]) => {

@@ -180,7 +180,7 @@ t.test('an option of serve stands for its variable', async (t) => {
 t.test('an unknown option ends with 2, and the version is printed', async (t) => {
   const unknown = runCommand(t, ['serve', '--bogus'], {});
   t.match(await unknown.exited, { code: 2 });
-  t.equal(unknown.stderr, "error: unknown option '--bogus'\n");
+  t.equal(unknown.stderr, "error: unknown option '--bogus'\nAdd --help to see what there is.\n");
   const version = runCommand(t, ['--version'], {});
   t.match(await version.exited, { code: 0 });
   t.match(version.stdout, /^\d+\.\d+\.\d+\n$/);

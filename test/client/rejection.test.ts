@@ -142,6 +142,29 @@ t.test('a gateway that does not answer over HTTP either is unreachable', async (
   t.equal(asked[0]?.aborted, true);
 });
 
+t.test('a page names its origin to its own gateway, and is told of a changed Host', async (t) => {
+  for (const isOwn of [true, false]) {
+    const gateway = await FakeGateway.start(t);
+    gateway.refusal = problem(403, 'origin_not_allowed');
+    const clock = new ManualRuntime();
+    const named: (string | null)[] = [];
+    const runtime = {
+      ...clock.runtime,
+      pageOrigin: isOwn ? gateway.url : 'https://other.example',
+      fetch: (url: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+        named.push(new Headers(init.headers).get('x-page-origin'));
+        return fetch(url, init);
+      },
+    };
+    const watch = createClient({ url: gateway.url, token: 't' }, runtime).watchVm('vm-1');
+    t.teardown(() => watch.close());
+    const { reason, nextTryMs } = await phase(watch, 'reconnecting');
+    t.match(reason, 'origin_not_allowed');
+    t.equal(nextTryMs - clock.nowMs, 7_500, 'the proxy may be mended');
+    t.same(named, [isOwn ? gateway.url : null]);
+  }
+});
+
 t.test('a rejected cursor is dropped', async (t) => {
   const gateway = await FakeGateway.start(t);
   const clock = new ManualRuntime();

@@ -47,6 +47,21 @@ t.test('a page of another site opens no WebSocket, even with a valid token', asy
   t.equal((await closed.byUpgrade('/v1/vms', { ...closed.headers, origin: LISTED })).status, 403);
 });
 
+t.test('a page that asks over HTTP learns whether its origin was the reason', async (t) => {
+  const ask = async (origin: string) => {
+    const response = await fetch(`${closed.url}/v1/vms`, {
+      headers: { ...closed.headers, 'x-page-origin': origin },
+    });
+    const { detail } = (await response.json()) as { detail?: string };
+    return { status: response.status, detail };
+  };
+  t.match(await ask('https://lab.example.org'), {
+    status: 403,
+    detail: `the host "${new URL(closed.url).host}"`,
+  });
+  t.equal((await ask(closed.url)).status, 200);
+});
+
 t.test(
   'the gateway’s own page, a listed site and a client without a page open a WebSocket',
   async (t) => {

@@ -16,10 +16,11 @@ export function guardUpgrades(server: HttpServer, allowedOrigins: readonly strin
   // Browsers send no preflight request before a WebSocket, so the server must check the origin (RFC
   // 6455 §10.2).
   server.addHook('onRequest', async (request, reply) => {
-    const { origin, upgrade } = request.headers;
-    if (upgrade === undefined || origin === undefined) return;
-    if (allowed.has(origin) || isOwn(request, origin)) return;
-    sendProblem(reply, 'origin_not_allowed', 'Pages of this origin may not open a WebSocket.');
+    const { origin, upgrade, 'x-page-origin': page } = request.headers;
+    // The client library names its page when it asks over HTTP why an upgrade was rejected.
+    const asked = upgrade === undefined ? page : origin;
+    if (typeof asked !== 'string' || allowed.has(asked) || isOwn(request, asked)) return;
+    sendProblem(reply, 'origin_not_allowed', explainOrigin(asked, request.host));
     await reply;
   });
 
@@ -37,6 +38,15 @@ export function guardUpgrades(server: HttpServer, allowedOrigins: readonly strin
     if (route.wsHandler !== undefined) return;
     route.onRequest = [rejectUpgrade, ...[route.onRequest ?? []].flat()];
   });
+}
+
+function explainOrigin(origin: string, host: string): string {
+  const [page, gateway] = [origin, host].map((name) => JSON.stringify(name.slice(0, 253)));
+  return (
+    `Pages of the origin ${page} may not open a WebSocket at the host ${gateway}. ` +
+    'If the page is the gateway’s own, a proxy does not forward Host; ' +
+    'list the origins of other pages in ALLOWED_ORIGINS.'
+  );
 }
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
