@@ -29,6 +29,8 @@ export function registerBulkChanges(
     schema: {
       operationId: 'changeVms',
       summary: 'Change up to 500 VMs, each by itself; the answer has a result for each',
+      description:
+        'Each VM is changed in a transaction of its own, in the order of the list, with an entry of its own in the audit. What is refused for one VM changes nothing for the others.',
       tags: ['vms'],
       body: BulkChangeBody,
       response: { 200: BulkChangeResponse, ...describeProblems(...WRITE_PROBLEMS) },
