@@ -32,7 +32,7 @@ export class Reconciler {
   #reading: ReadRequest | undefined;
   readonly #touched = new Set<string>();
   #allTouched = false;
-  /** The versions of notifications that were not applied because their assignment is unproven. */
+  /** The highest versions of notifications whose assignment is unproven: they were not applied. */
   readonly #unproven = new Map<string, number>();
   /** The sequence at the last read: up to it, an unknown hostname counts as deleted. */
   #sequence = 0;
@@ -80,7 +80,9 @@ export class Reconciler {
         this.publish(this.fleet.upsert(row));
         return 'applied';
       }
-      this.#unproven.set(row.hostname, row.version);
+      // The highest, or a genuine one that follows would hide a forgery.
+      const highest = Math.max(row.version, this.#unproven.get(row.hostname) ?? 0);
+      this.#unproven.set(row.hostname, highest);
       this.#stale.add(row.hostname);
       return 'unproven';
     }

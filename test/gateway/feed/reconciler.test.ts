@@ -276,6 +276,10 @@ t.test('a notification above the version that a read finds is a contradiction', 
   reconciler.apply(assigned('b', 4, 'x'));
   read(reconciler, { rows: [assigned('b', 4, 'x')], sequence: 4 });
   t.same(contradicted, ['a', 'b'], 'an unproven row that the table has is none');
+  reconciler.apply(assigned('a', 9_007_199_254_740_991, 'forged'));
+  reconciler.apply(assigned('a', 5, 'x'));
+  read(reconciler, { rows: [assigned('a', 5, 'x')], sequence: 5 });
+  t.same(contradicted, ['a', 'b', 'a'], 'a genuine one that follows hides no forgery');
 });
 
 t.test('a row that cannot be read keeps its last known state', async (t) => {
