@@ -124,7 +124,7 @@ async function untilNoDeadlock(restore: () => Promise<unknown>): Promise<void> {
       await restore();
       return;
     } catch (error) {
-      if (attempt === 5 || !/deadlock detected/.test(String(error))) throw error;
+      if (attempt === 5 || !String(error).includes('deadlock detected')) throw error;
     }
   }
 }

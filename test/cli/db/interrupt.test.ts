@@ -106,8 +106,8 @@ t.test('interrupts', { skip }, async (t) => {
       await database.query('ALTER TABLE checked DROP CONSTRAINT checked_a_check');
       const others = 'lablink_scratch_1_1_0123456789ab';
       await admin.query(`CREATE DATABASE ${others} OWNER lablink`);
-      // Its unfinished file has the name of a second that must be over: a backup that is refused for
-      // the name would remove the copy, and report nothing.
+      // Its unfinished file has the name of a second that must be over: a backup that is refused
+      // for the name would remove the copy, and report nothing.
       await sleep(1_100);
       const refusals: string[] = [];
       const swept = await until('the killed one has let go', async () => {
